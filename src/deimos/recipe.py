@@ -1,0 +1,339 @@
+"""The recipe: everything that changes a result, and nothing that does not.
+
+YAML plus ``--set a.b=c``; unknown keys are refused with the nearest valid one. What does not
+change a result (device, workers, endpoints, paths) is in ``runtime.py`` and never fingerprinted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deimos.types import Kind
+from deimos.types import Sampling as SamplingValue
+
+
+class RecipeError(ValueError):
+    """A recipe the user can mend; the message is one clear sentence."""
+
+
+class Section(BaseModel):
+    """Base of all recipe sections: unknown keys are errors, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tags(Section):
+    """The strings that open and close a thought."""
+
+    open: str = "<think>"
+    close: str = "</think>"
+
+
+class Model(Section):
+    """The reasoner to be made terse."""
+
+    id: str
+    """Hub id, local folder, or ``lab`` (the embedded one)."""
+    revision: str | None = None
+    """Hub commit; required for Hub models that are to be reproducible."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    thinking: bool | None = True
+    """Passed to the chat template as ``enable_thinking``; null leaves it out."""
+    tags: Tags | None = Tags()
+    """null: the model does not think in tags (the plain grammar)."""
+
+
+class Source(Section):
+    """Where prompts come from."""
+
+    source: str
+    """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
+    take: int | None = Field(default=None, ge=1)
+    """How many prompts, in the source's own seeded order; null takes all."""
+    options: dict[str, Any] = {}
+    """Passed to the source: path, split, revision, columns…"""
+
+
+class Prompts(Section):
+    """Training prompts and the dev slice held out of them."""
+
+    sources: list[Source] = Field(min_length=1)
+    dev_fraction: float = Field(default=0.1, gt=0, lt=1)
+    dev_min_per_kind: int = Field(default=100, ge=1)
+    """At least this many dev prompts a kind, where that leaves at least as many to train on."""
+    seed: int = 0
+
+
+class Sampling(Section):
+    """vLLM's sampling parameters, by vLLM's names."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
+    max_tokens: int = Field(default=4096, ge=1)
+
+    def value(self) -> SamplingValue:
+        """The plain dataclass that engines take."""
+        return SamplingValue(**self.model_dump())
+
+
+class Sample(Section):
+    """The race."""
+
+    n: int = Field(default=8, ge=1)
+    sampling: Sampling = Sampling(temperature=1.0, top_p=0.95, top_k=20)
+    think_budget: int | None = Field(default=None, ge=1)
+    """A thought longer than this is stopped and rejected (structure); null: only max_tokens."""
+    exhaustive: bool = False
+    """Decode every candidate to its end."""
+    probe: int = Field(default=0, ge=0)
+    """Never stop the first ``probe`` candidates: pass rates come from those."""
+    seed: int = 0
+
+
+class Quota(Section):
+    """Bounds on what selection keeps."""
+
+    max_per_task: int | None = Field(default=None, ge=1)
+    max_share_easy: float | None = Field(default=None, gt=0, le=1)
+    """Largest share of golds whose prompt's measured pass rate is 1.0 (needs probe or exhaustive)."""
+
+
+class Select(Section):
+    """The four filters' settings."""
+
+    graders: dict[Kind, str] = {"math": "math", "choice": "choice"}
+    """Grader per kind: registered name, ``pkg:attr`` or ``./file.py:attr``."""
+    min_pass: int = Field(default=1, ge=1)
+    """Candidates that must pass before the shortest may be kept (guards against lucky guesses)."""
+    answer_max: dict[Kind, int] = {"math": 512, "choice": 256, "instruction": 2048, "code": 2048}
+    """Longest presentable answer, in tokens, per kind."""
+    function_words: bool = True
+    """Reject answers whose function-word rate is under the base's own 5th percentile on dev."""
+    policy: str = "shortest"
+    """shortest, or one that needs the whole pool (``median``, ``quantile:0.25``): exhaustive only."""
+    min_think_tokens: int = Field(default=0, ge=0)
+    quota: Quota = Quota()
+
+
+class Lora(Section):
+    """Adapter shape (peft's ``LoraConfig``)."""
+
+    r: int = Field(default=64, ge=1)
+    alpha: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: list[str] = [
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    ]
+
+
+class Train(Section):
+    """The card's training block; defaults are the card's values."""
+
+    lora: Lora = Lora()
+    learning_rate: float = Field(default=3e-5, gt=0)
+    scheduler: str = "cosine"
+    warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=2, ge=1)
+    accumulation: int = Field(default=8, ge=1)
+    max_length: int = Field(default=4096, ge=2)
+    """Prompt + completion tokens; longer examples are dropped and counted, never cut."""
+    packing: Literal[False] = False
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    save_steps: int = Field(default=50, ge=1)
+    seed: int = 0
+
+
+class Task(Section):
+    """A test set, graded by the recipe's graders."""
+
+    name: str
+    source: Source
+    thinking: bool | None = None
+    """null: as the model section says."""
+
+
+class Bench(Section):
+    """Base against tuned, fair by construction."""
+
+    tasks: list[Task] = []
+    settings: list[Literal["ship", "equal", "tight"]] = ["ship", "equal", "tight"]
+    budget: int = Field(default=4096, ge=1)
+    """Ample: the same max_tokens for both models in ``ship`` and ``equal``."""
+    recommended: Sampling = Sampling(temperature=1.0, top_p=0.95, top_k=20)
+    """The base's own recommended sampler."""
+    locked: Sampling = Sampling(temperature=0.0)
+    """The decoding config under test (the sweep's outcome, where one ran)."""
+    repeats: int = Field(default=1, ge=1)
+    """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
+    timing_problems: int = Field(default=48, ge=0)
+    timing_concurrency: int = Field(default=4, ge=1)
+    seed: int = 0
+
+
+class Recipe(Section):
+    """One file that drives the whole way."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    model: Model
+    prompts: Prompts
+    sample: Sample = Sample()
+    select: Select = Select()
+    train: Train = Train()
+    bench: Bench = Bench()
+    allow_contamination: bool = False
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Recipe:
+        if self.select.policy != "shortest" and not self.sample.exhaustive:
+            raise ValueError(
+                f"select.policy {self.select.policy!r} needs the whole pool of candidates: "
+                "set sample.exhaustive to true, or use shortest"
+            )
+        return self
+
+
+def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str, Any]]:
+    """Read a recipe file; returns the recipe and the raw ``runtime`` block beside it.
+
+    Raises:
+        RecipeError: unreadable file, unknown key, wrong type; one sentence.
+    """
+    if not path.is_file():
+        raise RecipeError(f"recipe {str(path)!r} does not exist")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise RecipeError(
+            f"recipe {str(path)!r} is not valid YAML: {str(e).splitlines()[0]}"
+        ) from e
+    if not isinstance(data, dict):
+        raise RecipeError(
+            f"recipe {str(path)!r} must be a mapping of sections, not {type(data).__name__}"
+        )
+    for item in sets:
+        apply_set(data, item)
+    runtime = data.pop("runtime", None) or {}
+    return parse(data), runtime
+
+
+def parse(data: dict[str, Any]) -> Recipe:
+    """Validate a mapping into a recipe.
+
+    Raises:
+        RecipeError: one sentence naming the key, the value and what is accepted.
+    """
+    return validate(Recipe, data)
+
+
+M = typing.TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], data: dict[str, Any], section: str = "") -> M:
+    """Validate ``data``, turning pydantic's report into one sentence about the first fault.
+
+    ``section`` is where the data stands in the recipe file: it is put before the keys.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as e:
+        raise RecipeError(_sentence(model, e, section)) from e
+
+
+def apply_set(data: dict[str, Any], item: str) -> None:
+    """Apply one ``--set a.b.0.c=value``; the value is read as YAML."""
+    key, eq, value = item.partition("=")
+    if not eq or not key:
+        raise RecipeError(f"--set {item!r} must look like key.subkey=value")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as e:
+        raise RecipeError(f"--set {key}: {value!r} is not valid YAML") from e
+    *path, last = key.split(".")
+    here: Any = data
+    for part in path:
+        here = _step(here, part, key)
+    if isinstance(here, list):
+        here[_index(here, last, key)] = parsed
+    elif isinstance(here, dict):
+        here[last] = parsed
+    else:
+        raise RecipeError(f"--set {key}: {path[-1]!r} holds the value {here!r}, not a section")
+
+
+def _step(here: Any, part: str, key: str) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, part, key)]
+    if not isinstance(here, dict):
+        raise RecipeError(f"--set {key}: there is no section at {part!r}")
+    if here.get(part) is None:
+        here[part] = {}
+    return here[part]
+
+
+def _index(here: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(here):
+        raise RecipeError(f"--set {key}: {part!r} must be an index from 0 to {len(here) - 1}")
+    return int(part)
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    return Recipe.model_json_schema()
+
+
+def _sentence(model: type[BaseModel], error: ValidationError, section: str) -> str:
+    fault = error.errors()[0]
+    where = ".".join(str(x) for x in (section, *fault["loc"]) if x != "") or "recipe"
+    if fault["type"] == "extra_forbidden":
+        accepted = _keys_at(model, fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), accepted, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(sorted(accepted))}"
+        return f"unknown key {where!r}: {hint}"
+    if fault["type"] == "missing":
+        return f"{where} is missing: it is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return message
+    return f"{where} = {fault['input']!r}: {message[0].lower() + message[1:]}"
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Valid keys of the section that ``loc`` points at."""
+    here: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = getattr(here, "model_fields", {}).get(part)
+        here = _section_of(field.annotation) if field else None
+    return list(getattr(here, "model_fields", {}))
+
+
+def _section_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (list, typing.Union, types.UnionType):
+        for arg in typing.get_args(annotation):
+            if found := _section_of(arg):
+                return found
+    return None
