@@ -1,0 +1,299 @@
+"""The grammar of thinking: render a prompt, split a completion, count its tokens.
+
+The only file that knows the tags. The shape of a completion is read from the end of the *rendered
+prompt*, never from a model's name. ``split`` works on text and is the truth; ``count`` and
+``ThinkCounter`` work on token ids and follow it, also where a tag takes several tokens or shares
+one with its neighbour. A tag inside a code block or a quotation is a tag like any other.
+Not covered: decoding, and rejecting what is malformed (the structure filter does).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import accumulate
+from typing import Any
+
+# Whitespace as text, and as byte-level BPE and SentencePiece spell it in their vocabularies.
+BLANKS = " \t\n\r\u0120\u010a\u0109\u010d\u2581"
+
+
+class ThinkingError(ValueError):
+    """Tokenizer, chat template and recipe disagree about thinking; one clear sentence."""
+
+
+class Shape(StrEnum):
+    """What a completion must look like."""
+
+    OPEN = "open"  # the prompt has opened the thought: no open, one close
+    FREE = "free"  # the model opens it: one leading open, one close
+    SHUT = "shut"  # the prompt ends with an empty thought: no tags
+    PLAIN = "plain"  # no tags at all: the whole text is trace and answer
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The strings that open and close a thought; neither may contain the other."""
+
+    open: str = "<think>"
+    close: str = "</think>"
+
+    def __post_init__(self) -> None:
+        a, b = self.open, self.close
+        if a != a.strip() or b != b.strip() or a in b or b in a:
+            wanted = "two texts without whitespace around them, neither part of the other"
+            raise ThinkingError(f"model.tags = {a!r}, {b!r}: must be {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkIds:
+    """The grammar in token ids, for following a completion while it is decoded.
+
+    ``pieces``: vocabulary spelling of every token that can be part of a tag, and of blank tokens;
+    empty: only the exact sequences ``open_ids`` and ``close_ids`` are tags.
+    """
+
+    shape: Shape
+    open_ids: tuple[int, ...] = ()
+    close_ids: tuple[int, ...] = ()
+    pieces: Mapping[int, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        needed = {Shape.OPEN: (self.close_ids,), Shape.FREE: (self.open_ids, self.close_ids)}
+        if not all(needed.get(self.shape, ())):
+            raise ThinkingError(f"the {self.shape} shape needs the ids of its tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as the model sees it: its text and token ids, and how to read what follows."""
+
+    text: str
+    ids: tuple[int, ...]
+    think: ThinkIds
+    tags: Tags | None
+
+    @property
+    def shape(self) -> Shape:
+        """The shape that completions of this prompt must have."""
+        return self.think.shape
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A completion's text, taken apart."""
+
+    think: str  # without tags and surrounding whitespace; empty in the plain shape
+    answer: str  # behind the first close, without blank lines around it; plain: the whole text
+    closed: bool  # False only for an unfinished thought (open and free shapes)
+    malformed: str  # empty, or one sentence; unfinished is not malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tokens without end of turn and whatever holds part of a tag; plain: both are the whole."""
+
+    think_tokens: int
+    answer_tokens: int
+
+
+def shape_of(prompt_text: str, tags: Tags | None) -> Shape:
+    """Read the shape from the end of a rendered prompt; ``tags=None`` is plain."""
+    if tags is None:
+        return Shape.PLAIN
+    end = prompt_text.rstrip()
+    if end.endswith(tags.open):
+        return Shape.OPEN
+    # A lone closing tag (DeepSeek's way to turn thinking off) shuts as well as an empty block.
+    return Shape.SHUT if end.endswith(tags.close) else Shape.FREE
+
+
+def render(
+    tokenizer: Any,
+    messages: Sequence[Mapping[str, str]],
+    *,
+    tags: Tags | None,
+    thinking: bool | None,
+    **template_kwargs: Any,
+) -> Rendered:
+    """Render chat messages up to where the assistant begins to write.
+
+    ``thinking`` is passed to the chat template as ``enable_thinking``; None leaves it out.
+    Raises ``ThinkingError`` without a template, and where it refuses or ignores what it is given.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        template = tokenizer.get_chat_template()
+    except ValueError as e:
+        name = tokenizer.name_or_path or type(tokenizer).__name__
+        raise ThinkingError(f"tokenizer {name!r} needs a (default) chat template: has none") from e
+    options = {**template_kwargs, "tokenize": False, "add_generation_prompt": True}
+    if thinking is not None:
+        options["enable_thinking"] = thinking
+    try:
+        text = tokenizer.apply_chat_template([dict(m) for m in messages], **options)
+    except TemplateError as e:
+        raise ThinkingError(f"the chat template refuses the messages: {e}") from e
+    shape = shape_of(text, tags)
+    if tags is not None and thinking is not None:
+        _refuse_ignored(template, shape, tags, thinking)
+    ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return Rendered(text, ids, _think_ids(tokenizer, shape, tags), tags)
+
+
+def _refuse_ignored(template: str, shape: Shape, tags: Tags, thinking: bool) -> None:
+    """Templates drop ``enable_thinking`` silently; say so instead of sampling the wrong thing."""
+    if thinking and not any(t in template for t in (tags.open, tags.close, "enable_thinking")):
+        fault = f"the chat template knows neither {tags.open} nor enable_thinking"
+    elif thinking == (shape is not Shape.SHUT):
+        return
+    else:
+        fault = f"the rendered prompt {'ends' if thinking else 'does not end'} with {tags.close}"
+    raise ThinkingError(
+        f"model.thinking is {str(thinking).lower()} but {fault}: set model.thinking to null "
+        "(to take the template as it is) or model.tags to null (the model has no tags)"
+    )
+
+
+_known: weakref.WeakKeyDictionary[Any, dict[Any, ThinkIds]] = weakref.WeakKeyDictionary()
+
+
+def _think_ids(tokenizer: Any, shape: Shape, tags: Tags | None) -> ThinkIds:
+    if tags is None:
+        return ThinkIds(shape)
+    known = _known.setdefault(tokenizer, {})
+    key = (tags, len(tokenizer))  # the length: added tokens change what a tag is
+    if key not in known:
+        both = tokenizer([tags.open, tags.close], add_special_tokens=False)["input_ids"]
+        opens, closes = map(tuple, both)
+        known[key] = ThinkIds(Shape.FREE, opens, closes, _pieces(tokenizer, both))
+    return replace(known[key], shape=shape)
+
+
+def _pieces(tokenizer: Any, tag_ids: Sequence[Sequence[int]]) -> dict[int, str]:
+    """Spell the tokens that can be part of a tag; one scan of the vocabulary."""
+    spelling = {i: raw for raw, i in tokenizer.get_vocab().items()}
+    found = {i: raw for i, raw in spelling.items() if not raw.strip(BLANKS)}
+    for ids in tag_ids:
+        tag = "".join(spelling[i] for i in ids).strip(BLANKS)
+        heads = tuple(tag[:n] for n in range(1, len(tag) + 1))
+        tails = tuple(tag[n:] for n in range(len(tag)))
+        for i, raw in spelling.items():
+            if raw.endswith(heads) or raw.startswith(tails) or raw in tag or tag in raw:
+                found[i] = raw
+    return found
+
+
+def split(text: str, shape: Shape, tags: Tags | None) -> Split:
+    """Take a completion's text (without end-of-turn token) apart at the first closing tag.
+
+    Open and free: without a closing tag there is no answer; half a tag at the end is dropped.
+    """
+    if tags is None or shape is Shape.PLAIN:
+        return Split("", _trim(text), True, "")
+    if shape is Shape.SHUT:
+        return _split_shut(text, tags)
+    head, close, tail = text.partition(tags.close)
+    body, fault = _opened(head, shape, tags, cut=not close)
+    if not close:
+        return Split(body[: len(body) - _overlap(body, tags.close)].strip(), "", False, fault)
+    if not fault and tags.close in tail:
+        fault = f"the thought is closed twice: a second {tags.close} stands in the answer"
+    if not fault and tags.open in tail:
+        fault = f"a thought is opened again in the answer: {tags.open}"
+    return Split(body.strip(), _trim(tail), True, fault)
+
+
+def _opened(head: str, shape: Shape, tags: Tags, *, cut: bool) -> tuple[str, str]:
+    """Thought and fault of what stands before the first close."""
+    if shape is Shape.FREE:
+        lead = head.lstrip()
+        if cut and tags.open.startswith(lead):
+            return "", ""  # nothing yet, or half an opening tag
+        if not lead.startswith(tags.open):
+            return head, f"the completion does not begin with {tags.open}"
+        head = lead[len(tags.open) :]
+    inside = f"the thought is opened again inside itself: {tags.open}"
+    return head, inside if tags.open in head else ""
+
+
+def _split_shut(text: str, tags: Tags) -> Split:
+    think, close, answer = text.partition(tags.close)
+    if not close:
+        answer, _, think = text.partition(tags.open)
+    fault = "thinking is off but the completion has tags" if close or tags.open in text else ""
+    return Split(think.strip().removeprefix(tags.open).strip(), _trim(answer), True, fault)
+
+
+def _trim(text: str) -> str:
+    return text.rstrip().lstrip("\r\n")  # never the indentation of the first line
+
+
+def _overlap(text: str, tag: str) -> int:
+    """Length of the longest end of ``text`` that is a beginning of ``tag``."""
+    lengths = range(min(len(text), len(tag)), 0, -1)
+    return next((n for n in lengths if text.endswith(tag[:n])), 0)
+
+
+def count(completion_ids: Sequence[int], think: ThinkIds, eos_ids: Collection[int]) -> Counts:
+    """Count a completion's tokens; ``eos_ids`` are the tokens that end a turn, never counted."""
+    counter, answer_tokens = ThinkCounter(think), 0
+    for token_id in completion_ids:
+        if token_id not in eos_ids:
+            answer_tokens += counter.closed or think.shape is Shape.PLAIN
+            counter.push(token_id)
+    return Counts(counter.think_tokens, answer_tokens)
+
+
+class ThinkCounter:
+    """Follows one completion token by token; push everything but the end-of-turn token.
+
+    ``think_tokens`` never runs ahead: what may begin a tag counts once it is clear that it does
+    not. Plain: all count, ``closed`` stays False. Shut: none count, ``closed`` from the start.
+    """
+
+    def __init__(self, think: ThinkIds, done_ids: Sequence[int] = ()) -> None:
+        self.think_tokens = 0
+        self.closed = think.shape is Shape.SHUT
+        ids = {*think.open_ids, *think.close_ids}
+        # Without spellings each id is a letter of its own: sequences of ids match as text does.
+        pieces = think.pieces or {i: chr(0xE000 + n) for n, i in enumerate(ids)}
+        self._open = "".join(pieces[i] for i in think.open_ids).strip(BLANKS)
+        self._close = "".join(pieces[i] for i in think.close_ids).strip(BLANKS)
+        self._pieces = {} if think.shape is Shape.PLAIN else pieces
+        self._leading = think.shape is Shape.FREE  # the opening tag may still come
+        self._tail = ""  # what was written that may still become a tag
+        self._pending: list[int] = []  # lengths of its tokens, in _tail's characters
+        for token_id in done_ids:
+            self.push(token_id)
+
+    def push(self, token_id: int) -> None:
+        """Take the next token of the completion."""
+        if self.closed:
+            return
+        if (piece := self._pieces.get(token_id)) is None:  # nearly always: no tag is near
+            self.think_tokens += 1 + len(self._pending)
+            self._leading, self._tail, self._pending = False, "", []
+            return
+        self._tail += piece
+        self._pending.append(len(piece))
+        if self._leading:
+            lead = self._tail.lstrip(BLANKS)
+            self._leading = lead != self._open and self._open.startswith(lead)
+            if lead.startswith(self._open):
+                self._tail, self._pending = lead[len(self._open) :], []
+        if not self._leading:
+            self._seek_close()
+
+    def _seek_close(self) -> None:
+        at = self._tail.find(self._close)
+        self.closed = at >= 0
+        if not self.closed:
+            at = len(self._tail) - _overlap(self._tail, self._close)
+        untaken = len(self._tail) - sum(self._pending)  # left over from the opening tag's token
+        settled = sum(untaken + end <= at for end in accumulate(self._pending))
+        self.think_tokens += settled
+        self._tail, self._pending = self._tail[at:], self._pending[settled:]
