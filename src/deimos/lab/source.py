@@ -1,0 +1,63 @@
+"""The lab's problems as a source of prompts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Literal
+
+from deimos.lab.problems import Problem, draw
+from deimos.recipe import RecipeError
+from deimos.registry import source
+from deimos.types import Kind, Prompt
+
+DEFAULT_TAKE = 1000
+
+
+@source("lab")
+def lab(
+    *,
+    take: int | None,
+    seed: int,
+    split: Literal["train", "test"] = "train",
+    kinds: Sequence[Kind] = ("math", "choice"),
+) -> list[Prompt]:
+    """Distinct problems of a split, the kinds taking turns.
+
+    Args:
+        take: how many in all; None takes 1,000 (the generator has no end).
+        seed: another seed draws other problems of the same split.
+        split: ``train`` or ``test``; never overlapping, nor with what the lab model was taught.
+        kinds: among ``math`` and ``choice``.
+
+    Raises:
+        RecipeError: unknown split or kind.
+    """
+    if split not in ("train", "test"):
+        raise RecipeError(f"lab split {split!r} must be train or test")
+    if not kinds or not set(kinds) <= {"math", "choice"}:
+        raise RecipeError(f"lab kinds {list(kinds)!r} must be among math and choice")
+    rng = random.Random(f"{split}/{seed}")
+    prompts: dict[str, Prompt] = {}
+    wanted = DEFAULT_TAKE if take is None else take
+    while len(prompts) < wanted:
+        prompt = _prompt(draw(rng, split, kinds[len(prompts) % len(kinds)]))  # type: ignore[arg-type]
+        prompts.setdefault(prompt.id, prompt)
+    return list(prompts.values())
+
+
+def _prompt(problem: Problem) -> Prompt:
+    kind: Kind = "choice" if problem.options else "math"
+    reference = (
+        {"letter": problem.letter, "options": [str(x) for x in problem.options]}
+        if problem.options
+        else str(problem.result)
+    )
+    return Prompt.of(
+        task=f"lab_{kind}",
+        kind=kind,
+        messages=[{"role": "user", "content": problem.text}],
+        reference=reference,
+        source="lab",
+        licence="Apache-2.0",
+    )
