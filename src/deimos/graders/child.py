@@ -1,0 +1,114 @@
+"""The process that graders run in: one request at a time, from a pipe to a pipe.
+
+Started by ``worker.Judge``. Messages are JSON behind a
+four-byte length. What a grader prints goes to standard error. Its parent kills it at a deadline;
+it bounds its own memory. It is no sandbox: a grader runs with the user's rights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import resource
+import signal
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from deimos.registry import resolve
+from deimos.types import Verdict
+
+LENGTH = struct.Struct(">I")
+_PR_SET_PDEATHSIG = 1
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    """Write one message."""
+    stream.write(packed(message))
+    stream.flush()
+
+
+def packed(message: Any) -> bytes:
+    """One message as bytes; TypeError for what JSON does not know."""
+    body = json.dumps(message).encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Read one message; None at the end of the stream."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    return json.loads(stream.read(LENGTH.unpack(head)[0]))
+
+
+def main() -> None:
+    """Load the graders named by the first message, say so, then judge until the pipe ends."""
+    requests, replies = _private_pipes()
+    _die_with_parent()
+    logging.disable(logging.WARNING)  # math-verify warns of the timeouts that we switch off
+    start = receive(requests)
+    if start is None or os.getppid() != start["parent"]:
+        return
+    graders = {kind: _load(spec) for kind, spec in start["specs"].items()}
+    _bound_memory(start["memory"])
+    send(replies, {"ready": True, "rss": _rss()})
+    while (item := receive(requests)) is not None:
+        verdict, spent = _judge(graders[item["kind"]], item["answer"], item["reference"])
+        reply = {"ok": verdict.ok, "because": verdict.because, "stage": verdict.stage}
+        send(replies, reply | {"rss": _rss(), "spent": spent})
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Take the pipes for ourselves, so that a grader's print or input can't disturb them."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def _die_with_parent() -> None:
+    """Linux only; elsewhere an idle child ends with its pipe and a busy one at its item's end."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound_memory(more: int) -> None:
+    """Allow ``more`` bytes of address space beyond what the loaded graders hold."""
+    with contextlib.suppress(OSError, ValueError):
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _rss() -> int:
+    """Peak resident bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _load(spec: str) -> Callable[..., Any]:
+    try:
+        grader = resolve("grader", spec)
+        getattr(grader, "prepare", lambda: None)()
+        return grader
+    except Exception as e:
+        because = f"infrastructure: grader {spec!r} cannot be loaded: {type(e).__name__}: {e}"
+        return lambda answer, reference: Verdict.of(None, because[:500])
+
+
+def _judge(grader: Callable[..., Any], answer: str, reference: Any) -> tuple[Verdict, bool]:
+    """The verdict, and whether the process had better be replaced."""
+    try:
+        verdict = grader(answer, reference)
+    except (MemoryError, RecursionError) as e:
+        return Verdict.of(None, f"infrastructure: {type(e).__name__} while judging"), True
+    except Exception as e:
+        return Verdict.of(None, f"the grader raised {type(e).__name__}: {e}"[:500]), False
+    if not isinstance(verdict, Verdict):
+        return Verdict.of(None, f"the grader returned {type(verdict).__name__}, not Verdict"), False
+    return verdict, False

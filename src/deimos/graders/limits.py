@@ -1,0 +1,52 @@
+"""What is refused before a computer algebra system sees it.
+
+The limits lie far above every gold of the benchmarks and far below what hangs sympy or fills the
+memory. They are a courtesy to the worker, not its safety: that is the deadline.
+"""
+
+from __future__ import annotations
+
+import re
+
+LENGTH = 2000
+NESTING = 50
+DIGITS = 400
+EXPONENT_DIGITS = 4
+FACTORIAL_DIGITS = 3
+
+_ALLOWED = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f\"`#@?\\]|\\[A-Za-z]+|\\[^\x00-\x1f\x7f\"`]")
+_DIGIT_RUN = re.compile(rf"\d{{{DIGITS + 1},}}")
+_BIG_POWER = re.compile(rf"(?:\^|\*\*)\s*[{{(]?\s*[-+]?[\d,]{{{EXPONENT_DIGITS + 1},}}")
+_BIG_FACTORIAL = re.compile(rf"\d{{{FACTORIAL_DIGITS + 1},}}\s*!")
+_BRACKET_FACTORIAL = re.compile(r"[})\]]\s*!")
+_TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]?\s*[-+]?\s*\d+\s*[})]?\s*(?:\^|\*\*|!)")
+
+
+def beyond(expression: str) -> str:
+    """Which limit the expression breaks, as a short phrase; "" where none."""
+    if len(expression) > LENGTH:
+        return f"longer than {LENGTH} characters"
+    if _depth(expression) > NESTING:
+        return f"nested deeper than {NESTING}"
+    if "__" in expression or _ALLOWED.sub("", expression):
+        return "characters that no formula has"
+    if _DIGIT_RUN.search(expression):
+        return f"a number of more than {DIGITS} digits"
+    if _TOWER.search(expression) or _BIG_POWER.search(expression):
+        return "a power too large to work out"
+    if _BIG_FACTORIAL.search(expression) or (
+        _BRACKET_FACTORIAL.search(expression) and len(re.findall(r"!|\^", expression)) > 1
+    ):
+        return "a factorial too large to work out"
+    return ""
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for character in text:
+        if character in "{([":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "})]":
+            depth -= 1
+    return deepest

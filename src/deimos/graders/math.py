@@ -1,0 +1,166 @@
+r"""The math grader: is the answer's final expression the reference?
+
+Final is the last ``\boxed{…}``, else what follows the last ``####``, else the last "answer is …",
+else (only where the reference is one number) the only number on the answer's last line, else the
+whole answer where it is one line. Boxes, or statements, that contradict each other are wrong.
+Exact strings and exact rationals are decided in process (``fast``); the rest goes to math-verify,
+in a worker that can be killed, by its LaTeX path alone: its other path evaluates text as Python.
+Decimals that only approximate the reference are wrong. An expression beyond the limits is wrong;
+a reference that can't be read makes the verdict null. Units are ignored, not compared.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from deimos.graders.extract import boxes, hashes, last_line, stated
+from deimos.graders.limits import beyond
+from deimos.graders.rational import clean, rational
+from deimos.registry import grader
+from deimos.types import Verdict
+
+IN_PROCESS_LENGTH = 20_000
+"""Characters; longer answers are scanned by a worker, so that a caller's event loop isn't held."""
+DECIMALS = 12
+"""Places to which math-verify compares a decimal with an exact value."""
+
+_TEXT = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mbox)\s*\{([^{}\\]*)\}")
+_WORDS = re.compile(r"[A-Za-z]{4,}|[A-Za-z]+(?:[ -][A-Za-z]+)+")
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
+_NUMBER_IN_LINE = re.compile(
+    r"(?<![\w.,/\\^])-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?:\s+(?:hundred|thousand|million|billion|trillion|dozens?)\b)?"
+)
+
+
+@grader("math")
+def math(answer: str, reference: Any) -> Verdict:
+    """Judge an answer against a LaTeX or plain reference; may run long on hostile text."""
+    finals = final_expressions(answer, reference)
+    decided = _decide(finals, str(reference))
+    return decided if decided is not None else _symbolic(finals, str(reference))
+
+
+def fast(answer: str, reference: Any) -> Verdict | None:
+    """What can be told exactly and at once; None where mathematics is needed."""
+    if len(answer) > IN_PROCESS_LENGTH:
+        return None
+    return _decide(final_expressions(answer, reference), str(reference))
+
+
+def prepare() -> None:
+    """Load math-verify before the first deadline starts to count."""
+    _equal("x", "x")
+
+
+math.fast = fast  # pyright: ignore[reportFunctionMemberAccess]
+math.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def final_expressions(answer: str, reference: Any = "") -> list[str]:
+    """What the answer gives as final, the one that counts last; [] where it gives nothing."""
+    for found in (boxes(answer), hashes(answer), stated(answer)):
+        if found:
+            return found
+    line = last_line(answer)
+    whole = [line] if line and line == answer.strip() else []
+    if rational(str(reference)) is None or (whole and rational(line) is not None):
+        return whole
+    numbers = _NUMBER_IN_LINE.findall(line)
+    return [number.rstrip(",") for number in numbers] if len(numbers) == 1 else []
+
+
+def _decide(finals: list[str], gold: str) -> Verdict | None:
+    if not finals:
+        return Verdict.of(False, "no final answer found")
+    *earlier, last = finals
+    agree = [_same(last, other) for other in earlier]
+    if False in agree:
+        return Verdict.of(
+            False, f"contradicts itself: {_short(earlier[agree.index(False)])} and {_short(last)}"
+        )
+    right = _same(gold, last)
+    if right is False:
+        return Verdict.of(False, f"{_short(last)} is not {_short(gold)}")
+    return Verdict.of(True, "equal") if right and None not in agree else None
+
+
+def _same(gold: str, other: str) -> bool | None:
+    """Whether two expressions are the same as text or as exact numbers; None: can't tell so."""
+    if (text := _spelling(gold)) and text == _spelling(other):
+        return True
+    a, b = rational(gold), rational(other)
+    if a is not None and b is not None:
+        return a.equals(b)
+    if (word := _wording(gold)) is not None:
+        # To math-verify a word is a product of letters, and anagrams are equal.
+        return word == _plain_words(other)
+    return None
+
+
+def _spelling(expression: str) -> str:
+    return _LOOSE_SPACE.sub("", clean(expression))
+
+
+def _wording(gold: str) -> str | None:
+    """The words that a gold consists of, where it is no formula."""
+    text = clean(gold)
+    if _TEXT.fullmatch(text) or _WORDS.fullmatch(text):
+        return _plain_words(text)
+    return None
+
+
+def _plain_words(expression: str) -> str:
+    text = _TEXT.sub(lambda m: m[1], clean(expression)).strip().strip(".").strip()
+    if len(text) > 2 and text[0] == "(" and text[-1] == ")":
+        text = text[1:-1]
+    return " ".join(text.casefold().split())
+
+
+def _symbolic(finals: list[str], gold: str) -> Verdict:
+    """Ask math-verify; gold first, here and nowhere else (its comparison is not symmetric)."""
+    if limit := beyond(gold):
+        return Verdict.of(None, f"the reference has {limit}")
+    for final in finals:
+        if limit := beyond(final):
+            return Verdict.of(False, f"the answer has {limit}")
+    *earlier, last = finals
+    for other in earlier:
+        if _same(last, other) is None and not _equal(last, other):
+            return Verdict.of(False, f"contradicts itself: {_short(other)} and {_short(last)}")
+    if _same(gold, last):
+        return Verdict.of(True, "equal")
+    if not _parse(gold):
+        return Verdict.of(None, f"the reference {_short(gold)} cannot be read as mathematics")
+    if _equal(gold, last):
+        return Verdict.of(True, "equal by math-verify")
+    return Verdict.of(False, f"{_short(last)} is not {_short(gold)}")
+
+
+def _equal(gold: str, other: str) -> bool:
+    from math_verify import verify
+
+    try:
+        return verify(
+            _parse(gold), _parse(other),
+            float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True,
+        )  # fmt: skip
+    except (MemoryError, RecursionError):
+        raise  # the worker's trouble, not the answer's
+    except Exception:  # sympy raises nearly anything for things that can't be compared
+        return False
+
+
+def _parse(expression: str) -> list[Any]:
+    from math_verify import LatexExtractionConfig, parse
+
+    # A timeout of 0 is none: theirs are alarms, which sympy can outlive; ours is the kill.
+    return parse(
+        "\\boxed{" + clean(expression) + "}",
+        extraction_config=[LatexExtractionConfig(boxed_match_priority=0)],
+        fallback_mode="no_fallback", parsing_timeout=0,
+    )  # fmt: skip
+
+
+def _short(expression: str) -> str:
+    return expression if len(expression) <= 60 else expression[:57] + "…"

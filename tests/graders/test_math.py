@@ -1,0 +1,129 @@
+"""Right and wrong answers to math references, in process and by math-verify."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deimos.graders.limits import beyond
+from deimos.graders.math import fast, final_expressions, math
+
+RIGHT = [
+    (r"Tom has \boxed{42} apples.", "42"),
+    (r"\boxed{42.0}", "42"),
+    (r"\boxed{\$1,234}", "1234"),
+    (r"\boxed{18 \text{ eggs}}", "18"),
+    (r"It is \boxed{\frac{1}{2}}, that is \boxed{0.5}", r"\frac12"),
+    ("The answer is 42.", "42"),
+    ("work\n#### 42", "42"),
+    ("Tom has 42 apples.", "42"),
+    ("Some work with 3 and 4.\nTom has 42 apples.", "42"),
+    ("42", "42"),
+    (r"\boxed{073}", "73"),
+    (r"\boxed{50\%}", "0.5"),
+    (r"\boxed{\text{Evelyn}}", r"\text{Evelyn}"),
+    (r"\boxed{Evelyn}", r"\text{Evelyn}"),
+    (r"\boxed{\left( 3, \frac{\pi}{2} \right)}", r"\left( 3, \frac{\pi}{2} \right)"),
+    (r"\boxed{x=5}", "5"),
+]
+WRONG = [
+    (r"\boxed{41}", "42"),
+    (r"\boxed{42} or rather \boxed{43}", "43"),
+    ("The answer is 42. No, the answer is 43.", "43"),
+    ("", "42"),
+    ("no number", "42"),
+    ("3 + 39 = 42", "42"),
+    (r"\boxed{}", "42"),
+    (r"\boxed{42", "43"),
+    (r"\boxed{18 million}", "18"),
+    (r"\boxed{0.333}", r"\frac{1}{3}"),
+    (r"\boxed{\text{neve}}", r"\text{even}"),
+    (r"\boxed{1 2}", "12.0"),
+]
+SYMBOLIC = [
+    (r"\boxed{\sqrt{16}}", "4", True),
+    (r"\boxed{x+1}", "1+x", True),
+    (r"\boxed{(\frac{\pi}{2}, 3)}", r"(3,\frac{\pi}{2})", False),
+    (r"\boxed{\{2,1\}}", r"\{1,2\}", True),
+    (r"\boxed{3.141593}", r"\pi", False),
+    (r"\boxed{2x}", "2y", False),
+    (r"\boxed{x+1} and \boxed{1+x}", "1+x", True),
+    (r"\boxed{x+2} and \boxed{1+x}", "1+x", False),
+    (r"\boxed{\begin{pmatrix} \frac{1}{2} \\ 3 \end{pmatrix}}", r"\begin{pmatrix} 1/2 \\ 3 \end{pmatrix}", True),
+    (r"\boxed{nonsense +* 3}", "x^2", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "gold"), RIGHT)
+def test_right_is_told_in_process(answer, gold):
+    assert fast(answer, gold).ok is True
+    assert math(answer, gold).ok is True
+
+
+@pytest.mark.parametrize(("answer", "gold"), WRONG)
+def test_wrong_is_never_right(answer, gold):
+    assert math(answer, gold).ok is False
+    told = fast(answer, gold)
+    assert told is None or told.ok is False
+
+
+@pytest.mark.parametrize(("answer", "gold", "ok"), SYMBOLIC)
+def test_what_needs_mathematics_is_left_to_math_verify(answer, gold, ok):
+    assert fast(answer, gold) is None
+    assert math(answer, gold).ok is ok
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
+def test_integers_are_always_decided_in_process(said, gold):
+    """The race must not wait for a worker on the lab's and GSM8K's answers."""
+    assert fast(f"Tom has \\boxed{{{said}}} apples.", str(gold)).ok is (said == gold)
+    assert fast(f"\\boxed{{{said:,}}}", str(said)).ok is True
+
+
+@given(st.text(max_size=60), st.integers(0, 999))
+def test_a_second_box_with_another_number_is_never_right(between, gold):
+    answer = f"\\boxed{{{gold}}} {between} \\boxed{{{gold + 1}}}"
+    for reference in (gold, gold + 1):
+        verdict = fast(answer, str(reference))
+        assert verdict is None or not verdict.ok
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "9^{9^{9}}", "9**9**9", "10^{10^8}", "2^{99999999}", "99999999!", "((9!)!)!", "(10^9)!", "9" * 1000,
+        "{" * 5000, "(" * 60 + ")" * 60, "x" * 3000, "1\x002", "__import__('os').system('true')",
+        "().__class__.__bases__", '"a"', "`a`",
+    ],
+)  # fmt: skip
+def test_hostile_expressions_are_refused_unread(hostile):
+    assert beyond(hostile)
+    assert (
+        math(f"\\boxed{{{hostile}}}" if "{" * 9 not in hostile else f"answer is {hostile}", "4").ok
+        is False
+    )
+
+
+@pytest.mark.parametrize(
+    "code", ["open('{0}','w')", "exec(chr(40))", "print(1) or open('{0}', 'w')", "sys.exit"]
+)
+def test_no_text_runs_as_python(tmp_path, code):
+    canary = tmp_path / "canary"
+    assert math(f"\\boxed{{{code.format(canary)}}}", "4").ok is False
+    assert math(f"The answer is {code.format(canary)}", "x^2").ok is False
+    assert not canary.exists()
+
+
+def test_an_unreadable_reference_is_null_not_wrong():
+    assert math(r"\boxed{4}", "4:30p..").ok is None
+    assert math(r"\boxed{4x}", "9^{9^{9}}").ok is None
+    assert math(r"\boxed{9^{9^{9}}}", "9^{9^{9}}").ok is True
+
+
+def test_an_equal_expression_far_beyond_the_limits_of_the_event_loop_is_left_to_the_worker():
+    assert fast("word " * 10_000 + r"\boxed{4}", "4") is None
+    assert math("word " * 10_000 + r"\boxed{4}", "4").ok is True
+
+
+def test_the_last_line_counts_only_for_numbers():
+    assert final_expressions("It is east.\nWe go 5 km.", "x+1") == []
+    assert final_expressions("It is 5 of 6.", "5") == []

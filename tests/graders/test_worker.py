@@ -1,0 +1,211 @@
+"""The judge stays alive and right, whatever a grader does; every grader here is real and runs."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from deimos import Prompt
+from deimos.graders import Judge
+from deimos.registry import UnknownName, grader
+from deimos.types import Verdict
+
+GRADER = """
+import os, subprocess, sys, time
+from deimos import Verdict
+
+def grade(answer, reference):
+    print("noise on standard output")
+    if answer == "hang":
+        while True: pass
+    if answer == "crash":
+        os._exit(3)
+    if answer == "crash once":
+        try:
+            os.mkdir(reference)
+        except FileExistsError:
+            return Verdict.of(True, "second time")
+        os._exit(3)
+    if answer == "allocate":
+        held = bytearray(3 << 30)
+    if answer == "raise":
+        raise KeyError("lost")
+    if answer == "nonsense":
+        return 7
+    if answer == "spawn":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        open(reference, "w").write(str(child.pid))
+        time.sleep(600)
+    if answer == "pid":
+        return Verdict.of(True, str(os.getpid()))
+    if answer == "secret":
+        return Verdict.of("HF_TOKEN" not in os.environ)
+    return Verdict.of(answer == reference)
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(GRADER)
+    return f"{file}:grade"
+
+
+def prompt(reference="x", kind="math"):
+    return Prompt.of(task="t", kind=kind, messages=[], reference=reference)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    return state != "Z"  # a zombie is dead
+
+
+def test_hangs_crashes_and_hoggers_are_null_and_their_neighbours_right(spec):
+    async def run():
+        async with Judge({"math": spec}, workers=2, timeout=3.0) as judge:
+            answers = ["x", "hang", "y", "crash", "x", "allocate", "raise", "x", "nonsense", "y"]
+            return await asyncio.gather(*(judge(prompt(), answer) for answer in answers))
+
+    verdicts = asyncio.run(run())
+    assert [v.ok for v in verdicts] == [
+        True,
+        None,
+        False,
+        None,
+        True,
+        None,
+        None,
+        True,
+        None,
+        False,
+    ]
+    assert verdicts[1].because == "timeout: no verdict in 3 s"
+    assert verdicts[3].because == "infrastructure: the judging process ended with exit code 3"
+    assert verdicts[5].because == "infrastructure: MemoryError while judging"
+    assert verdicts[6].because == "the grader raised KeyError: 'lost'"
+    assert "returned int" in verdicts[8].because
+
+
+def test_a_crash_is_tried_once_more(spec, tmp_path):
+    with Judge({"math": spec}) as judge:
+        assert judge.submit("math", "crash once", str(tmp_path / "been")).result().ok is True
+
+
+def test_the_deadline_counts_from_dispatch_and_a_kill_takes_the_children_too(spec, tmp_path):
+    """The third item waits twice its own deadline for the only worker, and is not late."""
+    note = tmp_path / "pid"
+    with Judge({"math": spec}, timeout=1.5) as judge:
+        hung = [judge.submit("math", "spawn", str(note)), judge.submit("math", "hang", "")]
+        last = judge.submit("math", "x", "x")
+        assert last.result(timeout=60).ok is True
+        assert [f.result().ok for f in hung] == [None, None]
+    pid = int(note.read_text())
+    for _ in range(50):
+        if not alive(pid):
+            break
+        time.sleep(0.1)
+    assert not alive(pid)
+
+
+def test_the_event_loop_goes_on_while_a_grader_hangs(spec):
+    async def run():
+        beats = 0
+        async with Judge({"math": spec, "choice": "choice"}, timeout=1.0) as judge:
+            hung = asyncio.create_task(judge(prompt(), "hang"))
+            while not hung.done():
+                await asyncio.sleep(0.01)
+                beats += 1
+                options = prompt({"letter": "B", "options": list("xyz")}, "choice")
+                assert (await judge(options, r"\boxed{B}")).ok is True
+            return beats, await hung
+
+    beats, verdict = asyncio.run(run())
+    assert verdict.ok is None
+    assert beats > 10
+
+
+def test_workers_start_late_and_are_recycled(spec):
+    with Judge({"math": spec}, recycle_after=2) as judge:
+        assert not judge._children
+        pids = [judge.submit("math", "pid", "").result().because for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert not alive(int(pids[-1]))
+
+
+def test_fast_answers_start_no_process():
+    with Judge({"math": "math", "choice": "choice"}) as judge:
+        assert judge.submit("math", r"\boxed{4}", "4").result(timeout=0).ok is True
+        assert judge.submit("math", r"\boxed{5}", "4").result(timeout=0).ok is False
+        assert not judge._children
+
+
+def test_a_symbolic_hang_is_null_in_time_and_the_next_answer_right():
+    hang = r"\boxed{\sum_{n=1}^{9999}\sum_{m=1}^{9999}\frac{\sin(n^m)}{m!+\cos(n)}}"
+    with Judge({"math": "math"}, timeout=2.0) as judge:
+        slow, quick = (
+            judge.submit("math", hang, "x^2"),
+            judge.submit("math", r"\boxed{x\cdot x}", "x^2"),
+        )
+        assert slow.result(timeout=60).ok is not True
+        assert quick.result(timeout=60).ok is True
+
+
+def test_one_judge_serves_several_event_loops(spec):
+    with Judge({"math": spec}) as judge:
+        for answer in ("x", "y"):
+            assert asyncio.run(judge(prompt(), answer)).ok is (answer == "x")
+
+
+def test_secrets_stay_out_of_workers(spec, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "planted")
+    with Judge({"math": spec}) as judge:
+        assert judge.submit("math", "secret", "").result().ok is True
+
+
+def test_closing_leaves_nothing_behind(spec):
+    judge = Judge({"math": spec})
+    waiting = [judge.submit("math", "hang", "") for _ in range(3)]
+    while not judge._children:
+        time.sleep(0.01)
+    judge.close()
+    assert {f.result(timeout=10).ok for f in waiting} == {None}
+    assert not judge._children
+    assert judge.submit("math", "x", "x").result().because == "infrastructure: the judge was closed"
+
+
+def test_a_cancelled_item_harms_nobody(spec):
+    async def run():
+        async with Judge({"math": spec}, timeout=1.0) as judge:
+            hung, waiting = (asyncio.create_task(judge(prompt(), a)) for a in ("hang", "x"))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            hung.cancel()
+            return await judge(prompt(), "x")
+
+    assert asyncio.run(run()).ok is True
+
+
+@grader("here")
+def here(answer, reference):
+    return Verdict.of(answer == reference)
+
+
+def test_a_grader_registered_only_in_this_process_is_found_by_its_file():
+    with Judge({"math": "here"}) as judge:
+        assert judge.submit("math", "", "").result().ok is True
+
+
+def test_unknown_graders_and_kinds_are_told_at_once():
+    with pytest.raises(UnknownName, match="did you mean 'math'"):
+        Judge({"math": "maths"})
+    with (
+        Judge({"math": "math"}) as judge,
+        pytest.raises(ValueError, match="no grader for kind 'code'"),
+    ):
+        judge.submit("code", "", "")
