@@ -1,0 +1,1 @@
+"""Base against tuned on test problems, fair by construction: decoding, grading, rows."""

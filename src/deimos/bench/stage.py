@@ -1,0 +1,266 @@
+"""The bench stage: four sample sets, a timed subset, and the rows made of them.
+
+Writes ``samples/<task>-<model>-<config>.jsonl``, ``prompts.jsonl`` (the problems), ``timing.jsonl``,
+``bench.jsonl``, ``compare.jsonl``, ``by_config.jsonl`` and ``budget_curve.jsonl`` under the stage's
+folder. Test problems decide nothing here: both configs and all budgets are given from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from deimos.bench import efficiency, tables
+from deimos.bench.efficiency import Outcome, Timed
+from deimos.bench.sampling import (
+    Judge,
+    Models,
+    Sampler,
+    arms_of,
+    requests_of,
+    sampled,
+    samples_path,
+)
+from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
+from deimos.bench.tasks import POOLED, TestTask, load_tasks
+from deimos.engines.collect import Request, collect
+from deimos.journal import Journal, read, write_rows
+from deimos.prompts.files import read_prompts
+from deimos.recipe import Bench
+from deimos.rows import prompt_row
+from deimos.run import StageJob
+from deimos.thinking import Rendered
+from deimos.types import Completion
+
+BLOCKS_OF = 3
+"""A timing block is this many times the concurrency: long beside the drain at its end."""
+
+Samples = dict[Arm, list[Outcome]]
+Renders = dict[str, dict[str, Rendered]]
+"""Task to prompt id to the rendered prompt."""
+
+
+def run(job: StageJob, *, judge: Judge) -> dict[str, Any]:
+    """Bench the tuned model against its base; returns counts for the record.
+
+    Args:
+        job: inputs ``prompts``, ``sample`` (constants.json) and ``train`` (adapter).
+        judge: ``(prompt, answer) -> Verdict``.
+
+    Raises:
+        RecipeError: tasks that cannot be benched (see tasks.py).
+        ValueError: ``tight`` is asked for but the dev pass left no budget.
+        BenchError: the engine failed on some completions again and again.
+    """
+    return asyncio.run(_run(job, judge))
+
+
+async def _run(job: StageJob, judge: Judge) -> dict[str, Any]:
+    bench = job.recipe.bench
+    seen = [
+        p
+        for name in ("train", "dev")
+        for p in read_prompts(job.inputs["prompts"] / f"{name}.jsonl")
+    ]
+    tasks = load_tasks(job.recipe, seen)
+    tight = tight_budget(job) if "tight" in bench.settings else None
+    write_rows(
+        job.out / "prompts.jsonl",
+        [prompt_row(p) for p in {p.id: p for t in tasks for p in t.prompts}.values()],
+    )
+    models = Models(job)
+    renders = {t.name: {p.id: models.render(p, t.thinking) for p in t.prompts} for t in tasks}
+    await _decode(Sampler(job, models, judge), tasks, renders)
+    timings = await _time(job, models, tasks, renders)
+    samples, cuts = _outcomes(job, models, tasks, renders, tight)
+    written = tabulate(bench, tasks, samples, cuts, timings, tight)
+    for name, rows in written.items():
+        write_rows(job.out / f"{name}.jsonl", rows)
+    return _counts(tasks, samples, timings, tight)
+
+
+def tight_budget(job: StageJob) -> int:
+    """The base's 25th-percentile total tokens on dev, at most the bench's own budget."""
+    path = job.inputs["sample"] / "constants.json"
+    constants = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    budget = constants.get("dev_total_tokens_p25")
+    if not isinstance(budget, int | float) or budget < 1:
+        raise ValueError(
+            f"bench.settings has 'tight' but constants.json gives dev_total_tokens_p25 = {budget!r}: "
+            "sample some dev prompts, or leave 'tight' out"
+        )
+    return min(int(budget), job.recipe.bench.budget)
+
+
+async def _decode(sampler: Sampler, tasks: Sequence[TestTask], renders: Renders) -> None:
+    bench = sampler.job.recipe.bench
+    arms = arms_of(bench)
+    for model in MODELS:
+        for arm in (a for a in arms if a.model == model):
+            for task in tasks:
+                await sampler.fill(
+                    task.name, arm, requests_of(bench, task, arm.config, renders[task.name])
+                )
+        if not bench.timing_problems:
+            sampler.models.close(model)
+
+
+def timing_subset(
+    bench: Bench, tasks: Sequence[TestTask], renders: Renders
+) -> list[tuple[str, Request]]:
+    """The fixed problems that are timed, at the locked config: by hash, so about evenly by task.
+
+    A problem that two tasks share (thinking on and off) is timed in the first one only: an engine
+    tells candidates apart by prompt id.
+    """
+    every = {
+        r.prompt.id: (t.name, r)
+        for t in reversed(tasks)
+        for r in requests_of(bench, t, "locked", renders[t.name])
+    }
+
+    def rank(item: tuple[str, Request]) -> str:
+        return hashlib.sha256(
+            f"timing/{bench.seed}/{item[0]}/{item[1].prompt.id}".encode()
+        ).hexdigest()
+
+    return sorted(every.values(), key=rank)[: bench.timing_problems]
+
+
+async def _time(
+    job: StageJob, models: Models, tasks: Sequence[TestTask], renders: Renders
+) -> list[Timed]:
+    """Time what is not timed yet; a block cut short is timed again."""
+    bench = job.recipe.bench
+    if not arms_of(bench):
+        return []
+    subset = timing_subset(bench, tasks, renders)
+    path = job.out / "timing.jsonl"
+    rows = [Timed(**timed) for block in read(path) for timed in block["rows"]]
+    left = subset[len(rows) // len(MODELS) :]
+    if not left:
+        return rows
+    decoders = {m: _closed_loop(models, m, bench.timing_concurrency) for m in MODELS}
+    block = BLOCKS_OF * bench.timing_concurrency
+    first = len({row.block for row in rows})
+    with Journal(path) as journal:
+        async for timed in efficiency.timed(
+            decoders, left, block=block, warmup=bench.timing_concurrency, first=first
+        ):
+            journal.append({"rows": [dataclasses.asdict(row) for row in timed]})
+            rows += timed
+            job.progress("bench timing", len(rows), len(subset) * len(MODELS))
+    return rows
+
+
+def _closed_loop(models: Models, model: str, concurrency: int) -> efficiency.Decode:
+    def decode(requests: Sequence[Request]) -> AsyncIterator[Completion]:
+        return collect(
+            models.engine(model),
+            models.tokenizer,
+            models.eos_ids,
+            requests,
+            concurrency=concurrency,
+        )
+
+    return decode
+
+
+def _outcomes(
+    job: StageJob, models: Models, tasks: Sequence[TestTask], renders: Renders, tight: int | None
+) -> tuple[Samples, Samples]:
+    """All sample sets reduced to outcomes, as decoded and as cut at the tight budget."""
+    bench = job.recipe.bench
+    whole: Samples = {arm: [] for arm in arms_of(bench)}
+    cuts: Samples = {arm: [] for arm in whole}
+    for arm in whole:
+        for task in tasks:
+            requests = requests_of(bench, task, arm.config, renders[task.name])
+            for completion in sampled(samples_path(job.out, task.name, arm), requests):
+                rendered = renders[task.name][completion.prompt_id]
+                whole[arm].append(
+                    efficiency.outcome(completion, task.name, task.thinking, rendered.shape)
+                )
+                if tight is not None:
+                    shorter = efficiency.cut(completion, tight, models.grammar(rendered))
+                    cuts[arm].append(
+                        efficiency.outcome(shorter, task.name, task.thinking, rendered.shape)
+                    )
+    return whole, cuts
+
+
+def tabulate(
+    bench: Bench,
+    tasks: Sequence[TestTask],
+    samples: Mapping[Arm, Sequence[Outcome]],
+    cuts: Mapping[Arm, Sequence[Outcome]],
+    timings: Sequence[Timed],
+    tight: int | None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each file to write; ``all`` stands before the tasks it pools."""
+    files: dict[str, list[dict[str, Any]]] = {
+        k: [] for k in ("bench", "compare", "by_config", "budget_curve")
+    }
+    for setting in bench.settings:
+        budget = tight if setting == "tight" and tight is not None else bench.budget
+        chosen = cuts if setting == "tight" else samples
+        for thinking, task in slices(tasks):
+            names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
+            # A cut trace was not timed at its budget.
+            seconds = {} if setting == "tight" else efficiency.mean_seconds(timings, names)
+            where = Slice(setting, thinking, task, budget, seconds, bench.seed)
+            part = tables.within(chosen, thinking, task)
+            made: Tables = (tables.ship if setting == "ship" else tables.both_configs)(part, where)
+            for name, rows in made._asdict().items():
+                files[name] += rows
+    files["budget_curve"] = curves(bench, tasks, samples, tight)
+    return files
+
+
+def slices(tasks: Sequence[TestTask]) -> list[tuple[bool | None, str]]:
+    """What rows are about: per thinking switch, all its tasks pooled, then each."""
+    switches = list(dict.fromkeys(t.thinking for t in tasks))
+    return [
+        (thinking, name)
+        for thinking in switches
+        for name in (POOLED, *(t.name for t in tasks if t.thinking is thinking))
+    ]
+
+
+def curves(
+    bench: Bench,
+    tasks: Sequence[TestTask],
+    samples: Mapping[Arm, Sequence[Outcome]],
+    tight: int | None,
+) -> list[dict[str, Any]]:
+    """Accuracy against budget, every sample set cut at the same budgets."""
+    everything = [o for outcomes in samples.values() for o in outcomes]
+    budgets = efficiency.budgets_between(everything, bench.budget, tight or 0)
+    rows = []
+    for thinking, task in slices(tasks):
+        part = tables.within(samples, thinking, task)
+        for arm in sorted(part, key=lambda a: (CONFIGS.index(a.config), a.model)):
+            head = {"task": task, "thinking": thinking, "config": arm.config, "model": arm.model}
+            rows += [{**head, **row} for row in efficiency.accuracy_curve(part[arm], budgets)]
+    return rows
+
+
+def _counts(
+    tasks: Sequence[TestTask], samples: Samples, timings: Sequence[Timed], tight: int | None
+) -> dict[str, Any]:
+    outcomes = [o for arm in samples.values() for o in arm]
+    return {
+        "tasks": len(tasks),
+        "problems": sum(len(t.prompts) for t in tasks),
+        "duplicates": sum(t.duplicates for t in tasks),
+        "contaminated": sum(t.contaminated for t in tasks),
+        "completions": len(outcomes),
+        "decoded_tokens": sum(o.total_tokens for o in outcomes),
+        "unjudged": sum(o.ok is None for o in outcomes),
+        "timed_problems": len(timings) // len(MODELS),
+        "tight_budget": tight,
+    }

@@ -1,0 +1,256 @@
+"""Intervals for paired benchmarks: Tango, Wilson, problem-clustered bootstrap.
+
+Arrays in, ``(lo, hi)`` out, everything a fraction, 95% throughout. Knows nothing of models, files
+or completions. Not covered: corrections for looking at many tasks at once; with several tasks, one
+interval in twenty misses by design.
+
+The unit of sampling is the *problem*: repeats of one problem are correlated, so they are kept
+together (one cluster) in every interval here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Z = 1.959963984540054
+"""97.5th percentile of the normal distribution: two-sided 95%."""
+Z_POWER = 0.8416212335729143
+"""80th percentile: the power that ``smallest_detectable`` promises."""
+RESAMPLES = 2000
+_CELLS = 2_000_000
+"""Resample-by-value cells in memory at once (16 MB of int64)."""
+
+Interval = tuple[float, float]
+Counts = NDArray[np.int64]
+
+
+class PairingError(ValueError):
+    """Two sample sets that were to be compared don't hold the same problems."""
+
+
+class Estimate(NamedTuple):
+    """A number and its 95% interval; either is None where the data cannot say."""
+
+    value: float | None
+    ci: Interval | None
+
+
+def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
+    """Refuse a comparison whose two sides aren't the same problems, each once.
+
+    Raises:
+        PairingError: with how many ids each side lacks, and one of them.
+    """
+    for side, ids in (("base", base), ("tuned", tuned)):
+        if len(set(ids)) != len(ids):
+            raise PairingError(f"{side} has {len(ids) - len(set(ids))} problem ids more than once")
+    lacking = {"base": set(tuned) - set(base), "tuned": set(base) - set(tuned)}
+    said = [
+        f"{side} lacks {len(ids)} (as {min(map(str, ids))[:16]})"
+        for side, ids in lacking.items()
+        if ids
+    ]
+    if said:
+        raise PairingError(
+            "base and tuned must have answered the same problems: " + ", ".join(said)
+        )
+
+
+def wilson(p: float, n: float) -> Interval | None:
+    """Wilson's score interval for a proportion ``p`` of ``n`` (may be an effective size); None at 0."""
+    if n <= 0:
+        return None
+    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    lo = 0.0 if p <= 0 else max(0.0, centre - half)
+    return lo, 1.0 if p >= 1 else min(1.0, centre + half)
+
+
+def accuracy(per_problem: ArrayLike, samples_each: float = 1.0) -> Estimate:
+    """Mean of per-problem accuracies, with Wilson's interval at the effective sample size.
+
+    With one sample a problem this is plain Wilson. With repeats the size is the one at which a
+    simple random sample would have the variance seen between problems (Kish's design effect);
+    it lies between the number of problems and the number of samples.
+
+    Args:
+        per_problem: (n,) fraction right of each problem's samples.
+        samples_each: mean number of samples a problem.
+    """
+    x = np.asarray(per_problem, float)
+    n = len(x)
+    if n == 0:
+        return Estimate(None, None)
+    p = float(x.mean())
+    effective = float(n)
+    if samples_each > 1 and n > 1 and (variance := float(x.var(ddof=1)) / n) > 0:
+        effective = min(max(p * (1 - p) / variance, n), n * samples_each)
+    return Estimate(p, wilson(p, effective))
+
+
+def tango(gained: int, lost: int, n: int) -> Interval | None:
+    """Tango's score interval for ``(gained - lost) / n``, a paired difference of proportions.
+
+    Honest where no pair disagrees: ``gained = lost = 0`` gives +- z^2 / (n + z^2), not [0, 0].
+    Source: T. Tango, Statistics in Medicine 17 (1998), 891-908.
+
+    Args:
+        gained: pairs wrong before, right after.
+        lost: pairs right before, wrong after.
+        n: all pairs.
+    """
+    if min(gained, lost) < 0 or gained + lost > n:
+        raise ValueError(f"{gained} gained and {lost} lost do not fit in {n} pairs")
+    if n == 0:
+        return None
+    seen = (gained - lost) / n
+    return (
+        _root(lambda d: _tango_score(gained, lost, n, d) - Z, -1.0, seen),
+        _root(lambda d: _tango_score(gained, lost, n, d) + Z, seen, 1.0),
+    )
+
+
+def _tango_score(gained: int, lost: int, n: int, delta: float) -> float:
+    """Standardised distance of the data from a true difference ``delta``; falls as delta grows."""
+    # q: probability of a lost pair, by maximum likelihood under gained - lost = delta
+    b = -gained - lost + (2 * n - gained + lost) * delta
+    c = -lost * delta * (1 - delta)
+    q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+    variance = n * (2 * q + delta * (1 - delta))
+    distance = gained - lost - n * delta
+    if variance <= 0:
+        return math.copysign(math.inf, distance) if distance else 0.0
+    return distance / math.sqrt(variance)
+
+
+def _root(f: Callable[[float], float], lo: float, hi: float) -> float:
+    """Where the falling function ``f`` crosses zero in [lo, hi], by bisection; else the end."""
+    for _ in range(60):
+        mid = (lo + hi) / 2
+        lo, hi = (mid, hi) if f(mid) > 0 else (lo, mid)
+    return (lo + hi) / 2
+
+
+def accuracy_delta(base: ArrayLike, tuned: ArrayLike, *, repeated: bool, seed: int = 0) -> Estimate:
+    """Difference of two accuracies on the same problems, tuned - base.
+
+    One sample a side: Tango. Repeats: problem-clustered bootstrap, except where all problems'
+    differences are the same whole number; there a bootstrap would claim certainty ([0, 0]), and
+    Tango's interval speaks instead.
+
+    Args:
+        base: (n,) fraction right per problem; without repeats 0 or 1.
+        tuned: (n,) the same problems, in the same order.
+        repeated: either side has more than one sample a problem.
+        seed: of the bootstrap.
+    """
+    b, t = np.asarray(base, float), np.asarray(tuned, float)
+    if b.shape != t.shape:
+        raise PairingError(f"base has {len(b)} problems and tuned {len(t)}")
+    if len(b) == 0:
+        return Estimate(None, None)
+    d = t - b
+    whole = bool(np.all(d == np.round(d)))
+    if repeated and (np.ptp(d) > 0 or not whole):
+        return Estimate(float(d.mean()), bootstrap_mean(d, seed=seed))
+    gained, lost = int(np.sum(d > 0)), int(np.sum(d < 0))
+    return Estimate(float(d.mean()), tango(gained, lost, len(d)))
+
+
+def smallest_detectable(differences: ArrayLike) -> float | None:
+    """The smallest true accuracy difference that this many paired problems would show.
+
+    ``(z_0.975 + z_0.80) * sqrt(s / n)``: two-sided 5%, power 80%, where ``s`` is the mean squared
+    per-problem difference (without repeats: the share of pairs that disagree), taken as at least
+    3 / n, since n agreeing pairs only bound it there (the rule of three).
+    """
+    d = np.asarray(differences, float)
+    if len(d) == 0:
+        return None
+    s = max(float(np.mean(d * d)), 3 / len(d))
+    return min(1.0, (Z + Z_POWER) * math.sqrt(s / len(d)))
+
+
+def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Counts]:
+    """How often each of ``n`` problems is drawn, in blocks (rows, n) that bound memory."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, min(resamples, _CELLS // max(width, 1)))
+    blocks = []
+    for start in range(0, resamples, rows):
+        r = min(rows, resamples - start)
+        drawn = rng.integers(n, size=(r, n)) + np.arange(r)[:, None] * n
+        blocks.append(np.bincount(drawn.ravel(), minlength=r * n).reshape(r, n))
+    return blocks
+
+
+def _percentiles(values: NDArray[np.float64]) -> Interval | None:
+    """The middle 95%; None where over 5% of the resamples were undefined."""
+    good = values[np.isfinite(values)]
+    if len(good) < 0.95 * len(values):
+        return None
+    lo, hi = np.percentile(good, [2.5, 97.5])
+    return float(lo), float(hi)
+
+
+def bootstrap_mean(
+    per_problem: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval | None:
+    """Percentile interval for the mean over problems. ``per_problem`` is (n,)."""
+    x = np.asarray(per_problem, float)
+    if len(x) == 0:
+        return None
+    return _percentiles(
+        np.concatenate([c @ x / len(x) for c in _resamples(len(x), len(x), seed, resamples)])
+    )
+
+
+class Clustered(NamedTuple):
+    """Values of many samples with the problem each belongs to (ragged repeats are fine)."""
+
+    values: NDArray[np.float64]
+    """(m,) one number a sample."""
+    problem: NDArray[np.int64]
+    """(m,) index of the sample's problem, 0 to n - 1."""
+
+    def medians(self, counts: Counts) -> NDArray[np.float64]:
+        """(rows,) median of all samples of the drawn problems; ``counts`` is (rows, n)."""
+        order = np.argsort(self.values, kind="stable")
+        cumulative = np.cumsum(counts[:, self.problem[order]], axis=1)
+        total = cumulative[:, -1:]
+        low = np.argmax(cumulative >= (total + 1) // 2, axis=1)
+        high = np.argmax(cumulative >= total // 2 + 1, axis=1)
+        ranked = self.values[order]
+        return (ranked[low] + ranked[high]) / 2
+
+
+def median_reduction(
+    base: Clustered, tuned: Clustered, n: int, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Estimate:
+    """``1 - median(tuned) / median(base)`` with a bootstrap that redraws problems, both sides alike.
+
+    Args:
+        base: the base's samples.
+        tuned: the tuned model's, of the same ``n`` problems.
+        n: number of problems.
+        seed: of the bootstrap.
+        resamples: how many redraws.
+
+    Returns:
+        value None where the base's median is zero (nothing to reduce).
+    """
+    if n == 0 or not len(base.values) or not len(tuned.values):
+        return Estimate(None, None)
+    before, after = float(np.median(base.values)), float(np.median(tuned.values))
+    if before == 0:
+        return Estimate(None, None)
+    width = max(n, len(base.values), len(tuned.values))
+    ratios = []
+    for counts in _resamples(n, width, seed, resamples):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios.append(1 - tuned.medians(counts) / base.medians(counts))
+    return Estimate(1 - after / before, _percentiles(np.concatenate(ratios)))

@@ -1,0 +1,267 @@
+"""Rows of ``bench.jsonl`` and ``compare.jsonl`` from outcomes. No I/O, no model.
+
+Field names are a contract. Everything is a fraction; deltas are tuned - base; reductions are
+1 - tuned / base. Lengths are over all problems, right or wrong; ``budget`` and ``finished`` stand
+beside them. Accuracy leaves out what could not be judged (``unjudged`` says how many samples).
+
+``equal`` and ``tight`` are run at two decoding configs, and each number of their one row is the
+less flattering one's; ``config`` then maps each number to where it comes from. What each config
+gave in full is in ``by_config``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deimos.bench import stats
+from deimos.bench.efficiency import Outcome, by_problem, fractions_right, listed
+from deimos.bench.tasks import POOLED
+
+Row = dict[str, Any]
+CONFIGS = ("recommended", "locked")
+MODELS = ("base", "tuned")
+SHIP = {"base": "recommended", "tuned": "locked"}
+"""Which config each model ships with."""
+
+ACCURACY = (
+    "n",
+    "accuracy_delta",
+    "accuracy_delta_ci",
+    "finished_more",
+    "reasoned_better",
+    "smallest_detectable",
+)
+THINK = ("think_tokens_reduction", "think_tokens_reduction_ci")
+TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci")
+BENCH_GROUPS = {
+    "accuracy": ("repeats", "n", "unjudged", "accuracy", "accuracy_ci", "finished"),
+    "think_tokens": ("think_tokens_median", "empty_think"),
+    "total_tokens": ("total_tokens_median", "answer_tokens_median", "chars_median"),
+}
+"""Which of a bench row's numbers go with which choice of config."""
+
+
+class Arm(NamedTuple):
+    """One sample set."""
+
+    model: str
+    config: str
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The part of a bench that a row is about."""
+
+    setting: str
+    thinking: bool | None
+    task: str
+    budget: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Model to mean seconds per problem; absent: not measured."""
+    seed: int = 0
+
+
+def pairs(
+    base: Sequence[Outcome], tuned: Sequence[Outcome]
+) -> Iterator[tuple[list[Outcome], list[Outcome]]]:
+    """The judged samples of each problem on both sides, where both sides have some.
+
+    Raises:
+        PairingError: the two sides don't hold the same problems.
+    """
+    b, t = by_problem(base), by_problem(tuned)
+    stats.check_pairing(list(b), list(t))
+    for problem in b:
+        judged = [[o for o in side[problem] if o.ok is not None] for side in (b, t)]
+        if judged[0] and judged[1]:
+            yield judged[0], judged[1]
+
+
+def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
+    """One model at one config."""
+    fractions = list(fractions_right(outcomes).values())
+    judged = sum(o.ok is not None for o in outcomes)
+    value, ci = stats.accuracy(fractions, judged / max(len(fractions), 1))
+    empty = [o.empty_think for o in outcomes if o.empty_think is not None]
+    return {
+        "model": arm.model,
+        "setting": where.setting,
+        "thinking": where.thinking,
+        "budget": where.budget,
+        "repeats": max((len(g) for g in by_problem(outcomes).values()), default=0),
+        "task": where.task,
+        "n": len(fractions),
+        "accuracy": value,
+        "accuracy_ci": listed(ci),
+        "think_tokens_median": _median([o.think_tokens for o in outcomes]),
+        "answer_tokens_median": _median([o.answer_tokens for o in outcomes]),
+        "total_tokens_median": _median([o.total_tokens for o in outcomes]),
+        "chars_median": _median([o.chars for o in outcomes]),
+        "finished": _mean([o.finish == "stop" for o in outcomes]),
+        "empty_think": _mean(empty),
+        "seconds_per_problem": where.seconds.get(arm.model),
+        "unjudged": len(outcomes) - judged,
+        "config": arm.config,
+    }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if len(values) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def compare_row(
+    base: Sequence[Outcome], tuned: Sequence[Outcome], config: str | None, where: Slice
+) -> Row:
+    """Tuned against base on the same problems.
+
+    Args:
+        base: the base's outcomes.
+        tuned: the tuned model's.
+        config: both sides' config; None where they differ, as in ``ship``.
+        where: the slice.
+    """
+    lengths = {
+        name: stats.median_reduction(
+            *_clustered(base, tuned, name), len(by_problem(base)), seed=where.seed
+        )
+        for name in ("think_tokens", "total_tokens")
+    }
+    return {
+        "setting": where.setting,
+        "thinking": where.thinking,
+        "task": where.task,
+        **accuracy_part(base, tuned, where.seed),
+        **{k: v for name, e in lengths.items()
+           for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", listed(e.ci)))},
+        "seconds_reduction": _reduction(where.seconds),
+        "budget": where.budget,
+        "config": config,
+    }  # fmt: skip
+
+
+def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> Row:
+    """The paired accuracy difference, and how much of it is finishing and how much reasoning.
+
+    With repeats every base sample of a problem is paired with every tuned one, each problem
+    weighing the same; ``finished_more + reasoned_better == accuracy_delta``.
+    """
+    matched = list(pairs(base, tuned))
+    sides = [np.array([np.mean([bool(o.ok) for o in pair[s]]) for pair in matched]) for s in (0, 1)]
+    repeated = any(len(b) > 1 or len(t) > 1 for b, t in matched)
+    delta = stats.accuracy_delta(sides[0], sides[1], repeated=repeated, seed=seed)
+    parts = np.array([_parts(b, t) for b, t in matched]).reshape(-1, 2)
+    return {
+        "n": len(matched),
+        "accuracy_delta": delta.value,
+        "accuracy_delta_ci": listed(delta.ci),
+        "finished_more": _mean(parts[:, 0].tolist()),
+        "reasoned_better": _mean(parts[:, 1].tolist()),
+        "smallest_detectable": stats.smallest_detectable(sides[1] - sides[0]),
+    }
+
+
+def _parts(base: Sequence[Outcome], tuned: Sequence[Outcome]) -> tuple[float, float]:
+    """A problem's share of the difference over pairs whose finish differs, and over the rest."""
+    differing = same = 0
+    for b in base:
+        for t in tuned:
+            gain = bool(t.ok) - bool(b.ok)
+            differing, same = (
+                (differing + gain, same) if b.finish != t.finish else (differing, same + gain)
+            )
+    every = len(base) * len(tuned)
+    return differing / every, same / every
+
+
+def _clustered(
+    base: Sequence[Outcome], tuned: Sequence[Outcome], name: str
+) -> tuple[stats.Clustered, stats.Clustered]:
+    number = {problem: i for i, problem in enumerate(by_problem(base))}
+
+    def one(side: Sequence[Outcome]) -> stats.Clustered:
+        values = np.array([getattr(o, name) for o in side], float)
+        return stats.Clustered(values, np.array([number[o.problem] for o in side], np.int64))
+
+    return one(base), one(tuned)
+
+
+def _reduction(seconds: Mapping[str, float]) -> float | None:
+    base, tuned = seconds.get("base"), seconds.get("tuned")
+    return 1 - tuned / base if base and tuned is not None else None
+
+
+def less_flattering(rows: Mapping[str, Row]) -> Row:
+    """One compare row of several configs': each number, with its interval, from where it is worst."""
+    merged = dict(next(iter(rows.values())))
+    chosen = {}
+    for name, fields in {
+        "accuracy": ACCURACY,
+        "think_tokens": THINK,
+        "total_tokens": TOTAL,
+    }.items():
+        first = "accuracy_delta" if name == "accuracy" else f"{name}_reduction"
+        measured = {config: row for config, row in rows.items() if row[first] is not None}
+        config = min(measured or rows, key=lambda c: rows[c][first] if c in measured else 0.0)
+        merged |= {f: rows[config][f] for f in fields}
+        chosen[name] = config
+    return merged | {"config": chosen}
+
+
+def as_chosen(rows: Mapping[str, Row], chosen: Mapping[str, str]) -> Row:
+    """One bench row of several configs', its numbers from where the compare row's come."""
+    merged = dict(next(iter(rows.values())))
+    for name, fields in BENCH_GROUPS.items():
+        merged |= {f: rows[chosen[name]][f] for f in fields}
+    return merged | {"config": dict(chosen)}
+
+
+class Tables(NamedTuple):
+    """What the stage writes."""
+
+    bench: list[Row]
+    compare: list[Row]
+    by_config: list[Row]
+
+
+def ship(samples: Mapping[Arm, Sequence[Outcome]], where: Slice) -> Tables:
+    """Each model at its own config.
+
+    Only the tuned model's config is timed, so there is no reduction in seconds here.
+    """
+    own = {m: samples[Arm(m, c)] for m, c in SHIP.items()}
+    seconds = {m: s for m, s in where.seconds.items() if SHIP[m] == "locked"}
+    where = Slice(where.setting, where.thinking, where.task, where.budget, seconds, where.seed)
+    rows = [bench_row(own[m], Arm(m, SHIP[m]), where) for m in MODELS]
+    return Tables(rows, [compare_row(own["base"], own["tuned"], None, where)], [])
+
+
+def both_configs(samples: Mapping[Arm, Sequence[Outcome]], where: Slice) -> Tables:
+    """The same config for both models, at each config; the headline row is the less flattering."""
+    rows = {
+        m: {c: bench_row(samples[Arm(m, c)], Arm(m, c), where) for c in CONFIGS} for m in MODELS
+    }
+    compared = {
+        c: compare_row(samples[Arm("base", c)], samples[Arm("tuned", c)], c, where) for c in CONFIGS
+    }
+    headline = less_flattering(compared)
+    bench = [as_chosen(rows[m], headline["config"]) for m in MODELS]
+    full = [rows[m][c] for m in MODELS for c in CONFIGS]
+    return Tables(bench, [headline], [*full, *compared.values()])
+
+
+def within(
+    samples: Mapping[Arm, Sequence[Outcome]], thinking: bool | None, task: str
+) -> dict[Arm, list[Outcome]]:
+    """The outcomes of one task, or of all tasks with the same thinking switch."""
+    return {
+        arm: [o for o in outcomes if o.thinking is thinking and task in (o.task, POOLED)]
+        for arm, outcomes in samples.items()
+    }
