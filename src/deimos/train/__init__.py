@@ -1,0 +1,1 @@
+"""Training a LoRA adapter on golds: the ids that were sampled, and nothing else."""

@@ -1,0 +1,84 @@
+"""Which checkpoint a training can go on from, and putting the adapter in place whole.
+
+A checkpoint counts once its seal is there: a list of its files and their sizes, written last,
+after all of them are on disk. One without (the process died while saving) or whose files
+disagree with it is never loaded. Sizes, not contents, are compared: this guards against half
+a save, not against a disk that changes bytes. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from deimos import journal
+
+SEAL = "complete.json"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_NAME = re.compile(r"^checkpoint-(\d+)$")
+
+
+def seal(folder: Path) -> None:
+    """Declare a checkpoint complete; its files are on disk before its seal is."""
+    sizes = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SEAL):
+        _sync(path)
+        sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+    journal.write_atomic(folder / SEAL, json.dumps(sizes))
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a checkpoint has its seal and every file that the seal names, in full."""
+    try:
+        sizes = json.loads((folder / SEAL).read_bytes())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def step_of(folder: Path) -> int:
+    """The optimizer step that ``checkpoint-<step>`` was saved after."""
+    found = _NAME.match(folder.name)
+    if not found:
+        raise ValueError(f"{folder} is not a checkpoint folder")
+    return int(found.group(1))
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest complete checkpoint under ``folder``; incomplete ones are removed.
+
+    They hold nothing that could be gone on from, and the next save uses the same names.
+    """
+    complete: list[Path] = []
+    for path in folder.glob("checkpoint-*"):
+        if not _NAME.match(path.name):
+            continue
+        if is_complete(path):
+            complete.append(path)
+        else:
+            shutil.rmtree(path)
+    return max(complete, key=step_of, default=None)
+
+
+def install(checkpoint: Path, adapter: Path) -> None:
+    """Copy the adapter out of a checkpoint; ``adapter`` appears whole or not at all."""
+    beside = adapter.with_name(f".{adapter.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for name in ADAPTER_FILES:
+        shutil.copyfile(checkpoint / name, beside / name)
+        _sync(beside / name)
+    _sync(beside)
+    beside.rename(adapter)
+    _sync(adapter.parent)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

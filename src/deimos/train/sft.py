@@ -1,0 +1,316 @@
+"""TRL's ``SFTTrainer`` with a PEFT LoRA, driven by ``recipe.Train``.
+
+What TRL would do to the data is switched off: rows come as ``input_ids`` and ``labels``, there is
+no preparation, no ``max_length`` (TRL cuts pretokenised rows otherwise), no packing, no
+template. TRL's own collator pads on the right, labels with -100. TRL's usage ping and its draft
+model card are switched off too. One device, one process: training over several GPUs is not
+covered. The best checkpoint is not looked for here; what comes out is the state after the
+last step.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import trl
+from datasets import Dataset
+from peft import LoraConfig
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, TrainerCallback
+from transformers.trainer_utils import SchedulerType
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from deimos import recipe
+from deimos.recipe import RecipeError
+from deimos.train import checkpoints
+from deimos.train.metrics import Metrics
+from deimos.train.tokens import Example, check_vocabulary, step_order
+
+Report = Callable[[str, int, int, str], None]
+"""Called with a label, steps done, steps in all and a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Number formats of a training; the adapter and its optimizer are float32 in any case."""
+
+    weights: str
+    """Of the frozen model: float32 or bfloat16."""
+    autocast: bool
+    """Matrix products in bfloat16."""
+    note: str
+    """What was done, for the record."""
+
+
+def device_of(wanted: str) -> str:
+    """``cpu`` or ``cuda`` for the runtime's ``device``.
+
+    Raises:
+        RecipeError: cuda is asked for and not there.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("runtime.device = 'cuda': PyTorch sees no CUDA device here; use cpu")
+    return wanted
+
+
+def precision_of(dtype: str, device: str) -> Precision:
+    """How ``train.dtype`` is carried out on a device.
+
+    A CPU without bfloat16 arithmetic would emulate it many times slower and no closer to what a
+    GPU computes, so it trains in float32; the note says so.
+    """
+    if dtype == "float32":
+        return Precision("float32", False, "float32")
+    if device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return Precision("float32", False, "float32 (this CPU has no bfloat16 arithmetic)")
+    return Precision("bfloat16", True, "bfloat16 weights and products, float32 adapter")
+
+
+def batching(settings: recipe.Train, micro_batch: int | None) -> tuple[int, int]:
+    """Sequences per forward pass, and forward passes per optimizer step.
+
+    Their product is the recipe's batch_size x accumulation whatever ``micro_batch`` is.
+
+    Raises:
+        RecipeError: ``micro_batch`` does not divide that product.
+    """
+    if micro_batch is None:
+        return settings.batch_size, settings.accumulation
+    per_step = settings.batch_size * settings.accumulation
+    if per_step % micro_batch:
+        raise RecipeError(
+            f"runtime.train_micro_batch = {micro_batch}: must divide the {per_step} sequences of "
+            f"an optimizer step (train.batch_size {settings.batch_size} x train.accumulation "
+            f"{settings.accumulation})"
+        )
+    return micro_batch, per_step // micro_batch
+
+
+def total_steps(examples: int, settings: recipe.Train) -> int:
+    """Optimizer steps of the whole training; an epoch's last step may hold fewer examples."""
+    per_epoch = math.ceil(examples / (settings.batch_size * settings.accumulation))
+    return math.ceil(settings.epochs * per_epoch)
+
+
+def train(
+    load: Callable[[], Any],
+    tokenizer: Any,
+    examples: Sequence[Example],
+    settings: recipe.Train,
+    out: Path,
+    *,
+    precision: Precision,
+    device: str,
+    micro_batch: int | None = None,
+    report: Report | None = None,
+) -> int:
+    """Train to the last step, from the newest checkpoint if there is one; writes ``adapter/``.
+
+    Args:
+        load: makes the model, in ``precision.weights`` on ``device``; not called where a
+            finished checkpoint makes it needless.
+        tokenizer: only its padding id is used.
+        examples: what to train on, each once an epoch.
+        settings: the recipe's training block.
+        out: gets ``adapter/``, ``metrics.jsonl`` and, while training, ``checkpoints/``.
+        precision: see ``precision_of``.
+        device: cpu or cuda.
+        micro_batch: the runtime's ``train_micro_batch``.
+        report: told after every step.
+
+    Returns:
+        The step that training went on from; 0 at first.
+    """
+    batches = batching(settings, micro_batch)
+    saved = out / "checkpoints"
+    last = checkpoints.newest(saved)
+    resumed = checkpoints.step_of(last) if last else 0
+    if last is None or resumed < total_steps(len(examples), settings):
+        model = load()
+        check_vocabulary(examples, model.get_input_embeddings().weight.shape[0])
+        trainer = TokenTrainer(
+            model=model,
+            args=_config(settings, saved, batches, precision, device),
+            peft_config=_lora(settings.lora, model),
+            processing_class=tokenizer,
+            data_collator=DataCollatorForLanguageModeling(pad_token_id=_pad_id(tokenizer)),
+            train_dataset=_dataset(examples),
+            order=StepOrder(examples, math.prod(batches), settings.seed),
+            callbacks=[_Watch(Metrics(out / "metrics.jsonl", resumed), report)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        last = checkpoints.newest(saved)
+    assert last is not None, "the trainer saves after its last step"
+    checkpoints.install(last, out / "adapter")
+    shutil.rmtree(saved)
+    return resumed
+
+
+class StepOrder(Sampler[int]):
+    """Every example once an epoch, shuffled anew for each; inside an optimizer step by length."""
+
+    def __init__(self, examples: Sequence[Example], per_step: int, seed: int) -> None:
+        self._lengths = [len(example.input_ids) for example in examples]
+        self._per_step = per_step
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose order comes next (the trainer's data loader calls)."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        # A generator of its own: the order must not depend on what else drew random numbers.
+        noise = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
+        order = torch.randperm(len(self), generator=noise).tolist()
+        return iter(step_order(self._lengths, self._per_step, order))
+
+
+class TokenTrainer(trl.SFTTrainer):
+    """``SFTTrainer`` with our order of examples and sealed checkpoints."""
+
+    def __init__(self, *, order: StepOrder, **kwargs: Any) -> None:
+        self._order = order
+        super().__init__(**kwargs)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self._order
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        output_dir = self.args.output_dir
+        assert output_dir is not None
+        checkpoints.seal(Path(output_dir) / f"checkpoint-{self.state.global_step}")
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted: walking all modules for it takes time in every pass."""
+        return 0
+
+    def _send_telemetry(self) -> None:
+        """Nothing leaves the machine."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No draft card: the report stage writes one from measured numbers."""
+
+
+class _Watch(TrainerCallback):
+    """Writes metrics, says how far training is, and stops one that has diverged."""
+
+    def __init__(self, metrics: Metrics, report: Report | None) -> None:
+        self._metrics = metrics
+        self._report = report
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._metrics.start()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if "loss" not in logs:  # the summary at the end
+            return
+        if not (math.isfinite(logs["loss"]) and math.isfinite(logs.get("grad_norm") or 0.0)):
+            raise FloatingPointError(
+                f"training diverged at step {state.global_step} (loss {logs['loss']}): "
+                f"lower train.learning_rate ({args.learning_rate})"
+            )
+        self._metrics.append(state.global_step, logs)
+        if self._report:
+            self._report("train", state.global_step, state.max_steps, f"loss {logs['loss']:.3f}")
+
+
+def _config(
+    settings: recipe.Train,
+    saved: Path,
+    batches: tuple[int, int],
+    precision: Precision,
+    device: str,
+) -> trl.SFTConfig:
+    accepted = [str(s.value) for s in SchedulerType]
+    if settings.scheduler not in accepted:
+        raise RecipeError(
+            f"train.scheduler = {settings.scheduler!r}: accepted are {', '.join(accepted)}"
+        )
+    config = trl.SFTConfig(
+        output_dir=str(saved),
+        per_device_train_batch_size=batches[0],
+        gradient_accumulation_steps=batches[1],
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.scheduler,
+        warmup_steps=settings.warmup_ratio,  # below 1 it is a share of all steps
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
+        bf16=precision.autocast,
+        use_cpu=device == "cpu",
+        # Recomputing activations changes no number; memory is what a GPU is short of.
+        gradient_checkpointing=device == "cuda",
+        dataloader_pin_memory=device == "cuda",
+        max_length=None,
+        packing=settings.packing,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
+    if config.n_gpu > 1:
+        config._n_gpu = 1  # else Trainer wraps the model in DataParallel, which TRL refuses
+    return config
+
+
+def _lora(settings: recipe.Lora, model: Any) -> LoraConfig:
+    """The adapter's shape.
+
+    Raises:
+        RecipeError: a target module that the model does not have; PEFT is silent as long as one
+            of them matches.
+    """
+    modules = dict(model.named_modules())
+    for target in settings.target_modules:
+        # PEFT's own rule: a target is the end of a module's dotted name.
+        if not any(f".{name}".endswith(f".{target}") for name in modules):
+            linear = {n.rpartition(".")[2] for n, m in modules.items() if _is_linear(m)}
+            raise RecipeError(
+                f"train.lora.target_modules: the model has no module called {target!r}; "
+                f"its linear ones are {', '.join(sorted(linear))}"
+            )
+    return LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.target_modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _is_linear(module: Any) -> bool:
+    return isinstance(module, torch.nn.Linear)
+
+
+def _dataset(examples: Sequence[Example]) -> Dataset:
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(example.input_ids) for example in examples],
+            "labels": [list(example.labels) for example in examples],
+        }
+    )
+
+
+def _pad_id(tokenizer: Any) -> int:
+    """Any id will do: padding is masked, on the right, and has no label."""
+    return next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)

@@ -1,0 +1,98 @@
+"""The train stage: ``gold.jsonl`` of the select stage to ``adapter/`` and ``metrics.jsonl``.
+
+Re-running resumes. ``dropped.jsonl`` lists the golds that were not trained on, with the reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deimos import journal
+from deimos.engines.base import ModelRef
+from deimos.engines.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.train import metrics
+from deimos.train.tokens import Dropped, Example, TokensError, examples_of
+
+if TYPE_CHECKING:
+    from deimos.run import StageJob
+
+
+def run(job: StageJob) -> dict[str, Any]:
+    """Train the recipe's adapter; returns the counts for the stage's record.
+
+    Raises:
+        TokensError: no gold can be trained on.
+        RecipeError: a training setting that this model or machine cannot carry out.
+    """
+    from deimos.train import sft
+
+    settings, runtime = job.recipe.train, job.runtime
+    device = sft.device_of(runtime.device)
+    precision = sft.precision_of(settings.dtype, device)
+    ref = ModelRef(job.model_path, revision=job.recipe.model.revision, dtype=precision.weights)
+    tokenizer = load_tokenizer(ref)
+    examples, dropped = _examples(job, eos_ids_of(tokenizer, ref.path, ref.revision))
+    adapter = job.out / "adapter"
+    resumed = None
+    if not adapter.exists():  # it is put there whole, after the last step
+        _set_threads(runtime.threads)
+        resumed = sft.train(
+            lambda: load_model(ref, device),
+            tokenizer,
+            examples,
+            settings,
+            job.out,
+            precision=precision,
+            device=device,
+            micro_batch=runtime.train_micro_batch,
+            report=job.progress,
+        )
+    return {
+        **_data_counts(examples, dropped),
+        **metrics.summary(metrics.read(job.out / "metrics.jsonl")),
+        "trainable_parameters": _parameters(adapter / "adapter_model.safetensors"),
+        "precision": precision.note,
+        "device": device,
+        "resumed_from_step": resumed,
+    }
+
+
+def _examples(job: StageJob, eos_ids: frozenset[int]) -> tuple[list[Example], list[Dropped]]:
+    path = job.inputs["select"] / "gold.jsonl"
+    golds = journal.read_rows(path)
+    examples, dropped = examples_of(golds, max_length=job.recipe.train.max_length, eos_ids=eos_ids)
+    journal.write_rows(job.out / "dropped.jsonl", map(dataclasses.asdict, dropped))
+    if not examples:
+        reasons = Counter(d.because for d in dropped)
+        why = "; ".join(f"{n} {because}" for because, n in reasons.items())
+        raise TokensError(f"nothing to train on: {path} has {len(golds)} golds ({why or 'none'})")
+    return examples, dropped
+
+
+def _data_counts(examples: list[Example], dropped: list[Dropped]) -> dict[str, Any]:
+    return {
+        "examples": len(examples),
+        "dropped": len(dropped),
+        "dropped_because": dict(Counter(d.because for d in dropped)),
+        "supervised_tokens": sum(example.supervised for example in examples),
+    }
+
+
+def _parameters(weights: Path) -> int:
+    """How many numbers the adapter holds, which is how many were trained."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    with safe_open(weights, framework="pt") as file:
+        return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -1,0 +1,88 @@
+"""The stage as the pipeline runs it: folders in, folder and counts out."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from deimos import journal, recipe
+from deimos.progress import Progress
+from deimos.run import StageJob
+from deimos.runtime import Runtime
+from deimos.train import metrics, stage
+from deimos.train.tokens import TokensError
+
+
+@pytest.fixture
+def job(qwen3, tmp_path, golds):
+    def make(rows: list[dict[str, Any]], **train: Any) -> StageJob:
+        select = tmp_path / "select"
+        journal.write_rows(select / "gold.jsonl", rows)
+        out = tmp_path / "train"
+        out.mkdir(exist_ok=True)
+        return StageJob(
+            recipe=recipe.parse({
+                "name": "t",
+                "model": {"id": str(qwen3)},
+                "prompts": {"sources": [{"source": "gsm8k"}]},
+                "train": {"dtype": "float32", "max_length": 26, "batch_size": 4, "accumulation": 1}
+                | {"learning_rate": 1e-3, "lora": {"r": 2, "alpha": 4}}
+                | train,
+            }),
+            runtime=Runtime(device="cpu", train_micro_batch=2),
+            model_path=str(qwen3),
+            inputs={"select": select},
+            out=out,
+            progress=Progress(io.StringIO()),
+        )  # fmt: skip
+
+    return make
+
+
+def shapes(out: Path) -> list[tuple[int, ...]]:
+    return [tuple(t.shape) for t in load_file(out / "adapter/adapter_model.safetensors").values()]
+
+
+def test_counts_are_what_happened(job, golds):
+    rows = golds(10)
+    rows[3]["completion_ids"] = rows[3]["completion_ids"][:-1]
+    counts = stage.run(job(rows))
+    sizes = {r["id"]: len(r["prompt_ids"]) + len(r["completion_ids"]) for r in rows}
+    long = {i for i, size in sizes.items() if size > 26}
+    assert long and "g3" not in long
+    out = job(rows).out
+    dropped = journal.read_rows(out / "dropped.jsonl")
+    assert {row["id"] for row in dropped} == long | {"g3"}
+    assert all(row["tokens"] == sizes[row["id"]] for row in dropped)
+    kept = sizes.keys() - long - {"g3"}
+    assert (counts["examples"], counts["dropped"]) == (len(kept), len(dropped))
+    assert sum(counts["dropped_because"].values()) == len(dropped)
+    assert counts["tokens"] == sum(sizes[i] for i in kept)
+    assert counts["steps"] == -(-len(kept) // 4)
+    assert counts["trainable_parameters"] == sum(a * b for a, b in shapes(out))
+    assert (counts["device"], counts["precision"]) == ("cpu", "float32")
+    assert counts["train_loss_first"] > 0 and counts["seconds"] > 0
+    assert counts["supervised_tokens"] == sum(
+        len(r["completion_ids"]) for r in rows if r["id"] in kept
+    )
+    json.dumps(counts, allow_nan=False)
+
+
+def test_run_again_does_nothing_again(job, golds):
+    first = job(golds(6))
+    counts = stage.run(first)
+    adapter = first.out / "adapter" / "adapter_model.safetensors"
+    before = (adapter.stat().st_mtime_ns, metrics.read(first.out / "metrics.jsonl"))
+    again = stage.run(first)
+    assert (adapter.stat().st_mtime_ns, metrics.read(first.out / "metrics.jsonl")) == before
+    assert again == {**counts, "resumed_from_step": None}
+
+
+def test_nothing_to_train_on_says_why(job, golds):
+    with pytest.raises(TokensError, match=r"has 3 golds \(3 longer than train.max_length \(2\)\)"):
+        stage.run(job(golds(3), max_length=2))
+    with pytest.raises(TokensError, match="has 0 golds"):
+        stage.run(job([]))
