@@ -1,0 +1,333 @@
+"""``report.html``: one file that needs nothing else, not even a network.
+
+Everything a model, a task or a recipe wrote goes through the template engine's escaping; only
+the drawings of ``figures.py`` (which escape for themselves) are put in as they are. The page has
+no script, and its content security policy forbids any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from deimos import __version__
+from deimos.lab.traces import LEVELS
+from deimos.report import facts, figures, pairs, words
+from deimos.report.records import Outcome, Row, Run, rows
+from deimos.report.rejects import Rejects, by_stage
+from deimos.report.summary import environment, sample_counts
+
+TEMPLATES = Path(__file__).parent / "templates"
+MEANINGS = {
+    "structure": "thought not closed, reopened, or no answer",
+    "correctness": "the answer is wrong",
+    "presentation": "not a clean answer for its reader",
+    "length": "passed, but another of its prompt was kept, or by a quota",
+}
+WIDTHS = (figures.WIDE, figures.NARROW)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart in both drawings, wide and narrow."""
+
+    title: str
+    drawings: tuple[Markup, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the results table, as text."""
+
+    task: str
+    n: str
+    accuracy: str
+    delta: str
+    delta_parts: str
+    delta_note: str
+    mark: Markup
+    think: str
+    think_change: str
+    total: str
+    total_change: str
+    seconds: str
+    cut: str
+    config: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows of one setting."""
+
+    setting: str
+    meaning: str
+    budget: str
+    lines: tuple[Line, ...]
+
+
+def templates() -> Environment:
+    """The template engine: escaping on for HTML, undefined names are errors."""
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    forms = (words.number, words.percent, words.points, words.change, words.seconds, words.plural)
+    env.filters.update({form.__name__: form for form in forms})
+    return env
+
+
+def page(run: Run, tally: Rejects, made: Row) -> str:
+    """Render the report; ``made`` is what ``making`` found."""
+    config = facts.length_config(run)
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            recipe=run.recipe,
+            recipe_yaml=recipe_yaml(run),
+            headline=facts.headline(run),
+            groups=groups(run),
+            by_config=by_config(run),
+            lengths=length_figures(run, config) if config else [],
+            length_config=facts.CONFIGS.get(config or "", config),
+            curves=curve_figures(run),
+            pairs=pairs.shown(run, config) if config else [],
+            rule=pairs.RULE,
+            rejects=tally,
+            stages=by_stage(tally),
+            sample=sample_counts(run),
+            environment=flat(environment(run)),
+            made=made,
+            meanings=MEANINGS,
+            lab_levels=LEVELS,
+            commands=commands(run),
+            version=__version__,
+            not_measured=words.NOT_MEASURED,
+        )
+    )
+
+
+def commands(run: Run) -> list[str]:
+    """What to type to make this run again, from the recipe it left."""
+    return [
+        f"pip install deimos-llm=={__version__}",
+        f"deimos run recipe.yaml --out runs/{run.name}",
+        f"deimos status runs/{run.name}",
+    ]
+
+
+def making(run: Run) -> Row:
+    """How the tuned model was made: stages with counts and seconds, training, versions."""
+    return {
+        "stages": [
+            {
+                "name": stage,
+                "folder": run.folders[stage].name,
+                "seconds": record.get("seconds"),
+                "counts": _spoken(record.get("counts") or {}),
+            }
+            for stage, record in run.records.items()
+            if record
+        ],
+        "training": run.counts("train"),
+        "contamination": contamination(run),
+        "sources": [s.source for s in run.recipe.prompts.sources],
+        "test_sources": [f"{t.name} ({t.source.source})" for t in run.recipe.bench.tasks],
+        "licences": _licences(run),
+    }
+
+
+def contamination(run: Run) -> list[str]:
+    """What is known of test problems among the training prompts, one sentence each."""
+    bench, said = run.counts("bench"), []
+    if run.recipe.allow_contamination:
+        said.append("This run was allowed to tune or train on what it reports.")
+    if bench.get("contaminated") is None:
+        said.append(f"The same problem in training and test: {words.NOT_MEASURED}.")
+    else:
+        said.append(
+            f"{words.number(bench['contaminated'])} of {words.plural(bench['problems'], 'test problem')} "
+            "stand among the training or dev prompts (same content, or same words)."
+        )
+    prompts = run.folders.get("prompts")
+    if prompts and (prompts / "decontaminated.jsonl").is_file():
+        removed = sum(1 for _ in rows(prompts, "decontaminated.jsonl"))
+        said.append(
+            f"Overlap with a test problem removed {words.plural(removed, 'training prompt')}."
+        )
+    else:
+        said.append(f"Near-duplicates (shared n-grams, paraphrases): {words.NOT_MEASURED}.")
+    return said
+
+
+def groups(run: Run) -> list[Group]:
+    """The results table: one group a setting, its pooled row first."""
+    found = []
+    for setting in (s for s in facts.SETTINGS if any(r["setting"] == s for r in run.compare)):
+        own = [row for row in run.compare if row["setting"] == setting]
+        own.sort(key=lambda row: row["task"] != "all")
+        budgets = {r["budget"] for r in run.bench if r["setting"] == setting}
+        found.append(
+            Group(
+                setting,
+                facts.SETTINGS[setting],
+                words.listed([words.number(b) for b in sorted(budgets)]) or words.NOT_MEASURED,
+                tuple(_line(run, row, _reach(run.compare)) for row in own),
+            )
+        )
+    return found
+
+
+def _reach(compare: Sequence[Row]) -> float:
+    """One scale for all interval marks: the farthest end outside ``tight``, which is far away."""
+    ends = [row.get("accuracy_delta_ci") or [] for row in compare if row["setting"] != "tight"]
+    return max([abs(end) for ci in ends for end in ci if end is not None] or [0.1])
+
+
+def by_config(run: Run) -> list[Row]:
+    """Bench rows at both configs in full, for the table behind the headline."""
+    keep = [row for row in run.by_config if "accuracy" in row]
+    return [
+        {
+            "place": f"{row['setting']} · {_task(row)}",
+            "model": row["model"],
+            "config": facts.config_words(row),
+            "n": words.number(row["n"]),
+            "accuracy": _with_ci(words.percent(row["accuracy"], 1), row.get("accuracy_ci")),
+            "think": words.number(row.get("think_tokens_median")),
+            "answer": words.number(row.get("answer_tokens_median")),
+            "cut": words.percent(facts.unfinished(row), 1),
+            "empty": words.percent(row.get("empty_think"), 1),
+        }
+        for row in keep
+    ]
+
+
+def length_figures(run: Run, config: str) -> list[Figure]:
+    """Think and answer length distributions of base and tuned at one config."""
+    own = [o for o in run.outcomes if o.config == config and o.model in figures.MODELS]
+    split: dict[str, list[Outcome]] = {m: [o for o in own if o.model == m] for m in figures.MODELS}
+    if not all(split.values()):
+        return []
+    cut = {m: sum(o.finish == "length" for o in os) / len(os) for m, os in split.items()}
+    found = []
+    both = (("Think tokens", "think_tokens"), ("Answer tokens", "answer_tokens"))
+    for title, field in both if not run.plain else (("Tokens written", "think_tokens"),):
+        values = {m: [getattr(o, field) for o in os] for m, os in split.items()}
+        drawn = tuple(figures.lengths(title.lower(), values, cut, w) for w in WIDTHS)
+        found.append(Figure(title, drawn))
+    return found
+
+
+def curve_figures(run: Run) -> list[tuple[str, list[Figure]]]:
+    """Accuracy against budget: per task, one figure a config; the pooled task first."""
+    tight = run.constants.get("dev_total_tokens_p25")
+    parts: dict[tuple[str, bool], list[Row]] = {}
+    for row in run.curve:
+        if row["accuracy"] is not None:
+            parts.setdefault((row["task"], row.get("thinking") is False), []).append(row)
+    order = sorted(parts, key=lambda part: (part[0] != "all", part[1], part[0]))
+    found = []
+    for part in order:
+        named = []
+        for config in facts.configs_of(row["config"] for row in parts[part]):
+            own = [row for row in parts[part] if row["config"] == config]
+            title = facts.CONFIGS.get(config, config)
+            drawn = tuple(figures.budget_curve(own, tight, title, w) for w in WIDTHS)
+            named.append(Figure(title[0].upper() + title[1:], drawn))
+        found.append((_task(parts[part][0]), named))
+    return found
+
+
+def recipe_yaml(run: Run) -> str:
+    """The recipe as it was run, every default written out."""
+    return yaml.safe_dump(run.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def flat(value: Any, under: str = "") -> list[tuple[str, str]]:
+    """Nested settings as dotted names and text values."""
+    if isinstance(value, dict):
+        return [pair for k, v in value.items() for pair in flat(v, f"{under}.{k}" if under else k)]
+    return [(under, words.NOT_MEASURED if value is None else str(value))]
+
+
+def _line(run: Run, row: Row, reach: float) -> Line:
+    at = facts.pick(run, row)
+    ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
+    fits = ci and None not in ci and max(map(abs, ci)) <= reach
+    return Line(
+        task=_task(row),
+        n=words.number(row["n"]),
+        accuracy=_arrow(at, "accuracy", lambda v: words.percent(v, 1)),
+        delta=f"{words.points(delta)} {words.interval(ci, words.points)}",
+        delta_parts=_parts(row),
+        delta_note=facts.not_shown(row) if delta is not None and words.includes_zero(ci) else "",
+        mark=figures.interval_mark(delta, ci, reach) if fits else Markup(""),
+        think=_arrow(at, "think_tokens_median", words.number),
+        think_change=_changed(row, "think_tokens_reduction"),
+        total=_arrow(at, "total_tokens_median", words.number),
+        total_change=_changed(row, "total_tokens_reduction"),
+        seconds=_arrow(at, "seconds_per_problem", words.seconds),
+        cut=_both(*(words.percent(facts.unfinished(side), 1) for side in (at.base, at.tuned))),
+        config=facts.config_words(row),
+    )
+
+
+def _parts(row: Row) -> str:
+    """How much of the difference is finishing in time, and how much reasoning."""
+    parts = row.get("finished_more"), row.get("reasoned_better")
+    if None in parts:
+        return ""
+    return f"finishing {words.points(parts[0])}, reasoning {words.points(parts[1])}"
+
+
+def _changed(row: Row, name: str) -> str:
+    ci = row.get(f"{name}_ci")
+    text = f"{words.change(row.get(name))} {words.change_interval(ci)}"
+    return text + (" not shown" if ci is not None and words.includes_zero(ci) else "")
+
+
+def _task(row: Row) -> str:
+    name = "all tasks" if row["task"] == "all" else row["task"]
+    return name + (", thinking off" if row.get("thinking") is False else "")
+
+
+def _arrow(at: facts.Pick, name: str, form: Callable[[Any], str]) -> str:
+    return _both(form(at.base.get(name)), form(at.tuned.get(name)))
+
+
+def _both(base: str, tuned: str) -> str:
+    return base if base == tuned == words.NOT_MEASURED else f"{base} → {tuned}"
+
+
+def _with_ci(text: str, ci: words.Interval) -> str:
+    return f"{text} {words.interval(ci, lambda v: words.percent(v, 1))}".strip()
+
+
+def _spoken(counts: Row, under: str = "") -> str:
+    parts = []
+    for name, value in counts.items():
+        label = f"{under}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            parts.append(_spoken(value, f"{label}: "))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            whole = isinstance(value, int) or abs(value) >= 1000
+            parts.append(f"{label} {words.number(value) if whole else f'{value:.3g}'}")
+        elif value is not None:
+            parts.append(f"{label} {value}")
+    return ", ".join(filter(None, parts))
+
+
+def _licences(run: Run) -> list[str]:
+    named = {row.get("licence") for row in rows(run.folders.get("prompts"), "train.jsonl")}
+    return sorted(filter(None, named))

@@ -1,0 +1,75 @@
+"""``summary.json``: the run's numbers for other programs. Its fields are a contract.
+
+Strict JSON: a number that is not finite is null.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from deimos.report.records import Row, Run, rows
+from deimos.report.rejects import Rejects, by_stage
+
+SAMPLE = ("prompts", "completions", "decoded_tokens", "seconds")
+
+
+def summary(run: Run, tally: Rejects) -> Row:
+    """Collect ``sample``, ``select``, ``bench``, ``compare`` and ``environment``."""
+    return _finite(
+        {
+            "sample": sample_counts(run),
+            "select": {"gold": tally.gold, "rejects": by_stage(tally)},
+            "bench": run.bench,
+            "compare": run.compare,
+            "environment": environment(run),
+        }
+    )
+
+
+def sample_counts(run: Run) -> Row:
+    """Prompts, completions, decoded tokens and seconds: as recorded, else counted from the rows.
+
+    ``decoded_tokens`` counts every token that was decoded, those of stopped candidates too.
+    Without the stage, each is null.
+    """
+    recorded = {**run.counts("sample")}
+    recorded.setdefault("seconds", run.records.get("sample", {}).get("seconds"))
+    if any(recorded.get(name) is None for name in SAMPLE[:3]):
+        recorded = {**_counted(run), **{k: v for k, v in recorded.items() if v is not None}}
+    return {name: recorded.get(name) for name in SAMPLE}
+
+
+def environment(run: Run) -> Row:
+    """What each stage recorded of where it ran; one entry where all stages agree."""
+    found: Row = {}
+    for stage, record in run.records.items():
+        seen = {**(record.get("environment") or {})}
+        if record.get("versions"):
+            seen["versions"] = record["versions"]
+        if seen:
+            found[stage] = seen
+    kinds = list(found.values())
+    return {"all stages": kinds[0]} if kinds and all(k == kinds[0] for k in kinds) else found
+
+
+def _counted(run: Run) -> Row:
+    """From the journals; a candidate that went on decoding has several rows, its last counts."""
+    tokens: dict[tuple[str, int], int] = {}
+    for row in rows(run.folders.get("sample"), "completions/*.jsonl"):
+        tokens[row["prompt_id"], row["index"]] = len(row["completion_ids"])
+    if not tokens:
+        return {}
+    return {
+        "prompts": len({prompt_id for prompt_id, _ in tokens}),
+        "completions": len(tokens),
+        "decoded_tokens": sum(tokens.values()),
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

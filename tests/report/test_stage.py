@@ -1,0 +1,159 @@
+"""The three files: complete, safe to open, equal to the records."""
+
+import json
+import re
+from collections import Counter
+
+import pytest
+import runfolder
+import yaml
+
+from deimos.journal import read_rows, write_rows
+from deimos.recipe import parse
+from deimos.report import stage
+
+
+def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
+    summary = json.loads(reported.text("summary.json"))
+    assert list(summary) == ["sample", "select", "bench", "compare", "environment"]
+    record = json.loads((reported.folders["sample"] / "record.json").read_text())["counts"]
+    assert summary["sample"] == record
+    verdicts = read_rows(reported.folders["select"] / "verdicts.jsonl")
+    wrong = Counter(r["stage"] for r in verdicts if r["ok"] is False and r["finish"] != "outpaced")
+    assert summary["select"]["rejects"] == {
+        stage: wrong[stage] for stage in ("structure", "correctness", "presentation", "length")
+    }
+    gold = read_rows(reported.folders["select"] / "gold.jsonl")
+    assert summary["select"]["gold"] == len(gold) == reported.counts["gold"]
+    assert summary["bench"] == read_rows(reported.folders["bench"] / "bench.jsonl")
+    assert summary["compare"] == read_rows(reported.folders["bench"] / "compare.jsonl")
+    assert summary["environment"]["all stages"]["versions"]["torch"] == "2.13.0"
+
+
+def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_path):
+    before = json.loads(reported.text("summary.json"))["sample"]
+    record = reported.folders["sample"] / "record.json"
+    kept = record.read_text()
+    try:
+        record.write_text(json.dumps({"counts": {}, "seconds": before["seconds"]}))
+        stage.run(tmp_path, reported.folders, reported.recipe)
+    finally:
+        record.write_text(kept)
+    assert json.loads((tmp_path / "summary.json").read_text())["sample"] == before
+
+
+def test_nothing_that_a_model_wrote_becomes_markup(reported):
+    page = reported.text("report.html")
+    assert "&lt;script&gt;" in page  # it is there, as text
+    assert "<script" not in page.lower()
+    assert "<img" not in page.lower()
+    card = reported.text("MODEL_CARD.md")
+    assert "<script" not in card
+
+
+def test_the_page_asks_nothing_of_any_network(reported):
+    page = reported.text("report.html")
+    assert "default-src 'none'" in page
+    assert not re.findall(r"https?://|@import|<link(?! rel=\"icon\" href=\"data:)|url\(", page)
+    assert not re.findall(r"\ssrc=", re.sub(r"&lt;.*?&gt;", "", page))
+
+
+def test_every_number_of_the_headline_is_the_records(reported):
+    rows = read_rows(reported.folders["bench"] / "compare.jsonl")
+    row = next(r for r in rows if r["setting"] == "equal" and r["task"] == "all")
+    wanted = [
+        f"−{100 * row['think_tokens_reduction']:.0f}%",
+        f"{100 * row['accuracy_delta']:+.1f} points".replace("-", "−"),
+        f"n = {row['n']:,}",
+        f"budget {runfolder.BUDGET}",
+        "the less flattering of the two",
+    ]
+    for name in ("report.html", "MODEL_CARD.md"):
+        text = reported.text(name)
+        assert [w for w in wanted if w not in text] == []
+
+
+def test_a_difference_whose_interval_includes_0_is_not_shown(reported):
+    rows = read_rows(reported.folders["bench"] / "compare.jsonl")
+    null = [r for r in rows if r["accuracy_delta_ci"][0] <= 0 <= r["accuracy_delta_ci"][1]]
+    assert null, "the synthetic run must hold a null result"
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert reported.text(name).count("not shown; smallest this n could show") >= len(null)
+
+
+def test_the_lab_says_what_was_authored_and_others_do_not(reported, tmp_path):
+    assert "What was authored in the lab" in reported.text("report.html")
+    stage.run(tmp_path, reported.folders, runfolder.recipe("Qwen/Qwen3-0.6B"))
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert "lab model" not in (tmp_path / name).read_text().lower()
+        assert "authored" not in (tmp_path / name).read_text()
+
+
+def test_a_model_without_tags_writes_and_does_not_think(reported, tmp_path):
+    settings = reported.recipe.model_dump(mode="json")
+    settings["model"]["tags"] = None
+    stage.run(tmp_path, reported.folders, parse(settings))
+    page = (tmp_path / "report.html").read_text()
+    assert "<h1>Writes " in page
+    assert "whole text is trace and answer" in page
+    assert page.count("<figure") == reported.text("report.html").count("<figure") - 1
+
+
+def test_the_card_opens_with_front_matter_the_hub_can_read(reported, tmp_path):
+    def front(text):
+        return yaml.safe_load(text.split("---\n")[1])
+
+    assert "base_model" not in front(reported.text("MODEL_CARD.md"))  # lab is no Hub id
+    stage.run(tmp_path, reported.folders, runfolder.recipe("Qwen/Qwen3-0.6B"))
+    read = front((tmp_path / "MODEL_CARD.md").read_text())
+    assert read["base_model"] == "Qwen/Qwen3-0.6B"
+    assert read["base_model_relation"] == "adapter"
+
+
+def test_the_cards_tables_are_tables(reported):
+    card = reported.text("MODEL_CARD.md")
+    blocks = re.findall(r"(?:^\|.*\n)+", card, re.M)
+    assert len(blocks) == 4  # how it was made, and three settings
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+    assert "\n\n\n" not in card
+
+
+@pytest.mark.parametrize("stages", [(), ("prompts", "sample"), ("prompts", "sample", "select")])
+def test_what_has_not_run_is_not_measured(reported, tmp_path, stages):
+    folders = {name: reported.folders[name] for name in stages}
+    counts = stage.run(tmp_path, folders, reported.recipe)
+    assert counts["bench_rows"] == 0
+    assert (tmp_path / "report.html").read_text().count("not measured") >= 5
+    assert "not measured" in (tmp_path / "MODEL_CARD.md").read_text()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["compare"] == []
+    assert (summary["sample"]["prompts"] is None) == (not stages)
+
+
+def test_reporting_twice_gives_the_same_bytes(reported, tmp_path):
+    stage.run(tmp_path, reported.folders, reported.recipe)
+    for name in ("summary.json", "report.html", "MODEL_CARD.md"):
+        assert (tmp_path / name).read_bytes() == (reported.top / name).read_bytes()
+
+
+def test_numbers_that_are_missing_or_not_finite(tmp_path):
+    folders = runfolder.write_run(tmp_path / "run", problems=12)
+    path = folders["bench"] / "compare.jsonl"
+    rows = read_rows(path)
+    for name in ("accuracy_delta_ci", "think_tokens_reduction", "think_tokens_reduction_ci"):
+        rows = [{**row, name: None} for row in rows]
+    write_rows(path, rows)
+    bench = folders["bench"] / "bench.jsonl"
+    bench.write_text(re.sub(r'"chars_median": [\d.]+', '"chars_median": NaN', bench.read_text()))
+    stage.run(tmp_path, folders, runfolder.recipe())
+    summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert summary["bench"][0]["chars_median"] is None
+    assert "Length: not measured" in (tmp_path / "report.html").read_text()
+
+
+def test_the_rejects_shown_differ_in_reason_before_they_repeat(reported):
+    page = reported.text("report.html")
+    shown = {stage: page.split(f"Rejected at {stage}: ")[1] for stage in ("structure",)}
+    assert shown["structure"].startswith("3 of ")
+    assert page.index("Rejected at structure") < page.index("Rejected at correctness")
