@@ -1,0 +1,46 @@
+# make demo        the whole way on the embedded reasoner, into runs/lab
+# make test        everything that needs no second environment
+# make test-real   what needs a browser or another environment
+# make check       lint, format, types, import contracts
+# make bench       the benchmarks, one table each in docs/results
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.deimos-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-real check bench
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: $(STAMP)
+
+# A file written last: its existence means that everything is installed.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/deimos demo --out runs/lab
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+test-real: $(STAMP)
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "chromium could not be installed: its tests will say so"
+	$(BIN)/python -m pytest -q -m real; code=$$?; test $$code -eq 0 -o $$code -eq 5
+
+check: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

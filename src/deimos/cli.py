@@ -1,0 +1,362 @@
+"""The command line: thin verbs over the pipeline. What a verb needs is imported inside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deimos.recipe import Recipe
+    from deimos.run import Planned, RunFolder
+
+app = typer.Typer(
+    name="deimos",
+    help="Make a reasoning model think tersely and answer just as well, with numbers to show it.",
+    epilog="Begin with: deimos demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+lab_app = typer.Typer(help="The embedded reasoner.", no_args_is_help=True)
+app.add_typer(lab_app, name="lab")
+
+RecipeArg = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Recipe file, run folder, or a packaged name: lab.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Run folder; runs/<recipe name> unless given.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")
+]
+ContaminationOption = Annotated[
+    bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
+]
+RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    allow_contamination: ContaminationOption = False,
+) -> None:
+    """Run a recipe all the way; running it again resumes."""
+    folder, plan = _prepare(recipe, out, sets, allow_contamination, until)
+    _drive(folder, plan)
+    _end_of_run(folder, plan, recipe)
+
+
+@app.command()
+def demo(out: OutOption = None, sets: SetOption = None) -> None:
+    """Run the whole way on the embedded reasoner: minutes on two cores."""
+    run("lab", out, sets, None, False)
+
+
+@app.command()
+def plan(recipe: RecipeArg, out: OutOption = None, sets: SetOption = None) -> None:
+    """Show what `run` would do, without doing it."""
+    from deimos.console import status_lines
+    from deimos.run import RECIPE, RunFolder
+
+    loaded, _ = _load(recipe, sets)
+    folder = RunFolder(_out(recipe, out, loaded))
+    stages = _planned(loaded)
+    begun = (folder.path / RECIPE).is_file()
+    for line in status_lines(folder.status(stages), differences=begun):
+        typer.echo(line)
+    _next(f"deimos run {_again(recipe, out, sets)}")
+
+
+@app.command()
+def status(
+    run: RunArg,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which stages of a run are fresh, missing or stale, and by which keys."""
+    from deimos.console import status_json, status_lines
+    from deimos.run import RunFolder
+
+    folder = RunFolder.open(run)
+    recipe, _ = folder.settings()
+    states = folder.status(_planned(recipe))
+    running = folder.is_running()
+    if as_json:
+        typer.echo(status_json(folder, states, running=running))
+        return
+    for line in status_lines(states, differences=True):
+        typer.echo(line)
+    if running:
+        typer.echo("a deimos process is writing this run")
+    elif all(state.state == "fresh" for state in states):
+        _next(f"open {run}/report.html")
+    else:
+        _next(f"deimos run {run}")
+
+
+def _stage_command(name: str, summary: str) -> None:
+    """Add the verb that runs one stage alone."""
+
+    def command(
+        recipe: RecipeArg,
+        out: OutOption = None,
+        sets: SetOption = None,
+        allow_contamination: ContaminationOption = False,
+    ) -> None:
+        folder, plan = _prepare(recipe, out, sets, allow_contamination, name)
+        _drive_last(folder, plan)
+        _end_of_run(folder, plan, recipe)
+
+    command.__doc__ = summary
+    app.command(name)(command)
+
+
+_stage_command("prompts", "Gather prompts and hold the dev slice out (one stage).")
+_stage_command("sample", "Race candidates for every prompt (one stage).")
+_stage_command("train", "Fine-tune the adapter on the golds (one stage).")
+_stage_command("bench", "Measure base against tuned (one stage).")
+_stage_command("report", "Write summary.json, report.html and MODEL_CARD.md (one stage).")
+
+
+@app.command()
+def select(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what several policies would keep.")
+    ] = False,
+) -> None:
+    """Filter the candidates and choose the golds (one stage)."""
+    folder, plan = _prepare(recipe, out, sets, False, "select")
+    if not preview:
+        _drive_last(folder, plan)
+        return _end_of_run(folder, plan, recipe)
+    from deimos.pipeline import preview_select
+
+    for line in preview_select(folder, plan[-1]):
+        typer.echo(line)
+    return _next(f"deimos select {recipe} --set select.policy=…")
+
+
+@app.command()
+def grade(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSONL of {text, reference}; - is stdin.")
+    ],
+    kind: Annotated[str, typer.Option(help="math, choice, instruction or code.")],
+    plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
+    grader: Annotated[
+        str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
+    ] = None,
+) -> None:
+    """Judge answers: writes each row with `verdict` added to standard output."""
+    from deimos.grading import grade_rows
+
+    source = sys.stdin.buffer if file == "-" else _open(file)
+    with source:
+        for line in grade_rows(source, kind=kind, plain=plain, grader=grader):
+            sys.stdout.write(line + "\n")
+
+
+@app.command()
+def check(
+    grader: Annotated[str, typer.Argument(help="Name, pkg:attr or ./file.py:attr.")],
+    recipe: Annotated[str, typer.Option(help="Recipe whose prompts to check with.")] = "lab",
+    kind: Annotated[str, typer.Option(help="Kind of prompt the grader judges.")] = "math",
+    take: Annotated[int, typer.Option(help="How many prompts.", min=2)] = 50,
+) -> None:
+    """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
+    from deimos.grading import check_grader
+
+    loaded, _ = _load(recipe, None)
+    text, good = check_grader(grader, kind, loaded, take)
+    typer.echo(text)
+    if not good:
+        raise typer.Exit(1)
+    _next(f"deimos run {recipe} --set select.graders.{kind}={grader}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed here and what is missing."""
+    from deimos.doctor import findings
+
+    for line in findings():
+        typer.echo(line)
+    _next("deimos demo")
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Packaged recipe to copy.")] = "lab",
+    to: Annotated[Path | None, typer.Argument(help="File to write.")] = None,
+) -> None:
+    """Copy a packaged recipe to begin your own from."""
+    from deimos.recipe import RecipeError
+
+    source, target = _recipe_file(name), to or Path(f"{name}.yaml")
+    if target.exists():
+        raise RecipeError(f"{str(target)!r} exists already: give another file to write")
+    target.write_bytes(source.read_bytes())
+    typer.echo(f"wrote {target}")
+    _next(f"deimos plan {target}")
+
+
+@lab_app.command("train")
+def lab_train(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("lab-reasoner"),
+) -> None:
+    """Make the embedded reasoner again from nothing."""
+    from deimos.lab.training import Config, train
+    from deimos.progress import Progress
+
+    with Progress() as progress:
+        train(out, Config(), lambda done, total, note: progress("lab train", done, total, note))
+    typer.echo(f"wrote {out}")
+    _next(f"deimos run lab --set model.id={out}")
+
+
+def _prepare(
+    recipe: str, out: Path | None, sets: Sequence[str] | None, allow: bool, until: str | None
+) -> tuple[RunFolder, list[Planned]]:
+    """Load the recipe, open its run folder, lay the plan."""
+    from deimos.run import RunFolder
+
+    if allow:
+        sets = [*(sets or []), "allow_contamination=true"]
+    loaded, runtime = _load(recipe, sets)
+    plan = _planned(loaded, until)
+    return RunFolder.create(_out(recipe, out, loaded), loaded, runtime), plan
+
+
+def _load(name: str, sets: Sequence[str] | None) -> tuple[Recipe, dict[str, Any]]:
+    from deimos.recipe import load, validate
+    from deimos.runtime import Runtime
+
+    recipe, runtime = load(_recipe_file(name), sets or [])
+    validate(Runtime, runtime, "runtime")
+    return recipe, runtime
+
+
+def _recipe_file(name: str) -> Path:
+    """The file that a recipe argument means: a file, a run folder's, or a packaged one."""
+    path = Path(name)
+    if _is_run(path):
+        return path / "recipe.yaml"
+    if path.is_file() or path.suffix:
+        return path
+    here = Path(__file__).resolve().parent
+    for folder in (here / "recipes", here.parents[1] / "recipes"):
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    return path
+
+
+def _out(name: str, out: Path | None, recipe: Recipe) -> Path:
+    if out:
+        return out
+    return Path(name) if _is_run(Path(name)) else Path("runs") / recipe.name
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "recipe.yaml").is_file()
+
+
+def _planned(recipe: Recipe, until: str | None = None) -> list[Planned]:
+    from deimos.pipeline import ALL, plan
+    from deimos.recipe import RecipeError
+
+    if until and until not in ALL:
+        raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
+    return plan(recipe, until)
+
+
+def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:
+    from deimos.launch import run_stages
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    run_stages(folder, plan, module="deimos.pipeline", say=say, again=again)
+
+
+def _drive_last(folder: RunFolder, plan: Sequence[Planned]) -> None:
+    """Run a plan's last stage, and before it what is complete but has to be brought up to date."""
+    last = plan[-1]
+    behind = [p for p in plan[:-1] if folder.record(p) and not folder.is_fresh(p)]
+    _drive(folder, [*behind, last], again=last.stage.name if last.stage.summary else None)
+
+
+def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None:
+    """Name the file to open and the next command."""
+    from deimos.console import headline
+    from deimos.pipeline import ALL
+
+    last = plan[-1]
+    if not last.stage.summary:
+        typer.echo(f"see {folder.folder(last)}")
+        return _next(f"deimos {ALL[ALL.index(last.stage.name) + 1]} {folder.path}")
+    for line in headline(folder.path):
+        typer.echo(line)
+    typer.echo(f"card: {folder.path}/MODEL_CARD.md")
+    return _next(f"open {folder.path}/report.html")
+
+
+def _again(recipe: str, out: Path | None, sets: Sequence[str] | None) -> str:
+    import shlex
+
+    words = [recipe, *(["--out", str(out)] if out else [])]
+    for item in sets or []:
+        words += ["--set", item]
+    return shlex.join(words)
+
+
+def _next(command: str) -> None:
+    typer.echo(f"next: {command}")
+
+
+def _open(file: str) -> Any:
+    from deimos.recipe import RecipeError
+
+    path = Path(file)
+    if not path.is_file():
+        raise RecipeError(f"file {file!r} does not exist")
+    return path.open("rb")
+
+
+def main() -> None:
+    """Entry point: what the user can mend is one sentence and exit code 2."""
+    _guard(app)
+
+
+def _guard(command: Callable[[], None]) -> None:
+    try:
+        command()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as e:
+        sys.exit(_exit_code(e))
+
+
+def _exit_code(error: Exception) -> int:
+    from deimos.launch import StageFailed
+    from deimos.pipeline import exit_code_of
+
+    code = error.code if isinstance(error, StageFailed) else exit_code_of(error)
+    if code is None:
+        raise error
+    if str(error):
+        typer.echo(f"error: {error}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What the command line prints of a run: its stages and its numbers, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from deimos.run import RunFolder, StageStatus
+
+
+def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterator[str]:
+    """A line per stage; where asked for, one more per key that makes it stale."""
+    for state in states:
+        begun = " (cut short; runs on from there)" if state.begun else ""
+        yield f"{state.stage:8} {state.state:8} {state.folder}{begun}".rstrip()
+        for key, (was, now) in state.differs.items() if differences else ():
+            yield f"{'':9}{key.removeprefix('recipe.')}: {_short(was)} → {_short(now)}"
+
+
+def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool) -> str:
+    """The same as one JSON object: ``run``, ``running``, ``stages``."""
+    stages = [
+        {
+            "stage": s.stage,
+            "state": s.state,
+            "folder": s.folder,
+            "begun": s.begun,
+            "differs": [{"key": k, "was": was, "now": now} for k, (was, now) in s.differs.items()],
+        }
+        for s in states
+    ]
+    return json.dumps({"run": str(run.path), "running": running, "stages": stages}, indent=1)
+
+
+def headline(run: Path) -> Iterator[str]:
+    """What came out, a line per setting, as the run's ``summary.json`` has it."""
+    summary = json.loads((run / "summary.json").read_bytes())
+    for row in summary["compare"]:
+        if row["task"] == "all":
+            low, high = (_points(x) for x in row["accuracy_delta_ci"] or (None, None))
+            yield (
+                f"{row['setting']:6} n={row['n']}: "
+                f"accuracy {_points(row['accuracy_delta'])} points [{low}, {high}], "
+                f"think tokens {_percent(row['think_tokens_reduction'])}, "
+                f"total tokens {_percent(row['total_tokens_reduction'])}, "
+                f"seconds {_percent(row['seconds_reduction'])}"
+            )
+
+
+def _points(fraction: float | None) -> str:
+    return "not measured" if fraction is None else f"{100 * fraction:+.1f}"
+
+
+def _percent(reduction: float | None) -> str:
+    return "not measured" if reduction is None else f"{-100 * reduction:+.0f}%"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:36]}…{text[-3:]}"

@@ -1,0 +1,106 @@
+"""Judging answers outside a run: ``deimos grade`` and ``deimos check``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from typing import Any, get_args
+
+from deimos.recipe import Recipe, RecipeError
+from deimos.rows import verdict_row
+from deimos.types import Kind, Prompt, Verdict
+
+AT_ONCE = 64
+"""Rows judged together: bounds memory, keeps the workers busy."""
+
+
+def grade_rows(
+    lines: Iterable[bytes], *, kind: str, plain: bool = False, grader: str | None = None
+) -> Iterator[str]:
+    """Judge JSONL rows ``{text, reference}``; yields each row as JSON with ``verdict`` added.
+
+    Args:
+        lines: the rows; ``text`` is a whole completion.
+        kind: math, choice, instruction or code.
+        plain: the texts have no think part.
+        grader: a registered name, ``pkg:attr`` or ``./file.py:attr``; the kind's own unless given.
+
+    Raises:
+        RecipeError: unknown kind, or a line that is no such row.
+    """
+    known = _kind(kind)
+    rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
+    with asyncio.Runner() as runner:
+        judged = _judged(rows, known, plain, grader or kind)
+        try:
+            while (row := runner.run(anext(judged, None))) is not None:
+                yield json.dumps(row, ensure_ascii=False)
+        finally:
+            runner.run(judged.aclose())
+
+
+def check_grader(spec: str, kind: str, recipe: Recipe, take: int) -> tuple[str, bool]:
+    """Check a grader against a recipe's prompts of its kind; returns a text and whether all held.
+
+    Raises:
+        RecipeError: the recipe has fewer than two prompts of that kind.
+    """
+    from deimos.graders.check import check
+    from deimos.prompts.load import load_source
+
+    prompts: list[Prompt] = []
+    for source in recipe.prompts.sources:
+        found = load_source(source, recipe.prompts.seed)
+        prompts += [prompt for prompt in found if prompt.kind == kind]
+    if len(prompts) < 2:
+        raise RecipeError(
+            f"recipe {recipe.name!r} has {len(prompts)} prompts of kind {kind!r}: two are needed"
+        )
+    report = check(spec, _kind(kind), prompts[:take])
+    return str(report), report.ok
+
+
+def _kind(kind: str) -> Kind:
+    for known in get_args(Kind):
+        if known == kind:
+            return known
+    raise RecipeError(f"--kind {kind!r} must be one of {', '.join(get_args(Kind))}")
+
+
+async def _judged(
+    rows: Iterator[dict[str, Any]], kind: Kind, plain: bool, spec: str
+) -> AsyncGenerator[dict[str, Any]]:
+    from deimos.graders.worker import Judge
+
+    with Judge({kind: spec}) as judge:
+        while batch := [row for row, _ in zip(rows, range(AT_ONCE), strict=False)]:
+            verdicts = await asyncio.gather(*(_verdict(judge, row, kind, plain) for row in batch))
+            for row, verdict in zip(batch, verdicts, strict=True):
+                yield {**row, "verdict": verdict_row(verdict)}
+
+
+async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> Verdict:
+    from deimos.thinking import Shape, Tags, split
+
+    tags, text = Tags(), row["text"]
+    if plain:
+        answer = text
+    else:
+        shape = Shape.FREE if text.lstrip().startswith(tags.open) else Shape.OPEN
+        parts = split(text, shape, tags)
+        if parts.malformed or not parts.closed:
+            return Verdict.of(False, parts.malformed or "the thought was never closed", "structure")
+        answer = parts.answer
+    prompt = Prompt.of(task="grade", kind=kind, messages=[], reference=row["reference"])
+    return await judge(prompt, answer)
+
+
+def _row(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as e:
+        raise RecipeError(f"line {number} is not JSON: {e}") from e
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
+        raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
+    return row

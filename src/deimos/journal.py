@@ -1,0 +1,255 @@
+"""An append-only log of JSON records that survives being killed, and writing files whole.
+
+A journal is JSONL with one writer; each line's last key is ``crc32``, the checksum of the line's
+JSON without it. Every append is one write to the operating system (a killed process loses
+nothing) and records are synced to disk in groups (a power cut loses at most the last group).
+What a crash tore off is cut into a ``*.quarantine`` file on the next open; a line whose checksum
+does not match is skipped and reported. No keys are known here: where a key was written twice,
+it is the reader's business which record counts. Not for network file systems.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import re
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+GROUP_RECORDS = 64
+GROUP_SECONDS = 0.25
+"""Appends are synced together: after this many, or with the first one this long after the last."""
+
+_TAIL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}$')
+_log = logging.getLogger(__name__)
+
+
+class JournalError(RuntimeError):
+    """The journal cannot be written; the message says why."""
+
+
+class Journal:
+    """The one writer of a journal file; a context manager.
+
+    Args:
+        path: the file; it and its folder are made where they don't exist.
+
+    Raises:
+        JournalError: another process is writing this file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._broken = ""
+        self._pending = 0
+        self._synced_at = time.monotonic()
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._end = _cut_torn_tail(self._fd, path)
+            _sync_folder(path.parent)
+        except BlockingIOError as e:
+            os.close(self._fd)
+            raise JournalError(f"{path} is being written by another process") from e
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one record; it is on disk after the next group commit or ``flush``.
+
+        Raises:
+            ValueError: the row is empty, has a ``crc32`` or holds what JSON cannot (NaN too).
+            JournalError: the write failed (a full disk); nothing of the record stays behind.
+        """
+        line = encode(row)
+        if self._broken:
+            raise JournalError(self._broken)
+        try:
+            _write_all(self._fd, line)
+        except OSError as e:
+            self._undo(e)
+            raise JournalError(f"cannot write {self.path}: {e.strerror}") from e
+        self._end += len(line)
+        self._pending += 1
+        if self._pending >= GROUP_RECORDS or time.monotonic() - self._synced_at > GROUP_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until every record so far is on disk."""
+        if not self._pending:
+            return
+        try:
+            os.fdatasync(self._fd)
+        except OSError as e:
+            # The kernel may have dropped the pages: syncing again would only seem to succeed.
+            self._broken = f"{self.path}: syncing to disk failed ({e.strerror}); re-run to resume"
+            raise JournalError(self._broken) from e
+        self._pending = 0
+        self._synced_at = time.monotonic()
+
+    def close(self) -> None:
+        """Flush and let the file go; closing twice does nothing."""
+        if self._fd < 0:
+            return
+        try:
+            if not self._broken:
+                self.flush()
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _undo(self, cause: OSError) -> None:
+        """Drop a half-written record, so that the next one does not stick to it."""
+        try:
+            os.ftruncate(self._fd, self._end)
+        except OSError:
+            self._broken = f"{self.path}: a write failed half-way ({cause.strerror})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def encode(row: Mapping[str, Any]) -> bytes:
+    """The line of a row, checksum and newline included.
+
+    ASCII only: no line separator of Unicode's and no lone surrogate can trouble a reader.
+    """
+    if not row or "crc32" in row:
+        raise ValueError("a journal row must not be empty and must not have a key 'crc32'")
+    body = _dumps(row)
+    return b'%s,"crc32":"%08x"}\n' % (body[:-1], zlib.crc32(body))
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The row of a line (without its newline), or None where the checksum does not match."""
+    tail = _TAIL.search(line)
+    if not tail:
+        return None
+    body = line[: tail.start()] + b"}"
+    if zlib.crc32(body) != int(tail.group(1), 16):
+        return None
+    return json.loads(body)
+
+
+def read(where: Path) -> Iterator[dict[str, Any]]:
+    """All valid rows of a journal, or of every ``*.jsonl`` of a folder in order of name.
+
+    Damaged lines are skipped and logged with their number. An unfinished last line is not
+    damage: somebody may be writing it. A missing file or folder has no rows.
+    """
+    for path in sorted(where.glob("*.jsonl")) if where.is_dir() else [where]:
+        if path.exists():
+            yield from _read_file(path)
+
+
+def _read_file(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            row = decode(line[:-1])
+            if row is None:
+                _log.warning("%s line %d is damaged (checksum) and was skipped", path, number)
+            else:
+                yield row
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, also across a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write a finished JSONL file (plain lines, no checksums) whole; returns how many rows."""
+    lines = [_dumps(row) + b"\n" for row in rows]
+    write_atomic(path, b"".join(lines))
+    return len(lines)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a finished JSONL file.
+
+    Raises:
+        ValueError: a line is not a JSON object; names file and line.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as e:
+            raise ValueError(f"{path} line {number} is not JSON: {e}") from e
+        if not isinstance(row, dict):
+            raise ValueError(f"{path} line {number} must be a JSON object")
+        rows.append(row)
+    return rows
+
+
+def _dumps(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(row), separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _cut_torn_tail(fd: int, path: Path) -> int:
+    """Move what follows the last newline into the quarantine file; returns the size left."""
+    size = os.fstat(fd).st_size
+    keep, block = size, 1 << 16
+    while keep > 0:
+        start = max(0, keep - block)
+        newline = os.pread(fd, keep - start, start).rfind(b"\n")
+        if newline >= 0:
+            keep = start + newline + 1
+            break
+        keep = start
+    if keep == size:
+        return size
+    quarantine = path.with_name(path.name + ".quarantine")
+    with quarantine.open("ab") as file:
+        file.write(os.pread(fd, size - keep, keep) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.ftruncate(fd, keep)
+    os.fsync(fd)
+    _log.warning("%s: an unfinished last record was moved to %s", path, quarantine.name)
+    return keep
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder durable: renaming alone is atomic, not durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,357 @@
+"""The run folder: which stages there are, what each is made of, and which are done.
+
+A stage's folder is named after the fingerprint of what it depends on, so a changed recipe makes
+new folders beside the old ones and nothing is overwritten. ``record.json`` is written last: its
+existence means complete. This module knows no stage by name and loads no ML.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from deimos.fingerprint import differences, fingerprint
+from deimos.journal import write_atomic
+from deimos.progress import Progress
+from deimos.recipe import Recipe, RecipeError, load, validate
+from deimos.runtime import Runtime
+
+RECIPE = "recipe.yaml"
+RECORD = "record.json"
+ATTEMPTS = "attempts.jsonl"
+PACKAGES = (
+    "deimos-llm", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets",
+    "lm_eval", "math-verify", "numpy", "scipy", "vllm",
+)  # fmt: skip
+"""Versions written into every record, where installed."""
+
+State = Literal["fresh", "missing", "stale"]
+
+
+class RunError(ValueError):
+    """The user asked something of a run folder that it cannot give; one clear sentence."""
+
+
+@dataclass(frozen=True)
+class StageJob:
+    """What a stage's ``run`` function is given."""
+
+    recipe: Recipe
+    runtime: Runtime
+    model_path: str
+    """``recipe.model.id`` with ``lab`` resolved to the packaged folder."""
+    inputs: Mapping[str, Path]
+    """Folders of the stages before, by stage name."""
+    out: Path
+    """The stage's own folder; what is already there comes from an attempt cut short."""
+    progress: Progress
+
+
+def _nothing(recipe: Recipe) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the way."""
+
+    name: str
+    version: int
+    """Bumped when the meaning of what it writes changes (code is not hashed)."""
+    needs: tuple[str, ...]
+    keys: tuple[str, ...]
+    """Recipe keys it depends on, dotted."""
+    run: Callable[[StageJob], Mapping[str, Any]] = field(compare=False)
+    """Does the work; returns counts for the record."""
+    data: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
+    """Content hashes of what it reads besides the stages before."""
+    tracks: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
+    """No part of its identity, but where this has changed since it was complete, the stage is run
+    again in the same folder to bring what is there up to date."""
+    summary: bool = False
+    """Writes at the run folder's top, of whichever stages are complete."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage of one recipe, with its identity."""
+
+    stage: Stage
+    keys: Mapping[str, Any]
+    """What the fingerprint was computed from."""
+    fingerprint: str
+    """sha256, hex."""
+    tracks: Mapping[str, Any]
+    needs: tuple[Planned, ...]
+
+    @property
+    def folder(self) -> str:
+        """Name of the stage's folder in the run folder; empty for the run folder itself."""
+        return "" if self.stage.summary else f"{self.stage.name}-{self.fingerprint[:8]}"
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """How a planned stage stands."""
+
+    stage: str
+    state: State
+    folder: str
+    begun: bool
+    """An attempt was cut short; running again resumes it."""
+    differs: Mapping[str, tuple[Any, Any]]
+    """Stale: dotted key to its value in the last complete result and its value now."""
+
+
+def plan_stages(stages: Sequence[Stage], recipe: Recipe) -> list[Planned]:
+    """Give every stage its identity; ``stages`` come in order of dependence."""
+    settings = recipe.model_dump(mode="json")
+    planned: dict[str, Planned] = {}
+    for stage in stages:
+        keys = {
+            "stage": stage.name,
+            "version": stage.version,
+            "recipe": {key: _at(settings, key) for key in stage.keys},
+            "data": dict(stage.data(recipe)),
+            "inputs": {need: planned[need].fingerprint for need in stage.needs},
+        }
+        needs = tuple(planned[need] for need in stage.needs)
+        tracks = dict(stage.tracks(recipe))
+        planned[stage.name] = Planned(stage, keys, fingerprint(keys), tracks, needs)
+    return list(planned.values())
+
+
+def _at(settings: Any, key: str) -> Any:
+    for part in key.split("."):
+        settings = settings[part]
+    return settings
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe, runtime: Mapping[str, Any]) -> RunFolder:
+        """Make the folder, or take it up again; freezes the resolved recipe in it.
+
+        Another recipe's file that was there is kept as ``recipe-<fp8>.yaml``.
+
+        Raises:
+            RunError: the path holds files but no run, or another recipe is being run there.
+        """
+        run = cls(path)
+        if path.is_dir() and any(path.iterdir()) and not (path / RECIPE).is_file():
+            raise RunError(
+                f"{str(path)!r} is not empty and holds no {RECIPE}: choose another --out"
+            )
+        text = _recipe_text(recipe, runtime)
+        frozen = path / RECIPE
+        if not frozen.is_file():
+            write_atomic(frozen, text)
+        elif (old := frozen.read_text(encoding="utf-8")) != text:
+            with run.lock():  # not under a process that runs by it
+                write_atomic(path / f"recipe-{fingerprint(old)[:8]}.yaml", old)
+                write_atomic(frozen, text)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Take up a run folder that exists.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not (path / RECIPE).is_file():
+            raise RunError(f"{str(path)!r} is no run folder: it has no {RECIPE}")
+        return cls(path)
+
+    def settings(self) -> tuple[Recipe, Runtime]:
+        """The frozen recipe and the runtime beside it."""
+        recipe, runtime = load(self.path / RECIPE)
+        return recipe, validate(Runtime, runtime, "runtime")
+
+    def folder(self, planned: Planned) -> Path:
+        """Where a planned stage writes."""
+        return self.path / planned.folder
+
+    def record(self, planned: Planned) -> dict[str, Any] | None:
+        """The stage's record where it is complete, else None."""
+        record = _read_json(self.folder(planned) / RECORD)
+        return record if record and record["fingerprint"] == planned.fingerprint else None
+
+    def inputs(self, planned: Planned) -> dict[str, str]:
+        """Folder name of each stage it needs that is complete, by stage name."""
+        return {p.stage.name: p.folder for p in planned.needs if self.record(p)}
+
+    def is_fresh(self, planned: Planned) -> bool:
+        """Whether running the stage again would change nothing."""
+        record = self.record(planned)
+        return (
+            record is not None
+            and record["inputs"] == self.inputs(planned)
+            and not differences(record["tracks"], planned.tracks)
+        )
+
+    def status(self, plan: Sequence[Planned]) -> list[StageStatus]:
+        """Each stage of a plan: fresh, missing, or stale and by which keys."""
+        return [self._status_of(planned) for planned in plan]
+
+    def _status_of(self, planned: Planned) -> StageStatus:
+        name, record = planned.stage.name, self.record(planned)
+        if self.is_fresh(planned):
+            return StageStatus(name, "fresh", planned.folder, False, {})
+        if record:
+            was = {**record["tracks"], "inputs": record["inputs"]}
+            now = {**planned.tracks, "inputs": self.inputs(planned)}
+            return StageStatus(name, "stale", planned.folder, False, differences(was, now))
+        begun = not planned.stage.summary and self.folder(planned).is_dir()
+        last = self._last_record(planned.stage)
+        if last is None:
+            return StageStatus(name, "missing", planned.folder, begun, {})
+        changed = differences(last["keys"], planned.keys)
+        return StageStatus(name, "stale", planned.folder, begun, changed)
+
+    def _last_record(self, stage: Stage) -> dict[str, Any] | None:
+        pattern = RECORD if stage.summary else f"{stage.name}-*/{RECORD}"
+        records = [r for p in self.path.glob(pattern) if (r := _read_json(p))]
+        return max(records, key=lambda r: r["finished"], default=None)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[int]:
+        """Keep other writers out; yields the lock's descriptor, which a child may inherit.
+
+        Raises:
+            RunError: somebody is writing this run.
+        """
+        fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            os.close(fd)
+            raise RunError(f"{str(self.path)!r} is being written by another deimos process") from e
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def is_running(self) -> bool:
+        """Whether some process is writing this run now."""
+        try:
+            with self.lock():
+                return False
+        except (RunError, OSError):
+            return True
+
+
+def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str) -> dict[str, Any]:
+    """Run one stage in this process and write its record; returns the record.
+
+    Raises:
+        RunError: there is no such stage, or one that it needs is not complete.
+    """
+    planned = next((p for p in plan if p.stage.name == name), None)
+    if planned is None:
+        raise RunError(f"there is no stage {name!r}: {', '.join(p.stage.name for p in plan)}")
+    for need in planned.needs:
+        if not run.is_fresh(need) and not planned.stage.summary:
+            raise RunError(f"{name} needs {need.stage.name}: run `deimos {need.stage.name}` first")
+    recipe, runtime = run.settings()
+    out, inputs = run.folder(planned), run.inputs(planned)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RECORD).unlink(missing_ok=True)  # brought up to date in place: not complete meanwhile
+    started = datetime.now(UTC)
+    with _attempt(out if planned.folder else None), Progress() as progress:
+        folders = {need: run.path / folder for need, folder in inputs.items()}
+        job = StageJob(recipe, runtime, model_path, folders, out, progress)
+        counts = dict(planned.stage.run(job))
+    finished, attempts = datetime.now(UTC), _attempts(out)
+    record = {
+        "stage": name,
+        "fingerprint": planned.fingerprint,
+        "keys": planned.keys,
+        "tracks": planned.tracks,
+        "inputs": inputs,
+        "versions": versions(),
+        "environment": environment(),
+        "counts": counts,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="microseconds"),
+        "attempts": max(1, len(attempts)),
+        "seconds": sum(attempts) or (finished - started).total_seconds(),
+    }
+    write_atomic(out / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return record
+
+
+@contextlib.contextmanager
+def _attempt(folder: Path | None) -> Iterator[None]:
+    """Note how long an attempt took, also one cut short: a record's seconds are the sum."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        if folder:
+            with (folder / ATTEMPTS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"seconds": round(time.monotonic() - start, 3)}) + "\n")
+
+
+def _attempts(folder: Path) -> list[float]:
+    path = folder / ATTEMPTS
+    if not path.exists():
+        return []
+    return [json.loads(line)["seconds"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can change a result, without importing any of it."""
+    import platform
+
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    from deimos import __version__
+
+    return {**found, "deimos": __version__}
+
+
+def environment() -> dict[str, Any]:
+    """The machine, in words that say nothing of whose it is."""
+    import platform
+
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)),
+    }
+
+
+def _recipe_text(recipe: Recipe, runtime: Mapping[str, Any]) -> str:
+    data = recipe.model_dump(mode="json")
+    if runtime:
+        data["runtime"] = dict(runtime)
+    head = "# The resolved recipe of this run, every default spelled out.\n"
+    return head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as e:
+        raise RecipeError(f"{path} is damaged: move its folder away and run again") from e

@@ -1,0 +1,158 @@
+"""The command line: every verb explains itself, judges, checks, copies, plans."""
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deimos.cli import app, main
+
+VERBS = [
+    "run",
+    "plan",
+    "status",
+    "prompts",
+    "sample",
+    "select",
+    "train",
+    "bench",
+    "report",
+    "grade",
+    "check",
+    "doctor",
+    "demo",
+    "init",
+    "lab",
+]
+OWN = """
+from deimos import Verdict, grader
+
+@grader("shout")
+def shout(answer, reference):
+    return Verdict.of(answer == reference.upper(), "shouted or not")
+
+gold = [("A", "a"), ("B", "b")]
+"""
+
+
+def say(*words, stdin=None):
+    return CliRunner().invoke(app, list(words), input=stdin)
+
+
+def ended(monkeypatch, capsys, *words):
+    """Exit code and standard error of the console script."""
+    monkeypatch.setattr(sys, "argv", ["deimos", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code, capsys.readouterr().err
+
+
+def test_help_names_every_verb_and_where_to_begin():
+    text = say("--help").output
+    assert [verb for verb in VERBS if not re.search(rf"\b{verb}\b", text)] == []
+    assert "deimos demo" in text
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_help_of_its_own(verb):
+    shown = say(verb, "--help")
+    assert shown.exit_code == 0 and len(shown.output.splitlines()) > 4
+
+
+def test_grade_adds_a_verdict_to_each_row(tmp_path):
+    rows = [
+        {"text": "2+2\n</think>\nIt is \\boxed{4}.", "reference": "4", "mine": 1},
+        {"text": "<think>\n2+2\n</think>\nIt is \\boxed{5}.", "reference": "4"},
+        {"text": "2+2 is \\boxed{4}", "reference": "4"},
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    shown = say("grade", str(file), "--kind", "math")
+    assert shown.exit_code == 0, shown.output
+    graded = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [row["verdict"]["ok"] for row in graded] == [True, False, False]
+    assert graded[2]["verdict"]["stage"] == "structure", "an unclosed thought has no answer"
+    assert graded[0]["mine"] == 1
+
+
+def test_grade_reads_standard_input_and_plain_texts():
+    row = json.dumps(
+        {"text": "The answer is B.", "reference": {"letter": "B", "options": ["x", "y"]}}
+    )
+    shown = say("grade", "-", "--kind", "choice", "--plain", stdin=row)
+    assert json.loads(shown.stdout)["verdict"]["ok"] is True
+
+
+def test_grade_takes_a_grader_by_path(tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    row = json.dumps({"text": "HI", "reference": "hi"})
+    spec = f"{tmp_path}/own.py:shout"
+    shown = say("grade", "-", "--kind", "math", "--plain", "--grader", spec, stdin=row)
+    assert json.loads(shown.stdout)["verdict"]["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("grade", "none.jsonl", "--kind", "math"), "'none.jsonl' does not exist"),
+        (("grade", "-", "--kind", "maths"), "must be one of math, choice"),
+        (("plan", "nowhere"), "'nowhere' does not exist"),
+        (("plan", "lab", "--set", "sample.n=0"), "sample.n = 0"),
+        (("plan", "lab", "--set", "runtime.device=tpu"), "runtime.device = 'tpu'"),
+        (("check", "mth"), "did you mean 'math'?"),
+        (("status", "nowhere"), "no run folder"),
+    ],
+)
+def test_faults_of_the_user(monkeypatch, capsys, words, sentence):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+    code, error = ended(monkeypatch, capsys, *words)
+    assert code == 2 and sentence in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{", b'{"text": 1, "reference": 2}', b'{"text": "x"}'])
+def test_grade_names_a_line_that_is_no_row(monkeypatch, capsys, line):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
+    code, error = ended(monkeypatch, capsys, "grade", "-", "--kind", "math")
+    assert code == 2 and "line 1" in error
+
+
+def test_check_accepts_what_is_shipped_and_says_what_is_next():
+    shown = say("check", "math", "--take", "6")
+    assert shown.exit_code == 0, shown.output
+    assert "next: deimos run lab" in shown.output
+
+
+def test_check_finds_a_grader_that_accepts_anything(tmp_path):
+    text = (
+        "def yes(answer, reference):\n    from deimos import Verdict\n    return Verdict.of(True)\n"
+    )
+    (tmp_path / "own.py").write_text(text)
+    shown = say("check", f"{tmp_path}/own.py:yes", "--take", "4")
+    assert shown.exit_code == 1 and "FAULTY" in shown.output
+
+
+def test_plan_lists_the_stages_and_makes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = say("plan", "lab")
+    assert [line.split()[0] for line in shown.output.splitlines()[:6]] == [
+        "prompts", "sample", "select", "train", "bench", "report",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_copies_a_recipe_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert say("init", "lab").exit_code == 0
+    shipped = Path(__file__).parents[1] / "recipes" / "lab.yaml"
+    assert Path("lab.yaml").read_text() == shipped.read_text()
+    code, error = ended(monkeypatch, capsys, "init", "lab")
+    assert code == 2 and "exists already" in error
+
+
+def test_doctor_says_what_is_here():
+    shown = say("doctor")
+    assert shown.exit_code == 0 and "versions: python" in shown.output
