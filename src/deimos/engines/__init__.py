@@ -1,0 +1,1 @@
+"""What samples: the protocol, and the engines that keep it."""

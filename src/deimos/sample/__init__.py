@@ -1,0 +1,1 @@
+"""Sampling candidates: the race that decodes only what can still win."""

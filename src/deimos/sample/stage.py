@@ -1,0 +1,253 @@
+"""The sample stage: a dev pass that freezes the constants, then the race over the train prompts.
+
+Writes ``dev.jsonl`` and ``constants.json`` (what filters and benchmark compare with), and
+``completions/*.jsonl`` with every candidate. Run again in the same folder it goes on where it
+stopped; run again with other filters it judges what is there anew and decodes what is then owed.
+Not covered: filters and graders (they come in), and choosing golds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deimos.candidates import filters_of, journal_for, read_candidates
+from deimos.engines.base import Engine, ModelRef
+from deimos.journal import Journal, read, write_atomic
+from deimos.prompts.files import read_prompts
+from deimos.recipe import RecipeError
+from deimos.registry import resolve
+from deimos.rows import completion_from, completion_row
+from deimos.run import StageJob
+from deimos.sample.race import Decode, Entrant, Gate, decoder, race
+from deimos.thinking import Shape, Tags, render
+from deimos.types import Completion, Kind
+
+CONSTANTS = "constants.json"
+DEV = "dev.jsonl"
+Constants = dict[str, Any]
+GateFor = Callable[[Shape, Mapping[str, Any] | None], Gate]
+"""Makes the gate; constants None: the dev pass itself, which judges without presentation."""
+Measure = Callable[[str, Kind], float | None]
+"""Function-word rate of an answer; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """An engine with the tokenizer of its model."""
+
+    engine: Engine
+    tokenizer: Any
+    decode: Decode
+
+
+def open_sampler(job: StageJob) -> Sampler:
+    """Load what the recipe and the runtime name."""
+    from deimos.engines.loading import eos_ids_of, load_tokenizer
+
+    model, runtime = job.recipe.model, job.runtime
+    revision = model.revision if job.model_path == model.id else None
+    ref = ModelRef(job.model_path, revision, model.dtype)
+    tokenizer = load_tokenizer(ref)
+    engine = resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
+    eos_ids = eos_ids_of(tokenizer, job.model_path)
+    return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
+
+
+def run(
+    job: StageJob, *, gate_for: GateFor, function_words: Measure, sampler: Sampler | None = None
+) -> dict[str, Any]:
+    """Sample every prompt's candidates; returns counts for the record.
+
+    Args:
+        job: needs the folder of ``prompts``.
+        gate_for: makes the gate of filters 1 to 3 from the shape and the constants.
+        function_words: measures the base's dev answers.
+        sampler: instead of the engine that the runtime names.
+
+    Raises:
+        RecipeError: no dev prompts, or prompts of different shapes.
+    """
+    return asyncio.run(_run(job, gate_for, function_words, sampler or open_sampler(job)))
+
+
+async def _run(
+    job: StageJob, gate_for: GateFor, measure: Measure, sampler: Sampler
+) -> dict[str, Any]:
+    dev, train = (_entrants(job, sampler, f"{part}.jsonl") for part in ("dev", "train"))
+    shape = _one_shape([*dev, *train])
+    constants = await _constants(job, sampler, dev, gate_for(shape, None), shape, measure)
+    select, path = job.recipe.select, journal_for(job.out, filters_of(job.recipe.select))
+    done = [
+        candidate.completion if candidate.file == path.stem else _unjudged(candidate.completion)
+        for candidate in read_candidates(job.out).values()
+    ]
+    tally = _Tally(job, "race", len(train) * job.recipe.sample.n)
+    for completion in done:
+        tally.count(completion)
+    with Journal(path) as journal:
+
+        def keep(completion: Completion) -> None:
+            journal.append(completion_row(completion))
+            tally.count(completion)
+
+        stats = await race(
+            train,
+            sampler.engine,
+            settings=job.recipe.sample,
+            gate=gate_for(shape, constants),
+            keep=keep,
+            decode=sampler.decode,
+            min_pass=select.min_pass,
+            min_think_tokens=select.min_think_tokens,
+            done=done,
+        )
+    return {"prompts": len(train), **tally.counts(), "seconds": round(stats.seconds, 3)}
+
+
+def _entrants(job: StageJob, sampler: Sampler, file: str) -> list[Entrant]:
+    model = job.recipe.model
+    tags = Tags(model.tags.open, model.tags.close) if model.tags else None
+    return [
+        Entrant(p, render(sampler.tokenizer, p.messages, tags=tags, thinking=model.thinking))
+        for p in read_prompts(job.inputs["prompts"] / file)
+    ]
+
+
+def _one_shape(entrants: Iterable[Entrant]) -> Shape:
+    shapes = sorted({entrant.rendered.shape for entrant in entrants})
+    if len(shapes) != 1:
+        raise RecipeError(
+            f"the chat template must give all prompts one shape of thinking, not {shapes}"
+        )
+    return shapes[0]
+
+
+def _unjudged(completion: Completion) -> Completion:
+    """A candidate whose verdict came from other filters: it stands, its verdict does not."""
+    judged = completion.finish in ("stop", "length")
+    return replace(completion, verdict=None) if judged else completion
+
+
+async def _constants(
+    job: StageJob,
+    sampler: Sampler,
+    dev: list[Entrant],
+    gate: Gate,
+    shape: Shape,
+    measure: Measure,
+) -> Constants:
+    """What the base does on dev; measured once and frozen before the race."""
+    path = job.out / CONSTANTS
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    if not dev:
+        raise RecipeError(
+            "there are no dev prompts: give prompts.sources more, or raise prompts.dev_fraction"
+        )
+    completions = await _dev_pass(job, sampler, dev, gate)
+    kinds: dict[str, Kind] = {entrant.prompt.id: entrant.prompt.kind for entrant in dev}
+    token_ids = sampler.engine.capabilities.token_ids
+    constants: Constants = {
+        **_lengths_and_accuracy(completions),
+        "function_word_rate_p5": _function_words(completions, kinds, measure),
+        "shape": str(shape),
+        "ids": "sampled" if token_ids else "rendered",
+    }
+    write_atomic(path, json.dumps(constants, indent=1, allow_nan=False) + "\n")
+    return constants
+
+
+async def _dev_pass(
+    job: StageJob, sampler: Sampler, dev: list[Entrant], gate: Gate
+) -> list[Completion]:
+    """One candidate a prompt, decoded to its end: a race without rivals."""
+    rows = [completion_from(row) for row in read(job.out / DEV)]
+    found = {c.prompt_id: c for c in rows}
+    tally = _Tally(job, "dev", len(dev))
+    with Journal(job.out / DEV) as journal:
+
+        def keep(completion: Completion) -> None:
+            journal.append(completion_row(completion))
+            found[completion.prompt_id] = completion
+            tally.count(completion)
+
+        sample = job.recipe.sample
+        alone = sample.model_copy(update={"n": 1, "exhaustive": True, "think_budget": None})
+        done = list(found.values())
+        await race(
+            dev, sampler.engine, settings=alone, gate=gate, keep=keep, decode=sampler.decode,
+            done=done,
+        )  # fmt: skip
+    return [found[entrant.prompt.id] for entrant in dev]
+
+
+def _lengths_and_accuracy(completions: list[Completion]) -> Constants:
+    judged = [c.verdict.ok for c in completions if c.verdict and c.verdict.ok is not None]
+    totals = [len(c.completion_ids) for c in completions if c.finish != "error"]
+    if not totals:
+        raise RuntimeError("the engine failed on every dev prompt")
+    return {
+        "dev_n": len(completions),
+        "dev_accuracy": sum(judged) / len(judged) if judged else None,
+        "dev_total_tokens_p25": int(percentile(totals, 0.25)),
+    }
+
+
+def _function_words(
+    completions: list[Completion], kinds: Mapping[str, Kind], measure: Measure
+) -> float | None:
+    """5th percentile over finished answers that have a rate; None where none has."""
+    rates = [measure(c.answer, kinds[c.prompt_id]) for c in completions if c.finish == "stop"]
+    known = [rate for rate in rates if rate is not None]
+    return percentile(known, 0.05) if known else None
+
+
+def percentile(values: Iterable[float], q: float) -> float:
+    """The ``q`` quantile (0 to 1) by linear interpolation, numpy's default; values must exist."""
+    ordered = sorted(values)
+    at = q * (len(ordered) - 1)
+    low, high = ordered[math.floor(at)], ordered[math.ceil(at)]
+    return low + (high - low) * (at - math.floor(at))
+
+
+@dataclass
+class _Tally:
+    """Counts over candidates as they now stand, whichever attempt decoded them."""
+
+    job: StageJob
+    label: str
+    total: int
+    rows: dict[tuple[str, int], tuple[str, int, bool | None]] = field(default_factory=dict)
+    passed: int = 0
+    outpaced: int = 0
+
+    def count(self, c: Completion) -> None:
+        ok = c.verdict.ok if c.verdict else None
+        before = self.rows.get((c.prompt_id, c.index), ("", 0, None))
+        self.rows[c.prompt_id, c.index] = c.finish, len(c.completion_ids), ok
+        self.passed += (ok is True) - (before[2] is True)
+        self.outpaced += (c.finish == "outpaced") - (before[0] == "outpaced")
+        note = f"{self.passed} passed, {self.outpaced} outpaced"
+        self.job.progress(self.label, len(self.rows), self.total, note)
+
+    def counts(self) -> dict[str, Any]:
+        fates = list(self.rows.values())
+        unjudged = sum(ok is None and finish != "outpaced" for finish, _, ok in fates)
+        return {
+            "completions": len(fates),
+            "decoded_tokens": sum(tokens for _, tokens, _ in fates),
+            "outpaced": self.outpaced,
+            "passed": self.passed,
+            "unjudged": unjudged,
+        }
+
+
+def load_constants(folder: Path) -> Constants:
+    """The constants of a sample stage's folder."""
+    return json.loads((folder / CONSTANTS).read_text(encoding="utf-8"))

@@ -1,0 +1,143 @@
+"""Filters 1 to 3: structure, correctness, presentation, in this order.
+
+Each judges one candidate by itself, against constants frozen before the race, so the race may ask
+at any time and get the answer that selection gets. The judge of correctness comes in as an
+argument and sees the answer, never the thought. Filter 4 (length) is in ``policy.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deimos.recipe import Select
+from deimos.select.words import function_word_rate
+from deimos.thinking import Shape, Tags, split
+from deimos.types import Completion, Prompt, Verdict
+
+Judge = Callable[[Prompt, str], Awaitable[Verdict]]
+"""Says whether an answer is right: ``graders.worker.Judge``."""
+
+_RESIDUE = re.compile(
+    r"</?\s*(?:think(?:ing)?|thought|reason(?:ing)?|reflection|scratchpad)\s*>"
+    r"|<\|[A-Za-z0-9_]+\|>"
+    r"|^[ \t]*(?:wait|hmm+|hold on|let me (?:re-?check|double[- ]check|think|re-?think))\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Tags of any model's thinking, control tokens, and a line that thinks aloud from its first word."""
+_CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+
+
+def structure(completion: Completion, shape: Shape, tags: Tags | None) -> Verdict:
+    """Filter 1: ended by itself, tags as the shape asks for, an answer that is not empty."""
+    parts = split(completion.text, shape, tags)
+    match completion.finish:
+        case "error":
+            return Verdict(None, "the engine failed", "structure")
+        case "length":
+            fault = "cut off at the token budget"
+        case "malformed" | "outpaced":
+            fault = "stopped before its end"
+        case _ if parts.malformed:
+            fault = parts.malformed
+        case _ if not parts.closed:
+            fault = "the thought is never closed"
+        case _ if not parts.answer.strip():
+            fault = "the answer is empty"
+        case _:
+            return Verdict(True, "", "structure")
+    return Verdict(False, fault, "structure")
+
+
+def presentation(
+    prompt: Prompt,
+    completion: Completion,
+    select: Select,
+    *,
+    shape: Shape,
+    least_function_words: float | None,
+) -> Verdict:
+    """Filter 3: a clean answer for its reader.
+
+    ``least_function_words`` is the 5th percentile of the base's own rates on dev; None: unchecked.
+    """
+    answer, longest = completion.answer, select.answer_max.get(prompt.kind)
+    if longest is not None and completion.answer_tokens > longest:
+        fault = f"the answer has {completion.answer_tokens} tokens, more than {longest}"
+    # In the plain shape the text is the trace itself: thinking aloud is what it is for.
+    elif shape is not Shape.PLAIN and (residue := _RESIDUE.search(_CODE_BLOCK.sub(" ", answer))):
+        fault = f"thinking left in the answer: {residue.group().strip()!r}"
+    elif select.function_words and (
+        fault := _too_few_function_words(prompt, answer, least_function_words)
+    ):
+        pass
+    else:
+        return Verdict(True, "", "presentation")
+    return Verdict(False, fault, "presentation")
+
+
+def _too_few_function_words(prompt: Prompt, answer: str, least: float | None) -> str:
+    rate = function_word_rate(answer, prompt.kind)
+    if rate is None or least is None or rate >= least:
+        return ""
+    return f"function words are {rate:.0%} of the answer's words, under the base's {least:.0%}"
+
+
+def correctness_in(verdict: Verdict | None) -> Verdict | None:
+    """What a gate's verdict says of correctness alone; None where it got no answer to that."""
+    if verdict is None or verdict.ok is None:
+        return None
+    if verdict.ok or verdict.stage == "presentation":
+        return Verdict(True)
+    return verdict if verdict.stage == "correctness" else None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The three filters as one; a candidate that passes has ``ok`` True.
+
+    Attributes:
+        constants: what the dev pass measured; None leaves presentation out (the dev pass itself).
+    """
+
+    select: Select
+    shape: Shape
+    tags: Tags | None
+    judge: Judge
+    constants: Mapping[str, Any] | None
+
+    async def __call__(self, prompt: Prompt, completion: Completion) -> Verdict:
+        """Judge one candidate."""
+        return await self.with_correctness(prompt, completion, None)
+
+    async def with_correctness(
+        self, prompt: Prompt, completion: Completion, known: Verdict | None
+    ) -> Verdict:
+        """Judge one candidate whose correctness may be known; filters 1 and 3 always run."""
+        verdict = structure(completion, self.shape, self.tags)
+        if not verdict.ok:
+            return verdict
+        verdict = known or await self.judge(prompt, completion.answer)
+        if not verdict.ok or self.constants is None:
+            return replace(verdict, stage="correctness")
+        shown = presentation(
+            prompt,
+            completion,
+            self.select,
+            shape=self.shape,
+            least_function_words=self.constants["function_word_rate_p5"],
+        )
+        return shown if not shown.ok else Verdict(True, verdict.because, "presentation")
+
+
+def gate_for(
+    select: Select, tags: Tags | None, judge: Judge
+) -> Callable[[Shape, Mapping[str, Any] | None], Gate]:
+    """Everything of a gate but what the dev pass finds out: the shape and the constants."""
+
+    def gate(shape: Shape, constants: Mapping[str, Any] | None) -> Gate:
+        return Gate(select, shape, tags, judge, constants)
+
+    return gate

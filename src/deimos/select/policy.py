@@ -1,0 +1,106 @@
+"""Filter 4: which of a prompt's passing candidates is kept, and how many prompts of which sort.
+
+``shortest`` needs no more than the race leaves. ``quantile:q`` and ``median`` look at the whole
+pool and are exact only where every candidate was decoded (the recipe refuses them otherwise).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deimos.candidates import rank
+from deimos.recipe import Quota, RecipeError
+from deimos.types import Completion, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A prompt's candidate that filter 4 keeps, with what is known of its rivals."""
+
+    prompt: Prompt
+    completion: Completion
+    passed: int
+    judged: int
+    pass_rate: float | None
+    """Of candidates that nothing could stop; None where there were none."""
+
+
+def chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
+    """The choice among keepable candidates (at least one) that a policy's name stands for.
+
+    Raises:
+        RecipeError: unknown policy.
+    """
+    q = _quantile_of(policy)
+    return lambda pool: sorted(pool, key=rank)[int(q * (len(pool) - 1))]
+
+
+def _quantile_of(policy: str) -> float:
+    name, _, argument = policy.partition(":")
+    if policy in ("shortest", "median"):
+        return 0.0 if policy == "shortest" else 0.5
+    try:
+        q = float(argument) if name == "quantile" else -1.0
+    except ValueError:
+        q = -1.0
+    if not 0 <= q <= 1:
+        raise RecipeError(
+            f"select.policy = {policy!r}: must be shortest, median or quantile:Q with Q from 0 to 1"
+        )
+    return q
+
+
+def choose(
+    passing: Sequence[Completion], policy: str, *, min_pass: int, min_think_tokens: int
+) -> Completion | None:
+    """The candidate of one prompt to keep of those that passed filters 1 to 3, if any."""
+    keepable = [c for c in passing if c.think_tokens >= min_think_tokens]
+    if len(passing) < min_pass or not keepable:
+        return None
+    return chooser(policy)(keepable)
+
+
+def is_owed(candidate: Completion, winner: Completion | None, policy: str) -> bool:
+    """Whether an outpaced candidate could still be the one kept, were it decoded to its end."""
+    if candidate.finish != "outpaced":
+        return False
+    if winner is None or policy != "shortest":
+        return True
+    return candidate.think_tokens <= winner.think_tokens
+
+
+def within_quota(golds: Sequence[Chosen], quota: Quota) -> tuple[list[Chosen], dict[str, str]]:
+    """Drop golds that are over a quota.
+
+    Which ones go is decided by prompt id, a content hash: neither by order nor by length.
+
+    Returns:
+        The golds that stay, in the order they came; prompt id to reason of those that go.
+    """
+    gone: dict[str, str] = {}
+    if quota.max_per_task is not None:
+        by_task: dict[str, list[str]] = defaultdict(list)
+        for gold in golds:
+            by_task[gold.prompt.task].append(gold.prompt.id)
+        for task, ids in by_task.items():
+            for prompt_id in sorted(ids)[quota.max_per_task :]:
+                gone[prompt_id] = f"quota: {task} has {quota.max_per_task} already"
+    if quota.max_share_easy is not None:
+        left = [gold for gold in golds if gold.prompt.id not in gone]
+        easy = sorted(gold.prompt.id for gold in left if gold.pass_rate == 1.0)
+        room = _room(len(left) - len(easy), quota.max_share_easy, len(easy))
+        for prompt_id in easy[room:]:
+            gone[prompt_id] = f"quota: over {quota.max_share_easy:.0%} of all would be easy"
+    return [gold for gold in golds if gold.prompt.id not in gone], gone
+
+
+def _room(others: int, share: float, easy: int) -> int:
+    """The most easy golds beside ``others`` with which their share is not over ``share``."""
+    if share >= 1:
+        return easy
+    room = min(easy, int(share * others / (1 - share)) + 1)
+    while room and room > share * (room + others):
+        room -= 1
+    return room

@@ -1,0 +1,414 @@
+"""The race keeps what decoding everything would have kept: by replay of random tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.collect import Request
+from deimos.engines.echo import EchoEngine
+from deimos.recipe import Sample
+from deimos.sample.race import Entrant, Stats, race, seed_of
+from deimos.select.policy import choose, is_owed
+from deimos.thinking import Rendered, Shape, ThinkIds, count
+from deimos.types import Completion, Prompt, Verdict
+
+EOS, OPEN, CLOSE, THOUGHT, ANSWER = range(5)
+FINISH = {"stop": "stop", "length": "length", "stopped": "outpaced", "error": "error"}
+Keys = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One candidate as it would be, decoded to its end."""
+
+    think: int
+    answer: int = 2
+    verdict: bool | None = True
+    delay: int = 0
+    """Engine steps until its verdict is there."""
+    hesitant: bool = False
+    """The judge can't say the first time it is asked."""
+
+
+@dataclass
+class World:
+    """A table of tracks by prompt, raced by the echo engine."""
+
+    table: list[list[Track]]
+    shape: Shape = Shape.FREE
+    max_batch: int = 4
+    max_tokens: int = 100
+    resumes: bool = True
+    asked: dict[Keys, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.think = ThinkIds(self.shape, (OPEN,), (CLOSE,))
+        self.prompts = [
+            Prompt.of(task="t", kind="math", messages=[{"role": "user", "content": str(i)}],
+                      reference="1")
+            for i in range(len(self.table))
+        ]  # fmt: skip
+        self.tracks = {
+            (prompt.id, i): track
+            for prompt, tracks in zip(self.prompts, self.table, strict=True)
+            for i, track in enumerate(tracks)
+        }
+
+    def ids(self, track: Track) -> tuple[int, ...]:
+        body = {
+            Shape.FREE: [OPEN] + [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
+            Shape.OPEN: [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
+            Shape.SHUT: [ANSWER] * track.answer,
+            Shape.PLAIN: [ANSWER] * (track.think + track.answer),
+        }[self.shape]
+        return (*body, EOS)
+
+    def decode(self, done: Done, request: Request) -> Completion:
+        counts = count(done.completion_ids, self.think, {EOS})
+        return Completion(
+            request.prompt.id, request.index, request.seed, "", "a", "", request.rendered.ids,
+            done.completion_ids, counts.think_tokens, counts.answer_tokens,
+            FINISH[done.finish], None, done.seconds, "echo",
+        )  # fmt: skip
+
+    async def gate(self, prompt: Prompt, completion: Completion) -> Verdict:
+        key = (prompt.id, completion.index)
+        track = self.tracks[key]
+        self.asked[key] = self.asked.get(key, 0) + 1
+        for _ in range(track.delay):
+            await asyncio.sleep(0)
+        if completion.finish == "length":
+            return Verdict(False, "cut", "structure")
+        hesitates = track.hesitant and self.asked[key] == 1
+        return Verdict(None if hesitates else track.verdict)
+
+    def engine(self, kind: type[EchoEngine] = EchoEngine) -> EchoEngine:
+        made = kind(lambda job: self.ids(self.tracks[job.key]), max_batch=self.max_batch)
+        made.capabilities = Capabilities(seeds=True, token_ids=True, resumes=self.resumes)
+        return made
+
+    def race(
+        self, done: Iterable[Completion] = (), engine: EchoEngine | None = None, **recipe: object
+    ) -> tuple[list[Completion], Stats]:
+        needs = {k: recipe.pop(k) for k in ("min_pass", "min_think_tokens") if k in recipe}
+        kept: list[Completion] = []
+        rendered = Rendered("", (9,), self.think, None)
+        coroutine = race(
+            [Entrant(prompt, rendered) for prompt in self.prompts],
+            engine or self.engine(),
+            settings=Sample(
+                n=len(self.table[0]), sampling={"max_tokens": self.max_tokens}, **recipe
+            ),  # type: ignore[arg-type]
+            gate=self.gate,
+            keep=kept.append,
+            decode=self.decode,
+            done=done,
+            **needs,  # type: ignore[arg-type]
+        )
+        stats = asyncio.run(coroutine)
+        return kept, stats
+
+
+def latest(*runs: Iterable[Completion]) -> dict[Keys, Completion]:
+    return {(c.prompt_id, c.index): c for run in runs for c in run}
+
+
+def golds(pool: dict[Keys, Completion], min_pass: int = 1, min_think_tokens: int = 0) -> dict:
+    found = {}
+    for prompt_id in {p for p, _ in pool}:
+        passing = [
+            c for c in pool.values() if c.prompt_id == prompt_id and c.verdict and c.verdict.ok
+        ]
+        needs = {"min_pass": min_pass, "min_think_tokens": min_think_tokens}
+        found[prompt_id] = choose(passing, "shortest", **needs)
+    return {k: (c and (c.index, c.completion_ids)) for k, c in found.items()}
+
+
+tracks = st.builds(
+    Track,
+    think=st.integers(0, 9),
+    answer=st.integers(1, 6),
+    verdict=st.sampled_from([True, True, False, None]),
+    delay=st.sampled_from([0, 0, 1, 3, 12]),
+    hesitant=st.booleans(),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    n = draw(st.integers(1, 6))
+    table = draw(st.lists(st.lists(tracks, min_size=n, max_size=n), min_size=1, max_size=4))
+    shape = draw(st.sampled_from([Shape.FREE, Shape.FREE, Shape.OPEN, Shape.PLAIN, Shape.SHUT]))
+    return World(
+        table, shape, draw(st.integers(1, 8)), draw(st.sampled_from([100, 9])), draw(st.booleans())
+    )
+
+
+recipes = st.fixed_dictionaries(
+    {
+        "min_pass": st.integers(1, 3),
+        "min_think_tokens": st.sampled_from([0, 0, 3]),
+        "probe": st.sampled_from([0, 0, 2]),
+        "think_budget": st.sampled_from([None, None, 5]),
+    }
+)
+
+
+def needs_of(recipe: dict) -> dict:
+    return {k: recipe[k] for k in ("min_pass", "min_think_tokens")}
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds(), recipes)
+def test_raced_and_exhaustive_keep_the_same_golds(world: World, recipe: dict) -> None:
+    full, all_stats = world.race(**recipe, exhaustive=True)
+    world.asked.clear()
+    raced, stats = world.race(**recipe)
+    pool, needs = latest(raced), needs_of(recipe)
+    assert sorted(pool) == sorted(world.tracks)
+    assert len(raced) == len(pool) == stats.completions, "kept exactly once each"
+    assert golds(pool, **needs) == golds(latest(full), **needs)
+    assert not any(c.finish == "outpaced" for c in full)
+    assert stats.decoded_tokens == sum(len(c.completion_ids) for c in raced)
+    assert stats.decoded_tokens <= all_stats.decoded_tokens
+    assert stats.outpaced == sum(c.finish == "outpaced" for c in raced)
+    check_outpaced(world, pool, latest(full), recipe)
+
+
+def check_outpaced(
+    world: World, pool: dict[Keys, Completion], full: dict[Keys, Completion], recipe: dict
+) -> None:
+    """No candidate with a chance was stopped, and each stopped one says by whom."""
+    for key, c in pool.items():
+        if c.finish != "outpaced":
+            assert c.finish == full[key].finish
+            continue
+        rival = pool[c.prompt_id, c.outpaced_by or 0]
+        assert rival.verdict and rival.verdict.ok
+        assert rival.think_tokens >= recipe["min_think_tokens"]
+        assert c.think_tokens > rival.think_tokens
+        assert c.index >= recipe["probe"]
+        assert c.completion_ids == full[key].completion_ids[: len(c.completion_ids)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds(), recipes, st.data())
+def test_resumed_and_regraded_races_owe_nothing(
+    world: World, recipe: dict, data: st.DataObject
+) -> None:
+    first, _ = world.race(**recipe)
+    done = list(latest(first[: data.draw(st.integers(0, len(first)), "journaled")]).values())
+    if data.draw(st.booleans(), "regraded"):
+        verdict = st.sampled_from([True, False, None])
+        for key, track in world.tracks.items():
+            world.tracks[key] = replace(track, verdict=data.draw(verdict))
+        done = [replace(c, verdict=None) if c.finish in ("stop", "length") else c for c in done]
+    world.asked.clear()
+    second, stats = world.race(done, **recipe)
+    full, _ = world.race(**recipe, exhaustive=True)
+    pool, needs = latest(done, second), needs_of(recipe)
+    assert len(second) == len(latest(second)), "kept at most once a call"
+    assert sorted(pool) == sorted(world.tracks)
+    assert golds(pool, **needs) == golds(latest(full), **needs)
+    check_nothing_owed(pool, recipe)
+    if world.resumes:
+        known = sum(len(c.completion_ids) for c in done)
+        assert stats.decoded_tokens == sum(len(c.completion_ids) for c in pool.values()) - known
+
+
+def check_nothing_owed(pool: dict[Keys, Completion], recipe: dict) -> None:
+    for prompt_id in {p for p, _ in pool}:
+        mine = [c for c in pool.values() if c.prompt_id == prompt_id]
+        passing = [c for c in mine if c.verdict and c.verdict.ok]
+        winner = choose(passing, "shortest", **needs_of(recipe))
+        assert not any(is_owed(c, winner, "shortest") for c in mine)
+
+
+def test_a_regrade_that_unseats_the_winner_owes_its_victims() -> None:
+    world = World([[Track(2), Track(5), Track(8)]])
+    first, _ = world.race()
+    assert [c.finish for c in sorted(first, key=lambda c: c.index)] == ["stop"] + ["outpaced"] * 2
+    prompt_id = world.prompts[0].id
+    world.tracks[prompt_id, 0] = Track(2, verdict=False)
+    unseated = [replace(c, verdict=None) if c.finish == "stop" else c for c in first]
+    second, stats = world.race(unseated)
+    pool = latest(second)
+    assert golds(pool)[prompt_id][0] == 1
+    assert pool[prompt_id, 1].finish == "stop"
+    assert pool[prompt_id, 2].outpaced_by == 1
+    kept_before = sum(len(c.completion_ids) for c in first if c.index)
+    assert stats.decoded_tokens == sum(len(pool[prompt_id, i].completion_ids) for i in (1, 2)) - (
+        kept_before
+    ), "they went on from their kept ids"
+
+
+def test_a_finished_race_decodes_and_journals_nothing_again() -> None:
+    world = World([[Track(2), Track(5)], [Track(4, verdict=False), Track(3)]])
+    first, _ = world.race()
+    again, stats = world.race(first)
+    assert (again, stats.decoded_tokens) == ([], 0)
+
+
+def test_an_equal_thought_is_waited_for_and_wins_by_its_answer() -> None:
+    world = World([[Track(3, answer=2), Track(3, answer=1, delay=30)]])
+    kept, _ = world.race()
+    assert [c.finish for c in kept] == ["stop", "stop"]
+    assert golds(latest(kept))[world.prompts[0].id][0] == 1
+
+
+def test_a_closed_thought_is_stopped_while_it_writes_its_answer() -> None:
+    world = World([[Track(2), Track(3, answer=40)]])
+    kept, stats = world.race()
+    longer = latest(kept)[world.prompts[0].id, 1]
+    assert longer.finish == "outpaced"
+    assert 0 < longer.answer_tokens < 10
+    assert stats.outpaced == 1
+
+
+def test_a_closed_and_longer_thought_is_stopped_by_name_where_caps_do_nothing() -> None:
+    early = World([[Track(2), Track(3, answer=40)]])  # closed before the verdict is there
+    late = World([[Track(2), Track(9, answer=40)]])  # closed after it
+    for world in (early, late):
+        kept, _ = world.race(engine=world.engine(Capless))
+        longer = latest(kept)[world.prompts[0].id, 1]
+        assert (longer.finish, longer.answer_tokens < 10) == ("outpaced", True)
+
+
+def test_candidates_not_yet_started_run_under_the_cap() -> None:
+    world = World([[Track(2), Track(9), Track(1), Track(7)]], max_batch=1)
+    kept, _ = world.race()
+    lengths = [c.think_tokens for c in sorted(kept, key=lambda c: c.index)]
+    assert lengths == [2, 3, 1, 2]
+    assert golds(latest(kept))[world.prompts[0].id][0] == 2
+
+
+def test_a_late_verdict_only_costs_tokens() -> None:
+    quick = World([[Track(2), Track(30), Track(30)]])
+    slow = World([[Track(2, delay=10), Track(30), Track(30)]])
+    assert quick.race()[1].decoded_tokens < slow.race()[1].decoded_tokens < 3 * 33
+
+
+def test_a_thought_over_the_budget_is_malformed_whoever_else_won() -> None:
+    kept, _ = World([[Track(9), Track(2, verdict=False)]]).race(think_budget=4)
+    over = latest(kept)[kept[0].prompt_id, 0]
+    assert (over.finish, over.verdict and over.verdict.stage) == ("malformed", "structure")
+    assert over.think_tokens == 5
+
+
+def test_a_null_verdict_is_asked_again_and_then_kept_apart() -> None:
+    world = World([[Track(2, verdict=None), Track(4)]])
+    kept, _ = world.race()
+    key = (world.prompts[0].id, 0)
+    assert world.asked[key] == 3
+    assert latest(kept)[key].verdict == Verdict(None)
+    assert golds(latest(kept))[key[0]][0] == 1
+
+
+def test_a_null_verdict_is_asked_again_on_resuming() -> None:
+    world = World([[Track(2, verdict=None), Track(4, verdict=False)]])
+    done, _ = world.race()
+    assert world.race(done)[0] == [], "nothing new, nothing journaled"
+    world.tracks[world.prompts[0].id, 0] = Track(2)
+    again, stats = world.race(done)
+    assert [c.verdict and c.verdict.ok for c in again] == [True]
+    assert stats.decoded_tokens == 0
+
+
+def test_an_engine_that_cannot_resume_starts_over() -> None:
+    world = World([[Track(2), Track(5)]], resumes=False)
+    done, _ = world.race()
+    world.tracks[world.prompts[0].id, 0] = Track(2, verdict=False)
+    owing = [replace(c, verdict=None) if c.finish == "stop" else c for c in done]
+    again, stats = world.race(owing)
+    assert latest(again)[world.prompts[0].id, 1].finish == "stop"
+    assert stats.decoded_tokens == len(world.ids(Track(5)))
+
+
+def test_the_budget_holds_where_the_engine_does_not_know_caps() -> None:
+    world = World([[Track(9), Track(2, verdict=False)]])
+    kept, _ = world.race(engine=world.engine(Capless), think_budget=4)
+    over = latest(kept)[world.prompts[0].id, 0]
+    assert (over.finish, over.think_tokens) == ("malformed", 9)
+
+
+class Flaky(EchoEngine):
+    """Fails each candidate so many times before it decodes it."""
+
+    times = 1
+
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+        """Turn the first ends into errors."""
+        failed: dict[Key, int] = self.__dict__.setdefault("failed", {})
+        async for event in super().sample(jobs):
+            if isinstance(event, Done) and failed.get(event.key, 0) < self.times:
+                failed[event.key] = failed.get(event.key, 0) + 1
+                yield Done(event.key, (), "error", 0.0, "lost the machine")
+            else:
+                yield event
+
+
+class Capless(EchoEngine):
+    """Can't follow thoughts itself: no caps, but it says how long a closed one is."""
+
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+        """Add the thought's length, which is known once it is closed: all but two tags."""
+        uncapped = (replace(job, think_cap=None) async for job in jobs)
+        async for event in super().sample(uncapped):
+            if isinstance(event, Progress):
+                event = replace(event, think_tokens=event.tokens - 2)
+            yield event
+
+    def cap(self, key: Key, think_tokens: int) -> None:
+        """Ignore it."""
+
+
+def flaky(world: World, times: int) -> EchoEngine:
+    made = world.engine(Flaky)
+    made.times = times  # type: ignore[attr-defined]
+    return made
+
+
+def test_an_engine_that_fails_once_is_tried_again() -> None:
+    world = World([[Track(2), Track(5)]])
+    kept, _ = world.race(engine=flaky(world, 1))
+    assert golds(latest(kept))[world.prompts[0].id][0] == 0
+    assert len(kept) == 2
+
+
+def test_a_candidate_that_always_fails_is_kept_as_error_and_redone_on_resuming() -> None:
+    world = World([[Track(2), Track(5)]])
+    kept, _ = world.race(engine=flaky(world, 99))
+    assert [(c.finish, c.verdict and c.verdict.ok) for c in kept] == [("error", None)] * 2
+    again, _ = world.race(kept)
+    assert golds(latest(again))[world.prompts[0].id][0] == 0
+
+
+def test_a_gate_that_raises_ends_the_race_with_its_own_error() -> None:
+    world = World([[Track(2), Track(5)]])
+
+    async def broken(prompt: Prompt, completion: Completion) -> Verdict:
+        raise LookupError("no grader for it")
+
+    world.gate = broken  # type: ignore[method-assign]
+    with pytest.raises(LookupError, match="no grader"):
+        world.race()
+
+
+def test_a_prompt_is_entered_once() -> None:
+    world = World([[Track(2)]])
+    world.prompts *= 2
+    with pytest.raises(ValueError, match="entered twice"):
+        world.race()
+
+
+def test_seeds_differ_by_prompt_and_index_and_stay_the_same() -> None:
+    seeds = {seed_of(0, prompt, i) for prompt in ("a", "b") for i in range(8)}
+    assert len(seeds) == 16
+    assert seed_of(7, "a", 3) == seed_of(7, "a", 3) < 2**31

@@ -1,0 +1,221 @@
+"""The sample stage on a real tokenizer and real graders; an engine that plays scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deimos.candidates import read_candidates, read_filters
+from deimos.engines.base import Job
+from deimos.engines.echo import EchoEngine
+from deimos.graders.worker import Judge
+from deimos.journal import read
+from deimos.lab.tokenizer import build
+from deimos.progress import Progress
+from deimos.prompts.files import write_prompts
+from deimos.recipe import Recipe, RecipeError, parse
+from deimos.run import StageJob
+from deimos.runtime import Runtime
+from deimos.sample.race import decoder
+from deimos.sample.stage import CONSTANTS, Sampler, percentile, run
+from deimos.select import stage as select_stage
+from deimos.select.filters import gate_for
+from deimos.select.words import function_word_rate
+from deimos.thinking import Tags
+from deimos.types import Prompt
+
+ANSWER = "Tom has \\boxed{%d} apples now."
+LENGTHS = (6, 2, 9, 4)
+"""Sums in the thought of candidates 0 to 3; candidate 1 of every prompt is wrong."""
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from transformers import AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    build([ANSWER % 42, "2 + 2 = 4. How many? Tom has apples."] * 20, folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@dataclass
+class Kitchen:
+    """A run folder's worth of settings, and an engine that counts what it decodes."""
+
+    folder: Path
+    tokenizer: Any
+    judge: Judge
+    prompts: list[Prompt] = field(default_factory=list)
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        self.prompts = [
+            Prompt.of(
+                task="t",
+                kind="math",
+                messages=[{"role": "user", "content": f"How many? {i}"}],
+                reference=str(i),
+            )
+            for i in range(8)
+        ]
+        write_prompts(self.folder / "prompts" / "train.jsonl", self.prompts[:5])
+        write_prompts(self.folder / "prompts" / "dev.jsonl", self.prompts[5:])
+
+    def script(self, job: Job) -> list[int]:
+        number = next(i for i, p in enumerate(self.prompts) if p.id == job.key.prompt_id)
+        wrong = job.key.index == 1
+        thought = "<think>\n" + "2 + 2 = 4. " * LENGTHS[job.key.index] + "\n</think>\n\n"
+        text = thought + ANSWER % (number + wrong) + "<|im_end|>"
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def job(self, out: str = "sample", **sets: Any) -> StageJob:
+        data: dict[str, Any] = {
+            "name": "test",
+            "model": {"id": "lab"},
+            "prompts": {"sources": [{"source": "jsonl"}]},
+            "sample": {"n": 4},
+        }
+        for section, values in sets.items():
+            data[section] = {**data.get(section, {}), **values}
+        recipe: Recipe = parse(data)
+        inputs = {"prompts": self.folder / "prompts", "sample": self.folder / "sample"}
+        place = self.folder / out
+        place.mkdir(exist_ok=True)
+        return StageJob(recipe, Runtime(), "lab", inputs, place, Progress())
+
+    def filters(self, job: StageJob) -> Any:
+        return gate_for(job.recipe.select, Tags(), self.judge)
+
+    def sample(self, **sets: Any) -> dict[str, Any]:
+        job = self.job(**sets)
+        engine = EchoEngine(self.script, max_batch=4)
+        eos = frozenset({self.tokenizer.eos_token_id})
+        sampler = Sampler(engine, self.tokenizer, decoder(self.tokenizer, eos, engine.name))
+        counts = run(
+            job, gate_for=self.filters(job), function_words=function_word_rate, sampler=sampler
+        )
+        self.tokens = engine.tokens
+        return counts
+
+    def select(self, **sets: Any) -> dict[str, Any]:
+        job = self.job("select", **sets)
+        return select_stage.run(job, gate_for=self.filters(job))
+
+    def golds(self) -> dict[str, int]:
+        return {r["prompt_id"]: r["index"] for r in read_lines(self.folder / "select/gold.jsonl")}
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path, tokenizer: Any) -> Iterator[Kitchen]:
+    with Judge({"math": "math"}) as judge:
+        yield Kitchen(tmp_path, tokenizer, judge)
+
+
+def test_the_stage_writes_every_candidate_and_the_constants(kitchen: Kitchen) -> None:
+    counts = kitchen.sample()
+    assert (counts["prompts"], counts["completions"], counts["unjudged"]) == (5, 20, 0)
+    pool = read_candidates(kitchen.folder / "sample")
+    assert len(pool) == 20
+    fates = {i: {c.completion.finish for k, c in pool.items() if k[1] == i} for i in range(4)}
+    assert fates[1] == fates[3] == {"stop"}
+    assert fates[2] == {"outpaced"}
+    for candidate in pool.values():
+        whole = candidate.completion
+        assert whole.completion_ids
+        assert (whole.verdict is None) == (whole.finish == "outpaced")
+    dev = list(read(kitchen.folder / "sample" / "dev.jsonl"))
+    constants = json.loads((kitchen.folder / "sample" / CONSTANTS).read_text())
+    assert constants["dev_n"] == len(dev) == 3
+    assert constants["dev_accuracy"] == 1.0
+    assert constants["function_word_rate_p5"] == 0.25
+    assert constants["dev_total_tokens_p25"] == len(dev[0]["completion_ids"])
+    assert (constants["shape"], constants["ids"]) == ("free", "sampled")
+
+
+def test_raced_and_exhaustive_stages_select_the_same_golds(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
+    kitchen.sample()
+    raced, kept = kitchen.tokens, kitchen.select()
+    golds = kitchen.golds()
+    assert (kept["gold"], kept["owed"]) == (5, 0)
+    assert set(golds.values()) == {3}
+    (tmp_path / "all").mkdir()
+    full = Kitchen(tmp_path / "all", kitchen.tokenizer, kitchen.judge)
+    full.sample(sample={"n": 4, "exhaustive": True})
+    full.select(sample={"n": 4, "exhaustive": True})
+    assert full.golds() == golds
+    assert raced < full.tokens
+
+
+def test_a_run_cut_short_goes_on_where_it_stopped(kitchen: Kitchen) -> None:
+    before = kitchen.sample()
+    all_tokens = kitchen.tokens
+    journal = kitchen.folder / "sample/completions/00000.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:12]) + lines[12][:40])
+    after = kitchen.sample()
+    assert 0 < kitchen.tokens < all_tokens * 0.7
+    assert after["completions"] == before["completions"]
+    kitchen.sample()
+    assert kitchen.tokens == 0
+    kitchen.select()
+    assert set(kitchen.golds().values()) == {3}
+
+
+def sum_of_thoughts(kitchen: Kitchen) -> int:
+    pool = read_candidates(kitchen.folder / "sample").values()
+    return sum(c.completion.think_tokens for c in pool if c.completion.index in (0, 2))
+
+
+def test_a_stricter_filter_owes_and_sampling_again_pays(kitchen: Kitchen, tmp_path: Path) -> None:
+    """A filter that fails every winner: its victims are decoded on, nothing else is."""
+    outpaced = kitchen.sample()["outpaced"]
+    grader = tmp_path / "never.py"
+    grader.write_text(
+        "from deimos import Verdict\n"
+        "def judge(answer, reference):\n"
+        "    return Verdict.of(False, 'not today')\n"
+    )
+    strict = {"select": {"graders": {"math": f"{grader}:judge"}}}
+    with Judge({"math": f"{grader}:judge"}) as judge:
+        kitchen.judge = judge
+        owing = kitchen.select(**strict)
+        assert (owing["gold"], owing["owed"]) == (0, outpaced)
+        assert owing["rejects"]["correctness"] == 20 - outpaced
+        counts = kitchen.sample(**strict)
+        assert counts["outpaced"] == 0
+        assert 0 < kitchen.tokens < sum_of_thoughts(kitchen), "from kept ids, not anew"
+        paid = kitchen.select(**strict)
+    assert (paid["owed"], paid["rejects"]["correctness"]) == (0, 20)
+    filters = read_filters(kitchen.folder / "sample")
+    assert sorted(filters) == ["00000", "00001"]
+    assert filters["00001"]["graders"]["math"]["sha256"]
+
+
+def test_selection_alone_needs_no_judge_where_the_grader_is_the_same(kitchen: Kitchen) -> None:
+    kitchen.sample()
+    kitchen.judge.close()
+    assert kitchen.select(select={"answer_max": {"math": 30}})["gold"] == 5
+
+
+def test_no_dev_prompts_is_one_sentence(kitchen: Kitchen) -> None:
+    write_prompts(kitchen.folder / "prompts" / "dev.jsonl", [])
+    with pytest.raises(RecipeError, match="there are no dev prompts"):
+        kitchen.sample()
+
+
+@pytest.mark.parametrize(
+    ("values", "q", "expected"), [([3], 0.05, 3), ([1, 2, 3, 4, 5], 0.25, 2), ([0, 10], 0.05, 0.5)]
+)
+def test_percentile_interpolates(values: list[float], q: float, expected: float) -> None:
+    assert percentile(values, q) == pytest.approx(expected)
