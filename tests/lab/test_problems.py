@@ -82,7 +82,9 @@ def test_the_source_is_stable_distinct_and_split():
     assert {p.kind for p in first} == {"math", "choice"}
     test = lab(take=60, seed=3, split="test")
     assert not {p.id for p in first} & {p.id for p in test}
-    assert {p.messages[0]["content"] for p in first}.isdisjoint(p.messages[0]["content"] for p in test)
+    assert {p.messages[0]["content"] for p in first}.isdisjoint(
+        p.messages[0]["content"] for p in test
+    )
 
 
 def test_the_source_refuses_what_it_does_not_have():

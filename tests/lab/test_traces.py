@@ -29,7 +29,9 @@ def test_every_thought_ends_at_the_result_whatever_its_verbosity():
 
 def test_longer_levels_are_longer():
     medians = [
-        statistics.median(len(traces.thought(p, random.Random(i), v).split()) for i, p in enumerate(drawn()))
+        statistics.median(
+            len(traces.thought(p, random.Random(i), v).split()) for i, p in enumerate(drawn())
+        )
         for v, _ in traces.LEVELS
     ]
     assert medians == sorted(medians)

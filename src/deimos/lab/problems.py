@@ -59,7 +59,10 @@ class Step:
             case "sub":
                 return [f"{value}-{self.a}={after}"]
             case "groups":
-                return [f"{self.a}*{self.b}={self.a * self.b}", f"{value}+{self.a * self.b}={after}"]
+                return [
+                    f"{self.a}*{self.b}={self.a * self.b}",
+                    f"{value}+{self.a * self.b}={after}",
+                ]
             case "double":
                 return [f"{value}*2={after}"]
             case _:
@@ -192,7 +195,10 @@ def _sentence(rng: random.Random, step: Step, name: str, other: str, thing: str)
             return f"Then {name} doubles the number of {thing}."
         case _:
             return rng.choice(
-                (f"{name} gives half of the {thing} to {other}.", f"Then {name} sells half of the {thing}.")
+                (
+                    f"{name} gives half of the {thing} to {other}.",
+                    f"Then {name} sells half of the {thing}.",
+                )
             )
 
 

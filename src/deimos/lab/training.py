@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deimos.lab import problems, tokenizer, traces
 
@@ -34,10 +34,10 @@ class Config:
     kv_heads: int = 2
     head_dim: int = 32
     intermediate: int = 512
-    tokens: int = 14_000_000
+    tokens: int = 12_000_000
     """Tokens seen in all, prompts included."""
-    batch_tokens: int = 16_384
-    learning_rate: float = 2.5e-3
+    batch_tokens: int = 4_096
+    learning_rate: float = 2e-3
     warmup: float = 0.03
     weight_decay: float = 0.05
     seed: int = 0
@@ -55,7 +55,10 @@ def train(folder: Path, config: Config, report: Callable[[int, int, str], None])
     tokenizer.build(_corpus(config.seed), folder)
     model, encode = _fresh(folder, config)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.95),
+        weight_decay=config.weight_decay,
     )
     started, seen, step, smooth = time.monotonic(), 0, 0, math.nan
     for ids, labels in batches(config, encode):
@@ -71,14 +74,23 @@ def train(folder: Path, config: Config, report: Callable[[int, int, str], None])
         seen += int((ids >= 0).sum())
         step += 1
         smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
-        if step % 20 == 0:
-            report(seen, config.tokens, f"loss {smooth:.4f}, {seen / (time.monotonic() - started):.0f} tokens/s")
-        if step % 100 == 0:
+        if step % 50 == 0:
+            report(
+                seen,
+                config.tokens,
+                f"loss {smooth:.4f}, {seen / (time.monotonic() - started):.0f} tokens/s",
+            )
+        if step % 200 == 0:
             _save(model, folder)
         if seen >= config.tokens:
             break
     _save(model, folder)
-    facts = {"config": asdict(config), "steps": step, "loss": smooth, "seconds": time.monotonic() - started}
+    facts = {
+        "config": asdict(config),
+        "steps": step,
+        "loss": smooth,
+        "seconds": time.monotonic() - started,
+    }
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
@@ -134,7 +146,7 @@ def _corpus(seed: int) -> Iterator[str]:
         yield f"{problem.text}\n{thought}\n{answer}"
 
 
-def _fresh(folder: Path, config: Config) -> tuple[torch.nn.Module, Callable[..., tuple[list[int], int]]]:
+def _fresh(folder: Path, config: Config) -> tuple[Any, Callable[..., tuple[list[int], int]]]:
     from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
     tok = AutoTokenizer.from_pretrained(folder)
@@ -167,7 +179,7 @@ def _fresh(folder: Path, config: Config) -> tuple[torch.nn.Module, Callable[...,
     return model, encode
 
 
-def _loss(model: torch.nn.Module, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _loss(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over the labelled tokens; only their rows reach the output layer."""
     import torch
 
@@ -182,10 +194,12 @@ def _schedule(progress: float, warmup: float) -> float:
     """Linear warm-up, then cosine to a hundredth."""
     if progress < warmup:
         return max(progress, 1e-3) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+    return 0.01 + 0.99 * 0.5 * (
+        1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup)))
+    )
 
 
-def _save(model: torch.nn.Module, folder: Path) -> None:
+def _save(model: Any, folder: Path) -> None:
     """Write the weights as bf16 (half the size; loaded as float32 they cost no accuracy we could see)."""
     import copy
 
