@@ -144,6 +144,14 @@ def test_plan_lists_the_stages_and_makes_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_init_prints_the_schema_that_editors_read():
+    import json
+
+    shown = say("init", "--schema")
+    assert shown.exit_code == 0
+    assert "sample" in json.loads(shown.output)["properties"]
+
+
 def test_init_copies_a_recipe_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert say("init", "lab").exit_code == 0

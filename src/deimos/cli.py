@@ -197,10 +197,18 @@ def doctor() -> None:
 def init(
     name: Annotated[str, typer.Argument(help="Packaged recipe to copy.")] = "lab",
     to: Annotated[Path | None, typer.Argument(help="File to write.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors.")
+    ] = False,
 ) -> None:
     """Copy a packaged recipe to begin your own from."""
-    from deimos.recipe import RecipeError
+    import json
 
+    from deimos.recipe import RecipeError
+    from deimos.recipe import schema as recipe_schema
+
+    if schema:
+        return typer.echo(json.dumps(recipe_schema(), indent=1))
     source, target = _recipe_file(name), to or Path(f"{name}.yaml")
     if target.exists():
         raise RecipeError(f"{str(target)!r} exists already: give another file to write")

@@ -90,7 +90,7 @@ ALL = ("prompts", "sample", "select", "train", "bench", "report")
 BENCH_KEYS = ("model", "bench", "select.graders", "allow_contamination")
 STAGES = (
     Stage("prompts", 1, (), ("prompts",), _prompts, _prompt_data),
-    Stage("sample", 1, ("prompts",), ("model", "sample"), _sample, _model_data, _filters),
+    Stage("sample", 2, ("prompts",), ("model", "sample"), _sample, _model_data, _filters),
     Stage("select", 1, ("prompts", "sample"), ("model", "select"), _select, _grader_data),
     Stage("train", 1, ("select",), ("model", "train"), _train, _model_data),
     Stage("bench", 1, ("prompts", "sample", "train"), BENCH_KEYS, _bench, _bench_data),

@@ -61,7 +61,7 @@ class Kitchen:
                 messages=[{"role": "user", "content": f"How many? {i}"}],
                 reference=str(i),
             )
-            for i in range(8)
+            for i in range(25)
         ]
         write_prompts(self.folder / "prompts" / "train.jsonl", self.prompts[:5])
         write_prompts(self.folder / "prompts" / "dev.jsonl", self.prompts[5:])
@@ -134,11 +134,19 @@ def test_the_stage_writes_every_candidate_and_the_constants(kitchen: Kitchen) ->
         assert (whole.verdict is None) == (whole.finish == "outpaced")
     dev = list(read(kitchen.folder / "sample" / "dev.jsonl"))
     constants = json.loads((kitchen.folder / "sample" / CONSTANTS).read_text())
-    assert constants["dev_n"] == len(dev) == 3
+    assert constants["dev_n"] == len(dev) == 20
     assert constants["dev_accuracy"] == 1.0
     assert constants["function_word_rate_p5"] == 0.25
     assert constants["dev_total_tokens_p25"] == len(dev[0]["completion_ids"])
     assert (constants["shape"], constants["ids"]) == ("free", "sampled")
+
+
+def test_a_few_dev_answers_make_no_percentile(kitchen: Kitchen) -> None:
+    write_prompts(kitchen.folder / "prompts" / "dev.jsonl", kitchen.prompts[5:24])
+    kitchen.sample()
+    constants = json.loads((kitchen.folder / "sample" / CONSTANTS).read_text())
+    assert constants["dev_n"] == 19
+    assert constants["function_word_rate_p5"] is None
 
 
 def test_raced_and_exhaustive_stages_select_the_same_golds(

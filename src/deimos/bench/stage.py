@@ -30,7 +30,7 @@ from deimos.bench.tasks import POOLED, TestTask, load_tasks
 from deimos.engines.collect import Request, collect
 from deimos.journal import Journal, read, write_rows
 from deimos.prompts.files import read_prompts
-from deimos.recipe import Bench
+from deimos.recipe import Bench, RecipeError
 from deimos.rows import prompt_row
 from deimos.run import StageJob
 from deimos.thinking import Rendered
@@ -53,7 +53,7 @@ def run(job: StageJob, *, judge: Judge) -> dict[str, Any]:
 
     Raises:
         RecipeError: tasks that cannot be benched (see tasks.py).
-        ValueError: ``tight`` is asked for but the dev pass left no budget.
+        RecipeError: ``tight`` is asked for but the dev pass left no budget.
         BenchError: the engine failed on some completions again and again.
     """
     return asyncio.run(_run(job, judge))
@@ -89,7 +89,7 @@ def tight_budget(job: StageJob) -> int:
     constants = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     budget = constants.get("dev_total_tokens_p25")
     if not isinstance(budget, int | float) or budget < 1:
-        raise ValueError(
+        raise RecipeError(
             f"bench.settings has 'tight' but constants.json gives dev_total_tokens_p25 = {budget!r}: "
             "sample some dev prompts, or leave 'tight' out"
         )

@@ -17,7 +17,7 @@ class Key(NamedTuple):
     """Names one candidate of one prompt."""
 
     prompt_id: str
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index, on purpose
 
 
 @dataclass(frozen=True, slots=True)

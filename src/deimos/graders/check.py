@@ -14,6 +14,7 @@ from typing import Any
 
 from deimos import registry
 from deimos.graders.worker import Judge
+from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, Verdict
 
 GOLD_ANSWERS: dict[Kind, Callable[[Any], str]] = {
@@ -69,7 +70,7 @@ def check(
         workers: judging processes.
 
     Raises:
-        ValueError: nothing to check with, or no known way to write a gold of this kind.
+        RecipeError: nothing to check with, or no known way to write a gold of this kind.
     """
     pairs = _pairs(spec, kind, list(prompts))
     with Judge({kind: spec}, timeout=timeout, workers=workers) as judge:
@@ -98,12 +99,12 @@ def _pairs(spec: str, kind: Kind, prompts: list[Prompt]) -> list[tuple[str, Any]
         grader = registry.resolve("grader", spec)
         own: list[tuple[str, Any]] = list(getattr(sys.modules.get(grader.__module__), "gold", ()))
         if not own:
-            raise ValueError(
+            raise RecipeError(
                 f"nothing to check {spec!r} with: give prompts, or put gold = [(answer, reference)] beside it"
             )
         return own
     if kind not in GOLD_ANSWERS:
-        raise ValueError(
+        raise RecipeError(
             f"no known way to write a gold answer of kind {kind!r}: there is one for {', '.join(GOLD_ANSWERS)}"
         )
     return [(GOLD_ANSWERS[kind](p.reference), p.reference) for p in prompts if p.kind == kind]

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from deimos import registry
 from deimos.graders.process import Child, Crashed, Late
+from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, Verdict
 
 RECYCLE_AFTER = 500
@@ -74,9 +75,9 @@ class Judge:
         return future.result() if future.done() else await asyncio.wrap_future(future)
 
     def submit(self, kind: str, answer: str, reference: Any) -> Future[Verdict]:
-        """Judge in the background; from any thread. ValueError for a kind without a grader."""
+        """Judge in the background; from any thread. RecipeError for a kind without a grader."""
         if kind not in self._specs:
-            raise ValueError(
+            raise RecipeError(
                 f"no grader for kind {kind!r}: there is one for {', '.join(self._specs)}"
             )
         item = _Item(kind, answer, reference)

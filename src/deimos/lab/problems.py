@@ -25,7 +25,7 @@ THINGS = (
     "cups", "plums", "rings", "bricks", "seeds", "tickets",
 )  # fmt: skip
 HOLDERS = ("bags", "boxes", "packs", "jars")
-LARGEST = 299
+LARGEST = 99
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def split_of(start: int, steps: tuple[Step, ...]) -> Split:
 def draw(rng: random.Random, split: Split, kind: Literal["math", "choice"]) -> Problem:
     """One problem of a split, by rejection."""
     while True:
-        start = rng.randint(3, 60)
+        start = rng.randint(3, 40)
         steps = _steps(rng, start)
         if split_of(start, steps) == split:
             return _dress(rng, start, steps, kind)
@@ -137,11 +137,11 @@ def _step(rng: random.Random, value: int) -> Step:
     while True:
         match rng.choice(("add", "add", "sub", "sub", "groups", "groups", "double", "half")):
             case "add":
-                step = Step("add", rng.randint(2, 79))
+                step = Step("add", rng.randint(2, 19))
             case "sub" if value > 3:
-                step = Step("sub", rng.randint(2, min(value - 1, 79)))
+                step = Step("sub", rng.randint(2, min(value - 1, 19)))
             case "groups":
-                step = Step("groups", rng.randint(2, 9), rng.randint(2, 15))
+                step = Step("groups", rng.randint(2, 5), rng.randint(2, 6))
             case "double":
                 step = Step("double")
             case "half" if value % 2 == 0 and value > 3:

@@ -13,7 +13,7 @@ import random
 
 from deimos.lab.problems import Problem, Step
 
-LEVELS = ((0.02, 0.20), (0.55, 0.15), (0.70, 0.20), (0.85, 0.25), (0.97, 0.20))
+LEVELS = ((0.02, 0.25), (0.55, 0.15), (0.70, 0.20), (0.85, 0.22), (0.97, 0.18))
 """(chance of each filler, share of traces)."""
 
 
@@ -32,8 +32,6 @@ def thought(problem: Problem, rng: random.Random, verbosity: float) -> str:
     parts: list[str] = []
     if chance():
         parts.append("Okay, let me think about this step by step.")
-    if chance():
-        parts.append(f"The problem says: {' '.join(problem.sentences)}")
     value = problem.start
     for step, sentence in zip(problem.steps, problem.sentences[1:], strict=True):
         if chance():

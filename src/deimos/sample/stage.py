@@ -30,6 +30,9 @@ from deimos.types import Completion, Kind
 
 CONSTANTS = "constants.json"
 DEV = "dev.jsonl"
+LEAST_RATES = 20
+"""Below this many answers the 5th percentile is but the lowest of them: eight dev answers once
+turned away 21 of 47 right candidates."""
 Constants = dict[str, Any]
 GateFor = Callable[[Shape, Mapping[str, Any] | None], Gate]
 """Makes the gate; constants None: the dev pass itself, which judges without presentation."""
@@ -202,10 +205,10 @@ def _lengths_and_accuracy(completions: list[Completion]) -> Constants:
 def _function_words(
     completions: list[Completion], kinds: Mapping[str, Kind], measure: Measure
 ) -> float | None:
-    """5th percentile over finished answers that have a rate; None where none has."""
+    """5th percentile over finished answers that have a rate; None where too few have one."""
     rates = [measure(c.answer, kinds[c.prompt_id]) for c in completions if c.finish == "stop"]
     known = [rate for rate in rates if rate is not None]
-    return percentile(known, 0.05) if known else None
+    return percentile(known, 0.05) if len(known) >= LEAST_RATES else None
 
 
 def percentile(values: Iterable[float], q: float) -> float:

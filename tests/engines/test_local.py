@@ -1,0 +1,405 @@
+"""The local engine on tiny random models: what it says must not depend on how it was batched."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from tests.engines.runs import (
+    CLOSE,
+    EOS,
+    OPEN,
+    OPENED,
+    PLAIN,
+    VOCABULARY,
+    feed,
+    make_jobs,
+    run,
+    share_of_differing_tokens,
+)
+
+from deimos.engines.base import Done, Engine, Key, Progress
+from deimos.engines.local import LocalEngine
+from deimos.thinking import Shape, ThinkIds
+from deimos.types import Sampling
+
+HOT = Sampling(temperature=1.0, top_k=20, top_p=0.95, max_tokens=48)
+
+
+def engine_of(model: Any, max_batch: int = 64, **options: Any) -> LocalEngine:
+    return LocalEngine(model, {EOS}, max_batch=max_batch, **options)
+
+
+def test_it_is_an_engine(tiny_model: Any) -> None:
+    engine = engine_of(tiny_model)
+    assert isinstance(engine, Engine)
+    assert engine.name.startswith("local/transformers-")
+
+
+@pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])
+def test_tokens_do_not_depend_on_the_batch(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(which)
+    jobs = make_jobs(64 if which == "tiny_model" else 24, HOT, per_prompt=4)
+    batched = run(engine_of(model), jobs)
+    alone = run(engine_of(model, max_batch=1), jobs[::8])
+    shuffled = random.Random(1).sample(jobs, len(jobs))
+    in_waves = run(engine_of(model, max_batch=17, block_rows=5, merge_waste=3), shuffled)
+    part = {key: batched[key] for key in alone}
+    assert share_of_differing_tokens(part, alone) <= 0.005
+    assert share_of_differing_tokens(batched, in_waves) <= 0.005
+
+
+def test_candidates_and_seeds_differ(tiny_model: Any) -> None:
+    jobs = make_jobs(8, HOT, per_prompt=8)
+    ends = run(engine_of(tiny_model), jobs)
+    assert len({end.completion_ids for end in ends.values()}) == 8
+    other = run(engine_of(tiny_model), [replace(job, seed=8) for job in jobs])
+    assert all(other[key].completion_ids != ends[key].completion_ids for key in ends)
+
+
+@pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid", "tiny_sliding"])
+def test_greedy_is_what_generate_says(which: str, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(which)
+    jobs = make_jobs(6, Sampling(temperature=0.0, max_tokens=24))
+    ours = run(engine_of(model), jobs)
+    model.set_attn_implementation("sdpa")
+    for job in jobs:
+        ids = torch.tensor([job.prompt_ids])
+        theirs = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False,
+            eos_token_id=EOS, pad_token_id=EOS,
+        )[0, ids.shape[1] :].tolist()  # fmt: skip
+        assert list(ours[job.key].completion_ids) == theirs
+
+
+@pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])
+@pytest.mark.parametrize("kept", [1, 30])
+def test_going_on_from_ids_changes_nothing(
+    which: str, kept: int, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(which)
+    jobs = make_jobs(12, replace(HOT, presence_penalty=0.5), per_prompt=2)
+    whole = run(engine_of(model), jobs)
+    resumed = run(
+        engine_of(model), [replace(j, done_ids=whole[j.key].completion_ids[:kept]) for j in jobs]
+    )
+    assert share_of_differing_tokens(whole, resumed) <= 0.005
+
+
+def test_a_finished_job_comes_back_as_it_is(tiny_model: Any) -> None:
+    job, full, empty = make_jobs(3, replace(HOT, max_tokens=3))
+    ends = run(
+        engine_of(tiny_model),
+        [
+            replace(job, done_ids=(5, EOS)),
+            replace(full, done_ids=(5, 6, 7)),
+            replace(empty, prompt_ids=()),
+        ],
+    )
+    assert (ends[job.key].finish, ends[job.key].completion_ids) == ("stop", (5, EOS))
+    assert (ends[full.key].finish, ends[full.key].completion_ids) == ("length", (5, 6, 7))
+    assert ends[empty.key].finish == "error"
+    assert "no tokens" in ends[empty.key].error
+
+
+def test_ends_are_where_they_should_be(tiny_model: Any) -> None:
+    for end in run(engine_of(tiny_model, max_batch=8), make_jobs(40, HOT)).values():
+        *body, last = end.completion_ids
+        assert EOS not in body
+        assert end.finish == ("stop" if last == EOS else "length")
+        assert end.finish == "stop" or len(end.completion_ids) == HOT.max_tokens
+
+
+def test_think_cap_at_admission_is_exact(tiny_model: Any) -> None:
+    for think in (PLAIN, OPENED):
+        free = run(engine_of(tiny_model), make_jobs(24, HOT, think=think))
+        capped = run(
+            engine_of(tiny_model),
+            [replace(j, think_cap=20) for j in make_jobs(24, HOT, think=think)],
+        )
+        for key, end in capped.items():
+            ids = free[key].completion_ids
+            thought = [i for i in ids if i != EOS]
+            if think is OPENED and CLOSE in ids:
+                thought = thought[: thought.index(CLOSE)]
+            if len(thought) > 20:
+                assert end.finish == "stopped"
+                assert end.completion_ids == ids[:21]
+            else:
+                assert end == replace(free[key], seconds=end.seconds)
+
+
+def test_a_tag_of_several_tokens_is_followed(tiny_model: Any) -> None:
+    plain = run(engine_of(tiny_model), make_jobs(24, HOT))
+    # The tag is two tokens that some completion has next to each other.
+    said = next(e.completion_ids for e in plain.values() if len({*e.completion_ids[8:10]}) == 2)
+    tag = said[8:10]
+    think = ThinkIds(Shape.OPEN, (OPEN,), tag, {OPEN: "<b>", tag[0]: "</", tag[1]: "b>"})
+    told: dict[Key, int] = {}
+
+    def on_event(event: Progress | Done) -> None:
+        if isinstance(event, Progress):
+            told[event.key] = event.tokens
+
+    ends = run(engine_of(tiny_model), make_jobs(24, HOT, think=think), on_event)
+    wanted: dict[Key, int] = {}
+    for key, end in ends.items():
+        pairs = [*itertools.pairwise(end.completion_ids)]
+        if tag in pairs:
+            wanted[key] = pairs.index(tag) + 2
+    assert wanted
+    assert told == wanted
+
+
+def test_a_cap_below_what_is_there_stops_at_once(tiny_model: Any) -> None:
+    engine = engine_of(tiny_model)
+    job = make_jobs(1, HOT)[0]
+    ids = run(engine, [job])[job.key].completion_ids[:10]
+    end = run(engine, [replace(job, done_ids=ids, think_cap=9)])[job.key]
+    assert (end.finish, end.completion_ids) == ("stopped", ids)
+
+
+def test_stop_and_cap_take_effect_before_the_next_token(tiny_model: Any) -> None:
+    long = replace(HOT, max_tokens=400)
+    jobs = make_jobs(6, long, think=OPENED)
+    engine = engine_of(tiny_model)
+    engine.eos_ids = frozenset()  # nothing ends by itself
+    first = jobs[0].key
+
+    def on_event(event: Progress | Done) -> None:
+        if isinstance(event, Done):
+            return
+        seen.append(event)
+        if event.key != first or len(seen) > 1:
+            return
+        engine.cap(first, 0)
+
+    seen: list[Progress] = []
+    ends = run(engine, jobs, on_event)
+    closed = {event.key: event.tokens for event in seen}
+    assert len(closed) == len(seen), "a thought closes once"
+    for key, tokens in closed.items():
+        assert ends[key].completion_ids.index(CLOSE) == tokens - 1
+
+
+def test_stop_gives_the_place_back(tiny_model: Any) -> None:
+    engine = engine_of(tiny_model, max_batch=2)
+    jobs = [replace(j, sampling=replace(HOT, max_tokens=300)) for j in make_jobs(4, HOT)]
+    lengths: dict[Key, int] = {}
+
+    async def main() -> None:
+        engine.eos_ids = frozenset()
+        stream = engine.sample(feed(jobs))
+        task = asyncio.create_task(_stop_later(engine, jobs[0].key))
+        async for event in stream:
+            if isinstance(event, Done):
+                lengths[event.key] = len(event.completion_ids)
+                assert event.finish == ("stopped" if event.key == jobs[0].key else "length")
+        await task
+
+    asyncio.run(main())
+    assert 0 < lengths.pop(jobs[0].key) <= 6
+    assert set(lengths.values()) == {300}
+
+
+async def _stop_later(engine: LocalEngine, key: Key) -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+    engine.stop(key)
+    engine.stop(Key("nobody", 3))
+
+
+def test_a_lower_cap_stops_a_running_candidate(tiny_model: Any) -> None:
+    engine = engine_of(tiny_model)
+    job = make_jobs(1, replace(HOT, max_tokens=300))[0]
+
+    async def main() -> Done:
+        engine.eos_ids = frozenset()
+        stream = engine.sample(feed([job]))
+        asyncio.get_running_loop().call_soon(engine.cap, job.key, 40)
+        asyncio.get_running_loop().call_soon(engine.cap, job.key, 60)  # only ever lowered
+        (end,) = [event async for event in stream if isinstance(event, Done)]
+        return end
+
+    # The calls come before the job is there; a second pair comes while it runs.
+    assert asyncio.run(main()).finish == "length"
+
+    async def again() -> Done:
+        stream = engine.sample(feed([job]))
+        task = asyncio.create_task(_cap_later(engine, job.key))
+        (end,) = [event async for event in stream if isinstance(event, Done)]
+        await task
+        return end
+
+    end = asyncio.run(again())
+    assert (end.finish, len(end.completion_ids)) == ("stopped", 41)
+
+
+async def _cap_later(engine: LocalEngine, key: Key) -> None:
+    for _ in range(8):
+        await asyncio.sleep(0)
+    engine.cap(key, 40)
+    engine.cap(key, 60)
+
+
+def test_jobs_are_pulled_only_into_places(tiny_model: Any) -> None:
+    pulled = finished = 0
+
+    async def main() -> None:
+        nonlocal pulled, finished
+
+        async def lazily() -> Any:
+            nonlocal pulled
+            for job in make_jobs(20, HOT):
+                pulled += 1
+                yield job
+
+        async for event in engine_of(tiny_model, max_batch=4).sample(lazily()):
+            assert pulled - finished <= 4
+            finished += isinstance(event, Done)
+
+    asyncio.run(main())
+    assert finished == 20
+
+
+def test_other_tasks_run_beside_it(tiny_model: Any) -> None:
+    turns = 0
+
+    async def main() -> int:
+        async def beside() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(beside())
+        engine = engine_of(tiny_model)
+        longest = 0
+        async for event in engine.sample(feed(make_jobs(4, HOT))):
+            if isinstance(event, Done):
+                longest = max(longest, len(event.completion_ids))
+        task.cancel()
+        return longest
+
+    assert asyncio.run(main()) <= turns
+
+
+def test_a_feeder_that_waits_for_an_answer(tiny_model: Any) -> None:
+    jobs = make_jobs(5, HOT)
+    answered: asyncio.Queue[Key] = asyncio.Queue()
+
+    async def one_by_one() -> Any:
+        for job in jobs:
+            yield job
+            assert await answered.get() == job.key
+
+    async def main() -> list[Key]:
+        ends: list[Key] = []
+        async for event in engine_of(tiny_model).sample(one_by_one()):
+            if isinstance(event, Done):
+                ends.append(event.key)
+                answered.put_nowait(event.key)
+        return ends
+
+    assert asyncio.run(main()) == [job.key for job in jobs]
+
+
+def test_a_feeder_s_error_reaches_the_caller(tiny_model: Any) -> None:
+    async def broken() -> Any:
+        yield make_jobs(1, HOT)[0]
+        raise LookupError("no more prompts")
+
+    async def main() -> None:
+        async for _ in engine_of(tiny_model).sample(broken()):
+            pass
+
+    with pytest.raises(LookupError, match="no more prompts"):
+        asyncio.run(main())
+
+
+def test_one_sample_at_a_time(tiny_model: Any) -> None:
+    engine = engine_of(tiny_model)
+
+    async def main() -> None:
+        first = engine.sample(feed(make_jobs(2, HOT)))
+        await anext(first)
+        with pytest.raises(RuntimeError, match="one sample"):
+            await anext(engine.sample(feed([])))
+        await first.aclose()  # pyright: ignore[reportAttributeAccessIssue]
+        assert [e async for e in engine.sample(feed([]))] == []
+
+    asyncio.run(main())
+
+
+def test_rows_with_their_own_sampling(tiny_model: Any) -> None:
+    mix = [
+        Sampling(temperature=0.0, max_tokens=30),
+        Sampling(temperature=0.7, top_p=0.8, max_tokens=30),
+        Sampling(temperature=1.3, min_p=0.05, repetition_penalty=1.2, max_tokens=30),
+        Sampling(top_k=5, frequency_penalty=0.3, max_tokens=30),
+    ]
+    jobs = [replace(j, sampling=mix[i % 4]) for i, j in enumerate(make_jobs(24, HOT))]
+    together = run(engine_of(tiny_model), jobs)
+    for i in range(4):
+        apart = run(engine_of(tiny_model), jobs[i::4])
+        part = {key: together[key] for key in apart}
+        assert share_of_differing_tokens(apart, part) <= 0.005
+
+
+@pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])
+def test_out_of_memory_costs_time_and_nothing_else(
+    which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = request.getfixturevalue(which)
+    jobs = make_jobs(24, HOT, per_prompt=3)
+    calm = run(engine_of(model), jobs)
+    engine = engine_of(model)
+    forward, most = type(model).forward, 0
+
+    def cramped(self: Any, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+        nonlocal most
+        out = forward(self, input_ids=input_ids, **kwargs)
+        if input_ids.shape[0] > 7:  # after the caches were written, as it happens
+            raise torch.OutOfMemoryError("out of memory")
+        most = max(most, input_ids.shape[0])
+        return out
+
+    monkeypatch.setattr(type(model), "forward", cramped)
+    assert share_of_differing_tokens(calm, run(engine, jobs)) <= 0.005
+    assert most > 1
+
+
+def test_out_of_memory_for_a_single_sequence_is_its_error(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = type(tiny_model).forward
+
+    def cramped(self: Any, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+        if input_ids.shape[1] > 30:
+            raise torch.OutOfMemoryError("no room\nfor long prompts")
+        return forward(self, input_ids=input_ids, **kwargs)
+
+    monkeypatch.setattr(type(tiny_model), "forward", cramped)
+    jobs = make_jobs(16, replace(HOT, max_tokens=4))
+    ends = run(engine_of(tiny_model), jobs)
+    for job in jobs:
+        assert (ends[job.key].finish == "error") == (len(job.prompt_ids) > 31)
+    assert any("no room" in end.error for end in ends.values())
+
+
+def test_layers_that_cannot_be_held_are_refused() -> None:
+    from transformers import AutoModelForCausalLM, Lfm2Config
+
+    config = Lfm2Config(
+        vocab_size=VOCABULARY, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, full_attn_idxs=[1],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="cannot decode layers of type conv"):
+        engine_of(AutoModelForCausalLM.from_config(config))
