@@ -139,8 +139,8 @@ def test_think_cap_at_admission_is_exact(tiny_model: Any) -> None:
 def test_a_tag_of_several_tokens_is_followed(tiny_model: Any) -> None:
     plain = run(engine_of(tiny_model), make_jobs(24, HOT))
     # The tag is two tokens that some completion has next to each other.
-    said = next(e.completion_ids for e in plain.values() if len({*e.completion_ids[8:10]}) == 2)
-    tag = said[8:10]
+    tags = (end.completion_ids[8:10] for end in plain.values())
+    tag = next(t for t in tags if len({*t} - {EOS, OPEN}) == 2)
     think = ThinkIds(Shape.OPEN, (OPEN,), tag, {OPEN: "<b>", tag[0]: "</", tag[1]: "b>"})
     told: dict[Key, int] = {}
 

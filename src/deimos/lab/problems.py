@@ -103,7 +103,7 @@ class Problem:
     def text(self) -> str:
         """What the user asks."""
         question = f"{' '.join(self.sentences)} How many {self.thing} does {self.name} have now?"
-        lines = [f"{'ABCDE'[i]}) {option}" for i, option in enumerate(self.options)]
+        lines = [f"{option} ({'ABCDE'[i]})" for i, option in enumerate(self.options)]
         return "\n".join([question, *lines])
 
 
@@ -203,10 +203,14 @@ def _sentence(rng: random.Random, step: Step, name: str, other: str, thing: str)
 
 
 def _options(rng: random.Random, problem: Problem) -> tuple[int, ...]:
-    """The result among likely mistakes: one step short, a slip of one or ten, a wrong sign."""
+    """The result among likely mistakes: a small slip, or stopping one step short.
+
+    No other option ends in the result's digit: telling 86 from 96 is more than a model of this
+    size learns in passing.
+    """
     result = problem.result
-    slips = {result + 1, result - 1, result + 10, result - 10, result + 2, problem.values[-2]}
-    wrong = sorted(x for x in slips if x >= 0 and x != result)
+    slips = {result + d for d in (-5, -3, -2, -1, 1, 2, 3, 5)} | {problem.values[-2]}
+    wrong = sorted(x for x in slips if x >= 0 and x % 10 != result % 10)
     options = [result, *rng.sample(wrong, rng.choice((2, 3, 3, 4)))]
     rng.shuffle(options)
     return tuple(options)

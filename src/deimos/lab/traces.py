@@ -47,7 +47,7 @@ def thought(problem: Problem, rng: random.Random, verbosity: float) -> str:
         parts.append(f"Let me go over it again. {_all_sums(problem)}")
         rounds += 1
     if problem.options:
-        parts.append(f"{problem.result} is {problem.letter}.")
+        parts.append(f"{problem.result} ({problem.letter}).")
     return " ".join(parts)
 
 

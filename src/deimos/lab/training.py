@@ -34,7 +34,7 @@ class Config:
     kv_heads: int = 2
     head_dim: int = 32
     intermediate: int = 512
-    tokens: int = 9_000_000
+    tokens: int = 8_000_000
     """Tokens seen in all, prompts included."""
     batch_tokens: int = 4_096
     learning_rate: float = 2e-3
