@@ -71,7 +71,6 @@ def test_concurrency_bounds_what_is_in_flight() -> None:
     assert most == 8
 
 
-
 @pytest.mark.parametrize(
     ("said", "kept"),
     [("stop", "stop"), ("length", "length"), ("stopped", "outpaced"), ("error", "error")],

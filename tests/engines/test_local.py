@@ -42,9 +42,7 @@ def test_it_is_an_engine(tiny_model: Any) -> None:
 
 
 @pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])
-def test_tokens_do_not_depend_on_the_batch(
-    which: str, request: pytest.FixtureRequest
-) -> None:
+def test_tokens_do_not_depend_on_the_batch(which: str, request: pytest.FixtureRequest) -> None:
     model = request.getfixturevalue(which)
     jobs = make_jobs(64 if which == "tiny_model" else 24, HOT, per_prompt=4)
     batched = run(engine_of(model), jobs)

@@ -96,7 +96,9 @@ def test_as_the_reference(alike: bool, vocabulary: int) -> None:
     differ = total = 0
     for _ in range(12 if vocabulary < 100 else 3):
         rows = 16 if vocabulary < 100 else 6
-        samplings = [some_sampling(rng)] * rows if alike else [some_sampling(rng) for _ in range(rows)]
+        samplings = (
+            [some_sampling(rng)] * rows if alike else [some_sampling(rng) for _ in range(rows)]
+        )
         logits = np.random.default_rng(rng.randrange(10**6)).normal(0, 3, (rows, vocabulary))
         logits = logits.astype(np.float32)
         noise = np.array([rng.random() for _ in range(rows)])
