@@ -60,12 +60,14 @@ def test_sums_are_true():
                 assert eval(left.replace("/", "//")) == int(right)
 
 
-def test_options_hold_the_result_once_and_differ():
+def test_the_letter_is_of_the_one_range_that_holds_the_result():
+    letters = set()
     for p in problems("train", 300, "choice"):
-        assert p.options.count(p.result) == 1
-        assert len(set(p.options)) == len(p.options)
-        assert 3 <= len(p.options) <= 5
-        assert p.options["ABCDE".index(p.letter)] == p.result
+        holds = [p.result < 20, 20 <= p.result < 40, 40 <= p.result < 60, p.result >= 60]
+        assert [letter for letter, held in zip("ABCD", holds, strict=True) if held] == [p.letter]
+        assert p.text.endswith("A) less than 20\nB) 20 to 39\nC) 40 to 59\nD) 60 or more")
+        letters.add(p.letter)
+    assert letters == set("ABCD")
 
 
 def test_half_is_only_asked_of_even_numbers():

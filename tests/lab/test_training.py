@@ -10,7 +10,7 @@ from deimos.lab.problems import split_of
 
 TINY = training.Config(
     hidden=32, layers=2, heads=2, kv_heads=1, head_dim=16, intermediate=64,
-    phases=(training.Phase(60_000, 2e-3), training.Phase(30_000, 1e-3, drills=0.5)), batch_tokens=2048,
+    tokens=90_000, batch_tokens=2048,
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_training_leaves_a_model_that_transformers_loads(trained):
     assert out.shape[1] == ids["input_ids"].shape[1] + 3
     facts = json.loads((trained / "training.json").read_text())
     assert facts["loss"] < 6.0  # a fresh model starts above ln(vocabulary) = 6.3
-    assert [p["tokens"] for p in facts["config"]["phases"]] == [60_000, 30_000]
+    assert facts["config"]["tokens"] == TINY.tokens
 
 
 def test_labels_start_behind_the_prompt_and_end_with_the_turn(trained):
@@ -40,7 +40,7 @@ def test_labels_start_behind_the_prompt_and_end_with_the_turn(trained):
 
     tokenizer = AutoTokenizer.from_pretrained(trained)
     _, encode = training._fresh(trained, TINY)
-    for ids, labels in itertools.islice(training.batches(TINY, 1, encode), 5):
+    for ids, labels in itertools.islice(training.batches(TINY, encode), 5):
         assert ids.shape == labels.shape
         for row, targets in zip(ids.tolist(), labels.tolist(), strict=True):
             learnt = [t for t in targets if t != -100]
@@ -56,15 +56,5 @@ def test_labels_start_behind_the_prompt_and_end_with_the_turn(trained):
 
 
 def test_only_the_base_split_is_taught():
-    for example in itertools.islice(training.examples(0), 300):
-        assert split_of(example.problem.start, example.problem.steps) == "base"
-
-
-def test_a_drill_asks_for_the_letter_of_a_number():
-    drills = [e for e in itertools.islice(training.examples(0, drills=0.5), 300) if not e.problem]
-    assert 100 < len(drills) < 200
-    for example in drills:
-        number, letter = example.thought.removesuffix(").").split(" (")
-        assert f"\n{number} ({letter})" in example.text
-        assert example.text.startswith(f"Which option is {number}?")
-        assert example.answer == f"The answer is \\boxed{{{letter}}}."
+    for problem, _, _ in itertools.islice(training.examples(0), 300):
+        assert split_of(problem.start, problem.steps) == "base"

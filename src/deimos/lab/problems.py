@@ -26,6 +26,9 @@ THINGS = (
 )  # fmt: skip
 HOLDERS = ("bags", "boxes", "packs", "jars")
 LARGEST = 99
+RANGES = (("less than 20", 20), ("20 to 39", 40), ("40 to 59", 60), ("60 or more", LARGEST + 1))
+"""The options of a multiple choice and where each ends. Ranges, because finding a computed number
+among listed ones is more than a model of this size learned from problems."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Problem:
-    """A skeleton dressed as a story; with options it is multiple choice."""
+    """A skeleton dressed as a story."""
 
     start: int
     steps: tuple[Step, ...]
@@ -79,7 +82,8 @@ class Problem:
     thing: str
     sentences: tuple[str, ...]
     """The opening, then one sentence a step."""
-    options: tuple[int, ...] = ()
+    choice: bool = False
+    """Asked as a choice among ``RANGES`` instead of for the number."""
 
     @property
     def values(self) -> list[int]:
@@ -96,15 +100,18 @@ class Problem:
 
     @property
     def letter(self) -> str:
-        """The right option's letter."""
-        return "ABCDE"[self.options.index(self.result)]
+        """The letter of the range that holds the result."""
+        return "ABCD"[next(i for i, (_, end) in enumerate(RANGES) if self.result < end)]
 
     @property
     def text(self) -> str:
         """What the user asks."""
         question = f"{' '.join(self.sentences)} How many {self.thing} does {self.name} have now?"
-        lines = [f"{option} ({'ABCDE'[i]})" for i, option in enumerate(self.options)]
-        return "\n".join([question, *lines])
+        if not self.choice:
+            return question
+        return "\n".join(
+            [question, *(f"{'ABCD'[i]}) {name}" for i, (name, _) in enumerate(RANGES))]
+        )
 
 
 def split_of(start: int, steps: tuple[Step, ...]) -> Split:
@@ -159,10 +166,7 @@ def _dress(
     thing = rng.choice(THINGS)
     sentences = [f"{name} has {start} {thing}."]
     sentences += [_sentence(rng, step, name, other, thing) for step in steps]
-    problem = Problem(start, steps, name, thing, tuple(sentences))
-    if kind == "math":
-        return problem
-    return Problem(start, steps, name, thing, tuple(sentences), _options(rng, problem))
+    return Problem(start, steps, name, thing, tuple(sentences), choice=kind == "choice")
 
 
 def _sentence(rng: random.Random, step: Step, name: str, other: str, thing: str) -> str:
@@ -200,17 +204,3 @@ def _sentence(rng: random.Random, step: Step, name: str, other: str, thing: str)
                     f"Then {name} sells half of the {thing}.",
                 )
             )
-
-
-def _options(rng: random.Random, problem: Problem) -> tuple[int, ...]:
-    """The result among likely mistakes: a small slip, or stopping one step short.
-
-    No other option ends in the result's digit: telling 86 from 96 is more than a model of this
-    size learns in passing.
-    """
-    result = problem.result
-    slips = {result + d for d in (-5, -3, -2, -1, 1, 2, 3, 5)} | {problem.values[-2]}
-    wrong = sorted(x for x in slips if x >= 0 and x % 10 != result % 10)
-    options = [result, *rng.sample(wrong, rng.choice((2, 3, 3, 4)))]
-    rng.shuffle(options)
-    return tuple(options)

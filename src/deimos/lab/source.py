@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from deimos.lab.problems import Problem, draw
+from deimos.lab.problems import RANGES, Problem, draw
 from deimos.recipe import RecipeError
 from deimos.registry import source
 from deimos.types import Kind, Prompt
@@ -47,10 +47,10 @@ def lab(
 
 
 def _prompt(problem: Problem) -> Prompt:
-    kind: Kind = "choice" if problem.options else "math"
+    kind: Kind = "choice" if problem.choice else "math"
     reference = (
-        {"letter": problem.letter, "options": [str(x) for x in problem.options]}
-        if problem.options
+        {"letter": problem.letter, "options": [name for name, _ in RANGES]}
+        if problem.choice
         else str(problem.result)
     )
     return Prompt.of(

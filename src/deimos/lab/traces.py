@@ -46,14 +46,14 @@ def thought(problem: Problem, rng: random.Random, verbosity: float) -> str:
     while rounds < 2 and chance(0.65):
         parts.append(f"Let me go over it again. {_all_sums(problem)}")
         rounds += 1
-    if problem.options:
-        parts.append(f"{problem.result} ({problem.letter}).")
+    if problem.choice:
+        parts.append(f"{problem.result} is {problem.letter}.")
     return " ".join(parts)
 
 
 def answer(problem: Problem) -> str:
     """What the reader gets."""
-    if problem.options:
+    if problem.choice:
         return f"The answer is \\boxed{{{problem.letter}}}."
     return f"{problem.name} has \\boxed{{{problem.result}}} {problem.thing} now."
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from deimos.lab import problems, tokenizer, traces
 
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 
 ANSWER_ONLY_SHARE = 0.05
 """Share of examples with thinking off: the answer straight away, so that the switch means something."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training with its own learning-rate cycle."""
-
-    tokens: int
-    """Tokens seen in it, prompts included."""
-    learning_rate: float
-    drills: float = 0.0
-    """Share of examples that are only about finding a number's letter among options: in whole
-    problems that is two tokens of 150, too few to be learnt in passing."""
 
 
 @dataclass(frozen=True)
@@ -46,118 +34,90 @@ class Config:
     kv_heads: int = 2
     head_dim: int = 32
     intermediate: int = 512
-    phases: tuple[Phase, ...] = (Phase(8_000_000, 2e-3), Phase(2_500_000, 1e-3, drills=0.4))
+    tokens: int = 7_500_000
+    """Tokens seen in all, prompts included."""
     batch_tokens: int = 4_096
+    learning_rate: float = 2e-3
     warmup: float = 0.03
     weight_decay: float = 0.05
     seed: int = 0
 
-    @property
-    def tokens(self) -> int:
-        """Tokens seen in all."""
-        return sum(phase.tokens for phase in self.phases)
 
+def train(folder: Path, config: Config, report: Callable[[int, int, str], None]) -> None:
+    """Make the lab model in ``folder``: tokenizer, bf16 weights, ``training.json``.
 
-class Example(NamedTuple):
-    """What the model is taught: a user's text, a thought ("": thinking off), an answer."""
-
-    text: str
-    thought: str
-    answer: str
-    problem: problems.Problem | None
-    """None for drills."""
-
-
-Encode = Callable[[Example], tuple[list[int], int]]
-"""Example to its ids and the length of the prompt among them."""
-Report = Callable[[int, int, str], None]
-"""Told tokens done, tokens in all, and a note, now and then."""
-
-
-def train(folder: Path, config: Config, report: Report) -> None:
-    """Make the lab model in ``folder``: tokenizer, bf16 weights, ``training.json``."""
+    ``report(tokens_done, tokens, note)`` is called now and then.
+    """
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     tokenizer.build(_corpus(config.seed), folder)
     model, encode = _fresh(folder, config)
-    started, loss = time.monotonic(), math.nan
-    for number in range(len(config.phases)):
-        loss = _train_phase(model, encode, config, number, report)
-        _save(model, folder)
-    facts = {"config": asdict(config), "loss": loss, "seconds": time.monotonic() - started}
-    (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-
-def _train_phase(model: Any, encode: Encode, config: Config, number: int, report: Report) -> float:
-    """One learning-rate cycle; returns the loss, smoothed over about 50 steps."""
-    import torch
-
-    phase, before = config.phases[number], sum(p.tokens for p in config.phases[:number])
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=phase.learning_rate, betas=(0.9, 0.95),
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.95),
         weight_decay=config.weight_decay,
-    )  # fmt: skip
+    )
     started, seen, step, smooth = time.monotonic(), 0, 0, math.nan
-    for ids, labels in batches(config, number, encode):
+    for ids, labels in batches(config, encode):
+        rate = config.learning_rate * _schedule(seen / config.tokens, config.warmup)
         for group in optimizer.param_groups:
-            group["lr"] = phase.learning_rate * _schedule(seen / phase.tokens, config.warmup)
+            group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):  # 1.8x the speed of float32 on AVX-512 bf16
             loss = _loss(model, ids, labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        seen, step = seen + int((ids >= 0).sum()), step + 1
+        seen += int((ids >= 0).sum())
+        step += 1
         smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
         if step % 50 == 0:
-            speed = seen / (time.monotonic() - started)
-            report(before + seen, config.tokens, f"loss {smooth:.4f}, {speed:.0f} tokens/s")
-        if seen >= phase.tokens:
+            report(
+                seen,
+                config.tokens,
+                f"loss {smooth:.4f}, {seen / (time.monotonic() - started):.0f} tokens/s",
+            )
+        if step % 200 == 0:
+            _save(model, folder)
+        if seen >= config.tokens:
             break
-    return smooth
+    _save(model, folder)
+    facts = {
+        "config": asdict(config),
+        "steps": step,
+        "loss": smooth,
+        "seconds": time.monotonic() - started,
+    }
+    (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def examples(seed: int, drills: float = 0.0) -> Iterator[Example]:
-    """Endless examples of the base split, and a share of drills."""
+def examples(seed: int) -> Iterator[tuple[problems.Problem, str, str]]:
+    """Endless base-split examples: problem, thought ("" for thinking off), answer."""
     rng = random.Random(seed)
     while True:
-        if drills and rng.random() < drills:
-            yield _drill(rng)
-            continue
         problem = problems.draw(rng, "base", rng.choice(("math", "choice")))
         off = rng.random() < ANSWER_ONLY_SHARE
         thought = "" if off else traces.thought(problem, rng, traces.level(rng))
-        yield Example(problem.text, thought, traces.answer(problem), problem)
-
-
-def _drill(rng: random.Random) -> Example:
-    """Find a number among options; no two end in the same digit, as in the problems."""
-    numbers = [
-        10 * rng.randint(0, 9) + digit for digit in rng.sample(range(10), rng.choice((3, 4, 5)))
-    ]
-    at = rng.randrange(len(numbers))
-    lines = [f"{number} ({'ABCDE'[i]})" for i, number in enumerate(numbers)]
-    text = "\n".join([f"Which option is {numbers[at]}?", *lines])
-    letter = "ABCDE"[at]
-    return Example(text, f"{numbers[at]} ({letter}).", f"The answer is \\boxed{{{letter}}}.", None)
+        yield problem, thought, traces.answer(problem)
 
 
 def batches(
-    config: Config, number: int, encode: Encode
+    config: Config, encode: Callable[[problems.Problem, str, str], tuple[list[int], int]]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """A phase's batches of about ``batch_tokens`` tokens, like lengths together, in random order.
+    """Batches of about ``batch_tokens`` tokens, like lengths together, in random order.
 
     Yields ids and labels, both [rows, length], int64; padding is -1 in ids and -100 in labels,
     and prompts are -100 in labels: only what the model writes is learnt.
     """
     import torch
 
-    rng = random.Random(config.seed + 1 + 10 * number)
-    stream = examples(config.seed + 2 + 10 * number, config.phases[number].drills)
+    rng = random.Random(config.seed + 1)
+    stream = examples(config.seed + 2)
     while True:
-        pool = sorted((encode(next(stream)) for _ in range(4096)), key=lambda x: len(x[0]))
+        pool = sorted((encode(*next(stream)) for _ in range(4096)), key=lambda x: len(x[0]))
         # Few distinct shapes: each new one costs the CPU kernels a slow set-up and memory.
         groups: list[list[tuple[list[int], int]]] = []
         while pool:
@@ -182,11 +142,11 @@ def _padded(length: int) -> int:
 def _corpus(seed: int) -> Iterator[str]:
     stream = examples(seed)
     for _ in range(6000):
-        example = next(stream)
-        yield f"{example.text}\n{example.thought}\n{example.answer}"
+        problem, thought, answer = next(stream)
+        yield f"{problem.text}\n{thought}\n{answer}"
 
 
-def _fresh(folder: Path, config: Config) -> tuple[Any, Encode]:
+def _fresh(folder: Path, config: Config) -> tuple[Any, Callable[..., tuple[list[int], int]]]:
     from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
     tok = AutoTokenizer.from_pretrained(folder)
@@ -207,10 +167,9 @@ def _fresh(folder: Path, config: Config) -> tuple[Any, Encode]:
         )
     )
 
-    def encode(example: Example) -> tuple[list[int], int]:
-        thought, answer = example.thought, example.answer
+    def encode(problem: problems.Problem, thought: str, answer: str) -> tuple[list[int], int]:
         prompt = tok.apply_chat_template(
-            [{"role": "user", "content": example.text}],
+            [{"role": "user", "content": problem.text}],
             tokenize=False, add_generation_prompt=True, enable_thinking=bool(thought),
         )  # fmt: skip
         completion = f"<think>\n{thought}\n</think>\n\n{answer}" if thought else answer
