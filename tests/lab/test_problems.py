@@ -94,3 +94,11 @@ def test_the_source_refuses_what_it_does_not_have():
         lab(take=1, seed=0, split="dev")
     with pytest.raises(RecipeError, match=r"kinds \['code'\]"):
         lab(take=1, seed=0, kinds=["code"])
+    with pytest.raises(RecipeError, match=r"steps \[0\]"):
+        lab(take=1, seed=0, steps=[0])
+
+
+def test_longer_problems_have_more_sentences():
+    for steps in (2, 4):
+        for prompt in lab(take=10, seed=1, kinds=["math"], steps=[steps]):
+            assert prompt.messages[0]["content"].count(".") == steps + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,8 @@ THINGS = (
 )  # fmt: skip
 HOLDERS = ("bags", "boxes", "packs", "jars")
 LARGEST = 99
+LENGTHS = (2, 3, 3, 4)
+"""Steps of the problems that the lab model is taught; a number twice is twice as likely."""
 RANGES = (("less than 20", 20), ("20 to 39", 40), ("40 to 59", 60), ("60 or more", LARGEST + 1))
 """The options of a multiple choice and where each ends. Ranges, because finding a computed number
 among listed ones is more than a model of this size learned from problems."""
@@ -121,19 +124,24 @@ def split_of(start: int, steps: tuple[Step, ...]) -> Split:
     return next(split for split, share in SHARES.items() if bucket in share)
 
 
-def draw(rng: random.Random, split: Split, kind: Literal["math", "choice"]) -> Problem:
-    """One problem of a split, by rejection."""
+def draw(
+    rng: random.Random,
+    split: Split,
+    kind: Literal["math", "choice"],
+    lengths: Sequence[int] = LENGTHS,
+) -> Problem:
+    """One problem of a split, by rejection; its number of steps is one of ``lengths``."""
     while True:
         start = rng.randint(3, 40)
-        steps = _steps(rng, start)
+        steps = _steps(rng, start, lengths)
         if split_of(start, steps) == split:
             return _dress(rng, start, steps, kind)
 
 
-def _steps(rng: random.Random, start: int) -> tuple[Step, ...]:
+def _steps(rng: random.Random, start: int, lengths: Sequence[int]) -> tuple[Step, ...]:
     steps: list[Step] = []
     value = start
-    for _ in range(rng.choice((2, 3, 3, 4))):
+    for _ in range(rng.choice(lengths)):
         step = _step(rng, value)
         steps.append(step)
         value = step.apply(value)
