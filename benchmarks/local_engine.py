@@ -113,7 +113,7 @@ class Targets(StoppingCriteria):
     def __init__(self, prompt: int, targets: Sequence[int]) -> None:
         self._ends = prompt + torch.tensor(targets)
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Done, per row."""
         return self._ends <= input_ids.shape[1]
 
