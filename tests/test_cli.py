@@ -126,6 +126,19 @@ def test_check_accepts_what_is_shipped_and_says_what_is_next():
     assert "next: deimos run lab" in shown.output
 
 
+def test_check_takes_the_golds_beside_a_grader():
+    example = Path(__file__).parents[1] / "examples" / "102_own_grader.py"
+    shown = say("check", f"{example}:roman")
+    assert shown.exit_code == 0 and "ok, 3 golds" in shown.output
+    assert "ok" in say("check", "choice", "--take", "6").output
+
+
+def test_packaged_recipes_are_found_by_names_with_dots(tmp_path, monkeypatch, capsys):
+    assert say("init", "qwen2.5-0.5b-gsm8k", str(tmp_path / "my.yaml")).exit_code == 0
+    code, error = ended(monkeypatch, capsys, "init", "nosuch", str(tmp_path / "x.yaml"))
+    assert code == 2 and "no packaged recipe 'nosuch'" in error
+
+
 def test_check_finds_a_grader_that_accepts_anything(tmp_path):
     text = (
         "def yes(answer, reference):\n    from deimos import Verdict\n    return Verdict.of(True)\n"

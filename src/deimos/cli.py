@@ -168,19 +168,28 @@ def grade(
 @app.command()
 def check(
     grader: Annotated[str, typer.Argument(help="Name, pkg:attr or ./file.py:attr.")],
-    recipe: Annotated[str, typer.Option(help="Recipe whose prompts to check with.")] = "lab",
-    kind: Annotated[str, typer.Option(help="Kind of prompt the grader judges.")] = "math",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Recipe whose prompts to check with; else the golds beside the grader, or the lab's."
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of prompt it judges; its own name, or math.")
+    ] = None,
     take: Annotated[int, typer.Option(help="How many prompts.", min=2)] = 50,
 ) -> None:
     """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
-    from deimos.grading import check_grader
+    from deimos.grading import check_grader, has_golds
 
-    loaded, _ = _load(recipe, None)
+    kind = kind or ("choice" if grader == "choice" else "math")
+    recipe = recipe or (None if has_golds(grader) else "lab")
+    loaded = _load(recipe, None)[0] if recipe else None
     text, good = check_grader(grader, kind, loaded, take)
     typer.echo(text)
     if not good:
         raise typer.Exit(1)
-    _next(f"deimos run {recipe} --set select.graders.{kind}={grader}")
+    _next(f"deimos run {recipe or 'RECIPE'} --set select.graders.{kind}={grader}")
 
 
 @app.command()
@@ -210,6 +219,8 @@ def init(
     if schema:
         return typer.echo(json.dumps(recipe_schema(), indent=1))
     source, target = _recipe_file(name), to or Path(f"{name}.yaml")
+    if not source.is_file():
+        raise RecipeError(f"there is no packaged recipe {name!r}: lab and qwen2.5-0.5b-gsm8k are")
     if target.exists():
         raise RecipeError(f"{str(target)!r} exists already: give another file to write")
     target.write_bytes(source.read_bytes())
@@ -258,12 +269,12 @@ def _recipe_file(name: str) -> Path:
     path = Path(name)
     if _is_run(path):
         return path / "recipe.yaml"
-    if path.is_file() or path.suffix:
+    if path.is_file():
         return path
     here = Path(__file__).resolve().parent
     for folder in (here / "recipes", here.parents[1] / "recipes"):
         if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"
+            return folder / f"{name}.yaml"  # a packaged name may have dots in it
     return path
 
 

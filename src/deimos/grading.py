@@ -40,8 +40,19 @@ def grade_rows(
             runner.run(judged.aclose())
 
 
-def check_grader(spec: str, kind: str, recipe: Recipe, take: int) -> tuple[str, bool]:
-    """Check a grader against a recipe's prompts of its kind; returns a text and whether all held.
+def has_golds(spec: str) -> bool:
+    """Whether the grader's module has a list ``gold`` to check it with."""
+    import sys
+
+    from deimos.registry import resolve
+
+    return bool(getattr(sys.modules.get(resolve("grader", spec).__module__), "gold", ()))
+
+
+def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tuple[str, bool]:
+    """Check a grader against a recipe's prompts of its kind, or the golds beside it.
+
+    Returns a text and whether all held.
 
     Raises:
         RecipeError: the recipe has fewer than two prompts of that kind.
@@ -49,6 +60,9 @@ def check_grader(spec: str, kind: str, recipe: Recipe, take: int) -> tuple[str, 
     from deimos.graders.check import check
     from deimos.prompts.load import load_source
 
+    if recipe is None:
+        report = check(spec, _kind(kind))
+        return str(report), report.ok
     prompts: list[Prompt] = []
     for source in recipe.prompts.sources:
         found = load_source(source, recipe.prompts.seed)
