@@ -120,8 +120,8 @@ def page(run: Run, tally: Rejects, made: Row) -> str:
 def commands(run: Run) -> list[str]:
     """What to type to make this run again, from the recipe it left."""
     return [
-        f"pip install deimos-llm=={__version__}",
-        f"deimos run recipe.yaml --out runs/{run.name}",
+        f"pip install 'deimos-llm[all]=={__version__}'   # or: pip install -e '.[all]' in a clone",
+        f"deimos run recipe.yaml --out runs/{run.name}-again",
         f"deimos status runs/{run.name}",
     ]
 
