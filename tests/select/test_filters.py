@@ -76,6 +76,10 @@ def shown(
     [
         "Wait, is it 4? It is \\boxed{4}.",
         "It is 4.\nHmm, let me see. It is \\boxed{4}.",
+        "It is \\boxed{5}. Wait, that is one too many, so it is \\boxed{4}.",
+        "It is the sum of the two, 4. Let me double-check: it is. \\boxed{4}",
+        "Hold on... it is \\boxed{4}.",
+        "Wait no, it is \\boxed{4}.",
         "<thinking>it is</thinking> \\boxed{4}",
         "It is \\boxed{4}.<|im_start|>user",
     ],
@@ -87,6 +91,7 @@ def test_thinking_left_in_the_answer_is_rejected(answer: str) -> None:
 
 def test_what_only_looks_like_thinking_is_not() -> None:
     assert shown("The cars wait for the bus, so it is \\boxed{4}.").ok
+    assert shown("Put it on the fire.\nWait (five minutes) until it boils. Hold on to the pot.").ok
     assert shown("This is how it is written:\n```\n<think>\nwait\n```\n").ok
     assert shown("Wait, it is the sum of the two, so it is 4.", shape=Shape.PLAIN).ok
 

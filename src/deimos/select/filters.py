@@ -23,10 +23,13 @@ Judge = Callable[[Prompt, str], Awaitable[Verdict]]
 _RESIDUE = re.compile(
     r"</?\s*(?:think(?:ing)?|thought|reason(?:ing)?|reflection|scratchpad)\s*>"
     r"|<\|[A-Za-z0-9_]+\|>"
-    r"|^[ \t]*(?:wait|hmm+|hold on|let me (?:re-?check|double[- ]check|think|re-?think))\b",
+    r"|(?:^[ \t]*|(?<=[.!?]\s))(?:"
+    r"(?:wait|hold on)\b(?=\s*(?:[,.!?:;…—–-]|$|(?:no|but|so|actually)\b))"
+    r"|hmm+\b|let me (?:re-?check|double[- ]check|think|re-?think)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Tags of any model's thinking, control tokens, and a line that thinks aloud from its first word."""
+"""Tags of any model's thinking, control tokens, and a sentence that thinks aloud from its first word
+("Wait, that is"; "Wait until it has cooled" is advice)."""
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 
 
