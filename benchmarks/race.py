@@ -7,6 +7,10 @@ usage: python benchmarks/race.py [--n 200] [--dev 40] [--recipe recipes/lab.yaml
 The same prompts, seeds and constants are sampled both ways by the recipe's sample section on the
 local engine; select then runs over both. The oracle decodes every candidate only as far as its
 prompt's winner got (tokens in all; to its end where nobody won), with no delay of any verdict.
+So raced / oracle may be a little below 1: the race stops a loser once its *thought* is longer than
+a passed one's, while the oracle lets it decode the winner's thought and answer. The two agree where
+all of a prompt's candidates start together and answer at equal length; one that starts late, when
+the batch was full, is capped at the thought alone.
 --replay races recorded exhaustive candidates over again by their lengths and verdicts, no model.
 The last line is one JSON object {"raced_over_exhaustive", "raced_over_oracle", "same_gold", "n"}.
 """
@@ -44,6 +48,14 @@ from deimos.types import Completion, Prompt, Verdict
 
 Pool = Sequence[Completion]
 PACKAGES = ("deimos-llm", "torch", "transformers")
+ORACLE = (
+    "Oracle: every candidate decoded only as far as its prompt's winner got, thought and answer, "
+    "and to its end where nobody won; no verdict is ever late. The race counts the thought alone: "
+    "it stops a loser once its thought is longer than that of a candidate that has passed, so one "
+    "that starts after a winner is known never decodes as far as the winner's answer, and raced / "
+    "oracle may be a little below 1. Candidates that finish in another order push it above 1."
+)
+"""What the table says of its third row."""
 
 
 @dataclass(frozen=True)
@@ -267,8 +279,7 @@ def table(result: Result, command: str, how: str) -> str:
             f"{'identical' if result.same_gold else '**not identical**'} both ways "
             "(candidate and token ids).",
             "",
-            "Oracle: every candidate decoded only as far as its prompt's winner got, and to its end "
-            "where nobody won; no verdict is ever late.",
+            ORACLE,
             "",
         ]
     )
