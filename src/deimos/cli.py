@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deimos.registry import BUILTIN
+
 if TYPE_CHECKING:
     from deimos.recipe import Recipe
     from deimos.run import Planned, RunFolder
@@ -24,6 +26,8 @@ app = typer.Typer(
 lab_app = typer.Typer(help="The embedded reasoner.", no_args_is_help=True)
 app.add_typer(lab_app, name="lab")
 
+GRADED = ", ".join(BUILTIN["grader"])
+"""Kinds that come with a grader."""
 RecipeArg = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Recipe file, run folder, or a packaged name: lab.")
 ]
@@ -150,7 +154,9 @@ def grade(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="JSONL of {text, reference}; - is stdin.")
     ],
-    kind: Annotated[str, typer.Option(help="math, choice, instruction or code.")],
+    kind: Annotated[
+        str, typer.Option(help=f"{GRADED}; a kind that has no grader yet takes --grader.")
+    ],
     plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
     grader: Annotated[
         str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
@@ -158,7 +164,12 @@ def grade(
 ) -> None:
     """Judge answers: writes each row with `verdict` added to standard output."""
     from deimos.grading import grade_rows
+    from deimos.recipe import RecipeError
 
+    if grader is None and kind not in BUILTIN["grader"]:
+        raise RecipeError(
+            f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
+        )
     source = sys.stdin.buffer if file == "-" else _open(file)
     with source:
         for line in grade_rows(source, kind=kind, plain=plain, grader=grader):
@@ -322,7 +333,11 @@ def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None
     if not last.stage.summary:
         typer.echo(f"see {folder.folder(last)}")
         return _next(f"deimos {ALL[ALL.index(last.stage.name) + 1]} {folder.path}")
-    for line in headline(folder.path):
+    numbers = list(headline(folder.path))
+    if not numbers:
+        typer.echo("nothing is measured yet: the benchmark has not run")
+        return _next(f"deimos run {folder.path}")
+    for line in numbers:
         typer.echo(line)
     typer.echo(f"card: {folder.path}/MODEL_CARD.md")
     return _next(f"open {folder.path}/report.html")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from deimos.report.words import change, change_interval, interval, number, points, with_unit
 from deimos.run import RunFolder, StageStatus
 
 
@@ -35,26 +36,23 @@ def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool)
 
 
 def headline(run: Path) -> Iterator[str]:
-    """What came out, a line per setting, as the run's ``summary.json`` has it."""
+    """What came out, a line per setting, as the run's ``summary.json`` has it; none: no bench yet."""
     summary = json.loads((run / "summary.json").read_bytes())
     for row in summary["compare"]:
         if row["task"] == "all":
-            low, high = (_points(x) for x in row["accuracy_delta_ci"] or (None, None))
+            accuracy = with_unit(points(row["accuracy_delta"]), " points")
             yield (
-                f"{row['setting']:6} n={row['n']}: "
-                f"accuracy {_points(row['accuracy_delta'])} points [{low}, {high}], "
-                f"think tokens {_percent(row['think_tokens_reduction'])}, "
-                f"total tokens {_percent(row['total_tokens_reduction'])}, "
-                f"seconds {_percent(row['seconds_reduction'])}"
+                f"{row['setting']:6} n={number(row['n'])}: "
+                f"accuracy {accuracy} {interval(row['accuracy_delta_ci'], points)}".rstrip()
+                + f", {_length(row, 'think_tokens')}, {_length(row, 'total_tokens')}, "
+                f"seconds {change(row['seconds_reduction'])}"
             )
 
 
-def _points(fraction: float | None) -> str:
-    return "not measured" if fraction is None else f"{100 * fraction:+.1f}"
-
-
-def _percent(reduction: float | None) -> str:
-    return "not measured" if reduction is None else f"{-100 * reduction:+.0f}%"
+def _length(row: dict[str, Any], name: str) -> str:
+    reduction = f"{name}_reduction"
+    ci = change_interval(row[f"{reduction}_ci"])
+    return f"{name.replace('_', ' ')} {change(row[reduction])} {ci}".rstrip()
 
 
 def _short(value: Any) -> str:

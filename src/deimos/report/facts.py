@@ -20,6 +20,7 @@ from deimos.report.words import (
     percent,
     points,
     seconds,
+    with_unit,
 )
 
 SETTINGS = {
@@ -163,7 +164,7 @@ def accuracy_measure(at: Pick) -> Measure:
     notes = (values,) if not includes_zero(ci) else (values, f"difference {not_shown(row)}")
     return Measure(
         "Accuracy",
-        _with_unit(points(row.get("accuracy_delta")), " points"),
+        with_unit(points(row.get("accuracy_delta")), " points"),
         interval(ci, points),
         notes,
         not includes_zero(ci),
@@ -275,10 +276,6 @@ def _answers(at: Pick) -> str:
     return (
         f", is right {number(abs(100 * delta), 1)} points {'more' if delta > 0 else 'less'} often"
     )
-
-
-def _with_unit(text: str, unit: str) -> str:
-    return text if text == NOT_MEASURED else text + unit
 
 
 def _side(run: Run, row: Row, model: str) -> Row:

@@ -1,6 +1,7 @@
-"""How numbers are written: the same in the report and in the card.
+"""How numbers are written: the same in the report, in the card, in tables and on the command line.
 
-Takes fractions and gives text; knows no files and no templates. What is None says "not measured".
+Takes fractions and gives text; knows no files and no templates, and loads nothing. What is None
+says "not measured".
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Interval = Sequence[float] | None
 
 def number(value: float | None, digits: int = 0) -> str:
     """A plain number with thousands separators: 12,345."""
-    return NOT_MEASURED if value is None else f"{value:,.{digits}f}".replace("-", MINUS)
+    return NOT_MEASURED if value is None else _signed_zero(f"{value:,.{digits}f}")
 
 
 def percent(value: float | None, digits: int = 0) -> str:
@@ -27,15 +28,14 @@ def percent(value: float | None, digits: int = 0) -> str:
         shown = f"{min(math.floor(1000 * value) / 10, 99.9):.1f}"
     if value > 0 and float(shown) == 0:
         return f"<{10**-digits:.{digits}f}%"
-    return _signed_zero(shown).replace("-", MINUS) + "%"
+    return _signed_zero(shown) + "%"
 
 
 def points(value: float | None, digits: int = 1) -> str:
     """A signed difference of fractions in percentage points: -0.004 is −0.4."""
     if value is None:
         return NOT_MEASURED
-    shown = _signed_zero(f"{100 * value:+.{digits}f}")
-    return shown.replace("-", MINUS)
+    return _signed_zero(f"{100 * value:+.{digits}f}")
 
 
 def change(reduction: float | None, digits: int = 0) -> str:
@@ -84,6 +84,12 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def with_unit(text: str, unit: str) -> str:
+    """A number's text with its unit behind it; "not measured" has none."""
+    return text if text == NOT_MEASURED else text + unit
+
+
 def _signed_zero(shown: str) -> str:
-    """Minus or plus nothing is nothing: -0.0 and +0.0 read 0.0."""
-    return shown.lstrip("+-") if float(shown) == 0 else shown
+    """Minus or plus nothing is nothing (-0.0 and +0.0 read 0.0), and a minus is a minus sign."""
+    is_zero = not shown.strip("+-0.,")
+    return shown.lstrip("+-") if is_zero else shown.replace("-", MINUS)
