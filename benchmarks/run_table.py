@@ -2,8 +2,9 @@
 
 usage: python benchmarks/run_table.py RUN --title TITLE --command COMMAND --out docs/results/NAME.md
 
-Reads RUN/summary.json and the stages' records. The last line is one JSON object: the compare rows
-of task ``all`` by setting.
+Reads RUN/summary.json and the stages' records; where a row mixes numbers of two configs, each
+number says which is its own (the unfinished share goes with accuracy). The last line is one JSON
+object: the compare rows of task ``all`` by setting.
 """
 
 from __future__ import annotations
@@ -13,60 +14,75 @@ import json
 from pathlib import Path
 from typing import Any
 
-SIGNS = {"accuracy_delta": 100, "think_tokens_reduction": -100, "total_tokens_reduction": -100}
+from deimos.report import configs, facts, words
+
+Row = dict[str, Any]
 
 
-def number(value: Any, digits: int = 0) -> str:
-    return "not measured" if value is None else f"{value:,.{digits}f}"
+def of(row: Row, number: str, text: str) -> str:
+    """A number's text with its config behind it, where the row mixes numbers of two."""
+    config = configs.origins(row).get(number)
+    return words.with_unit(text, f" ({config})") if config else text
 
 
-def change(row: dict[str, Any], field: str) -> str:
-    """A difference or reduction with its interval, in points or percent, sign as a change."""
-    value, interval, sign = row[field], row.get(f"{field}_ci"), SIGNS[field]
-    if value is None:
-        return "not measured"
-    if interval is None:
-        return f"{value * sign:+.1f}"
-    low, high = sorted(bound * sign for bound in interval)
-    return f"{value * sign:+.1f} [{low:+.1f}, {high:+.1f}]"
+def changed(row: Row, name: str) -> str:
+    """The change in a length, in percent, with its interval and config."""
+    field = f"{name}_reduction"
+    ci = words.change_interval(row.get(f"{field}_ci"), 1)
+    return of(row, name, f"{words.change(row[field], 1)} {ci}".rstrip())
 
 
-def seconds(row: dict[str, Any]) -> str:
-    value = row["seconds_reduction"]
-    return "not measured" if value is None else f"{-100 * value:+.0f}%"
-
-
-def compare_table(rows: list[dict[str, Any]]) -> list[str]:
+def compare_table(rows: list[Row]) -> list[str]:
     lines = [
-        "| setting | task | n | budget | accuracy, points [95%] | think tokens, % [95%] "
-        "| total tokens, % [95%] | seconds | smallest difference this n could show, points |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| setting | task | n | budget | accuracy, points [95%] | think tokens [95%] "
+        "| total tokens [95%] | seconds | smallest difference this n could show, points | config |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        lines.append(
-            f"| {row['setting']} | {row['task']} | {row['n']} | {number(row.get('budget'))} "
-            f"| {change(row, 'accuracy_delta')} | {change(row, 'think_tokens_reduction')} "
-            f"| {change(row, 'total_tokens_reduction')} | {seconds(row)} "
-            f"| {number(100 * (row.get('smallest_detectable') or 0), 1)} |"
+        ci = words.interval(row["accuracy_delta_ci"], words.points)
+        smallest = row.get("smallest_detectable")
+        cells = (
+            row["setting"],
+            row["task"],
+            words.number(row["n"]),
+            words.number(row.get("budget")),
+            of(row, "accuracy", f"{words.points(row['accuracy_delta'])} {ci}".rstrip()),
+            changed(row, "think_tokens"),
+            changed(row, "total_tokens"),
+            of(row, "seconds", words.change(row["seconds_reduction"])),
+            of(row, "accuracy", words.number(None if smallest is None else 100 * smallest, 1)),
+            configs.short(row),
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def bench_table(rows: list[dict[str, Any]]) -> list[str]:
+def bench_table(rows: list[Row]) -> list[str]:
     lines = [
         "| model | setting | task | n | accuracy [95%] | think tokens, median | answer tokens, median "
-        "| unfinished at the budget | seconds a problem |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| unfinished at the budget | seconds a problem | config |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
+
+    def percent(value: float | None) -> str:
+        return words.percent(value, 1)
+
     for row in rows:
-        low, high = row["accuracy_ci"]
-        lines.append(
-            f"| {row['model']} | {row['setting']} | {row['task']} | {row['n']} "
-            f"| {100 * row['accuracy']:.1f}% [{100 * low:.1f}, {100 * high:.1f}] "
-            f"| {number(row['think_tokens_median'])} | {number(row['answer_tokens_median'])} "
-            f"| {100 * (1 - row['finished']):.1f}% of budget {number(row['budget'])} "
-            f"| {number(row['seconds_per_problem'], 2)} |"
+        ci = words.interval(row["accuracy_ci"], percent)
+        cut = f"{percent(facts.unfinished(row))} of budget {words.number(row['budget'])}"
+        cells = (
+            row["model"],
+            row["setting"],
+            row["task"],
+            words.number(row["n"]),
+            of(row, "accuracy", f"{percent(row['accuracy'])} {ci}".rstrip()),
+            of(row, "think_tokens", words.number(row["think_tokens_median"])),
+            of(row, "answer_tokens", words.number(row["answer_tokens_median"])),
+            of(row, "finished", cut),
+            of(row, "seconds", words.seconds(row["seconds_per_problem"])),
+            configs.short(row),
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
@@ -108,7 +124,8 @@ def main() -> None:
         "",
         *([args.note, ""] if args.note else []),
     ]
-    lines += ["## Tuned against base", "", *compare_table(summary["compare"]), ""]
+    lines += ["## Tuned against base", "", configs.MIXED, ""]
+    lines += [*compare_table(summary["compare"]), ""]
     lines += ["## Each model", "", *bench_table(summary["bench"]), ""]
     lines += [
         "## Stages",

@@ -24,7 +24,7 @@ def drawn(markup, width):
 
 
 @pytest.mark.parametrize("width", [figures.WIDE, figures.NARROW])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(base=TOKENS, tuned=TOKENS)
 def test_lengths_draw_whatever_they_are_given(width, base, tuned):
     values = {"base": base, "tuned": tuned}

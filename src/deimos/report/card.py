@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from deimos import __version__
-from deimos.report import facts, words
+from deimos.report import configs, facts, words
 from deimos.report.html import commands, groups, templates
 from deimos.report.records import Row, Run
 from deimos.report.rejects import Rejects, by_stage
@@ -20,7 +20,6 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 def card(run: Run, tally: Rejects, made: Row) -> str:
     """Render the card; ``made`` is what ``html.making`` found."""
-    at = facts.headline_pick(run)
     env = templates()
     env.filters["cell"] = cell
     return env.get_template("card.md.j2").render(
@@ -28,8 +27,8 @@ def card(run: Run, tally: Rejects, made: Row) -> str:
         run=run,
         recipe=run.recipe,
         headline=facts.headline(run),
-        at=at,
         groups=groups(run),
+        mixed=configs.MIXED,
         rejects=tally,
         stages=by_stage(tally),
         sample=sample_counts(run),

@@ -5,9 +5,10 @@ Pure: benchmark rows in, wording out. The report and the card say the same becau
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deimos.report import configs
 from deimos.report.records import Row, Run
 from deimos.report.words import (
     NOT_MEASURED,
@@ -15,7 +16,6 @@ from deimos.report.words import (
     change_interval,
     includes_zero,
     interval,
-    listed,
     number,
     percent,
     points,
@@ -31,7 +31,6 @@ SETTINGS = {
     "tight": "both models cut at the base's 25th-percentile length on dev; each number is the "
     "less flattering of the two configs",
 }
-CONFIGS = {"recommended": "the base's recommended sampler", "locked": "the locked config"}
 _DETECTS = 2.8016 / 1.9600
 """(z.975 + z.80) / z.975: half an interval times this is found four times in five."""
 
@@ -99,41 +98,7 @@ def basis(at: Pick) -> str:
     parts = [f"Setting {row['setting']}", f"n = {number(row['n'])}"]
     if budget is not None:
         parts.append(f"budget {number(budget)} tokens for both")
-    return ", ".join(parts) + config_clause(row) + "."
-
-
-def config_clause(row: Row) -> str:
-    """Which config the numbers of a compare row are taken from, as the end of a sentence."""
-    taken = configs_named(row)
-    if not taken or row["setting"] == "ship":
-        return ""
-    if len(set(taken.values())) == 1:
-        name = next(iter(taken.values()))
-        return f"; numbers from {CONFIGS.get(name, name)}, the less flattering of the two"
-    each = [f"{parts} from {CONFIGS.get(name, name)}" for name, parts in _by_config(taken)]
-    return f"; each number from the less flattering of the two configs: {'; '.join(each)}"
-
-
-def configs_named(row: Row) -> dict[str, str]:
-    """Each number's config, by a readable name of the number; empty where none is recorded."""
-    config = row.get("config") or {}
-    if isinstance(config, str):
-        return {"every number": config}
-    return {part.replace("_", " "): name for part, name in config.items()}
-
-
-def config_words(row: Row) -> str:
-    """The config of a row's numbers, as short as it can be said."""
-    taken = configs_named(row)
-    if len(set(taken.values())) <= 1:
-        return next(iter(taken.values()), "")
-    return ", ".join(f"{name} ({parts})" for name, parts in _by_config(taken))
-
-
-def _by_config(taken: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Each config once, with the numbers that come from it."""
-    names = dict.fromkeys(taken.values())
-    return [(name, listed([part for part in taken if taken[part] == name])) for name in names]
+    return ", ".join(parts) + configs.clause(row) + "."
 
 
 def thinking_measure(run: Run, at: Pick) -> Measure:
@@ -148,7 +113,7 @@ def thinking_measure(run: Run, at: Pick) -> Measure:
         "Tokens written" if run.plain else "Think tokens",
         change(row.get("think_tokens_reduction")),
         change_interval(ci),
-        (medians, truncation(at)),
+        (medians, truncation(run, at), *_origin(row, "think_tokens")),
         ci is None or not includes_zero(ci),
     )
 
@@ -162,6 +127,7 @@ def accuracy_measure(at: Pick) -> Measure:
         f"n = {number(row['n'])}"
     )
     notes = (values,) if not includes_zero(ci) else (values, f"difference {not_shown(row)}")
+    notes += _origin(row, "accuracy")
     return Measure(
         "Accuracy",
         with_unit(points(row.get("accuracy_delta")), " points"),
@@ -190,31 +156,16 @@ def timing(run: Run) -> str:
     )
 
 
-def truncation(at: Pick) -> str:
+def truncation(run: Run, at: Pick) -> str:
     """Budget and the share unfinished at it, for both models: the small print of every length."""
-    base, tuned = (percent(unfinished(side), 1) for side in (at.base, at.tuned))
+    sides = (configs.at_own_length(run.by_config, side) for side in (at.base, at.tuned))
+    base, tuned = (percent(unfinished(side), 1) for side in sides)
     return f"budget {number(at.base.get('budget'))}; unfinished {base} → {tuned}"
 
 
 def unfinished(row: Row) -> float | None:
     """The share of a row's completions that did not end by themselves."""
     return None if row.get("finished") is None else 1 - row["finished"]
-
-
-def with_own_finish(run: Run, row: Row) -> Row:
-    """A bench row whose ``finished`` is that of the config its lengths come from.
-
-    Where the less flattering configs of accuracy and of length differ, the row itself holds the
-    accuracy's.
-    """
-    config = row.get("config")
-    name = config.get("think_tokens") if isinstance(config, Mapping) else None
-    same = ("model", "setting", "task", "thinking", "budget")
-    for full in run.by_config if name else ():
-        alike = "accuracy" in full and all(full.get(k) == row.get(k) for k in same)
-        if alike and config_words(full) == name:
-            return {**row, "finished": full["finished"]}
-    return row
 
 
 def not_shown(row: Row) -> str:
@@ -236,23 +187,22 @@ def detectable(row: Row) -> float | None:
     return None if ci is None or None in ci else (ci[1] - ci[0]) / 2 * _DETECTS
 
 
-def configs_of(names: Iterable[str]) -> list[str]:
-    """Config names once each, recommended before locked before others."""
-    order = ["recommended", "locked"]
-    found = set(names)
-    return [c for c in order if c in found] + sorted(found - set(order))
-
-
 def length_config(run: Run) -> str | None:
     """The config whose lengths are drawn: the one the headline's think tokens come from."""
-    configs = configs_of(o.config for o in run.outcomes)
-    if not configs:
+    found = configs.ordered(o.config for o in run.outcomes)
+    if not found:
         return None
     at = headline_pick(run)
     named = at.compare.get("config") if at else None
     if isinstance(named, Mapping):
         named = next((c for part, c in named.items() if "think" in part or "token" in part), None)
-    return named if named in configs else configs[-1]
+    return named if named in found else found[-1]
+
+
+def _origin(row: Row, number: str) -> tuple[str, ...]:
+    """Where a headline number comes from, where they come from different configs."""
+    name = configs.origins(row).get(number)
+    return (f"from {configs.CONFIGS.get(name, name)}",) if name else ()
 
 
 def _thinks(run: Run, at: Pick) -> str:
@@ -280,8 +230,7 @@ def _answers(at: Pick) -> str:
 
 def _side(run: Run, row: Row, model: str) -> Row:
     wanted = {k: row.get(k) for k in ("setting", "task", "thinking")}
-    found = next((r for r in run.bench if r["model"] == model and wanted.items() <= r.items()), {})
-    return with_own_finish(run, found)
+    return next((r for r in run.bench if r["model"] == model and wanted.items() <= r.items()), {})
 
 
 def _pooled(rows: Sequence[Row], setting: str) -> Row | None:

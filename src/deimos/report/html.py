@@ -7,7 +7,7 @@ no script, and its content security policy forbids any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from deimos import __version__
 from deimos.lab.traces import LEVELS
-from deimos.report import facts, figures, pairs, words
+from deimos.report import configs, facts, figures, pairs, words
 from deimos.report.records import Outcome, Row, Run, rows
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.summary import environment, sample_counts
@@ -57,8 +57,11 @@ class Line:
     total: str
     total_change: str
     seconds: str
-    cut: str
+    cut: tuple[tuple[str, str], ...]
+    """Unfinished shares, each with its config where the row mixes two."""
     config: str
+    origin: Mapping[str, str]
+    """Each number's config, where the row mixes two."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,10 @@ def page(run: Run, tally: Rejects, made: Row) -> str:
             recipe_yaml=recipe_yaml(run),
             headline=facts.headline(run),
             groups=groups(run),
+            mixed=configs.MIXED,
             by_config=by_config(run),
             lengths=length_figures(run, config) if config else [],
-            length_config=facts.CONFIGS.get(config or "", config),
+            length_config=configs.CONFIGS.get(config or "", config),
             curves=curve_figures(run),
             pairs=pairs.shown(run, config) if config else [],
             rule=pairs.RULE,
@@ -142,7 +146,6 @@ def making(run: Run) -> Row:
         "training": run.counts("train"),
         "contamination": contamination(run),
         "sources": [s.source for s in run.recipe.prompts.sources],
-        "test_sources": [f"{t.name} ({t.source.source})" for t in run.recipe.bench.tasks],
         "licences": _licences(run),
     }
 
@@ -201,7 +204,7 @@ def by_config(run: Run) -> list[Row]:
         {
             "place": f"{row['setting']} · {_task(row)}",
             "model": row["model"],
-            "config": facts.config_words(row),
+            "config": configs.short(row),
             "n": words.number(row["n"]),
             "accuracy": _with_ci(words.percent(row["accuracy"], 1), row.get("accuracy_ci")),
             "think": words.number(row.get("think_tokens_median")),
@@ -240,9 +243,9 @@ def curve_figures(run: Run) -> list[tuple[str, list[Figure]]]:
     found = []
     for part in order:
         named = []
-        for config in facts.configs_of(row["config"] for row in parts[part]):
+        for config in configs.ordered(row["config"] for row in parts[part]):
             own = [row for row in parts[part] if row["config"] == config]
-            title = facts.CONFIGS.get(config, config)
+            title = configs.CONFIGS.get(config, config)
             drawn = tuple(figures.budget_curve(own, tight, title, w) for w in WIDTHS)
             named.append(Figure(title[0].upper() + title[1:], drawn))
         found.append((_task(parts[part][0]), named))
@@ -278,9 +281,24 @@ def _line(run: Run, row: Row, reach: float) -> Line:
         total=_arrow(at, "total_tokens_median", words.number),
         total_change=_changed(row, "total_tokens_reduction"),
         seconds=_arrow(at, "seconds_per_problem", words.seconds),
-        cut=_both(*(words.percent(facts.unfinished(side), 1) for side in (at.base, at.tuned))),
-        config=facts.config_words(row),
+        cut=tuple(_cut(run, at)),
+        config=configs.short(row),
+        origin=configs.origins(row),
     )
+
+
+def _cut(run: Run, at: facts.Pick) -> Iterator[tuple[str, str]]:
+    """The unfinished share; that of the lengths too, where they come from another config."""
+    origin, sides = configs.origins(at.compare), (at.base, at.tuned)
+    yield _unfinished(sides), origin.get("finished", "")
+    of_lengths = origin.get("think_tokens")
+    if of_lengths and of_lengths != origin.get("finished"):
+        own = [configs.at_own_length(run.by_config, side) for side in sides]
+        yield _unfinished(own), f"{of_lengths}, as the think tokens"
+
+
+def _unfinished(sides: Sequence[Row]) -> str:
+    return _both(*(words.percent(facts.unfinished(side), 1) for side in sides))
 
 
 def _parts(row: Row) -> str:
