@@ -75,6 +75,16 @@ def _grader_data(recipe: Recipe) -> dict[str, str]:
     return {spec: digest for spec, digest in hashes.items() if digest}
 
 
+def _test_data(recipe: Recipe) -> dict[str, str]:
+    data = _sources_data([task.source for task in recipe.bench.tasks if task.source])
+    for task in recipe.bench.tasks:
+        if task.lm_eval:
+            from deimos.bench.lm_eval_yaml import task_data
+
+            data |= task_data(task)
+    return data
+
+
 def _filters(recipe: Recipe) -> dict[str, Any]:
     """What the race stops candidates by: a change owes some of them their decoding."""
     select = recipe.select.model_dump(mode="json", exclude={"policy", "quota"})
@@ -82,8 +92,7 @@ def _filters(recipe: Recipe) -> dict[str, Any]:
 
 
 def _bench_data(recipe: Recipe) -> dict[str, str]:
-    tasks = _sources_data([task.source for task in recipe.bench.tasks])
-    return {**tasks, **_grader_data(recipe), **_model_data(recipe)}
+    return {**_test_data(recipe), **_grader_data(recipe), **_model_data(recipe)}
 
 
 ALL = ("prompts", "sample", "select", "train", "bench", "report")

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from deimos.types import Kind
 from deimos.types import Sampling as SamplingValue
@@ -165,12 +173,47 @@ class Train(Section):
 
 
 class Task(Section):
-    """A test set, graded by the recipe's graders."""
+    """A test set: a source graded by the recipe's graders, or an lm-eval task with its own scoring."""
 
     name: str
-    source: Source
+    source: Source | None = None
+    lm_eval: str | None = None
+    """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
+    whose task is called ``name``."""
+    num_fewshot: int | None = Field(default=None, ge=0)
+    """Of an lm-eval task; null: as many as it says itself."""
+    take: int | None = Field(default=None, ge=1)
+    """How many documents of an lm-eval task, in a seeded order; null takes all."""
+    metric: str | None = None
+    """Which metric of an lm-eval task is 1 for a right answer, with a filter where there are
+    several, as lm-eval writes it (``exact_match,strict-match``); null: the first of each."""
     thinking: bool | None = None
     """null: as the model section says."""
+
+    @property
+    def origin(self) -> str:
+        """The source or the lm-eval task, as the recipe names it."""
+        return self.source.source if self.source else f"lm-eval {self.lm_eval}"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Task:
+        if (self.source is None) == (self.lm_eval is None):
+            raise ValueError(f"bench.tasks: {self.name!r} needs either source or lm_eval")
+        for key in ("num_fewshot", "take", "metric"):
+            if self.lm_eval is None and getattr(self, key) is not None:
+                raise ValueError(
+                    f"bench.tasks: {self.name!r}: {key} = {getattr(self, key)!r} goes with lm_eval, "
+                    "not with source"
+                )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A task without lm-eval keeps the identity that it has without these keys."""
+        unused = {
+            k for k in ("lm_eval", "num_fewshot", "take", "metric") if getattr(self, k) is None
+        }
+        return {key: value for key, value in dump(self).items() if key not in unused}
 
 
 class Bench(Section):

@@ -13,13 +13,13 @@ import dataclasses
 import functools
 import gc
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from deimos.bench.efficiency import Grammar
 from deimos.bench.tables import MODELS, SHIP, Arm
-from deimos.bench.tasks import TestTask
+from deimos.bench.tasks import Judge, TestTask
 from deimos.engines.base import Engine, ModelRef
 from deimos.engines.collect import Request, collect
 from deimos.engines.loading import eos_ids_of, load_tokenizer
@@ -31,7 +31,6 @@ from deimos.run import StageJob
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt, Sampling, Verdict
 
-Judge = Callable[[Prompt, str], Awaitable[Verdict]]
 TRIES = 3
 """Rounds of decoding until an engine's errors end the bench."""
 

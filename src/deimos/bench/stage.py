@@ -17,7 +17,6 @@ from typing import Any
 from deimos.bench import efficiency, tables
 from deimos.bench.efficiency import Outcome, Timed
 from deimos.bench.sampling import (
-    Judge,
     Models,
     Sampler,
     arms_of,
@@ -26,7 +25,7 @@ from deimos.bench.sampling import (
     samples_path,
 )
 from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
-from deimos.bench.tasks import POOLED, TestTask, load_tasks
+from deimos.bench.tasks import POOLED, Judge, TestTask, load_tasks
 from deimos.engines.collect import Request, collect
 from deimos.journal import Journal, read, write_rows
 from deimos.prompts.files import read_prompts
@@ -49,7 +48,7 @@ def run(job: StageJob, *, judge: Judge) -> dict[str, Any]:
 
     Args:
         job: inputs ``prompts``, ``sample`` (constants.json) and ``train`` (adapter).
-        judge: ``(prompt, answer) -> Verdict``.
+        judge: ``(prompt, answer) -> Verdict``; lm-eval's tasks have their own.
 
     Raises:
         RecipeError: tasks that cannot be benched (see tasks.py).
@@ -102,7 +101,8 @@ async def _decode(sampler: Sampler, tasks: Sequence[TestTask], renders: Renders)
     for model in MODELS:
         for arm in (a for a in arms if a.model == model):
             for task in tasks:
-                await sampler.fill(
+                own = dataclasses.replace(sampler, judge=task.judge or sampler.judge)
+                await own.fill(
                     task.name, arm, requests_of(bench, task, arm.config, renders[task.name])
                 )
         if not bench.timing_problems:

@@ -1,20 +1,25 @@
-"""Test problems: from the recipe's sources, and refused where training has seen them.
+"""Test problems: from the recipe's sources or lm-eval's tasks, refused where training has seen them.
 
 The check here is for the *same* problem (its id, or the same words after normalisation) among
-training and dev prompts. Not covered: paraphrases and shared n-grams; those are decontamination's,
-before training.
+training and dev prompts; of an lm-eval task also for its question alone at a training prompt's
+beginning or end, set off by a blank line, because both put other words around it. Not covered:
+paraphrases and shared n-grams; those are decontamination's, before training.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from deimos.recipe import Bench, Recipe, RecipeError, Task
 from deimos.registry import resolve
-from deimos.types import Prompt
+from deimos.types import Prompt, Verdict
+
+Judge = Callable[[Prompt, str], Awaitable[Verdict]]
+"""What says whether an answer is right."""
 
 POOLED = "all"
 """The task name of rows that pool all tasks."""
@@ -33,6 +38,8 @@ class TestTask:
     """Problems dropped because the source gave them twice."""
     contaminated: int
     """Problems also among the training or dev prompts (0 unless the recipe allows it)."""
+    judge: Judge | None = field(default=None, compare=False)
+    """The task's own; None: the recipe's graders judge."""
 
 
 def load_tasks(recipe: Recipe, seen: Collection[Prompt]) -> list[TestTask]:
@@ -47,18 +54,38 @@ def load_tasks(recipe: Recipe, seen: Collection[Prompt]) -> list[TestTask]:
             grader, or problems that training has seen.
     """
     _check_names(recipe.bench)
-    ids, words = {p.id for p in seen}, {normalised(p) for p in seen}
-    return [_load(recipe, task, ids, words) for task in recipe.bench.tasks]
+    prompts = list(seen)
+    known = _Seen(
+        {p.id for p in prompts}, {normalised(p) for p in prompts},
+        {part for p in prompts for part in _parts(p)},
+    )  # fmt: skip
+    return [_load(recipe, task, known) for task in recipe.bench.tasks]
 
 
-def _load(recipe: Recipe, task: Task, ids: set[str], words: set[str]) -> TestTask:
-    source = resolve("source", task.source.source)
-    given = list(source(take=task.source.take, seed=recipe.bench.seed, **task.source.options))
+@dataclass(frozen=True)
+class _Seen:
+    """What training and dev decisions used."""
+
+    ids: set[str]
+    words: set[str]
+    parts: set[str]
+
+    def knows(self, prompt: Prompt, questions: Iterable[str]) -> bool:
+        return (
+            prompt.id in self.ids
+            or normalised(prompt) in self.words
+            or not self.parts.isdisjoint(map(_normal, questions))
+        )
+
+
+def _load(recipe: Recipe, task: Task, seen: _Seen) -> TestTask:
+    given, judge, questions = _given(recipe, task)
     prompts = tuple({p.id: p for p in given}.values())
     if not prompts:
         raise RecipeError(f"bench.tasks: {task.name!r} has no problems: its source gave none")
-    _check_kinds(recipe, task.name, prompts)
-    known = [p for p in prompts if p.id in ids or normalised(p) in words]
+    if judge is None:
+        _check_kinds(recipe, task.name, prompts)
+    known = [p for p in prompts if seen.knows(p, questions.get(p.id, ()))]
     if known and not recipe.allow_contamination:
         raise RecipeError(
             f"bench.tasks: {len(known)} of {len(prompts)} problems of {task.name!r} are among the "
@@ -66,7 +93,21 @@ def _load(recipe: Recipe, task: Task, ids: set[str], words: set[str]) -> TestTas
             "--allow-contamination, and the card will say so"
         )
     thinking = recipe.model.thinking if task.thinking is None else task.thinking
-    return TestTask(task.name, thinking, prompts, len(given) - len(prompts), len(known))
+    return TestTask(task.name, thinking, prompts, len(given) - len(prompts), len(known), judge)
+
+
+def _given(
+    recipe: Recipe, task: Task
+) -> tuple[list[Prompt], Judge | None, Mapping[str, Sequence[str]]]:
+    """A task's problems, its own judge, and by prompt id what is asked apart from its wording."""
+    if task.source is None:
+        from deimos.bench.lm_eval import load_problems
+
+        found = load_problems(task, recipe.bench.seed)
+        return found.prompts, found.judge, found.questions
+    source = resolve("source", task.source.source)
+    options = task.source.options
+    return list(source(take=task.source.take, seed=recipe.bench.seed, **options)), None, {}
 
 
 def _check_names(bench: Bench) -> None:
@@ -90,8 +131,20 @@ def _check_kinds(recipe: Recipe, name: str, prompts: Iterable[Prompt]) -> None:
 
 def normalised(prompt: Prompt) -> str:
     """What the user says, regardless of case, spacing and Unicode compatibility forms."""
-    said = "\n".join(m["content"] for m in prompt.messages if m["role"] == "user")
-    return " ".join(unicodedata.normalize("NFKC", said).casefold().split())
+    return _normal("\n".join(m["content"] for m in prompt.messages if m["role"] == "user"))
+
+
+def _normal(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _parts(prompt: Prompt) -> Iterator[str]:
+    """Beginnings and ends of what the user says, cut at blank lines: a question without its wording."""
+    for message in prompt.messages:
+        if message["role"] == "user":
+            said = [_normal(part) for part in re.split(r"\n\s*\n", message["content"])]
+            yield from accumulate(said, "{} {}".format)
+            yield from accumulate(reversed(said), lambda end, part: f"{part} {end}")
 
 
 def _excerpt(prompt: Prompt) -> str:
