@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from deimos import __version__
-from deimos.report import configs, facts, words
+from deimos.report import configs, facts, usage, words
 from deimos.report.html import commands, groups, templates
 from deimos.report.records import Row, Run
 from deimos.report.rejects import Rejects, by_stage
@@ -36,6 +36,7 @@ def card(run: Run, tally: Rejects, made: Row) -> str:
         contamination=made["contamination"],
         training=_yaml(run.recipe.train.model_dump(mode="json")),
         decoding=_yaml(_decoding(run)),
+        usage=usage.snippet(run),
         commands=commands(run),
         version=__version__,
         not_measured=words.NOT_MEASURED,
