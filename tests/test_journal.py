@@ -1,9 +1,12 @@
 """The journal against crashes: torn tails, flipped bits, killed writers, full disks."""
 
+import errno
 import json
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,12 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.journal import (
+    SEAL,
     Journal,
     JournalError,
     decode,
     encode,
+    health,
     read,
     read_rows,
+    sweep,
     write_atomic,
     write_rows,
 )
@@ -30,7 +36,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-ROWS = st.dictionaries(st.text().filter(lambda key: key != "crc32"), VALUES, min_size=1, max_size=5)
+ROWS = st.dictionaries(st.text().filter(lambda key: key not in SEAL), VALUES, min_size=1, max_size=5)
 
 
 def written(path: Path, rows) -> Path:
@@ -50,11 +56,11 @@ def test_what_goes_in_comes_out_on_one_line(row):
 def test_checksum_is_the_lines_last_key_and_stripped_on_reading(tmp_path):
     path = written(tmp_path / "a.jsonl", [{"x": 1, "y": "é\u2028"}])
     raw = json.loads(path.read_text())
-    assert list(raw) == ["x", "y", "crc32"] and len(raw["crc32"]) == 8
+    assert list(raw) == ["x", "y", "bytes", "crc32"] and len(raw["crc32"]) == 8
     assert list(read(path)) == [{"x": 1, "y": "é\u2028"}]
 
 
-@pytest.mark.parametrize("row", [{}, {"crc32": "0"}, {"x": float("nan")}, {"x": {1, 2}}])
+@pytest.mark.parametrize("row", [{}, {"crc32": "0"}, {"bytes": 2}, {"x": float("nan")}, {"x": {1, 2}}])
 def test_rows_that_json_cannot_hold_are_refused_and_leave_nothing(tmp_path, row):
     with Journal(tmp_path / "a.jsonl") as journal, pytest.raises((ValueError, TypeError)):
         journal.append(row)
@@ -182,3 +188,49 @@ def test_finished_files_round_trip_and_name_a_bad_line(tmp_path):
     path.write_text('{"a": 1}\n[2]\n')
     with pytest.raises(ValueError, match="line 2 must be a JSON object"):
         read_rows(path)
+
+
+def test_health_counts_records_damage_and_what_was_torn_off(tmp_path):
+    path = written(tmp_path / "a.jsonl", [{"n": 1}, {"n": 2}, {"n": 3}])
+    data = bytearray(path.read_bytes())
+    data[8] ^= 1
+    path.write_bytes(bytes(data) + b'{"n": 4')
+    written(path, [{"n": 5}])
+    assert health(path) == (3, 1, len(b'{"n": 4') + 1)
+    (tmp_path / "plain.jsonl").write_text('{"n": 1}\n')
+    assert health(tmp_path / "plain.jsonl") is None
+
+
+def test_a_lone_record_is_synced_without_another_append(tmp_path, monkeypatch):
+    synced = threading.Event()
+    monkeypatch.setattr("os.fdatasync", lambda fd: synced.set())
+    with Journal(tmp_path / "a.jsonl") as journal:
+        journal.append({"n": 1})
+        assert synced.wait(60)
+
+
+def test_a_sync_that_failed_late_is_said_by_the_next_append_and_not_tried_again(
+    tmp_path, monkeypatch
+):
+    tried = []
+
+    def fail(fd):
+        tried.append(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fdatasync", fail)
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.append({"n": 1})
+    while not tried:
+        time.sleep(0.01)
+    with pytest.raises(JournalError, match="syncing to disk failed"):
+        journal.append({"n": 2})
+    journal.close()
+    assert len(tried) == 1
+
+
+def test_what_a_killed_process_left_of_an_atomic_write_is_swept(tmp_path):
+    (tmp_path / ".gold.jsonl.123.tmp").write_text("half")
+    (tmp_path / "gold.jsonl").write_text("whole")
+    sweep(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["gold.jsonl"]

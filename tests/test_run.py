@@ -26,7 +26,7 @@ STAGES = (
         tracks=lambda recipe: {"select": recipe.select.model_dump(mode="json")},
     ),
     Stage("train", 1, ("sample",), ("train", "select"), count),
-    Stage("report", 1, ("prompts", "sample", "train"), ("name",), count, summary=True),
+    Stage("report", 1, ("prompts", "sample", "train"), ("name",), count, summary=("count",)),
 )  # fmt: skip
 
 
@@ -178,3 +178,36 @@ def test_a_damaged_record_is_named(run):
     (run.folder(plan[0]) / "record.json").write_text("{")
     with pytest.raises(ValueError, match=r"record\.json is damaged"):
         run.status(plan)
+
+
+def test_a_stage_is_complete_only_with_the_files_that_its_record_lists(run):
+    plan = planned(run)
+    do_all(run, plan)
+    sample = run.folder(plan[1])
+    assert json.loads((sample / "record.json").read_text())["files"]["count"]["bytes"] == 1
+    (sample / "count").unlink()
+    told = {s.stage: s for s in run.status(plan)}["sample"]
+    assert (told.state, told.differs) == ("stale", {"files.count": (1, None)})
+    assert states(run, plan)["train"] == "stale"
+
+
+def test_a_file_whose_content_changed_under_its_size_is_named(run):
+    plan = planned(run)
+    do_all(run, plan)
+    (run.folder(plan[0]) / "count").write_text("7")
+    assert run.damaged(plan[0]) == ["count"]
+    assert run.damaged(plan[1]) == []
+
+
+def test_the_newest_record_is_told_without_the_clock(run):
+    plan = planned(run)
+    do_all(run, plan)
+    later = changed(run, "sample.n", 4)
+    do_stage(run, later, "sample", "m")
+    for folder in (run.folder(plan[1]), run.folder(later[1])):
+        record = json.loads((folder / "record.json").read_text())
+        # The clock was set back by a year between the two.
+        record["finished"] = "2026-01-01" if folder == run.folder(later[1]) else "2027-01-01"
+        (folder / "record.json").write_text(json.dumps(record))
+    status = {s.stage: s for s in run.status(changed(run, "sample.n", 2))}["sample"]
+    assert status.differs == {"recipe.sample.n": (4, 2)}

@@ -38,7 +38,6 @@ QWEN_WORDS = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 EXACT = settings(
-    deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,
     max_examples=150,

@@ -57,11 +57,22 @@ def run_stages(
         for planned in plan:
             name = planned.stage.name
             if run.is_fresh(planned) and name != again:
-                say(f"{name}: complete ({planned.folder or run.path.name})")
-                continue
+                if not (damaged := _damaged(run, planned, plan, again)):
+                    say(f"{name}: complete ({planned.folder or run.path.name})")
+                    continue
+                say(f"{name}: {', '.join(damaged)} changed since it was complete")
             say(f"{name}: {_beginning(run, planned)}")
             launch(name, run.path, runtime, module=module, lock_fd=lock_fd)
             say(f"{name}: {_outcome(run.record(planned))}")
+
+
+def _damaged(
+    run: RunFolder, planned: Planned, plan: Sequence[Planned], again: str | None
+) -> list[str]:
+    """Files of a complete stage that a stage still to come would read wrong."""
+    to_come = [p for p in plan if p.stage.name == again or not run.is_fresh(p)]
+    read = any(planned.stage.name in p.stage.needs for p in to_come)
+    return run.damaged(planned) if read else []
 
 
 def _beginning(run: RunFolder, planned: Planned) -> str:

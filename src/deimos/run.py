@@ -1,8 +1,9 @@
 """The run folder: which stages there are, what each is made of, and which are done.
 
 A stage's folder is named after the fingerprint of what it depends on, so a changed recipe makes
-new folders beside the old ones and nothing is overwritten. ``record.json`` is written last: its
-existence means complete. This module knows no stage by name and loads no ML.
+new folders beside the old ones and nothing is overwritten. ``record.json`` is written last and
+lists every file of the stage with its size and hash: a stage is complete where the record is there
+and its files are as listed. This module knows no stage by name and loads no ML.
 """
 
 from __future__ import annotations
@@ -11,31 +12,22 @@ import contextlib
 import fcntl
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from deimos.fingerprint import differences, fingerprint
-from deimos.journal import write_atomic
+from deimos.fingerprint import differences, file_hash, fingerprint
+from deimos.journal import sweep, write_atomic
 from deimos.progress import Progress
 from deimos.recipe import Recipe, RecipeError, load, validate
+from deimos.record import RECORD, attempt, attempts, environment, manifest, missing, versions
 from deimos.runtime import Runtime
 
 RECIPE = "recipe.yaml"
-RECORD = "record.json"
-ATTEMPTS = "attempts.jsonl"
-PACKAGES = (
-    "deimos-llm", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets",
-    "lm_eval", "math-verify", "numpy", "scipy", "vllm",
-)  # fmt: skip
-"""Versions written into every record, where installed."""
-
 State = Literal["fresh", "missing", "stale"]
 
 
@@ -79,8 +71,9 @@ class Stage:
     tracks: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
     """No part of its identity, but where this has changed since it was complete, the stage is run
     again in the same folder to bring what is there up to date."""
-    summary: bool = False
-    """Writes at the run folder's top, of whichever stages are complete."""
+    summary: tuple[str, ...] = ()
+    """Names of the files that it writes at the run folder's top, of whichever stages are complete;
+    empty: it writes in a folder of its own."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,8 @@ class StageStatus:
     begun: bool
     """An attempt was cut short; running again resumes it."""
     differs: Mapping[str, tuple[Any, Any]]
-    """Stale: dotted key to its value in the last complete result and its value now."""
+    """Stale: dotted key to its value in the last complete result and its value now; a file of the
+    result that is not as long as it was: ``files.NAME`` to bytes then and now."""
 
 
 def plan_stages(stages: Sequence[Stage], recipe: Recipe) -> list[Planned]:
@@ -189,9 +183,21 @@ class RunFolder:
         return self.path / planned.folder
 
     def record(self, planned: Planned) -> dict[str, Any] | None:
-        """The stage's record where it is complete, else None."""
-        record = _read_json(self.folder(planned) / RECORD)
-        return record if record and record["fingerprint"] == planned.fingerprint else None
+        """The stage's record where it is complete, else None.
+
+        Files are compared by size, which is quick; ``damaged`` looks at their content.
+        """
+        folder = self.folder(planned)
+        record = _read_json(folder / RECORD)
+        if record is None or record["fingerprint"] != planned.fingerprint:
+            return None
+        return None if missing(folder, record) else record
+
+    def damaged(self, planned: Planned) -> list[str]:
+        """Names of a complete stage's files whose content is no longer what its record says."""
+        folder, record = self.folder(planned), self.record(planned)
+        files = record["files"] if record else {}
+        return [name for name, f in files.items() if file_hash(folder / name) != f["sha256"]]
 
     def inputs(self, planned: Planned) -> dict[str, str]:
         """Folder name of each stage it needs that is complete, by stage name."""
@@ -223,12 +229,19 @@ class RunFolder:
         if last is None:
             return StageStatus(name, "missing", planned.folder, begun, {})
         changed = differences(last["keys"], planned.keys)
+        if last["fingerprint"] == planned.fingerprint:
+            changed = missing(self.folder(planned), last)
         return StageStatus(name, "stale", planned.folder, begun, changed)
 
     def _last_record(self, stage: Stage) -> dict[str, Any] | None:
         pattern = RECORD if stage.summary else f"{stage.name}-*/{RECORD}"
         records = [r for p in self.path.glob(pattern) if (r := _read_json(p))]
-        return max(records, key=lambda r: r["finished"], default=None)
+        return max(records, key=lambda r: r["number"], default=None)
+
+    def next_number(self) -> int:
+        """One more than any record of the run has: order without trust in the clock."""
+        records = [_read_json(p) for p in (self.path / RECORD, *self.path.glob(f"*-*/{RECORD}"))]
+        return 1 + max((r["number"] for r in records if r), default=0)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
@@ -271,16 +284,19 @@ def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str
             raise RunError(f"{name} needs {need.stage.name}: run `deimos {need.stage.name}` first")
     recipe, runtime = run.settings()
     out, inputs = run.folder(planned), run.inputs(planned)
+    number = run.next_number()
     out.mkdir(parents=True, exist_ok=True)
+    sweep(out)
     (out / RECORD).unlink(missing_ok=True)  # brought up to date in place: not complete meanwhile
     started = datetime.now(UTC)
-    with _attempt(out if planned.folder else None), Progress() as progress:
+    with attempt(out if planned.folder else None), Progress() as progress:
         folders = {need: run.path / folder for need, folder in inputs.items()}
         job = StageJob(recipe, runtime, model_path, folders, out, progress)
         counts = dict(planned.stage.run(job))
-    finished, attempts = datetime.now(UTC), _attempts(out)
+    finished, spent = datetime.now(UTC), attempts(out)
     record = {
         "stage": name,
+        "number": number,
         "fingerprint": planned.fingerprint,
         "keys": planned.keys,
         "tracks": planned.tracks,
@@ -290,54 +306,12 @@ def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str
         "counts": counts,
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="microseconds"),
-        "attempts": max(1, len(attempts)),
-        "seconds": sum(attempts) or (finished - started).total_seconds(),
+        "attempts": max(1, len(spent)),
+        "seconds": sum(spent) or (finished - started).total_seconds(),
+        "files": manifest(out, planned.stage.summary),
     }
     write_atomic(out / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
-
-
-@contextlib.contextmanager
-def _attempt(folder: Path | None) -> Iterator[None]:
-    """Note how long an attempt took, also one cut short: a record's seconds are the sum."""
-    start = time.monotonic()
-    try:
-        yield
-    finally:
-        if folder:
-            with (folder / ATTEMPTS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"seconds": round(time.monotonic() - start, 3)}) + "\n")
-
-
-def _attempts(folder: Path) -> list[float]:
-    path = folder / ATTEMPTS
-    if not path.exists():
-        return []
-    return [json.loads(line)["seconds"] for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def versions() -> dict[str, str]:
-    """Versions of what can change a result, without importing any of it."""
-    import platform
-
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    from deimos import __version__
-
-    return {**found, "deimos": __version__}
-
-
-def environment() -> dict[str, Any]:
-    """The machine, in words that say nothing of whose it is."""
-    import platform
-
-    return {
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
-    }
 
 
 def _recipe_text(recipe: Recipe, runtime: Mapping[str, Any]) -> str:

@@ -91,6 +91,22 @@ def test_going_on_from_ids_changes_nothing(
     assert share_of_differing_tokens(whole, resumed) <= 0.005
 
 
+def test_ids_so_far_are_told_now_and_then_and_are_what_is_said_in_the_end(tiny_model: Any) -> None:
+    told: dict[Key, list[tuple[int, ...]]] = {}
+
+    def note(event: Progress | Done) -> None:
+        if isinstance(event, Progress) and event.completion_ids is not None:
+            told.setdefault(event.key, []).append(event.completion_ids)
+
+    ends = run(engine_of(tiny_model, checkpoint_seconds=0.0), make_jobs(6, HOT), note)
+    assert told.keys() == ends.keys()
+    for key, parts in told.items():
+        assert all(part == ends[key].completion_ids[: len(part)] for part in parts)
+    quiet: list[Progress | Done] = []
+    run(engine_of(tiny_model, checkpoint_seconds=3600), make_jobs(6, HOT), quiet.append)
+    assert not any(isinstance(e, Progress) and e.completion_ids for e in quiet)
+
+
 def test_a_finished_job_comes_back_as_it_is(tiny_model: Any) -> None:
     job, full, empty = make_jobs(3, replace(HOT, max_tokens=3))
     ends = run(

@@ -165,7 +165,7 @@ def needs_of(recipe: dict) -> dict:
     return {k: recipe[k] for k in ("min_pass", "min_think_tokens")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(worlds(), recipes)
 def test_raced_and_exhaustive_keep_the_same_golds(world: World, recipe: dict) -> None:
     full, all_stats = world.race(**recipe, exhaustive=True)
@@ -198,7 +198,7 @@ def check_outpaced(
         assert c.completion_ids == full[key].completion_ids[: len(c.completion_ids)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(worlds(), recipes, st.data())
 def test_resumed_and_regraded_races_owe_nothing(
     world: World, recipe: dict, data: st.DataObject

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from deimos.candidates import read_candidates, read_filters
-from deimos.engines.base import Job
+from deimos.engines.base import Job, Key
 from deimos.engines.echo import EchoEngine
 from deimos.graders.worker import Judge
-from deimos.journal import read
+from deimos.journal import Journal, read
 from deimos.lab.tokenizer import build
 from deimos.progress import Progress
 from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.run import StageJob
 from deimos.runtime import Runtime
+from deimos.sample.partial import FILE
 from deimos.sample.race import decoder
 from deimos.sample.stage import CONSTANTS, Sampler, percentile, run
 from deimos.select import stage as select_stage
@@ -52,6 +53,8 @@ class Kitchen:
     judge: Judge
     prompts: list[Prompt] = field(default_factory=list)
     tokens: int = 0
+    begun: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    """The ids that each candidate last went on from."""
 
     def __post_init__(self) -> None:
         self.prompts = [
@@ -67,6 +70,7 @@ class Kitchen:
         write_prompts(self.folder / "prompts" / "dev.jsonl", self.prompts[5:])
 
     def script(self, job: Job) -> list[int]:
+        self.begun[job.key] = job.done_ids
         number = next(i for i, p in enumerate(self.prompts) if p.id == job.key.prompt_id)
         wrong = job.key.index == 1
         thought = "<think>\n" + "2 + 2 = 4. " * LENGTHS[job.key.index] + "\n</think>\n\n"
@@ -176,6 +180,54 @@ def test_a_run_cut_short_goes_on_where_it_stopped(kitchen: Kitchen) -> None:
     assert after["completions"] == before["completions"]
     kitchen.sample()
     assert kitchen.tokens == 0
+    kitchen.select()
+    assert set(kitchen.golds().values()) == {3}
+
+
+def rewritten(kitchen: Kitchen, change: Any) -> None:
+    """The journal again, each row as ``change`` makes it; None leaves it out."""
+    path = kitchen.folder / "sample/completions/00000.jsonl"
+    rows = [change(row) for row in read(path)]
+    path.unlink()
+    with Journal(path) as journal:
+        for row in filter(None, rows):
+            journal.append(row)
+
+
+def test_partly_decoded_candidates_go_on_from_their_ids(kitchen: Kitchen) -> None:
+    """The race died while candidate 3 of one prompt, its winner, was under way."""
+    before = kitchen.sample()
+    cut = next(row for row in read(kitchen.folder / "sample/completions") if row["index"] == 3)
+    rewritten(kitchen, lambda row: None if row == cut else row)
+    half = cut["completion_ids"][: len(cut["completion_ids"]) // 2]
+    with Journal(kitchen.folder / "sample" / FILE) as journal:
+        journal.append(
+            {k: cut[k] for k in ("key", "prompt_id", "index")} | {"start": 0, "ids": half}
+        )
+    after = kitchen.sample()
+    assert kitchen.begun[Key(cut["prompt_id"], 3)] == tuple(half)
+    assert after["completions"] == before["completions"]
+    assert not (kitchen.folder / "sample" / FILE).exists()
+
+
+def test_rows_of_another_key_are_not_gone_on_from(kitchen: Kitchen) -> None:
+    """Somebody copied a journal of another temperature into the folder."""
+    kitchen.sample()
+    rewritten(kitchen, lambda row: {**row, "key": "0" * 32})
+    kitchen.begun.clear()
+    kitchen.sample()
+    assert len(kitchen.begun) == 20 and not any(kitchen.begun.values())
+
+
+def test_the_first_row_that_ended_counts_and_a_second_one_does_not(kitchen: Kitchen) -> None:
+    kitchen.sample()
+    before = read_candidates(kitchen.folder / "sample")
+    with Journal(kitchen.folder / "sample/completions/00000.jsonl") as journal:
+        for row in list(read(journal.path)):
+            if row["finish"] == "stop":
+                twice = {**row, "text": "decoded again", "completion_ids": [1, 2]}
+                journal.append(twice)
+    assert read_candidates(kitchen.folder / "sample") == before
     kitchen.select()
     assert set(kitchen.golds().values()) == {3}
 

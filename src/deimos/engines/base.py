@@ -59,6 +59,9 @@ class Progress:
     think_tokens: int | None = None
     """Tokens of the thought so far, tags excluded (``ThinkCounter``'s count); None: not known.
     The race stops a closed thought on this, so it must never be more than the true count."""
+    completion_ids: tuple[int, ...] | None = None
+    """All ids so far, now and then, from engines that resume: whoever is interrupted goes on from
+    there; None: not told this time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,14 @@ class Batch:
         """The row's completion ids so far."""
         return tuple(self.ids[row, self.prompts[row] : self.lengths[row] + 1].tolist())
 
+    def checkpoint(self) -> list[Progress]:
+        """Every row's ids so far, for whoever wants to go on from them after an interruption."""
+        told = []
+        for row, slot in enumerate(self.slots):
+            ids = self.completion(row)
+            told.append(Progress(slot.job.key, len(ids), slot.closed, completion_ids=ids))
+        return told
+
     def done(self, row: int, finish: str, now: float, error: str = "") -> Done:
         """The row's end, as told to the caller."""
         slot = self.slots[row]

@@ -29,6 +29,10 @@ from deimos.runtime import Runtime
 
 PREFILL_TOKENS = 8192
 """Padded tokens that one prefill pass may hold."""
+CHECKPOINT_SECONDS = 10.0
+"""How much decoding an interruption may cost; telling more often costs a journal row each."""
+OPTIONS = ("block_rows", "merge_waste", "checkpoint_seconds")
+"""What ``runtime.engine_options`` may hold."""
 
 
 class LocalEngine:
@@ -45,6 +49,7 @@ class LocalEngine:
         max_batch: int = 256,
         block_rows: int | None = None,
         merge_waste: int | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         """Take over a model (its attention implementation is replaced).
 
@@ -56,6 +61,7 @@ class LocalEngine:
                 of them less padding. Default 64 on CPU, all on other devices.
             merge_waste: padding (rows times tokens) accepted to make two blocks one. Default 512
                 on CPU, unlimited elsewhere.
+            checkpoint_seconds: how often the ids so far of all rows are told.
 
         Raises:
             RecipeError: a layer type that the cache cannot hold.
@@ -67,6 +73,7 @@ class LocalEngine:
         self.block_rows = block_rows or (64 if on_cpu else max_batch)
         self._merge_waste = merge_waste if merge_waste is not None else (512 if on_cpu else 2**62)
         self.max_batch = max_batch
+        self.checkpoint_seconds = checkpoint_seconds
         self.eos_ids = frozenset(eos_ids)
         self._run: Scheduler | None = None
         model.set_attn_implementation(ATTENTION)
@@ -182,10 +189,10 @@ def local(ref: ModelRef, runtime: Runtime, **options: Any) -> LocalEngine:
     Raises:
         RecipeError: what ``load_model``, ``load_tokenizer`` and ``LocalEngine`` raise.
     """
-    unknown = sorted({*options} - {"block_rows", "merge_waste"})
+    unknown = sorted({*options} - {*OPTIONS})
     if unknown:
         raise RecipeError(
-            f"runtime.engine_options.{unknown[0]}: the local engine takes block_rows, merge_waste"
+            f"runtime.engine_options.{unknown[0]}: the local engine takes {', '.join(OPTIONS)}"
         )
     device = runtime.device
     if device == "auto":

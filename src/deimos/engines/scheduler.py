@@ -33,6 +33,7 @@ class Model(Protocol):
 
     max_batch: int
     block_rows: int
+    checkpoint_seconds: float
     eos_ids: frozenset[int]
 
     def new_batch(self) -> Batch:
@@ -77,6 +78,7 @@ class Scheduler:
         self._dirty = False
         """Whether a stop or cap has come that the rows have not been held to."""
         self._told: list[Done] = []
+        self._checkpoint = time.monotonic()
 
     @property
     def idle(self) -> bool:
@@ -145,6 +147,9 @@ class Scheduler:
         events += self._told
         self._told = []
         self._make_room()
+        if time.monotonic() - self._checkpoint >= self._engine.checkpoint_seconds:
+            events += self._batch.checkpoint()
+            self._checkpoint = time.monotonic()
         return events
 
     def _step(self) -> list[Progress | Done]:

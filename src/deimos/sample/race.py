@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -104,6 +104,8 @@ async def race(
     min_pass: int = 1,
     min_think_tokens: int = 0,
     done: Iterable[Completion] = (),
+    partial: Mapping[Key, tuple[int, ...]] | None = None,
+    checkpoint: Callable[[Key, tuple[int, ...]], None] | None = None,
 ) -> Stats:
     """Run every prompt's race to its end.
 
@@ -119,11 +121,14 @@ async def race(
         min_think_tokens: shorter thoughts are never kept, so they stop nobody.
         done: what earlier calls kept, last state of each candidate. One without a verdict (or with
             a null one) is judged again first; an outpaced one goes on unless it is still beaten.
+        partial: ids that an interrupted call had decoded of candidates it did not settle; they
+            are gone on from where the engine can.
+        checkpoint: told now and then, by engines that resume, a running candidate's ids so far.
 
     Raises:
         RuntimeError: the engine ended without finishing what it was given.
     """
-    running = _Race(engine, settings, gate, keep, decode)
+    running = _Race(engine, settings, gate, keep, decode, partial or {}, checkpoint)
     start = time.monotonic()
     for entrant in entrants:
         running.admit(entrant, min_pass, min_think_tokens)
@@ -141,6 +146,8 @@ class _Race:
     gate: Gate
     keep: Callable[[Completion], None]
     decode: Decode
+    partial: Mapping[Key, tuple[int, ...]]
+    checkpoint: Callable[[Key, tuple[int, ...]], None] | None
     stats: Stats = field(default_factory=Stats)
     heats: dict[str, Heat] = field(default_factory=dict)
     waiting: deque[_Runner] = field(default_factory=deque)
@@ -157,8 +164,9 @@ class _Race:
         sampling = s.sampling.value()
         for index in range(s.n):
             seed = seed_of(s.seed, prompt.id, index)
-            request = Request(prompt, entrant.rendered, index, seed, sampling)
-            self.waiting.append(_Runner(request, heat))
+            runner = _Runner(Request(prompt, entrant.rendered, index, seed, sampling), heat)
+            self._go_on_from(runner, self.partial.get(runner.key, ()))
+            self.waiting.append(runner)
 
     async def take_up(self, done: Iterable[Completion]) -> None:
         """Settle what is done already: judge what has no verdict, then see who is owed."""
@@ -179,10 +187,11 @@ class _Race:
                     runner.heat.enter(completion)
         for completion in outpaced:
             key = Key(completion.prompt_id, completion.index)
-            if runners[key].heat.beaten(completion.index, completion.think_tokens):
+            runner = runners[key]
+            if runner.heat.beaten(completion.index, completion.think_tokens):
                 del runners[key]
-            else:
-                self._go_on_from(runners[key], completion.completion_ids)
+            elif len(completion.completion_ids) > len(runner.done_ids):
+                self._go_on_from(runner, completion.completion_ids)
         self.waiting = deque(runners.values())
 
     async def run(self) -> None:
@@ -213,6 +222,8 @@ class _Race:
 
     def _on_progress(self, event: Progress) -> None:
         runner = self.live[event.key.prompt_id].get(event.key)
+        if runner and self.checkpoint and event.completion_ids is not None:
+            self.checkpoint(event.key, event.completion_ids)
         if runner is None or not event.think_closed or event.think_tokens is None:
             return  # an open thought is the cap's business
         runner.think_tokens = event.think_tokens

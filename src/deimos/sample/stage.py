@@ -16,15 +16,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deimos.candidates import filters_of, journal_for, read_candidates
-from deimos.engines.base import Engine, ModelRef
+from deimos.candidates import (
+    filters_of,
+    journal_for,
+    read_candidates,
+    record_key,
+    sampled_with,
+)
+from deimos.engines.base import Engine, Key, ModelRef
 from deimos.journal import Journal, read, write_atomic
 from deimos.prompts.files import read_prompts
-from deimos.recipe import RecipeError
+from deimos.recipe import RecipeError, Sample
 from deimos.registry import resolve
 from deimos.rows import completion_from, completion_row
 from deimos.run import StageJob
-from deimos.sample.race import Decode, Entrant, Gate, decoder, race
+from deimos.sample.partial import Partials
+from deimos.sample.race import Decode, Entrant, Gate, decoder, race, seed_of
 from deimos.thinking import Shape, Tags, render
 from deimos.types import Completion, Kind
 
@@ -86,17 +93,21 @@ async def _run(
     shape = _one_shape([*dev, *train])
     constants = await _constants(job, sampler, dev, gate_for(shape, None), shape, measure)
     select, path = job.recipe.select, journal_for(job.out, filters_of(job.recipe.select))
+    keys = _keys(job, sampler, train, job.recipe.sample)
     done = [
         candidate.completion if candidate.file == path.stem else _unjudged(candidate.completion)
-        for candidate in read_candidates(job.out).values()
+        for name, candidate in read_candidates(job.out).items()
+        if candidate.key == keys.get(Key(*name))
     ]
     tally = _Tally(job, "race", len(train) * job.recipe.sample.n)
     for completion in done:
         tally.count(completion)
-    with Journal(path) as journal:
+    with Journal(path) as journal, Partials(job.out, keys.get) as partials:
 
         def keep(completion: Completion) -> None:
-            journal.append(completion_row(completion))
+            key = Key(completion.prompt_id, completion.index)
+            journal.append({**completion_row(completion), "key": keys[key]})
+            partials.settle(key)
             tally.count(completion)
 
         stats = await race(
@@ -109,8 +120,34 @@ async def _run(
             min_pass=select.min_pass,
             min_think_tokens=select.min_think_tokens,
             done=done,
+            partial=partials.ids.copy(),
+            checkpoint=partials.write,
         )
+        partials.remove()
     return {"prompts": len(train), **tally.counts(), "seconds": round(stats.seconds, 3)}
+
+
+def _keys(
+    job: StageJob, sampler: Sampler, entrants: Iterable[Entrant], settings: Sample
+) -> dict[Key, str]:
+    """The record key of every candidate that is wanted."""
+    made_with = sampled_with(
+        job.model_path,
+        revision=job.recipe.model.revision,
+        dtype=job.recipe.model.dtype,
+        template=str(sampler.tokenizer.chat_template),
+        sampling=settings.sampling.value(),
+    )
+    return {
+        Key(entrant.prompt.id, index): record_key(
+            made_with,
+            entrant.rendered.text,
+            index,
+            seed_of(settings.seed, entrant.prompt.id, index),
+        )
+        for entrant in entrants
+        for index in range(settings.n)
+    }
 
 
 def _entrants(job: StageJob, sampler: Sampler, file: str) -> list[Entrant]:
@@ -170,18 +207,23 @@ async def _dev_pass(
     job: StageJob, sampler: Sampler, dev: list[Entrant], gate: Gate
 ) -> list[Completion]:
     """One candidate a prompt, decoded to its end: a race without rivals."""
-    rows = [completion_from(row) for row in read(job.out / DEV)]
-    found = {c.prompt_id: c for c in rows}
+    sample = job.recipe.sample
+    alone = sample.model_copy(update={"n": 1, "exhaustive": True, "think_budget": None})
+    keys = _keys(job, sampler, dev, alone)
+    found = {
+        row["prompt_id"]: completion_from(row)
+        for row in reversed(list(read(job.out / DEV)))  # the first one counts
+        if row["key"] == keys.get(Key(row["prompt_id"], row["index"])) and row["finish"] != "error"
+    }
     tally = _Tally(job, "dev", len(dev))
     with Journal(job.out / DEV) as journal:
 
         def keep(completion: Completion) -> None:
-            journal.append(completion_row(completion))
+            key = keys[Key(completion.prompt_id, completion.index)]
+            journal.append({**completion_row(completion), "key": key})
             found[completion.prompt_id] = completion
             tally.count(completion)
 
-        sample = job.recipe.sample
-        alone = sample.model_copy(update={"n": 1, "exhaustive": True, "think_budget": None})
         done = list(found.values())
         await race(
             dev, sampler.engine, settings=alone, gate=gate, keep=keep, decode=sampler.decode,
