@@ -11,7 +11,11 @@ import json
 from deimos.recipe import Sampling
 from deimos.report.records import Run
 
-QUESTION = "A box holds 12 pencils. How many pencils are in 7 boxes?"
+QUESTION = (
+    "Nora has 39 stamps. Nora buys 19 more stamps. Nora gives 6 stamps to Ray. "
+    "Then Nora sells half of the stamps. How many stamps does Nora have now?"
+)
+"""Of the lab's own sort, which any model can be asked."""
 _NOT_IN_GENERATE = ("presence_penalty", "frequency_penalty")
 
 
@@ -36,10 +40,10 @@ def snippet(run: Run) -> str | None:
             f"model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype={_quoted(model.dtype)})",
             "model = PeftModel.from_pretrained(model, adapter).eval()",
             "",
-            f'messages = [{{"role": "user", "content": {_quoted(QUESTION)}}}]',
+            f"question = {_quoted(QUESTION)}",
             "prompt = tokenizer.apply_chat_template(",
-            f"    messages, {thinking}add_generation_prompt=True,",
-            '    return_dict=True, return_tensors="pt",',
+            '    [{"role": "user", "content": question}],',
+            f'    {thinking}add_generation_prompt=True, return_dict=True, return_tensors="pt",',
             ")",
             *_decoding(run.recipe.bench.locked, run.recipe.bench.budget),
             'print(tokenizer.decode(output[0, prompt["input_ids"].shape[1]:]))',
