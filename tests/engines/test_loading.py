@@ -10,9 +10,12 @@ import pytest
 import torch
 from tests.engines.runs import VOCABULARY, make_jobs, run
 
+from deimos.engines import loading
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import eos_ids_of, load_model, load_tokenizer
 from deimos.engines.local import local
+from deimos.engines.memory import weights_in
+from deimos.recipe import RecipeError
 from deimos.runtime import Runtime
 from deimos.types import Sampling
 
@@ -98,3 +101,20 @@ def test_wrong_dtype_device_adapter_option(folder: Path, tmp_path: Path) -> None
         load_model(ModelRef(path, adapter=str(tmp_path)), "cpu")
     with pytest.raises(ValueError, match=r"engine_options\.pages"):
         local(ModelRef(path), Runtime(), pages=3)
+
+
+def test_a_model_larger_than_memory_is_refused_before_it_is_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = weights_in(folder)
+    assert weights is not None
+    monkeypatch.setattr(loading, "available_ram", lambda: weights.size("float32") - 1)
+    with pytest.raises(RecipeError, match=r"weights are .* GiB as float32, and .* GiB of memory"):
+        load_model(ModelRef(str(folder), dtype="float32"), "cpu")
+    assert load_model(ModelRef(str(folder), dtype="bfloat16"), "cpu").dtype == torch.bfloat16
+
+
+def test_a_folder_without_tokenizer_has_none_made_up(tiny_model: Any, tmp_path: Path) -> None:
+    tiny_model.save_pretrained(tmp_path)
+    with pytest.raises(RecipeError, match="no tokenizer could be loaded"):
+        load_tokenizer(ModelRef(str(tmp_path)))

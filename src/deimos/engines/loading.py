@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos.engines.base import ModelRef
+from deimos.engines.memory import available_ram, model_folder, refuse_too_large
 from deimos.recipe import RecipeError
 
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|end_of_turn|>", "<end_of_turn>", "<turn|>", "<|end|>")
@@ -26,11 +27,16 @@ def load_tokenizer(ref: ModelRef) -> Any:
     """
     from transformers import AutoTokenizer
 
-    _check_folder(ref.path, "model")
+    check_folder(ref.path, "model")
     try:
         tokenizer = AutoTokenizer.from_pretrained(ref.path, revision=ref.revision)
     except Exception as e:
         raise RecipeError(f"model {ref.path!r}: no tokenizer could be loaded ({_first(e)})") from e
+    if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_encoder):
+        # transformers makes an empty one of a folder that has none, by config.json's model type
+        raise RecipeError(
+            f"model {ref.path!r}: no tokenizer could be loaded (it has no vocabulary)"
+        )
     if not getattr(tokenizer, "chat_template", None):
         raise RecipeError(
             f"model {ref.path!r}: its tokenizer has no chat template, so prompts cannot be rendered"
@@ -42,18 +48,20 @@ def load_model(ref: ModelRef, device: str) -> Any:
     """The model in eval mode on ``device``, adapter merged in.
 
     Raises:
-        RecipeError: no such model, no such dtype, no such device, or an adapter that does not fit.
+        RecipeError: no such model, no such dtype, no such device, too little memory, or an adapter
+            that does not fit.
     """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the stage has its own way of saying how far it is
-    _check_folder(ref.path, "model")
+    check_folder(ref.path, "model")
     if ref.dtype not in _DTYPES:
         raise RecipeError(f"dtype {ref.dtype!r}: accepted are {', '.join(_DTYPES)}")
     if device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("device 'cuda': this torch sees no GPU; use cpu or auto")
+    _check_size(ref, device)
     dtype = ref.dtype if ref.dtype == "auto" else getattr(torch, ref.dtype)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -88,7 +96,7 @@ def eos_ids_of(tokenizer: Any, model_path: str, revision: str | None = None) -> 
 def _with_adapter(model: Any, adapter: str) -> Any:
     from peft import PeftModel
 
-    _check_folder(adapter, "adapter")
+    check_folder(adapter, "adapter")
     try:
         return PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except Exception as e:
@@ -97,8 +105,21 @@ def _with_adapter(model: Any, adapter: str) -> Any:
         ) from e
 
 
-def _check_folder(path: str, what: str) -> None:
-    """Refuse a path that is plainly meant as one and does not exist (Hub ids look like a/b)."""
+def _check_size(ref: ModelRef, device: str) -> None:
+    """Before loading: a machine that runs out of memory half-way kills without a word."""
+    import torch
+
+    if (folder := model_folder(ref.path, ref.revision)) is None:
+        return  # a Hub model that is not here yet
+    refuse_too_large(ref.path, folder, ref.dtype, available_ram(), "of memory")
+    if device == "cuda":  # on top: weights pass through the machine's own memory
+        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        free = torch.cuda.mem_get_info()[0] + kept  # torch keeps what a model before this one had
+        refuse_too_large(ref.path, folder, ref.dtype, free, "of GPU memory")
+
+
+def check_folder(path: str, what: str) -> None:
+    """RecipeError for a path that is plainly meant as one and does not exist (Hub ids look like a/b)."""
     looks_local = path.startswith(("/", "./", "../", "~")) or path.count("/") > 1 or path == ""
     if looks_local and not Path(path).expanduser().is_dir():
         raise RecipeError(f"{what} {path!r}: no such folder")

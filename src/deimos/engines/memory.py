@@ -1,0 +1,214 @@
+"""What a model weighs and what a machine has, read without loading anything.
+
+Weights come from the headers of safetensors files, the KV cache from ``config.json``, memory from
+the kernel and from ``nvidia-smi``. Not covered: activations, optimiser states, what the allocator
+loses; recurrent states (linear attention), which don't grow with the text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deimos.recipe import RecipeError
+
+GIB = 2**30
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Bytes a value, by the recipe's names of dtypes."""
+_FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Safetensors' names of what loading casts to the dtype asked for; the rest stays as it is."""
+_LARGEST_HEADER = 100 << 20  # safetensors' own limit
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a checkpoint's files hold."""
+
+    parameters: int
+    stored: int
+    """Bytes, as they lie in the files."""
+    floats: int
+    """Parameters that loading casts to the dtype asked for."""
+    fixed: int
+    """Bytes of those that it doesn't."""
+
+    def size(self, dtype: str) -> int:
+        """Bytes in memory at a recipe's dtype; ``auto`` is as stored."""
+        return self.stored if dtype == "auto" else self.floats * BYTES[dtype] + self.fixed
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as ``nvidia-smi`` tells it."""
+
+    name: str
+    total: int
+    """Bytes."""
+    free: int
+    """Bytes."""
+    capability: float
+    """CUDA compute capability, e.g. 9.0."""
+
+
+def model_folder(path: str, revision: str | None = None) -> Path | None:
+    """Where a model lies on this machine: a folder, or a Hub model in the cache; None: nowhere."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(path, revision=revision, local_files_only=True))
+    except (ImportError, OSError, ValueError):
+        return None
+
+
+def weights_in(folder: Path) -> Weights | None:
+    """What the safetensors files of a folder hold, by their headers.
+
+    None where there are none, or where one is missing or damaged: loading says that better.
+    """
+    try:
+        tensors = [t for file in _weight_files(folder) for t in _header(file).values()]
+        numbers = [(t["dtype"], math.prod(t["shape"]), t["data_offsets"]) for t in tensors]
+        stored = [end - begin for _, _, (begin, end) in numbers]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not numbers:
+        return None
+    fixed = sum(size for (dtype, *_), size in zip(numbers, stored) if dtype not in _FLOATS)
+    floats = sum(count for dtype, count, _ in numbers if dtype in _FLOATS)
+    return Weights(sum(count for _, count, _ in numbers), sum(stored), floats, fixed)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return sorted(folder.glob("model*.safetensors"))
+    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    return [folder / name for name in sorted(set(names))]
+
+
+def _header(file: Path) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if not 0 < length <= _LARGEST_HEADER:
+            raise ValueError(f"{file} is no safetensors file")
+        header = json.loads(opened.read(length))
+    header.pop("__metadata__", None)
+    return header
+
+
+def text_config(folder: Path) -> dict[str, Any] | None:
+    """The decoder's part of a folder's ``config.json``; None where there is none to read."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {**config, **config["text_config"]} if "text_config" in config else config
+
+
+def dtype_of(config: Mapping[str, Any], wanted: str) -> str:
+    """The dtype that a model runs in: ``auto`` is the config's own, float32 unless it says."""
+    own = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    return wanted if wanted != "auto" else own if own in BYTES else "float32"
+
+
+def kv_cache_bytes(config: Mapping[str, Any], dtype: str, tokens: int, rows: int) -> int | None:
+    """Bytes of the keys and values of ``rows`` texts of ``tokens`` each; None: config unknown.
+
+    Layers without keys and values (linear attention) are not counted, those that look back over a
+    window hold no more than the window.
+    """
+    try:
+        heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+        size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+        kinds = config.get("layer_types") or _layer_types(config)
+    except KeyError:
+        return None
+    window = config.get("sliding_window") or tokens
+    held = {"full_attention": tokens, "sliding_attention": min(window, tokens)}
+    entries = sum(held.get(kind, 0) for kind in kinds)
+    return 2 * heads * size * BYTES[dtype_of(config, dtype)] * entries * rows
+
+
+def _layer_types(config: Mapping[str, Any]) -> list[str]:
+    """Kinds of layers where the config doesn't list them: every n-th is full, or all are."""
+    layers, every = config["num_hidden_layers"], config.get("full_attention_interval") or 1
+    return ["linear_attention" if n % every else "full_attention" for n in range(1, layers + 1)]
+
+
+def total_ram() -> int:
+    """Bytes of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def available_ram() -> int:
+    """Bytes that can still be used: the kernel's estimate, or what the container leaves."""
+    fields = dict(line.split(":") for line in _text("/proc/meminfo").splitlines() if ":" in line)
+    free = int(fields["MemAvailable"].split()[0]) * 1024 if fields else total_ram()
+    limit, used = (_text(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
+    if limit.isdigit() and used.isdigit():
+        rows = (line.split() for line in _text("/sys/fs/cgroup/memory.stat").splitlines())
+        cached = sum(int(n) for name, n in rows if name in ("active_file", "inactive_file"))
+        free = min(free, max(0, int(limit) - int(used) + cached))  # file pages can be given back
+    return free
+
+
+def gpus() -> list[Gpu]:
+    """The GPUs that ``nvidia-smi`` finds; empty where there is no such tool or it finds none."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    fields = "name,memory.total,memory.free,compute_cap"
+    query = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [gpu for line in told.stdout.splitlines() if (gpu := _gpu(line))]
+
+
+def _gpu(line: str) -> Gpu | None:
+    try:
+        name, total, free, capability = (part.strip() for part in line.rsplit(",", 3))
+        return Gpu(name, int(total) << 20, int(free) << 20, float(capability))
+    except ValueError:  # "[N/A]", or a message instead of a row
+        return None
+
+
+def refuse_too_large(model: str, folder: Path, dtype: str, available: int, where: str) -> None:
+    """Say that a model doesn't fit before it is loaded.
+
+    Args:
+        model: what the recipe calls it.
+        folder: its files.
+        dtype: the recipe's.
+        available: bytes that the device has left.
+        where: the device, e.g. ``of memory``.
+
+    Raises:
+        RecipeError: its weights alone are larger; names both sizes.
+    """
+    weights = weights_in(folder)
+    if weights is not None and weights.size(dtype) > available:
+        kind = "as stored" if dtype == "auto" else f"as {dtype}"
+        raise RecipeError(
+            f"model {model!r} is too large for this machine: its weights are "
+            f"{weights.size(dtype) / GIB:.1f} GiB {kind}, and {available / GIB:.1f} GiB {where} "
+            "are available"
+        )
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
