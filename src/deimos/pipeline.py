@@ -6,6 +6,9 @@ on one level don't know each other; what one needs of another is handed over her
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,29 +20,33 @@ from deimos.fingerprint import data_hashes, model_hash
 from deimos.recipe import Recipe, Source
 from deimos.registry import content_hash
 from deimos.run import Planned, RunError, RunFolder, Stage, StageJob, do_stage, plan_stages
+from deimos.runtime import Runtime
 
 Counts = Mapping[str, Any]
 
 
 def _prompts(job: StageJob) -> Counts:
+    from deimos.bench.tasks import load_tasks
     from deimos.prompts import stage
 
-    return stage.run(job)
+    # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
+    tested = testable(job.recipe, job.runtime)
+    return stage.run(job, check=lambda prompts: load_tasks(tested, prompts))
 
 
 def _sample(job: StageJob) -> Counts:
     from deimos.sample import stage
     from deimos.select.words import function_word_rate
 
-    with _judge(job) as judge:
-        return stage.run(job, gate_for=_gate_for(job, judge), function_words=function_word_rate)
+    with judge_of(job) as judge:
+        return stage.run(job, gate_for=gates(job, judge), function_words=function_word_rate)
 
 
 def _select(job: StageJob) -> Counts:
     from deimos.select import stage
 
-    with _judge(job) as judge:
-        return stage.run(job, gate_for=_gate_for(job, judge))
+    with judge_of(job) as judge:
+        return stage.run(job, gate_for=gates(job, judge))
 
 
 def _train(job: StageJob) -> Counts:
@@ -51,7 +58,7 @@ def _train(job: StageJob) -> Counts:
 def _bench(job: StageJob) -> Counts:
     from deimos.bench import stage
 
-    with _judge(job) as judge:
+    with judge_of(job) as judge:
         return stage.run(job, judge=judge)
 
 
@@ -63,6 +70,14 @@ def _report(job: StageJob) -> Counts:
 
 def _prompt_data(recipe: Recipe) -> dict[str, str]:
     return _sources_data(recipe.prompts.sources)
+
+
+def _tested(recipe: Recipe) -> dict[str, Any]:
+    """What the prompts are checked against: other tests ask for another check, not other prompts."""
+    settings = recipe.model_dump(mode="json", include={"bench", "allow_contamination"})
+    bench = {key: settings["bench"][key] for key in ("tasks", "seed")}
+    data = _test_data(recipe)
+    return {"bench": bench, "allow_contamination": settings["allow_contamination"], "data": data}
 
 
 def _model_data(recipe: Recipe) -> dict[str, str]:
@@ -96,14 +111,17 @@ def _bench_data(recipe: Recipe) -> dict[str, str]:
 
 
 ALL = ("prompts", "sample", "select", "train", "bench", "report")
+FULL = 1 << 16
+"""A disk with fewer bytes free counts as full."""
+REPORT_FILES = ("summary.json", "report.html", "MODEL_CARD.md")
 BENCH_KEYS = ("model", "bench", "select.graders", "allow_contamination")
 STAGES = (
-    Stage("prompts", 1, (), ("prompts",), _prompts, _prompt_data),
-    Stage("sample", 2, ("prompts",), ("model", "sample"), _sample, _model_data, _filters),
-    Stage("select", 1, ("prompts", "sample"), ("model", "select"), _select, _grader_data),
+    Stage("prompts", 1, (), ("prompts",), _prompts, _prompt_data, _tested),
+    Stage("sample", 3, ("prompts",), ("model", "sample"), _sample, _model_data, _filters),
+    Stage("select", 2, ("prompts", "sample"), ("model", "select"), _select, _grader_data),
     Stage("train", 1, ("select",), ("model", "train"), _train, _model_data),
-    Stage("bench", 1, ("prompts", "sample", "train"), BENCH_KEYS, _bench, _bench_data),
-    Stage("report", 1, ALL[:-1], ("name",), _report, summary=True),
+    Stage("bench", 2, ("prompts", "sample", "train"), BENCH_KEYS, _bench, _bench_data),
+    Stage("report", 1, ALL[:-1], ("name",), _report, summary=REPORT_FILES),
 )
 """In order of dependence. What changes a stage's result stands in its keys or its data."""
 
@@ -122,6 +140,14 @@ def model_path(recipe: Recipe) -> str:
     return str(lab_path())
 
 
+def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
+    """The recipe with those test tasks that this Python can load: lm-eval may be in another."""
+    if "bench" not in runtime.python:
+        return recipe
+    tasks = [task for task in recipe.bench.tasks if task.source]
+    return recipe.model_copy(update={"bench": recipe.bench.model_copy(update={"tasks": tasks})})
+
+
 def exit_code_of(error: BaseException) -> int | None:
     """2: the user's to mend; 1: it went wrong in a known way; None: a bug, to be shown in full.
 
@@ -130,6 +156,22 @@ def exit_code_of(error: BaseException) -> int | None:
     if not type(error).__module__.startswith("deimos."):
         return None
     return 2 if isinstance(error, ValueError | LookupError) else 1
+
+
+def disk_fault(error: BaseException, folder: Path) -> str:
+    """What the disk refused, where that is why a library failed; empty where it is not.
+
+    Some libraries hide the reason (``torch.save`` speaks of file positions), so a disk that has
+    no room left counts as one.
+    """
+    refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, OSError) and cause.errno in refusals:
+            return os.strerror(cause.errno)
+        cause = cause.__cause__ or cause.__context__
+    full = shutil.disk_usage(folder).free < FULL or "os error 28" in str(error)
+    return os.strerror(errno.ENOSPC) if full else ""
 
 
 def preview_select(run: RunFolder, planned: Planned) -> Iterator[str]:
@@ -148,15 +190,16 @@ def preview_select(run: RunFolder, planned: Planned) -> Iterator[str]:
     with Progress() as progress:
         folder = run.folder(planned)
         job = StageJob(recipe, runtime, model_path(recipe), inputs, folder, progress)
-        with _judge(job) as judge:
-            rows = preview(job, gate_for=_gate_for(job, judge))
+        with judge_of(job) as judge:
+            rows = preview(job, gate_for=gates(job, judge))
     unknown = "not measured: the race stopped candidates (set sample.exhaustive or sample.probe)"
     for row in rows:
         told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens"
         yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"
 
 
-def _judge(job: StageJob) -> Any:
+def judge_of(job: StageJob) -> Any:
+    """The recipe's graders behind processes that can be killed; a context manager."""
     from deimos.graders.worker import Judge
 
     return Judge(
@@ -166,7 +209,8 @@ def _judge(job: StageJob) -> Any:
     )
 
 
-def _gate_for(job: StageJob, judge: Any) -> Any:
+def gates(job: StageJob, judge: Any) -> Any:
+    """Filters 1 to 3 of a recipe; called with a shape and the constants it makes a gate."""
     from deimos.select.filters import gate_for
     from deimos.thinking import Tags
 
@@ -197,6 +241,9 @@ def main(argv: Sequence[str]) -> int:
         return 130
     except Exception as e:
         code = exit_code_of(e)
+        if code is None and (reason := disk_fault(e, run.path)):
+            print(f"error: {name} cannot write in {run.path}: {reason}", file=sys.stderr)
+            return 1
         if code is None:
             raise
         print(f"error: {e}", file=sys.stderr)

@@ -22,6 +22,9 @@ def needy(*, take, seed, path):
 
 def other(*, take, seed):
     return ["text"]
+
+def none(*, take, seed):
+    return []
 """
 
 
@@ -63,17 +66,17 @@ def test_sources_are_divided_and_written(tmp_path, own):
             },
         }
     )
-    written = []
+    written, checked = [], []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         job = Job(recipe, tmp_path / name)
-        counts = stage.run(job)
+        counts = stage.run(job, check=checked.append)
         assert (counts["train"], counts["dev"], counts["by_task"]) == (
             30,
             10,
             {"own": 30, "sums": 10},
         )
-        assert job.said[-1] == ("prompts", 2, 2)
+        assert job.said[-1] == ("prompts", 2, 2, "") and len(checked[-1]) == 40
         written.append([(job.out / f"{part}.jsonl").read_bytes() for part in ("train", "dev")])
     assert written[0] == written[1]
     train, dev = (read_prompts(tmp_path / "a" / f"{part}.jsonl") for part in ("train", "dev"))
@@ -105,6 +108,9 @@ def test_prompts_come_back_as_they_were_written(tmp_path):
             "has no option 'splt': accepted: dataset, instruction, path, revision, split",
         ),
         ("own.py:needy", {}, "needs the option 'path'"),
+        ("gsm8k", {"path": 3}, "option path = 3: input should be a valid string"),
+        ("lab", {"split": "dev"}, "option split = 'dev': input should be 'train' or 'test'"),
+        ("own.py:none", {}, "gave no prompts"),
         ("own.py:other", {}, "gave a str, not a Prompt"),
     ],
 )

@@ -46,7 +46,7 @@ def gsm8k(
         instruction: put behind each question, after a blank line; "" leaves it out.
 
     Raises:
-        RecipeError: unknown split, unreadable file, a row of another shape.
+        RecipeError: unknown split, unreadable file, no Hub to be had, a row of another shape.
     """
     if split not in SPLITS:
         raise RecipeError(f"gsm8k: split = {split!r}: accepted: {', '.join(SPLITS)}")
@@ -95,10 +95,20 @@ def _file_rows(file: Path) -> list[Mapping[str, Any]]:
 
 
 def _hub_rows(dataset: str, split: str, revision: str) -> Iterable[Mapping[str, Any]]:
-    from datasets import load_dataset
-
+    try:
+        from datasets import load_dataset
+    except ImportError as e:
+        raise RecipeError(
+            f"gsm8k: dataset {dataset!r} needs the package datasets: "
+            "pip install 'deimos-llm[train]', or give the option path"
+        ) from e
     try:
         return load_dataset(dataset, "main", split=split, revision=revision)  # pyright: ignore[reportReturnType]
+    except ConnectionError as e:
+        raise RecipeError(
+            f"gsm8k: dataset {dataset!r} cannot be reached: {_reason(e)}; "
+            "without a network, give the option path"
+        ) from e
     except (OSError, ValueError) as e:
         raise RecipeError(f"gsm8k: dataset {dataset!r} cannot be loaded: {_reason(e)}") from e
 

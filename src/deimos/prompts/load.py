@@ -6,8 +6,11 @@ A source is a callable ``(*, take, seed, **options) -> Iterable[Prompt]``; it ow
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Any
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from deimos import registry
 from deimos.recipe import RecipeError, Source
@@ -18,29 +21,65 @@ def load_source(source: Source, seed: int) -> list[Prompt]:
     """The prompts that a recipe's source block names.
 
     Raises:
-        RecipeError: no such source, an option it doesn't have, or whatever it refuses itself.
+        RecipeError: as ``check_source``, no prompts, or whatever the source refuses itself.
     """
-    try:
-        function = registry.resolve("source", source.source)
-    except registry.UnknownName as e:
-        raise RecipeError(str(e)) from e
-    _check_options(function, source)
+    function = check_source(source)
     prompts = list(function(take=source.take, seed=seed, **source.options))
+    if not prompts:
+        raise RecipeError(f"source {source.source!r} gave no prompts")
     odd = next((p for p in prompts if not isinstance(p, Prompt)), None)
     if odd is not None:
         raise RecipeError(f"source {source.source!r} gave a {type(odd).__name__}, not a Prompt")
     return prompts
 
 
-def _check_options(function: Callable[..., Any], source: Source) -> None:
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+def check_source(source: Source) -> Callable[..., Any]:
+    """The function behind a source block, whose options it takes; nothing is loaded.
+
+    Raises:
+        RecipeError: no such source, an option that it doesn't have or needs, or of another type.
+    """
+    try:
+        function = registry.resolve("source", source.source)
+    except registry.UnknownName as e:
+        raise RecipeError(str(e)) from e
+    parameters = {
+        p.name: p
+        for p in inspect.signature(function).parameters.values()
+        if p.name not in ("take", "seed")
+    }
+    _check_names(parameters, source)
+    _check_types(function, source)
+    return function
+
+
+def _check_names(parameters: dict[str, inspect.Parameter], source: Source) -> None:
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    accepted = sorted(p.name for p in parameters if p.name not in ("take", "seed"))
     for name in source.options:
-        if name not in accepted:
-            known = ", ".join(accepted) or "none"
+        if name not in parameters:
+            known = ", ".join(sorted(parameters)) or "none"
             raise RecipeError(f"source {source.source!r} has no option {name!r}: accepted: {known}")
-    for p in parameters:
-        if p.default is p.empty and p.name not in ("take", "seed", *source.options):
-            raise RecipeError(f"source {source.source!r} needs the option {p.name!r}")
+    for name, p in parameters.items():
+        if p.default is p.empty and name not in source.options:
+            raise RecipeError(f"source {source.source!r} needs the option {name!r}")
+
+
+def _check_types(function: Callable[..., Any], source: Source) -> None:
+    """Options against the annotations of the function, where it has any that can be read."""
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):
+        return
+    for name, value in source.options.items():
+        if name not in hints:
+            continue
+        try:
+            TypeAdapter(hints[name]).validate_python(value)
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            continue
+        except ValidationError as e:
+            fault = e.errors()[0]["msg"]
+            raise RecipeError(
+                f"source {source.source!r}: option {name} = {value!r}: {fault[0].lower()}{fault[1:]}"
+            ) from e
