@@ -41,7 +41,11 @@ def test_a_module_attribute():
         ("engine", "zzz", "unknown engine 'zzz': known: "),
         ("source", "nowhere_at_all:x", "no module named 'nowhere_at_all'"),
         ("source", "deimos.types:Promt", "has no attribute 'Promt'"),
-        ("grader", "./none.py:x", "does not exist"),
+        (
+            "grader",
+            "./none.py:x",
+            "'./none.py' does not exist, looked up from the current directory /",
+        ),
     ],
 )
 def test_what_is_not_found_is_one_sentence(group, spec, sentence):
@@ -69,7 +73,7 @@ def test_files_are_data_with_a_content_hash(file):
     file.write_text(OWN + "# changed\n")
     assert before and content_hash(f"{file}:shout") != before
     assert content_hash("math") is None and content_hash("pkg.mod:attr") is None
-    with pytest.raises(UnknownName, match="cannot read"):
+    with pytest.raises(UnknownName, match="does not exist"):
         content_hash("./none.py:x")
 
 

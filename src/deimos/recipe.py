@@ -266,10 +266,8 @@ def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str,
         raise RecipeError(f"recipe {str(path)!r} does not exist")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise RecipeError(
-            f"recipe {str(path)!r} is not valid YAML: {str(e).splitlines()[0]}"
-        ) from e
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+        raise RecipeError(f"recipe {str(path)!r} cannot be read: {_yaml_fault(e)}") from e
     if not isinstance(data, dict):
         raise RecipeError(
             f"recipe {str(path)!r} must be a mapping of sections, not {type(data).__name__}"
@@ -340,9 +338,24 @@ def _index(here: list[Any], part: str, key: str) -> int:
     return int(part)
 
 
+def _yaml_fault(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"not valid YAML, line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).splitlines()[0]
+
+
 def schema() -> dict[str, Any]:
-    """JSON schema of a recipe file, for editors."""
-    return Recipe.model_json_schema()
+    """JSON schema of a recipe file, its ``runtime`` block included, for editors."""
+    from deimos.runtime import Runtime
+
+    class File(Recipe):
+        """A recipe file: what changes a result, and under ``runtime`` what does not."""
+
+        model_config = ConfigDict(title="Deimos recipe")
+
+        runtime: Runtime = Runtime()
+
+    return File.model_json_schema()
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, section: str) -> str:

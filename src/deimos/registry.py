@@ -70,7 +70,7 @@ def resolve(group: Group, spec: str) -> Callable[..., Any]:
     """
     where, colon, attribute = spec.rpartition(":")
     if colon:
-        module = _load_file(Path(where)) if where.endswith(".py") else _import(where, spec)
+        module = _load_file(where) if where.endswith(".py") else _import(where, spec)
         if not hasattr(module, attribute):
             raise UnknownName(f"{group} {spec!r}: {where} has no attribute {attribute!r}")
         return getattr(module, attribute)
@@ -101,7 +101,7 @@ def content_hash(spec: str) -> str | None:
     try:
         return hashlib.sha256(Path(where).read_bytes()).hexdigest()
     except OSError as e:
-        raise UnknownName(f"{spec!r}: cannot read {where!r}") from e
+        raise UnknownName(_unreadable(where)) from e
 
 
 def _import(name: str, spec: str) -> Any:
@@ -111,13 +111,22 @@ def _import(name: str, spec: str) -> Any:
         raise UnknownName(f"{spec!r}: no module named {e.name!r} is installed") from e
 
 
-def _load_file(path: Path) -> Any:
+def _unreadable(where: str) -> str:
+    fault = "cannot be read" if Path(where).is_file() else "does not exist"
+    about = (
+        "" if Path(where).is_absolute() else f", looked up from the current directory {Path.cwd()}"
+    )
+    return f"Python file {where!r} {fault}{about}"
+
+
+def _load_file(where: str) -> Any:
+    path = Path(where)
     name = f"deimos_by_path_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     located = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or located is None or located.loader is None:
-        raise UnknownName(f"{str(path)!r} does not exist or is no Python file")
+        raise UnknownName(_unreadable(where))
     module = importlib.util.module_from_spec(located)
     sys.modules[name] = module
     try:
