@@ -1,15 +1,23 @@
-"""What is installed here: for people, before they wonder. Loads no ML."""
+"""What is installed here and what this machine can do: for people, before they wonder.
+
+Loads no ML and changes nothing. Each line says ok, or what to do. Not covered: whether the packages
+work together (a run says that within seconds), and GPUs other than NVIDIA's.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import importlib.util
 import os
+import resource
 import shutil
-import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deimos.run import versions
+from deimos.engines.memory import GIB, available_ram, gpus, total_ram
+from deimos.record import versions
 
 EXTRAS = {
     "hf": ("torch", "transformers", "peft"),
@@ -19,15 +27,27 @@ EXTRAS = {
     "report": ("jinja2", "matplotlib"),
 }
 """Extra to the modules it brings."""
+NETWORK = ("nfs", "nfs4", "lustre", "cifs", "smb3", "smbfs", "gpfs", "beegfs", "ceph", "glusterfs",
+           "fuse.glusterfs", "fuse.sshfs", "9p", "afs")  # fmt: skip
+"""File systems whose locks and syncs cannot be trusted."""
+ENOUGH_FILES = 1024
+"""Open files: pipes of grading processes, shards of weights, journals, with room to spare."""
+ENOUGH_DISK = 10 * GIB
+BF16_CAPABILITY = 8.0
+"""CUDA compute capability from which a GPU multiplies in bf16."""
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1
 
 
-def findings() -> Iterator[str]:
-    """One line per thing looked at."""
+def findings(runs: Path = Path("runs")) -> Iterator[str]:
+    """One line per thing looked at; ``runs`` is where run folders will lie."""
     yield "versions: " + " · ".join(f"{name} {number}" for name, number in versions().items())
     yield f"processors: {len(os.sched_getaffinity(0))}"
-    yield f"memory: {_memory_gib():.0f} GiB"
-    yield f"free disk here: {shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB"
-    yield f"graphics: {_graphics()}"
+    yield f"memory: {available_ram() / GIB:.1f} GiB free of {total_ram() / GIB:.1f} GiB"
+    yield from _graphics()
+    yield f"bf16 on the CPU: {_cpu_bf16()}"
+    yield f"open files: {_open_files()}"
+    yield from _run_folder(runs)
+    yield f"sandbox: {_sandbox()}"
     yield f"embedded reasoner: {_lab()}"
     for extra, modules in EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
@@ -35,22 +55,111 @@ def findings() -> Iterator[str]:
             yield f"missing {', '.join(missing)}: pip install 'deimos-llm[{extra}]'"
 
 
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+def _graphics() -> Iterator[str]:
+    found = gpus()
+    if not found:
+        yield "graphics: none found by nvidia-smi: the CPU is used"
+    for gpu in found:
+        able = gpu.capability >= BF16_CAPABILITY
+        bf16 = "bf16 ok" if able else "no bf16 arithmetic: set model.dtype to float16"
+        yield f"graphics: {gpu.name}, {gpu.free / GIB:.1f} GiB free of {gpu.total / GIB:.1f} GiB, {bf16}"
 
 
-def _graphics() -> str:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return "none found (no nvidia-smi): the CPU is used"
-    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    found = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
-    return "; ".join(found.stdout.split("\n")).strip("; ") or "nvidia-smi finds none"
+def _cpu_bf16() -> str:
+    words = set(_text("/proc/cpuinfo").split())
+    has = [flag for flag in ("amx_bf16", "avx512_bf16", "bf16") if flag in words]
+    if has:
+        return f"ok ({', '.join(has)})"
+    return "not in hardware, so slow: set model.dtype and train.dtype to float32 for runs on it"
+
+
+def _open_files() -> str:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= ENOUGH_FILES or soft == resource.RLIM_INFINITY:
+        return f"ok, up to {soft}"
+    return f"only {soft}: raise it with `ulimit -n {min(hard, 4 * ENOUGH_FILES)}`"
+
+
+def _run_folder(runs: Path) -> Iterator[str]:
+    place = runs.absolute()
+    place = next(p for p in (place, *place.parents) if p.is_dir())
+    yield f"run folder: {place}: {_storage(place)}"
+    free = shutil.disk_usage(place).free
+    enough = "ok" if free >= ENOUGH_DISK else "little: `deimos plan RECIPE` says what a run needs"
+    yield f"free disk there: {free / GIB:.1f} GiB, {enough}"
+
+
+def _storage(place: Path) -> str:
+    kind = file_system(place, _text("/proc/mounts"))
+    if kind in NETWORK:
+        return f"on {kind}, a network file system: give runs a local disk with --out"
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.write(b"x")
+            file.flush()
+            os.fdatasync(file.fileno())
+    except OSError as e:
+        return f"cannot be written, locked and synced ({e.strerror}): choose another with --out"
+    return f"ok, locks and syncs ({kind or 'unknown file system'})"
+
+
+def file_system(place: Path, mounts: str) -> str:
+    """Type of the file system that a path lies on; empty where ``mounts`` doesn't say.
+
+    Args:
+        place: absolute.
+        mounts: in the form of ``/proc/mounts``; of two on one place the later one counts.
+    """
+    best, kind = 0, ""
+    for line in mounts.splitlines():
+        point, found = line.split()[1:3]
+        point = point.replace("\\040", " ")
+        if place.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), found
+    return kind
+
+
+def _sandbox() -> str:
+    """What the kernel offers to lock up code that a model wrote."""
+    abi = _landlock()
+    facts = {
+        "user namespaces": _namespaces(),
+        f"Landlock{f' ABI {abi}' if abi else ''}": abi > 0,
+        "seccomp": bool(_text("/proc/sys/kernel/seccomp/actions_avail")),
+    }
+    lacking = [name for name, there in facts.items() if not there]
+    has = ", ".join(name for name, there in facts.items() if there) or "nothing"
+    told = f"kernel {os.uname().release} has {has}"
+    return f"weak, no {', no '.join(lacking)}: {told}" if lacking else f"ok, {told}"
+
+
+def _namespaces() -> bool:
+    allowed = _text("/proc/sys/user/max_user_namespaces").strip() not in ("", "0")
+    debian = _text("/proc/sys/kernel/unprivileged_userns_clone").strip() != "0"
+    ubuntu = _text("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").strip() != "1"
+    return allowed and debian and ubuntu
+
+
+def _landlock() -> int:
+    """The kernel's Landlock ABI; 0: it has none, or it is switched off."""
+    try:
+        syscall = ctypes.CDLL(None).syscall
+    except (OSError, AttributeError):
+        return 0
+    return max(0, int(syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION)))
 
 
 def _lab() -> str:
     from deimos.lab.weights import lab_path
 
     if (lab_path() / "config.json").is_file():
-        return "there"
+        return "ok"
     return "missing: make it with `deimos lab train`"
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
