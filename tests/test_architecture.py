@@ -72,8 +72,8 @@ def test_no_file_is_empty():
         "import deimos",
         "import sys; sys.argv = ['deimos', '--help']; from deimos.cli import main\n"
         "try: main()\nexcept SystemExit: pass",
-        "import deimos.pipeline, deimos.recipe; deimos.pipeline.plan("
-        "deimos.recipe.load(deimos.cli._recipe_file('lab'))[0])",
+        "import deimos.pipeline, deimos.planning.opening; deimos.pipeline.plan("
+        "deimos.planning.opening.load_recipe('lab')[0])",
     ],
     ids=["import", "help", "plan"],
 )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from deimos.cli import app, main
@@ -158,11 +159,46 @@ def test_plan_lists_the_stages_and_makes_nothing(tmp_path, monkeypatch):
 
 
 def test_init_prints_the_schema_that_editors_read():
-    import json
-
     shown = say("init", "--schema")
     assert shown.exit_code == 0
-    assert "sample" in json.loads(shown.output)["properties"]
+    schema = json.loads(shown.output)
+    for file in (Path(__file__).parents[1] / "recipes").glob("*.yaml"):
+        recipe = yaml.safe_load(file.read_text())
+        assert recipe["runtime"], "a recipe whose runtime block editors would see"
+        assert faults(recipe, schema, schema) == []
+    assert faults({"runtime": {"max_batch": "many"}}, schema, schema) == [
+        "name missing", "model missing", "prompts missing", "many is no integer",
+    ]  # fmt: skip
+    assert "engin unknown" in faults({"runtime": {"engin": "local"}}, schema, schema)
+
+
+KINDS = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list,
+    "object": dict, "null": type(None),
+}  # fmt: skip
+
+
+def faults(value, schema, root):
+    """As much of JSON schema as a recipe's needs: references, types, keys, choices."""
+    if ref := schema.get("$ref"):
+        return faults(value, root["$defs"][ref.removeprefix("#/$defs/")], root)
+    if choices := schema.get("anyOf"):
+        return min((faults(value, choice, root) for choice in choices), key=len)
+    kind = schema.get("type")
+    if kind and (not isinstance(value, KINDS[kind]) or (value is True and kind == "integer")):
+        return [f"{value} is no {kind}"]
+    if "enum" in schema and value not in schema["enum"]:
+        return [f"{value} is none of {schema['enum']}"]
+    found = []
+    if isinstance(value, dict):
+        found += [f"{key} missing" for key in schema.get("required", []) if key not in value]
+        for key, item in value.items():
+            inner = schema.get("properties", {}).get(key, schema.get("additionalProperties", True))
+            found += [f"{key} unknown"] if inner is False else []
+            found += faults(item, inner, root) if isinstance(inner, dict) else []
+    for item in value if isinstance(value, list) else ():
+        found += faults(item, schema.get("items", {}), root)
+    return found
 
 
 def test_init_copies_a_recipe_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
@@ -177,3 +213,4 @@ def test_init_copies_a_recipe_and_overwrites_nothing(tmp_path, monkeypatch, caps
 def test_doctor_says_what_is_here():
     shown = say("doctor")
     assert shown.exit_code == 0 and "versions: python" in shown.output
+    assert "sandbox: " in shown.output and "open files: " in shown.output

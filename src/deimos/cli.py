@@ -12,7 +12,6 @@ import typer
 from deimos.registry import BUILTIN
 
 if TYPE_CHECKING:
-    from deimos.recipe import Recipe
     from deimos.run import Planned, RunFolder
 
 app = typer.Typer(
@@ -40,6 +39,7 @@ SetOption = Annotated[
 ContaminationOption = Annotated[
     bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
 
 
@@ -52,7 +52,7 @@ def run(
     allow_contamination: ContaminationOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
-    folder, plan = _prepare(recipe, out, sets, allow_contamination, until)
+    folder, plan = _prepare(recipe, out, sets, until, allow_contamination)
     _drive(folder, plan)
     _end_of_run(folder, plan, recipe)
 
@@ -64,32 +64,51 @@ def demo(out: OutOption = None, sets: SetOption = None) -> None:
 
 
 @app.command()
-def plan(recipe: RecipeArg, out: OutOption = None, sets: SetOption = None) -> None:
-    """Show what `run` would do, without doing it."""
-    from deimos.console import status_lines
-    from deimos.run import RECIPE, RunFolder
+def plan(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    pilot: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Load the engine and measure on N train prompts."),
+    ] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(metavar="X", min=1e-9, help="Reckon hours with this speed.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `run` would do and what it would take, without doing it."""
+    from deimos.console import plan_json, status_lines
+    from deimos.planning import opening, words
+    from deimos.planning.forecast import forecast
+    from deimos.run import RunFolder
 
-    loaded, _ = _load(recipe, sets)
-    folder = RunFolder(_out(recipe, out, loaded))
-    stages = _planned(loaded)
-    begun = (folder.path / RECIPE).is_file()
-    for line in status_lines(folder.status(stages), differences=begun):
+    loaded, runtime = opening.load_recipe(recipe, sets or [])
+    stages = opening.planned(loaded, runtime)
+    folder = RunFolder(opening.run_path(recipe, out, loaded))
+    begun, states = opening.is_run(folder.path), folder.status(stages)
+    found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
+    command = f"deimos run {opening.again(recipe, out, sets or [])}"
+    if as_json:
+        return typer.echo(plan_json(folder, states, words.as_json(found), command))
+    for line in [*status_lines(states, differences=begun), *words.lines(found)]:
         typer.echo(line)
-    _next(f"deimos run {_again(recipe, out, sets)}")
+    return _next(command)
 
 
 @app.command()
 def status(
     run: RunArg,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say which stages of a run are fresh, missing or stale, and by which keys."""
     from deimos.console import status_json, status_lines
+    from deimos.pipeline import plan
     from deimos.run import RunFolder
 
     folder = RunFolder.open(run)
     recipe, _ = folder.settings()
-    states = folder.status(_planned(recipe))
+    states = folder.status(plan(recipe))
     running = folder.is_running()
     if as_json:
         typer.echo(status_json(folder, states, running=running))
@@ -113,7 +132,7 @@ def _stage_command(name: str, summary: str) -> None:
         sets: SetOption = None,
         allow_contamination: ContaminationOption = False,
     ) -> None:
-        folder, plan = _prepare(recipe, out, sets, allow_contamination, name)
+        folder, plan = _prepare(recipe, out, sets, name, allow_contamination)
         _drive_last(folder, plan)
         _end_of_run(folder, plan, recipe)
 
@@ -138,7 +157,7 @@ def select(
     ] = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
-    folder, plan = _prepare(recipe, out, sets, False, "select")
+    folder, plan = _prepare(recipe, out, sets, "select")
     if not preview:
         _drive_last(folder, plan)
         return _end_of_run(folder, plan, recipe)
@@ -192,10 +211,11 @@ def check(
 ) -> None:
     """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
     from deimos.grading import check_grader, has_golds
+    from deimos.planning.opening import load_recipe
 
     kind = kind or ("choice" if grader == "choice" else "math")
     recipe = recipe or (None if has_golds(grader) else "lab")
-    loaded = _load(recipe, None)[0] if recipe else None
+    loaded = load_recipe(recipe)[0] if recipe else None
     text, good = check_grader(grader, kind, loaded, take)
     typer.echo(text)
     if not good:
@@ -224,17 +244,21 @@ def init(
     """Copy a packaged recipe to begin your own from."""
     import json
 
+    from deimos.planning.opening import recipe_file
     from deimos.recipe import RecipeError
     from deimos.recipe import schema as recipe_schema
 
     if schema:
         return typer.echo(json.dumps(recipe_schema(), indent=1))
-    source, target = _recipe_file(name), to or Path(f"{name}.yaml")
+    source, target = recipe_file(name), to or Path(f"{name}.yaml")
     if not source.is_file():
         raise RecipeError(f"there is no packaged recipe {name!r}: lab and qwen2.5-0.5b-gsm8k are")
     if target.exists():
         raise RecipeError(f"{str(target)!r} exists already: give another file to write")
-    target.write_bytes(source.read_bytes())
+    try:
+        target.write_bytes(source.read_bytes())
+    except OSError as e:
+        raise RecipeError(f"{str(target)!r} cannot be written: {e.strerror}") from e
     typer.echo(f"wrote {target}")
     _next(f"deimos plan {target}")
 
@@ -254,66 +278,27 @@ def lab_train(
 
 
 def _prepare(
-    recipe: str, out: Path | None, sets: Sequence[str] | None, allow: bool, until: str | None
+    recipe: str,
+    out: Path | None,
+    sets: Sequence[str] | None,
+    until: str | None,
+    allow_contamination: bool = False,
 ) -> tuple[RunFolder, list[Planned]]:
-    """Load the recipe, open its run folder, lay the plan."""
-    from deimos.run import RunFolder
+    from deimos.planning.opening import prepare
 
-    if allow:
-        sets = [*(sets or []), "allow_contamination=true"]
-    loaded, runtime = _load(recipe, sets)
-    plan = _planned(loaded, until)
-    return RunFolder.create(_out(recipe, out, loaded), loaded, runtime), plan
-
-
-def _load(name: str, sets: Sequence[str] | None) -> tuple[Recipe, dict[str, Any]]:
-    from deimos.recipe import load, validate
-    from deimos.runtime import Runtime
-
-    recipe, runtime = load(_recipe_file(name), sets or [])
-    validate(Runtime, runtime, "runtime")
-    return recipe, runtime
-
-
-def _recipe_file(name: str) -> Path:
-    """The file that a recipe argument means: a file, a run folder's, or a packaged one."""
-    path = Path(name)
-    if _is_run(path):
-        return path / "recipe.yaml"
-    if path.is_file():
-        return path
-    here = Path(__file__).resolve().parent
-    for folder in (here / "recipes", here.parents[1] / "recipes"):
-        if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"  # a packaged name may have dots in it
-    return path
-
-
-def _out(name: str, out: Path | None, recipe: Recipe) -> Path:
-    if out:
-        return out
-    return Path(name) if _is_run(Path(name)) else Path("runs") / recipe.name
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "recipe.yaml").is_file()
-
-
-def _planned(recipe: Recipe, until: str | None = None) -> list[Planned]:
-    from deimos.pipeline import ALL, plan
-    from deimos.recipe import RecipeError
-
-    if until and until not in ALL:
-        raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
-    return plan(recipe, until)
+    allowed = ["allow_contamination=true"] if allow_contamination else []
+    return prepare(recipe, out, [*(sets or []), *allowed], until)
 
 
 def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:
     from deimos.launch import run_stages
+    from deimos.planning.opening import writing
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
+    with writing(folder.path), folder.lock():
+        pass  # a folder that has turned read-only is told in one sentence
     run_stages(folder, plan, module="deimos.pipeline", say=say, again=again)
 
 
@@ -343,15 +328,6 @@ def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None
     return _next(f"open {folder.path}/report.html")
 
 
-def _again(recipe: str, out: Path | None, sets: Sequence[str] | None) -> str:
-    import shlex
-
-    words = [recipe, *(["--out", str(out)] if out else [])]
-    for item in sets or []:
-        words += ["--set", item]
-    return shlex.join(words)
-
-
 def _next(command: str) -> None:
     typer.echo(f"next: {command}")
 
@@ -376,6 +352,8 @@ def _guard(command: Callable[[], None]) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as e:
         sys.exit(_exit_code(e))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,20 @@ def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterato
 
 def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool) -> str:
     """The same as one JSON object: ``run``, ``running``, ``stages``."""
-    stages = [
+    told = {"run": str(run.path), "running": running, "stages": _stages(states)}
+    return json.dumps(told, indent=1)
+
+
+def plan_json(
+    run: RunFolder, states: Sequence[StageStatus], forecast: Mapping[str, Any], command: str
+) -> str:
+    """A plan as one JSON object: ``run``, ``stages``, the forecast's fields, ``next``."""
+    told = {"run": str(run.path), "stages": _stages(states), **forecast, "next": command}
+    return json.dumps(told, indent=1)
+
+
+def _stages(states: Sequence[StageStatus]) -> list[dict[str, Any]]:
+    return [
         {
             "stage": s.stage,
             "state": s.state,
@@ -32,7 +45,6 @@ def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool)
         }
         for s in states
     ]
-    return json.dumps({"run": str(run.path), "running": running, "stages": stages}, indent=1)
 
 
 def headline(run: Path) -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""What can be told of a recipe before anything runs: does all that it names exist?
+
+Names of this package are known without loading them, so a check stays light. Not covered: what only
+the data or the model can tell (``forecast.py`` looks at those).
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from deimos.pipeline import ALL
+from deimos.prompts.load import check_source
+from deimos.recipe import Recipe, RecipeError, Source
+from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
+from deimos.runtime import Runtime
+
+ENGINE_STAGES = ("sample", "bench")
+"""Stages that load the engine, by names that ``runtime.python`` knows."""
+
+
+def check(recipe: Recipe, runtime: Runtime) -> None:
+    """Look for every engine, grader and source that the settings name, and at sources' options.
+
+    Raises:
+        RecipeError: one is missing, cannot be loaded or doesn't take its options; names the key.
+    """
+    for stage in runtime.python:
+        if stage not in ALL:
+            raise RecipeError(f"runtime.python.{stage}: there is no such stage: {', '.join(ALL)}")
+    # Another Python has other packages: what loads there need not load here.
+    elsewhere = any(stage in runtime.python for stage in ENGINE_STAGES)
+    _find("engine", runtime.engine, "runtime.engine", load=not elsewhere)
+    for kind, spec in recipe.select.graders.items():
+        _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)
+    for key, source in _sources(recipe):
+        _find("source", source.source, f"{key}.source", load=True)
+        try:
+            check_source(source)
+        except RecipeError as e:
+            raise RecipeError(f"{key}: {e}") from e
+
+
+def _sources(recipe: Recipe) -> Iterator[tuple[str, Source]]:
+    for i, source in enumerate(recipe.prompts.sources):
+        yield f"prompts.sources.{i}", source
+    for i, task in enumerate(recipe.bench.tasks):
+        if task.source:
+            yield f"bench.tasks.{i}.source", task.source
+
+
+def _find(group: Group, spec: str, key: str, *, load: bool) -> None:
+    if spec in BUILTIN[group]:
+        return
+    try:
+        content_hash(spec)
+        if load:
+            resolve(group, spec)
+    except UnknownName as e:
+        raise RecipeError(f"{key}: {e}") from e
+    except Exception as e:
+        raise RecipeError(f"{key} = {spec!r}: loading it failed: {_fault(e)}") from e
+
+
+def _fault(error: Exception) -> str:
+    """An error of somebody's module, and its line: a sentence instead of our traceback."""
+    said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    here = isinstance(error, SyntaxError) or not last.filename.endswith(".py")
+    return said if here else f"{said} ({Path(last.filename).name} line {last.lineno})"

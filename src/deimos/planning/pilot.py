@@ -1,0 +1,79 @@
+"""A pilot: a few of the recipe's own prompts, every candidate decoded to its end and judged.
+
+Engine, sampling and seeds are the run's own, in this process; nothing is written. The presentation
+filter's function words are left out (their limit comes from the run's dev pass).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deimos.pipeline import gates, judge_of, model_path
+from deimos.planning.estimate import Pilot, pilot_of
+from deimos.progress import Progress
+from deimos.prompts.order import rank
+from deimos.recipe import Model, Recipe, RecipeError
+from deimos.rows import completion_row
+from deimos.run import StageJob
+from deimos.runtime import Runtime
+from deimos.sample.race import Entrant, race
+from deimos.sample.stage import open_sampler
+from deimos.thinking import Rendered, Tags, render
+from deimos.types import Completion, Prompt
+
+
+def run_pilot(
+    recipe: Recipe, runtime: Runtime, train: Sequence[Prompt], count: int
+) -> tuple[Pilot, float]:
+    """Sample ``count`` of the train prompts; returns what they say, and bytes of rows a token.
+
+    Raises:
+        RecipeError: fewer prompts, another Python is to run the engine, or what loading refuses.
+    """
+    if count > len(train):
+        raise RecipeError(f"--pilot {count}: there are only {len(train)} train prompts")
+    if "sample" in runtime.python:
+        raise RecipeError(
+            "--pilot loads the engine in this Python, but runtime.python.sample names "
+            f"{runtime.python['sample']!r}: run this command in that environment"
+        )
+    # By hash: a spread over all sources, and more of them begin with the same ones.
+    chosen = sorted(train, key=lambda prompt: rank(prompt, f"pilot-{recipe.sample.seed}"))[:count]
+    pool: list[Completion] = []
+    with Progress() as progress:
+        job = StageJob(recipe, runtime, model_path(recipe), {}, Path(), progress)
+        seconds = _sample(job, chosen, pool)
+    pilot = pilot_of(pool, recipe.sample, recipe.select, seconds)
+    size = sum(len(json.dumps(completion_row(c), ensure_ascii=False).encode()) for c in pool)
+    return pilot, size / max(1, pilot.exhaustive)
+
+
+def rendered(model: Model, tokenizer: Any, prompt: Prompt) -> Rendered:
+    """A prompt as the recipe's model sees it; ThinkingError where its template refuses."""
+    tags = Tags(model.tags.open, model.tags.close) if model.tags else None
+    return render(tokenizer, prompt.messages, tags=tags, thinking=model.thinking)
+
+
+def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> float:
+    """Fill the pool; returns the seconds of decoding."""
+    sampler = open_sampler(job)
+    entrants = [Entrant(p, rendered(job.recipe.model, sampler.tokenizer, p)) for p in chosen]
+    settings = job.recipe.sample.model_copy(update={"exhaustive": True})
+
+    def keep(completion: Completion) -> None:
+        pool.append(completion)
+        job.progress("pilot", len(pool), len(chosen) * settings.n)
+
+    with judge_of(job) as judge:
+        gate = gates(job, judge)(entrants[0].rendered.shape, {"function_word_rate_p5": None})
+        stats = asyncio.run(
+            race(
+                entrants, sampler.engine, settings=settings, gate=gate, keep=keep,
+                decode=sampler.decode,
+            )
+        )  # fmt: skip
+    return stats.seconds
