@@ -153,6 +153,28 @@ def test_a_gsm8k_row_without_its_gold(place, ended):
     one_sentence(*ended("plan", file), "row 2: the answer has no '#### ' with a gold behind it")
 
 
+def test_golds_of_another_kind_from_a_source_of_your_own(place, ended):
+    (place / "own.py").write_text(
+        "from deimos import Prompt\n"
+        "def own(*, take, seed, gold):\n"
+        "    asked = [[{'role': 'user', 'content': f'{n}?'}] for n in range(4)]\n"
+        "    return [Prompt.of(task='own', kind='math', messages=m, reference=gold) for m in asked]"
+    )
+    for gold, code in ({"letter": "A", "options": ["x", "y", "z"]}, 2), ("4", 0):
+        source = {"source": "./own.py:own", "options": {"gold": gold}}
+        told = ended("plan", recipe(place, prompts={"sources": [source]}))
+        assert told[0] == code, told
+        if code:
+            one_sentence(*told, "'0?': a math reference must be a text that is not blank, not an")
+
+
+def test_pilots_that_cannot_be(place, ended):
+    file = recipe(place)
+    one_sentence(*ended("plan", file, "--pilot", "9"), "--pilot 9: there are only 5 train prompts")
+    elsewhere = ("--set", "runtime.python.sample=other/python")
+    one_sentence(*ended("plan", file, "--pilot", "1", *elsewhere), "names 'other/python'")
+
+
 def test_tests_among_the_prompts_are_told_before_anything_is_sampled(place, ended):
     task = {"name": "same", "source": {"source": "jsonl", "options": {"path": "own.jsonl"}}}
     file = recipe(place, bench={"tasks": [task]})

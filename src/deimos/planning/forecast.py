@@ -183,7 +183,10 @@ def _folder(recipe: Recipe) -> Path | None:
     """Where the model's files are; None for a Hub model that is not on this machine yet."""
     path = model_path(recipe)
     check_folder(path, "model")
-    return memory.model_folder(path, recipe.model.revision)
+    folder = memory.model_folder(path, recipe.model.revision)
+    if folder is None or Path(path).is_dir() or (folder / "tokenizer_config.json").is_file():
+        return folder
+    return None  # the cache holds only a part of it
 
 
 def _longest_prompt(

@@ -20,7 +20,7 @@ def lines(forecast: Forecast) -> Iterator[str]:
         return
     yield f"sample:   {f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
     if f.pilot and f.tokens:
-        yield from _pilot(f.pilot)
+        yield from _pilot(f.pilot, f.memory.rows)
         yield (
             f"expected: {_count(f.tokens.raced)} tokens raced, {_count(f.tokens.exhaustive)} "
             f"exhaustive ({f.tokens.raced / max(1, f.tokens.exhaustive):.2f}; from {f.pilot.prompts} prompts)"
@@ -45,7 +45,7 @@ def as_json(forecast: Forecast) -> dict[str, Any]:
     return values
 
 
-def _pilot(pilot: Pilot) -> Iterator[str]:
+def _pilot(pilot: Pilot, rows: int) -> Iterator[str]:
     speed = pilot.tokens_per_second
     yield (
         f"pilot:    {pilot.prompts} prompts x {pilot.n}: {_share(pilot.passed, pilot.judged)} of "
@@ -58,7 +58,12 @@ def _pilot(pilot: Pilot) -> Iterator[str]:
             f"{pilot.right:.0f} ({pilot.shortest / pilot.right:.2f}; n={pilot.kept} prompts)"
         )
     if speed is not None:
-        yield f"{'':9} {speed:,.0f} tokens/s over {pilot.exhaustive:,} tokens, {pilot.seconds:.1f} s"
+        together = min(rows, pilot.prompts * pilot.n)
+        more = f" (the run has {rows}, which is faster)" if together < rows else ""
+        yield (
+            f"{'':9} {speed:,.0f} tokens/s with {together} rows together{more}, over "
+            f"{pilot.exhaustive:,} tokens"
+        )
 
 
 def _memory(m: Memory) -> Iterator[str]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from deimos.prompts.files import write_prompts
+from deimos.prompts.jsonl import checked_reference
 from deimos.prompts.load import load_source
 from deimos.prompts.split import split
 from deimos.recipe import Recipe, RecipeError
+from deimos.registry import BUILTIN
 from deimos.types import Prompt
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def gather(
     """The prompts of all sources, divided into (train, dev).
 
     Raises:
-        RecipeError: a source refuses, no grader for a kind, a single prompt, or the same twice.
+        RecipeError: a source refuses, no grader for a kind, a reference of another kind, a single
+            prompt, or the same twice.
     """
     wanted = recipe.prompts
     prompts: list[Prompt] = []
@@ -61,6 +64,7 @@ def gather(
         prompts += load_source(source, wanted.seed)
     progress("prompts", len(wanted.sources), len(wanted.sources), "")
     _refuse_unjudged(recipe, prompts)
+    _refuse_odd_golds(recipe, prompts)
     if len(prompts) < 2:
         raise RecipeError("prompts.sources give 1 prompt: two are needed, one to hold out as dev")
     return split(prompts, wanted.dev_fraction, wanted.dev_min_per_kind, wanted.seed)
@@ -72,3 +76,16 @@ def _refuse_unjudged(recipe: Recipe, prompts: Collection[Prompt]) -> None:
         raise RecipeError(
             f"prompts.sources give {lacking[0]} prompts but select.graders has no grader for them"
         )
+
+
+def _refuse_odd_golds(recipe: Recipe, prompts: Collection[Prompt]) -> None:
+    """References that our own graders could only shrug at; what other graders take is theirs."""
+    graders = recipe.select.graders
+    for prompt in prompts:
+        if graders[prompt.kind] in BUILTIN["grader"]:
+            try:
+                checked_reference(prompt.kind, prompt.reference)
+            except ValueError as e:
+                where = prompt.source or prompt.task
+                asked = " ".join(prompt.messages[-1]["content"].split())[:60]
+                raise RecipeError(f"prompts.sources: {where}: {asked!r}: {e}") from e
