@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deimos.pipeline import STAGES, exit_code_of, plan
+from deimos.pipeline import STAGES, plan
+from deimos.process import exit_code_of
 from deimos.recipe import RecipeError, load, parse
 from deimos.run import RunFolder
 

@@ -161,7 +161,7 @@ def select(
     if not preview:
         _drive_last(folder, plan)
         return _end_of_run(folder, plan, recipe)
-    from deimos.pipeline import preview_select
+    from deimos.wiring import preview_select
 
     for line in preview_select(folder, plan[-1]):
         typer.echo(line)
@@ -299,7 +299,7 @@ def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None)
 
     with writing(folder.path), folder.lock():
         pass  # a folder that has turned read-only is told in one sentence
-    run_stages(folder, plan, module="deimos.pipeline", say=say, again=again)
+    run_stages(folder, plan, module="deimos.process", say=say, again=again)
 
 
 def _drive_last(folder: RunFolder, plan: Sequence[Planned]) -> None:
@@ -360,7 +360,7 @@ def _guard(command: Callable[[], None]) -> None:
 
 def _exit_code(error: Exception) -> int:
     from deimos.launch import StageFailed
-    from deimos.pipeline import exit_code_of
+    from deimos.process import exit_code_of
 
     code = error.code if isinstance(error, StageFailed) else exit_code_of(error)
     if code is None:

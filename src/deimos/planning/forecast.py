@@ -17,13 +17,14 @@ from deimos.bench.tasks import load_tasks
 from deimos.engines import memory
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import check_folder, load_tokenizer
-from deimos.pipeline import model_path, testable
+from deimos.identity import model_path
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot, Tokens, expected_tokens
 from deimos.planning.pilot import rendered, run_pilot
 from deimos.prompts.stage import gather
 from deimos.recipe import Recipe, RecipeError
 from deimos.runtime import Runtime
 from deimos.types import Prompt
+from deimos.wiring import testable
 
 
 @dataclass(frozen=True)

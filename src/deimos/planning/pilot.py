@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.pipeline import gates, judge_of, model_path
+from deimos.identity import model_path
 from deimos.planning.estimate import Pilot, pilot_of
 from deimos.progress import Progress
 from deimos.prompts.order import rank
@@ -24,6 +24,7 @@ from deimos.sample.race import Entrant, race
 from deimos.sample.stage import open_sampler
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt
+from deimos.wiring import gates, judge_of
 
 
 def run_pilot(

@@ -64,6 +64,7 @@ def open_sampler(job: StageJob) -> Sampler:
     revision = model.revision if job.model_path == model.id else None
     ref = ModelRef(job.model_path, revision, model.dtype)
     tokenizer = load_tokenizer(ref)
+    _entrants(job, tokenizer, "dev.jsonl")  # a template that won't do is said before weights load
     engine = resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
     eos_ids = eos_ids_of(tokenizer, job.model_path)
     return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
@@ -89,7 +90,7 @@ def run(
 async def _run(
     job: StageJob, gate_for: GateFor, measure: Measure, sampler: Sampler
 ) -> dict[str, Any]:
-    dev, train = (_entrants(job, sampler, f"{part}.jsonl") for part in ("dev", "train"))
+    dev, train = (_entrants(job, sampler.tokenizer, f"{part}.jsonl") for part in ("dev", "train"))
     shape = _one_shape([*dev, *train])
     constants = await _constants(job, sampler, dev, gate_for(shape, None), shape, measure)
     select, path = job.recipe.select, journal_for(job.out, filters_of(job.recipe.select))
@@ -150,11 +151,11 @@ def _keys(
     }
 
 
-def _entrants(job: StageJob, sampler: Sampler, file: str) -> list[Entrant]:
+def _entrants(job: StageJob, tokenizer: Any, file: str) -> list[Entrant]:
     model = job.recipe.model
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return [
-        Entrant(p, render(sampler.tokenizer, p.messages, tags=tags, thinking=model.thinking))
+        Entrant(p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking))
         for p in read_prompts(job.inputs["prompts"] / file)
     ]
 
