@@ -8,7 +8,7 @@ import pytest
 
 from deimos.bench import sampling, stage
 from deimos.bench.tables import Arm
-from deimos.journal import read, read_rows
+from deimos.journal import Journal, read, read_rows
 from deimos.recipe import RecipeError
 from deimos.types import Prompt, Verdict
 
@@ -192,6 +192,34 @@ def test_ship_alone_needs_two_sets(job, judge):
         "sums-tuned-locked.jsonl",
     }
     assert sampling.arms_of(j.recipe.bench) == [Arm("base", "recommended"), Arm("tuned", "locked")]
+
+
+def test_configs_that_draw_alike_share_one_set(job, judge):
+    j = job(recommended={"temperature": 0.0}, timing_problems=0)
+    counts = stage.run(j, judge=judge)
+    assert {p.name for p in (j.out / "samples").iterdir()} == {
+        "sums-base-locked.jsonl",
+        "sums-tuned-locked.jsonl",
+    }
+    assert counts["completions"] == 24
+    by_config = read_rows(j.out / "by_config.jsonl")
+    assert {row["config"] for row in by_config} == {"recommended", "locked"}
+    assert one(read_rows(j.out / "compare.jsonl"), setting="equal", task="all")["n"] == 12
+
+
+def test_rows_of_another_key_are_decoded_again(job, judge):
+    j = job(settings=["ship"], timing_problems=0)
+    stage.run(j, judge=judge)
+    path = j.out / "samples" / "sums-base-recommended.jsonl"
+    rows = list(read(path))
+    path.unlink()
+    with Journal(path) as journal:
+        for row in rows:
+            journal.append({**row, "key": "0" * 32})
+    stage.run(j, judge=judge)
+    assert len(list(read(path))) == 2 * len(rows)
+    assert stage.run(j, judge=judge)["completions"] == 2 * len(rows)
+    assert len(list(read(path))) == 2 * len(rows)
 
 
 def test_greedy_is_never_repeated_and_seeds_are_shared(job):

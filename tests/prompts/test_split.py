@@ -32,7 +32,7 @@ def test_a_tenth_and_at_least_a_hundred_where_as_many_are_left(n, dev):
     assert (len(train), len(held)) == (n - dev, dev)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 5), st.randoms())
 def test_the_split_is_of_ids_not_of_order(math, choice, seed, rng: random.Random):
     given_ = prompts(math) + prompts(choice, "choice", "Which of {}?")

@@ -13,13 +13,14 @@ import dataclasses
 import functools
 import gc
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deimos.bench.efficiency import Grammar
 from deimos.bench.tables import MODELS, SHIP, Arm
 from deimos.bench.tasks import Judge, TestTask
+from deimos.candidates import record_key, sampled_with
 from deimos.engines.base import Engine, ModelRef
 from deimos.engines.collect import Request, collect
 from deimos.engines.loading import eos_ids_of, load_tokenizer
@@ -57,6 +58,13 @@ def repeats_of(bench: Bench, config: str) -> int:
     return bench.repeats if config == "recommended" and bench.recommended.temperature > 0 else 1
 
 
+def stored(bench: Bench, arm: Arm) -> Arm:
+    """Whose file holds an arm's samples: two configs that draw alike share one set."""
+    recommended, locked = (sampling_of(bench, c) for c in ("recommended", "locked"))
+    alike = recommended == locked and repeats_of(bench, "recommended") == 1
+    return Arm(arm.model, "locked") if alike else arm
+
+
 def seed_of(seed: int, prompt_id: str, index: int) -> int:
     """A completion's own seed, the same for base and tuned; 31 bits."""
     digest = hashlib.sha256(f"{seed}/{prompt_id}/{index}".encode()).digest()
@@ -75,6 +83,7 @@ class Models:
             "tuned": dataclasses.replace(base, adapter=str(job.inputs["train"] / "adapter")),
         }
         self._open: dict[str, Engine] = {}
+        self._made_with: dict[tuple[str, Sampling], str] = {}
         self.tokenizer: Any = load_tokenizer(base)
         self.eos_ids = eos_ids_of(self.tokenizer, base.path, base.revision)
         self.tags = Tags(open=model.tags.open, close=model.tags.close) if model.tags else None
@@ -86,6 +95,25 @@ class Models:
             factory = resolve("engine", runtime.engine)
             self._open[name] = factory(self._refs[name], runtime, **runtime.engine_options)
         return self._open[name]
+
+    def key(self, name: str, request: Request) -> str:
+        """The record key of a completion by ``base`` or ``tuned``."""
+        ref, sampling = self._refs[name], request.sampling
+        if (name, sampling) not in self._made_with:
+            self._made_with[name, sampling] = sampled_with(
+                ref.path,
+                revision=ref.revision,
+                dtype=ref.dtype,
+                template=str(self.tokenizer.chat_template),
+                sampling=sampling,
+                adapter=Path(ref.adapter) if ref.adapter else None,
+            )
+        made_with = self._made_with[name, sampling]
+        return record_key(made_with, request.rendered.text, request.index, request.seed)
+
+    def keys(self, name: str, requests: Iterable[Request]) -> dict[tuple[str, int], str]:
+        """Record keys by prompt id and index."""
+        return {(r.prompt.id, r.index): self.key(name, r) for r in requests}
 
     def close(self, name: str) -> None:
         """Let a model's memory go."""
@@ -119,13 +147,18 @@ def samples_path(out: Path, task: str, arm: Arm) -> Path:
     return out / "samples" / f"{task}-{arm.model}-{arm.config}.jsonl"
 
 
-def sampled(path: Path, requests: Sequence[Request]) -> Iterator[Completion]:
-    """A sample set's completions, each of ``requests`` once, in the file's order."""
-    wanted = {(r.prompt.id, r.index) for r in requests}
+def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> Iterator[Completion]:
+    """A sample set's completions, each wanted one once, in the file's order.
+
+    Args:
+        path: the set's journal.
+        keys: prompt id and index to the record key that a row must have.
+    """
+    found: set[tuple[str, int]] = set()
     for row in read(path):
-        key = (row["prompt_id"], row["index"])
-        if key in wanted:
-            wanted.discard(key)
+        name = row["prompt_id"], row["index"]
+        if row["key"] == keys.get(name) and name not in found:
+            found.add(name)
             yield completion_from(row)
 
 
@@ -144,7 +177,8 @@ class Sampler:
             BenchError: some completions ended in errors, again and again.
         """
         path = samples_path(self.job.out, task, arm)
-        done = {(r["prompt_id"], r["index"]) for r in read(path)}
+        keys = self.models.keys(arm.model, requests)
+        done = {(c.prompt_id, c.index) for c in sampled(path, keys)}
         todo = [r for r in requests if (r.prompt.id, r.index) not in done]
         for _ in range(TRIES if todo else 0):
             with Journal(path) as journal:
@@ -170,7 +204,8 @@ class Sampler:
         async def keep(request: Request, completion: Completion) -> None:
             verdict = await grade(self.judge, request.prompt, completion)
             row = completion_row(dataclasses.replace(completion, verdict=verdict))
-            journal.append({**row, "ok": verdict.ok, **extra})
+            key = self.models.key(arm.model, request)
+            journal.append({**row, "key": key, "ok": verdict.ok, **extra})
 
         engine, models = self.models.engine(arm.model), self.models
         decoding = collect(engine, models.tokenizer, models.eos_ids, todo)

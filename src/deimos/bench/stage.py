@@ -23,6 +23,7 @@ from deimos.bench.sampling import (
     requests_of,
     sampled,
     samples_path,
+    stored,
 )
 from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
 from deimos.bench.tasks import POOLED, Judge, TestTask, load_tasks
@@ -79,7 +80,8 @@ async def _run(job: StageJob, judge: Judge) -> dict[str, Any]:
     written = tabulate(bench, tasks, samples, cuts, timings, tight)
     for name, rows in written.items():
         write_rows(job.out / f"{name}.jsonl", rows)
-    return _counts(tasks, samples, timings, tight)
+    own = {arm: found for arm, found in samples.items() if stored(bench, arm) == arm}
+    return _counts(tasks, own, timings, tight)
 
 
 def tight_budget(job: StageJob) -> int:
@@ -97,7 +99,7 @@ def tight_budget(job: StageJob) -> int:
 
 async def _decode(sampler: Sampler, tasks: Sequence[TestTask], renders: Renders) -> None:
     bench = sampler.job.recipe.bench
-    arms = arms_of(bench)
+    arms = list(dict.fromkeys(stored(bench, arm) for arm in arms_of(bench)))
     for model in MODELS:
         for arm in (a for a in arms if a.model == model):
             for task in tasks:
@@ -180,7 +182,8 @@ def _outcomes(
     for arm in whole:
         for task in tasks:
             requests = requests_of(bench, task, arm.config, renders[task.name])
-            for completion in sampled(samples_path(job.out, task.name, arm), requests):
+            path = samples_path(job.out, task.name, stored(bench, arm))
+            for completion in sampled(path, models.keys(arm.model, requests)):
                 rendered = renders[task.name][completion.prompt_id]
                 whole[arm].append(
                     efficiency.outcome(completion, task.name, task.thinking, rendered.shape)
