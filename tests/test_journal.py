@@ -36,7 +36,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-ROWS = st.dictionaries(st.text().filter(lambda key: key not in SEAL), VALUES, min_size=1, max_size=5)
+ROWS = st.dictionaries(
+    st.text().filter(lambda key: key not in SEAL), VALUES, min_size=1, max_size=5
+)
 
 
 def written(path: Path, rows) -> Path:
@@ -60,7 +62,9 @@ def test_checksum_is_the_lines_last_key_and_stripped_on_reading(tmp_path):
     assert list(read(path)) == [{"x": 1, "y": "é\u2028"}]
 
 
-@pytest.mark.parametrize("row", [{}, {"crc32": "0"}, {"bytes": 2}, {"x": float("nan")}, {"x": {1, 2}}])
+@pytest.mark.parametrize(
+    "row", [{}, {"crc32": "0"}, {"bytes": 2}, {"x": float("nan")}, {"x": {1, 2}}]
+)
 def test_rows_that_json_cannot_hold_are_refused_and_leave_nothing(tmp_path, row):
     with Journal(tmp_path / "a.jsonl") as journal, pytest.raises((ValueError, TypeError)):
         journal.append(row)

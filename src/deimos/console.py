@@ -15,7 +15,8 @@ def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterato
     """A line per stage; where asked for, one more per key that makes it stale."""
     for state in states:
         begun = " (cut short; runs on from there)" if state.begun else ""
-        yield f"{state.stage:8} {state.state:8} {state.folder}{begun}".rstrip()
+        spoiled = f" ({state.spoiled} spoiled records made again)" if state.spoiled else ""
+        yield f"{state.stage:8} {state.state:8} {state.folder}{begun}{spoiled}".rstrip()
         for key, (was, now) in state.differs.items() if differences else ():
             yield f"{'':9}{key.removeprefix('recipe.')}: {_short(was)} → {_short(now)}"
 
@@ -41,6 +42,7 @@ def _stages(states: Sequence[StageStatus]) -> list[dict[str, Any]]:
             "state": s.state,
             "folder": s.folder,
             "begun": s.begun,
+            "spoiled": s.spoiled,
             "differs": [{"key": k, "was": was, "now": now} for k, (was, now) in s.differs.items()],
         }
         for s in states

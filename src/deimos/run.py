@@ -106,6 +106,8 @@ class StageStatus:
     differs: Mapping[str, tuple[Any, Any]]
     """Stale: dotted key to its value in the last complete result and its value now; a file of the
     result that is not as long as it was: ``files.NAME`` to bytes then and now."""
+    spoiled: int = 0
+    """Journal records that a crash tore or the disk damaged; what they held was made again."""
 
 
 def plan_stages(stages: Sequence[Stage], recipe: Recipe) -> list[Planned]:
@@ -218,8 +220,10 @@ class RunFolder:
 
     def _status_of(self, planned: Planned) -> StageStatus:
         name, record = planned.stage.name, self.record(planned)
-        if self.is_fresh(planned):
-            return StageStatus(name, "fresh", planned.folder, False, {})
+        if record and self.is_fresh(planned):
+            files = record["files"].values()
+            spoiled = sum(f.get("damaged", 0) + bool(f.get("quarantined")) for f in files)
+            return StageStatus(name, "fresh", planned.folder, False, {}, spoiled)
         if record:
             was = {**record["tracks"], "inputs": record["inputs"]}
             now = {**planned.tracks, "inputs": self.inputs(planned)}

@@ -250,9 +250,12 @@ async def _null(prompt: Prompt, answer: str) -> Verdict:
     return Verdict.of(None, "timeout")
 
 
-def test_what_cannot_be_judged_is_kept_apart(job):
+def test_what_cannot_be_judged_is_kept_apart_and_asked_again(job, judge):
     j = job(settings=["equal"], timing_problems=0)
     counts = stage.run(j, judge=_null)
     assert counts["unjudged"] == 72 - 3  # the endless ones are wrong without asking
     row = one(read_rows(j.out / "compare.jsonl"), task="all")
     assert row["n"] == 0 and row["accuracy_delta"] is None and row["think_tokens_reduction"] > 0.7
+    again = stage.run(j, judge=judge)
+    assert (again["unjudged"], again["decoded_tokens"]) == (0, counts["decoded_tokens"])
+    assert one(read_rows(j.out / "compare.jsonl"), task="all")["n"] == 12

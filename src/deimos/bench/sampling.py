@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,19 +147,26 @@ def samples_path(out: Path, task: str, arm: Arm) -> Path:
     return out / "samples" / f"{task}-{arm.model}-{arm.config}.jsonl"
 
 
-def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> Iterator[Completion]:
+def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> list[Completion]:
     """A sample set's completions, each wanted one once, in the file's order.
+
+    The first row of each counts; one that could not be judged gives way to a later verdict on it.
 
     Args:
         path: the set's journal.
         keys: prompt id and index to the record key that a row must have.
     """
-    found: set[tuple[str, int]] = set()
+    found: dict[tuple[str, int], Completion] = {}
     for row in read(path):
         name = row["prompt_id"], row["index"]
-        if row["key"] == keys.get(name) and name not in found:
-            found.add(name)
-            yield completion_from(row)
+        if row["key"] == keys.get(name) and (name not in found or unjudged(found[name])):
+            found[name] = completion_from(row)
+    return list(found.values())
+
+
+def unjudged(completion: Completion) -> bool:
+    """Whether a completion's judge could not say."""
+    return completion.verdict is None or completion.verdict.ok is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +184,10 @@ class Sampler:
             BenchError: some completions ended in errors, again and again.
         """
         path = samples_path(self.job.out, task, arm)
-        keys = self.models.keys(arm.model, requests)
-        done = {(c.prompt_id, c.index) for c in sampled(path, keys)}
+        done = {
+            (c.prompt_id, c.index): c for c in sampled(path, self.models.keys(arm.model, requests))
+        }
+        await self._judge_again(task, arm, requests, done, path)
         todo = [r for r in requests if (r.prompt.id, r.index) not in done]
         for _ in range(TRIES if todo else 0):
             with Journal(path) as journal:
@@ -191,21 +200,50 @@ class Sampler:
                 f"failed {TRIES} times in the engine: what is done is kept, run again to resume"
             )
 
+    async def _judge_again(
+        self,
+        task: str,
+        arm: Arm,
+        requests: Sequence[Request],
+        done: Mapping[tuple[str, int], Completion],
+        path: Path,
+    ) -> None:
+        """Ask once more about what an earlier attempt could not judge; nothing is decoded."""
+        again = [
+            (r, c) for r in requests if (c := done.get((r.prompt.id, r.index))) and unjudged(c)
+        ]
+        if not again:
+            return
+        with Journal(path) as journal:
+            for request, completion in again:
+                verdict = await grade(self.judge, request.prompt, completion)
+                if verdict.ok is not None:
+                    journal.append(self._row(task, arm, request, completion, verdict))
+
+    def _row(
+        self, task: str, arm: Arm, request: Request, completion: Completion, verdict: Verdict
+    ) -> dict[str, Any]:
+        return {
+            **completion_row(dataclasses.replace(completion, verdict=verdict)),
+            "key": self.models.key(arm.model, request),
+            "ok": verdict.ok,
+            "task": task,
+            "model": arm.model,
+            "config": arm.config,
+        }
+
     async def _round(
         self, task: str, arm: Arm, todo: Sequence[Request], total: int, journal: Journal
     ) -> list[Request]:
         """Try each request once; returns those that ended in an error."""
         by_key = {(r.prompt.id, r.index): r for r in todo}
-        extra = {"task": task, "model": arm.model, "config": arm.config}
         failed: list[Request] = []
         label = f"bench {task} {arm.model} {arm.config}"
         before = total - len(todo)
 
         async def keep(request: Request, completion: Completion) -> None:
             verdict = await grade(self.judge, request.prompt, completion)
-            row = completion_row(dataclasses.replace(completion, verdict=verdict))
-            key = self.models.key(arm.model, request)
-            journal.append({**row, "key": key, "ok": verdict.ok, **extra})
+            journal.append(self._row(task, arm, request, completion, verdict))
 
         engine, models = self.models.engine(arm.model), self.models
         decoding = collect(engine, models.tokenizer, models.eos_ids, todo)

@@ -136,16 +136,17 @@ def prompt_texts(run: Run, wanted: Collection[str]) -> dict[str, str]:
 
 
 def _outcomes(bench: Path | None) -> Iterator[Outcome]:
-    """Each benchmark completion once: where a resumed run wrote two, the first counts."""
+    """Each benchmark completion once: its first row, or the later one that could judge it."""
     for path in sorted((bench / "samples").glob("*.jsonl")) if bench else ():
-        seen: set[tuple[str, int]] = set()
+        found: dict[tuple[str, int], Outcome] = {}
         for row in file_rows(path):
-            if (key := (row["prompt_id"], row["index"])) not in seen:
-                seen.add(key)
-                yield Outcome(
+            key = row["prompt_id"], row["index"]
+            if key not in found or found[key].ok is None:
+                found[key] = Outcome(
                     row["task"], row["model"], row["config"], *key, row["think_tokens"],
                     row["answer_tokens"], row["finish"], row["ok"], path,
                 )  # fmt: skip
+        yield from found.values()
 
 
 def _json(path: Path) -> Row:

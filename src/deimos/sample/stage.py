@@ -64,7 +64,8 @@ def open_sampler(job: StageJob) -> Sampler:
     revision = model.revision if job.model_path == model.id else None
     ref = ModelRef(job.model_path, revision, model.dtype)
     tokenizer = load_tokenizer(ref)
-    _entrants(job, tokenizer, "dev.jsonl")  # a template that won't do is said before weights load
+    if "prompts" in job.inputs:  # a template that won't do is said before the weights are loaded
+        _entrants(job, tokenizer, "dev.jsonl")
     engine = resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
     eos_ids = eos_ids_of(tokenizer, job.model_path)
     return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
