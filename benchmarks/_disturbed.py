@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from deimos.journal import read
+from deimos.run import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 TAKES = {"small": (120, 10, 40), "tiny": (32, 4, 8)}
@@ -93,12 +94,14 @@ class Case:
                 return stage
             time.sleep(0.02)
 
+    def wait_for_orphan(self) -> None:
+        """Wait until no stage of an ended command writes the run any more."""
+        while self.out.exists() and RunFolder(self.out).is_running():
+            time.sleep(0.2)
+
     def finish(self, env: Mapping[str, str] | None = None) -> None:
         """Resume to the end; a stage that outlived its command is waited for."""
         code, said = self.run(env=env)
-        while "another deimos process" in said:
-            time.sleep(1)
-            code, said = self.run(env=env)
         if code:
             raise SystemExit(f"resuming {self.out.name} failed ({code}):\n{said[-2000:]}")
 

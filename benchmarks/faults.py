@@ -32,8 +32,12 @@ from pathlib import Path
 
 from _disturbed import CHECKPOINT_SECONDS, STAGES, Case, Outcome, Row, outcome, strike
 
-CHAIN = (
-    "prompts", "sample", "sample", "sample", "select", "train", "train", "bench", "bench", "report",
+CHAIN = tuple(
+    stage
+    for stage, times in (
+        ("prompts", 2), ("sample", 7), ("select", 2), ("train", 5), ("bench", 7), ("report", 2),
+    )
+    for _ in range(times)
 )  # fmt: skip
 """Where one run is killed, in order; a run that ends sooner is followed by a fresh one."""
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -50,16 +54,15 @@ def kills(work: Path, reference: Outcome, seconds: Mapping[str, float], n: int, 
         for stage in CHAIN[: n - row.times]:
             done, kept = case.decoded("sample"), case.kept_tokens()
             which = rng.choice(("both", "both", "stage", "command"))
-            struck = strike(case, stage, rng.uniform(0, 1.1) * seconds[stage], which)
+            struck = strike(case, stage, rng.uniform(0, 0.6) * seconds[stage], which)
             if struck.over:
                 break
             row.times += 1
             row.where[struck.stage] += 1
             print(f"kill {row.times}: {which} in {struck.stage}", file=sys.stderr, flush=True)
-            if which == "command":  # the stage lives on: whoever comes waits for it
+            if which == "command":  # the stage lives on, and keeps others out meanwhile
                 row.where["the command alone"] += 1
-                case.finish()
-                break
+                case.wait_for_orphan()
             row.in_flight += case.decoded("sample") - done - (case.kept_tokens() - kept)
             snapshots.append(case.journals())
         case.finish()
@@ -76,42 +79,36 @@ def kills(work: Path, reference: Outcome, seconds: Mapping[str, float], n: int, 
 
 def torn(work: Path, reference: Outcome, rng: random.Random, seconds: Mapping[str, float]) -> Row:
     """A power cut in the middle of a record, in each journal that sampling writes."""
-    row = Row("last record torn (completions, dev, partly decoded)")
-    for name in ("completions/00000.jsonl", "dev.jsonl", "partial.jsonl"):
-        case = Case.at(work, f"torn-{name.split('.')[0].replace('/', '-')}")
-        while not _torn(case, name, rng, seconds):
-            shutil.rmtree(case.out)
-        before = case.journals()
-        case.finish()
+    row = Row("last record torn (dev, partly decoded, completions)")
+    case = Case.at(work, "torn")
+    for name in ("dev.jsonl", "partial.jsonl", "completions/00000.jsonl"):
+        while (
+            not (path := next(case.out.glob(f"sample-*/{name}"), None)) or not path.stat().st_size
+        ):
+            strike(case, "sample", rng.uniform(0.4, 0.9) * seconds["sample"], "both")
+        data = path.read_bytes()
+        last = data[:-1].rfind(b"\n") + 1
+        path.write_bytes(data[: rng.randrange(last + 1, len(data))])
         row.times += 1
-        row.hold(before)
-        row.compare(case, reference)
+    before = case.journals()
+    case.finish()
+    row.hold(before)
+    row.compare(case, reference)
     row.said = "cut into *.quarantine, decoded again"
     return row
 
 
-def _torn(case: Case, name: str, rng: random.Random, seconds: Mapping[str, float]) -> bool:
-    strike(case, "sample", rng.uniform(0.4, 1.0) * seconds["sample"], "both")
-    path = next(case.out.glob(f"sample-*/{name}"), None)
-    data = path.read_bytes() if path else b""
-    if path is None or data.count(b"\n") < 2:
-        return False
-    last = data[:-1].rfind(b"\n") + 1
-    path.write_bytes(data[: rng.randrange(last + 1, len(data))])
-    return True
-
-
 def flipped(work: Path, reference: Outcome, rng: random.Random) -> Row:
-    """One bit changed on disk: in a running stage's journal, and in what a complete stage left."""
-    row = Row("a bit flipped")
+    """One bit changed on disk in what each stage has left, before the next one reads it."""
+    row = Row("a bit flipped in what a stage left")
+    case = Case.at(work, "flipped")
     for until, pattern in (
+        ("prompts", "prompts-*/train.jsonl"),
         ("sample", "sample-*/completions/*.jsonl"),
         ("select", "select-*/gold.jsonl"),
         ("train", "train-*/adapter/adapter_model.safetensors"),
         ("bench", "bench-*/samples/*.jsonl"),
-        ("prompts", "prompts-*/train.jsonl"),
     ):
-        case = Case.at(work, f"flipped-{until}")
         code, said = case.run("--until", until)
         if code:
             raise SystemExit(said)
@@ -120,40 +117,40 @@ def flipped(work: Path, reference: Outcome, rng: random.Random) -> Row:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
         row.times += 1
-        case.finish()
-        row.compare(case, reference)
-    row.said = (
-        "noticed by its hash before the next stage reads it; that stage mends what is missing"
-    )
+        row.where[until] += 1
+    case.finish()
+    row.compare(case, reference)
+    row.said = f"noticed by its hash, mended before it is read: {', '.join(row.where)}"
     return row
 
 
 def full_disk(work: Path, reference: Outcome) -> Row:
-    """A disk that fills up in each stage, then has room again."""
+    """A disk that fills up in each stage of one run, and has room again each time."""
     row = Row("disk full in each stage, then freed")
-    room = {"prompts": 48, "sample": 256, "select": 24, "train": 512, "bench": 96, "report": 64}
-    for at, stage in enumerate(STAGES):
-        case = Case.at(work, f"full-{stage}")
-        case.out.mkdir()
-        _mount(case.out, 48 if stage == "prompts" else 1 << 20)
-        if at:
-            code, said = case.run("--until", STAGES[at - 1])
-            if code:
-                raise SystemExit(said)
-        used = shutil.disk_usage(case.out).used // 1024
-        _mount(case.out, used + room[stage], "remount,")
+    room = {"prompts": 48, "sample": 128, "select": 16, "train": 512, "bench": 64, "report": 64}
+    case = Case.at(work, "full")
+    case.out.mkdir()
+    _mount(case.out, room["prompts"])
+    snapshots = []
+    for stage in STAGES:
+        if stage != "prompts":
+            used = shutil.disk_usage(case.out).used // 1024
+            _mount(case.out, used + room[stage], "remount,")
         code, said = case.run("--until", stage)
         sentence = [line for line in said.splitlines() if line.startswith("error:")]
         if code == 0 or "No space left on device" not in said or "Traceback" in said:
             raise SystemExit(f"{stage} on a full disk ended with {code}:\n{said[-1500:]}")
         row.said = row.said or sentence[0].split(": ", 1)[1].replace(str(case.out), "RUN")
-        _mount(case.out, 1 << 20, "remount,")
-        before = case.journals()
-        case.finish()
         row.times += 1
+        snapshots.append(case.journals())
+        _mount(case.out, 1 << 20, "remount,")
+        code, said = case.run("--until", stage)
+        if code:
+            raise SystemExit(f"{stage} with room again ended with {code}:\n{said[-1500:]}")
+    for before in snapshots:
         row.hold(before)
-        row.compare(case, reference)
-        subprocess.run(["umount", case.out], check=True)
+    row.compare(case, reference)
+    subprocess.run(["umount", case.out], check=True)
     return row
 
 

@@ -32,6 +32,14 @@ def changed(row: Row, name: str) -> str:
     return of(row, name, f"{words.change(row[field], 1)} {ci}".rstrip())
 
 
+def seconds(row: Row) -> str:
+    """The change in seconds with its interval and the number of timed problems."""
+    if row["seconds_reduction"] is None:
+        return words.NOT_MEASURED
+    ci = words.change_interval(row.get("seconds_reduction_ci"))
+    return f"{words.change(row['seconds_reduction'])} {ci} of {row.get('timed')} timed"
+
+
 def compare_table(rows: list[Row]) -> list[str]:
     lines = [
         "| setting | task | n | budget | accuracy, points [95%] | think tokens [95%] "
@@ -49,7 +57,7 @@ def compare_table(rows: list[Row]) -> list[str]:
             of(row, "accuracy", f"{words.points(row['accuracy_delta'])} {ci}".rstrip()),
             changed(row, "think_tokens"),
             changed(row, "total_tokens"),
-            of(row, "seconds", words.change(row["seconds_reduction"])),
+            of(row, "seconds", seconds(row)),
             of(row, "accuracy", words.number(None if smallest is None else 100 * smallest, 1)),
             configs.short(row),
         )
@@ -57,9 +65,16 @@ def compare_table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def median(row: Row, name: str) -> str:
+    """A median with its interval."""
+    ci = words.interval(row.get(f"{name}_median_ci"), words.number)
+    return f"{words.number(row[f'{name}_median'])} {ci}".rstrip()
+
+
 def bench_table(rows: list[Row]) -> list[str]:
     lines = [
-        "| model | setting | task | n | accuracy [95%] | think tokens, median | answer tokens, median "
+        "| model | setting | task | n | accuracy [95%] | think tokens, median [95%] "
+        "| answer tokens, median [95%] "
         "| unfinished at the budget | seconds a problem | config |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -76,8 +91,8 @@ def bench_table(rows: list[Row]) -> list[str]:
             row["task"],
             words.number(row["n"]),
             of(row, "accuracy", f"{percent(row['accuracy'])} {ci}".rstrip()),
-            of(row, "think_tokens", words.number(row["think_tokens_median"])),
-            of(row, "answer_tokens", words.number(row["answer_tokens_median"])),
+            of(row, "think_tokens", median(row, "think_tokens")),
+            of(row, "answer_tokens", median(row, "answer_tokens")),
             of(row, "finished", cut),
             of(row, "seconds", words.seconds(row["seconds_per_problem"])),
             configs.short(row),

@@ -6,7 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from deimos.bench.efficiency import Grammar, Timed, cut, mean_seconds, outcome, timed, total_tokens
+from deimos.bench.efficiency import (
+    Grammar,
+    Timed,
+    cut,
+    mean_seconds,
+    outcome,
+    seconds_reduction_ci,
+    timed,
+    total_tokens,
+)
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
 from deimos.types import Completion, Verdict
 
@@ -125,3 +134,4 @@ def test_models_take_turns_in_blocks_after_warming_up():
     }
     assert mean_seconds(rows, {"a"}) == {"base": 2.0, "tuned": 1.0}
     assert mean_seconds(rows, {"c"}) == {}
+    assert seconds_reduction_ci(rows, {"c"}, 0) == (None, 0)

@@ -162,6 +162,31 @@ def test_median_reduction_is_paired_seeded_and_sane():
     assert stats.median_reduction(flat(np.zeros(5)), flat(np.ones(5)), 5) == (None, None)
 
 
+def test_a_medians_interval_covers_it_about_as_often_as_it_says():
+    rng = np.random.default_rng(7)
+    problem = np.arange(51)
+    covered = 0
+    for _ in range(400):
+        drawn = rng.exponential(1.0, 51)
+        low, high = stats.median(stats.Clustered(drawn, problem), 51).ci or (1.0, 0.0)
+        covered += low <= np.log(2) <= high
+    assert 0.94 <= covered / 400 <= 1.0
+
+
+def test_a_median_with_repeats_is_bootstrapped_over_problems():
+    values = np.array([1.0, 1.0, 1.0, 9.0, 9.0, 9.0])
+    found = stats.median(stats.Clustered(values, np.array([0, 0, 0, 1, 1, 1])), 2)
+    assert (found.value, found.ci) == (5.0, (1.0, 9.0))
+    none = stats.Clustered(np.array([]), np.array([], np.int64))
+    assert stats.median(none, 0) == (None, None)
+
+
+def test_mean_reduction_is_paired():
+    base = np.array([1.0, 10.0, 100.0])
+    assert stats.mean_reduction(base, base / 2) == (0.5, (0.5, 0.5))
+    assert stats.mean_reduction([], []) == (None, None)
+
+
 def test_bootstrap_mean_is_the_normal_interval_where_that_holds():
     x = np.random.default_rng(5).normal(0.1, 1, 2000)
     half = stats.Z * x.std() / np.sqrt(2000)

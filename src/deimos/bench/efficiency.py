@@ -223,6 +223,19 @@ async def _timed_block(
     return rows
 
 
+def seconds_reduction_ci(
+    rows: Sequence[Timed], tasks: Collection[str], seed: int
+) -> tuple[stats.Interval | None, int]:
+    """Interval of the reduction in seconds over the problems timed on both, and their number."""
+    seconds: dict[str, dict[str, float]] = {"base": {}, "tuned": {}}
+    for row in rows:
+        if row.task in tasks and row.model in seconds:
+            seconds[row.model][row.prompt_id] = row.seconds
+    both = sorted(seconds["base"].keys() & seconds["tuned"].keys())
+    sides = ([seconds[model][p] for p in both] for model in ("base", "tuned"))
+    return stats.mean_reduction(*sides, seed=seed).ci, len(both)
+
+
 def mean_seconds(rows: Sequence[Timed], tasks: Collection[str]) -> dict[str, float]:
     """Mean seconds per problem of each model over the timed problems of some tasks."""
     seconds: dict[str, list[float]] = {}

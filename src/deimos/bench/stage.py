@@ -215,7 +215,12 @@ def tabulate(
             names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
             # A cut trace was not timed at its budget.
             seconds = {} if setting == "tight" else efficiency.mean_seconds(timings, names)
-            where = Slice(setting, thinking, task, budget, seconds, bench.seed)
+            ci, timed = (
+                efficiency.seconds_reduction_ci(timings, names, bench.seed)
+                if setting == "equal"
+                else (None, 0)
+            )
+            where = Slice(setting, thinking, task, budget, seconds, bench.seed, ci, timed)
             part = tables.within(chosen, thinking, task)
             made: Tables = (tables.ship if setting == "ship" else tables.both_configs)(part, where)
             for name, rows in made._asdict().items():

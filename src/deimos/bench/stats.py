@@ -228,6 +228,46 @@ class Clustered(NamedTuple):
         return (ranked[low] + ranked[high]) / 2
 
 
+def median(side: Clustered, n: int, *, seed: int = 0) -> Estimate:
+    """Median of all samples, and an interval over problems.
+
+    With one sample a problem the interval is the distribution-free one of order statistics (David
+    and Nagaraja, Order Statistics, 2003, 7.1); with repeats a bootstrap that redraws problems.
+
+    Args:
+        side: the samples.
+        n: number of problems.
+        seed: of the bootstrap.
+    """
+    if n == 0 or not len(side.values):
+        return Estimate(None, None)
+    value = float(np.median(side.values))
+    if len(side.values) == n:
+        from scipy.stats import binom
+
+        ranked = np.sort(side.values)
+        below = int(binom.ppf(0.025, n, 0.5))
+        return Estimate(value, (float(ranked[max(below - 1, 0)]), float(ranked[n - max(below, 1)])))
+    width = max(n, len(side.values))
+    drawn = [side.medians(counts) for counts in _resamples(n, width, seed, RESAMPLES)]
+    return Estimate(value, _percentiles(np.concatenate(drawn)))
+
+
+def mean_reduction(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Estimate:
+    """``1 - mean(tuned) / mean(base)`` of paired positive numbers, bootstrapped over the pairs.
+
+    Args:
+        base: (n,) one number a problem.
+        tuned: (n,) of the same problems in the same order.
+        seed: of the bootstrap.
+    """
+    b, t = np.asarray(base, float), np.asarray(tuned, float)
+    if len(b) == 0 or b.sum() == 0:
+        return Estimate(None, None)
+    drawn = [1 - (c @ t) / (c @ b) for c in _resamples(len(b), len(b), seed, RESAMPLES)]
+    return Estimate(1 - float(t.sum() / b.sum()), _percentiles(np.concatenate(drawn)))
+
+
 def median_reduction(
     base: Clustered, tuned: Clustered, n: int, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Estimate:

@@ -39,8 +39,14 @@ THINK = ("think_tokens_reduction", "think_tokens_reduction_ci")
 TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci")
 BENCH_GROUPS = {
     "accuracy": ("repeats", "n", "unjudged", "accuracy", "accuracy_ci", "finished"),
-    "think_tokens": ("think_tokens_median", "empty_think"),
-    "total_tokens": ("total_tokens_median", "answer_tokens_median", "chars_median"),
+    "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think"),
+    "total_tokens": (
+        "total_tokens_median",
+        "total_tokens_median_ci",
+        "answer_tokens_median",
+        "answer_tokens_median_ci",
+        "chars_median",
+    ),
 }
 """Which of a bench row's numbers go with which choice of config."""
 
@@ -63,6 +69,10 @@ class Slice:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Model to mean seconds per problem; absent: not measured."""
     seed: int = 0
+    seconds_ci: Sequence[float] | None = None
+    """Of the reduction in seconds, over the timed problems."""
+    timed: int = 0
+    """How many problems were timed."""
 
 
 def pairs(
@@ -87,6 +97,12 @@ def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
     judged = sum(o.ok is not None for o in outcomes)
     value, ci = stats.accuracy(fractions, judged / max(len(fractions), 1))
     empty = [o.empty_think for o in outcomes if o.empty_think is not None]
+    problems = len(by_problem(outcomes))
+    medians = {
+        f"{name}_median_ci": listed(stats.median(side, problems, seed=where.seed).ci)
+        for name in ("think_tokens", "answer_tokens", "total_tokens")
+        for side in _clustered(outcomes, (), name)[:1]
+    }
     return {
         "model": arm.model,
         "setting": where.setting,
@@ -104,6 +120,7 @@ def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
         "finished": _mean([o.finish == "stop" for o in outcomes]),
         "empty_think": _mean(empty),
         "seconds_per_problem": where.seconds.get(arm.model),
+        **medians,
         "unjudged": len(outcomes) - judged,
         "config": arm.config,
     }
@@ -142,6 +159,8 @@ def compare_row(
         **{k: v for name, e in lengths.items()
            for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", listed(e.ci)))},
         "seconds_reduction": _reduction(where.seconds),
+        "seconds_reduction_ci": where.seconds_ci and [*where.seconds_ci],
+        "timed": where.timed,
         "budget": where.budget,
         "config": config,
     }  # fmt: skip
