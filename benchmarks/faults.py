@@ -51,7 +51,7 @@ def kills(work: Path, reference: Outcome, seconds: Mapping[str, float], n: int, 
     for chain in range(10 * n):
         case = Case.at(work, f"kills-{chain}")
         snapshots = []
-        for stage in CHAIN[: n - row.times]:
+        for stage in CHAIN[:: max(1, len(CHAIN) // n)][: n - row.times]:
             done, kept = case.decoded("sample"), case.kept_tokens()
             which = rng.choice(("both", "both", "stage", "command"))
             struck = strike(case, stage, rng.uniform(0, 0.6) * seconds[stage], which)

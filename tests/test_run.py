@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from deimos.journal import Journal
 from deimos.recipe import load, parse
 from deimos.run import RunError, RunFolder, Stage, do_stage, plan_stages
 
@@ -211,3 +212,15 @@ def test_the_newest_record_is_told_without_the_clock(run):
         (folder / "record.json").write_text(json.dumps(record))
     status = {s.stage: s for s in run.status(changed(run, "sample.n", 2))}["sample"]
     assert status.differs == {"recipe.sample.n": (4, 2)}
+
+
+def test_spoiled_records_are_counted_in_the_status(run):
+    plan = planned(run)
+    do_all(run, plan)
+    path = run.folder(plan[1]) / "a.jsonl"
+    with Journal(path) as journal:
+        journal.append({"n": 1})
+        journal.append({"n": 2})
+    path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":7'))
+    do_stage(run, plan, "sample", "m")
+    assert {s.stage: s.spoiled for s in run.status(plan)}["sample"] == 1
