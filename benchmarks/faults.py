@@ -182,8 +182,9 @@ def interrupted(work: Path, reference: Outcome, seconds: Mapping[str, float]) ->
     case = Case.at(work, "sigint")
     for stage in ("sample", "train", "bench"):
         process = case.start()
-        case.wait_for(process, stage)
-        time.sleep(seconds[stage] * 0.6)
+        if case.wait_for(process, stage) != stage:
+            raise SystemExit(f"{stage} was over before it could be interrupted")
+        time.sleep(seconds[stage] * 0.4)
         process.send_signal(signal.SIGINT)
         process.wait()
         said = case.said.read_text(encoding="utf-8")
