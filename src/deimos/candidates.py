@@ -93,7 +93,7 @@ def sampled_with(
         dtype: of the weights.
         template: the chat template's text.
         sampling: how tokens are drawn.
-        adapter: folder of an adapter on the model.
+        adapter: folder of an adapter on the model; engines that load none may go without.
     """
     folder = Path(model)
     return fingerprint(
@@ -102,7 +102,7 @@ def sampled_with(
             "dtype": dtype,
             "template": template,
             "sampling": dataclasses.asdict(sampling),
-            "adapter": model_hash(adapter) if adapter else None,
+            "adapter": model_hash(adapter) if adapter and adapter.is_dir() else None,
         }
     )
 
