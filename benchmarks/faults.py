@@ -308,9 +308,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = (args.work or Path(temporary)) / ("tiny" if args.tiny else "small")
         work.mkdir(parents=True, exist_ok=True)
-        rows = list(measured(work, args))
-    command = f"python benchmarks/faults.py --kills {args.kills} --seed {args.seed}"
-    args.out.write_text("\n".join(table(rows, command)), encoding="utf-8")
+        command = f"python benchmarks/faults.py --kills {args.kills} --seed {args.seed}"
+        rows = []
+        for row in measured(work, args):  # what is measured is on the page, whatever comes next
+            rows.append(row)
+            args.out.write_text("\n".join(table(rows, command)), encoding="utf-8")
     result = {
         "kills": sum(r.times for r in rows if r.fault.startswith("kill")),
         "lost": sum(r.lost for r in rows),

@@ -68,7 +68,6 @@ def test_without_an_adapter_there_is_no_program(reported, tmp_path):
     assert "nothing has been trained" in card and "```python" not in card
 
 
-@pytest.mark.timeout(120)
 def test_the_program_in_the_card_runs_on_the_lab(tmp_path):
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM
