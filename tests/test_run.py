@@ -224,3 +224,12 @@ def test_spoiled_records_are_counted_in_the_status(run):
     path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":7'))
     do_stage(run, plan, "sample", "m")
     assert {s.stage: s.spoiled for s in run.status(plan)}["sample"] == 1
+
+
+def test_a_summary_is_made_again_once_a_stage_before_it_has_been(run):
+    plan = planned(run)
+    do_all(run, plan)
+    do_stage(run, plan, "sample", "m")
+    assert states(run, plan) == {
+        "prompts": "fresh", "sample": "fresh", "train": "fresh", "report": "stale",
+    }  # fmt: skip

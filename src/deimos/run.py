@@ -212,7 +212,13 @@ class RunFolder:
             record is not None
             and record["inputs"] == self.inputs(planned)
             and not differences(record["tracks"], planned.tracks)
+            and not (planned.stage.summary and self._overtaken(planned, record["number"]))
         )
+
+    def _overtaken(self, planned: Planned, number: int) -> bool:
+        """Whether a stage before has been brought up to date since: a summary costs seconds."""
+        records = (self.record(need) for need in planned.needs)
+        return any(r["number"] > number for r in records if r)
 
     def status(self, plan: Sequence[Planned]) -> list[StageStatus]:
         """Each stage of a plan: fresh, missing, or stale and by which keys."""
