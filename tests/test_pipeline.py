@@ -139,7 +139,12 @@ def test_another_filter_decodes_nothing_and_another_temperature_leaves_the_old_s
     assert deimos(place, "run", "tiny.yaml", "--until", "select").returncode == 0
     (sample,) = run.glob("sample-*")
     decoded, selections = tokens(sample), len(list(run.glob("select-*")))
+    frozen = (run / "recipe.yaml").read_text()
+    preview = deimos(place, "select", "runs/tiny", "--preview", "--set", "select.min_pass=2")
+    assert preview.returncode == 0 and "shortest" in preview.stdout, preview.stderr
+    assert (run / "recipe.yaml").read_text() == frozen, "a preview changes nothing"
     other = deimos(place, "select", "runs/tiny", "--set", "select.function_words=false")
+    assert "select.function_words: true → false" in other.stderr
     assert other.returncode == 0, other.stderr
     assert tokens(sample) == decoded
     assert len(list(run.glob("select-*"))) == selections + 1

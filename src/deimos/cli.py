@@ -157,15 +157,20 @@ def select(
     ] = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
-    folder, plan = _prepare(recipe, out, sets, "select")
     if not preview:
+        folder, plan = _prepare(recipe, out, sets, "select")
         _drive_last(folder, plan)
         return _end_of_run(folder, plan, recipe)
+    from deimos.planning import opening
+    from deimos.run import RunFolder
     from deimos.wiring import preview_select
 
-    for line in preview_select(folder, plan[-1]):
+    loaded, runtime = opening.load_recipe(recipe, sets or [])
+    folder = RunFolder(opening.run_path(recipe, out, loaded))  # looked at, not written
+    last = opening.planned(loaded, runtime, "select")[-1]
+    for line in preview_select(folder, last, loaded, runtime):
         typer.echo(line)
-    return _next(f"deimos select {recipe} --set select.policy=…")
+    return _next(f"deimos select {opening.again(recipe, out, sets or [])} --set select.policy=…")
 
 
 @app.command()
@@ -284,10 +289,14 @@ def _prepare(
     until: str | None,
     allow_contamination: bool = False,
 ) -> tuple[RunFolder, list[Planned]]:
+    from deimos.console import changed_lines
     from deimos.planning.opening import prepare
 
     allowed = ["allow_contamination=true"] if allow_contamination else []
-    return prepare(recipe, out, [*(sets or []), *allowed], until)
+    folder, plan, changed = prepare(recipe, out, [*(sets or []), *allowed], until)
+    for line in changed_lines(folder.path, changed):
+        typer.echo(line, err=True)
+    return folder, plan
 
 
 def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:

@@ -21,6 +21,14 @@ def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterato
             yield f"{'':9}{key.removeprefix('recipe.')}: {_short(was)} → {_short(now)}"
 
 
+def changed_lines(run: Path, changed: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+    """What a run folder's recipe was and is from now on; nothing where it is the same."""
+    if changed:
+        yield f"{run} held another recipe, kept beside it as recipe-….yaml; from now on:"
+        for key, (was, now) in changed.items():
+            yield f"  {key}: {_short(was)} → {_short(now)}"
+
+
 def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool) -> str:
     """The same as one JSON object: ``run``, ``running``, ``stages``."""
     told = {"run": str(run.path), "running": running, "stages": _stages(states)}

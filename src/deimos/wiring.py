@@ -93,8 +93,16 @@ def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
     return recipe.model_copy(update={"bench": recipe.bench.model_copy(update={"tasks": tasks})})
 
 
-def preview_select(run: RunFolder, planned: Planned) -> Iterator[str]:
+def preview_select(
+    run: RunFolder, planned: Planned, recipe: Recipe, runtime: Runtime
+) -> Iterator[str]:
     """What several policies would keep of the pool, a line each; writes nothing.
+
+    Args:
+        run: the run folder, whose frozen recipe may be another one.
+        planned: the select stage of the recipe.
+        recipe: whose filters judge.
+        runtime: the other half.
 
     Raises:
         RunError: the stages before have not run.
@@ -102,7 +110,6 @@ def preview_select(run: RunFolder, planned: Planned) -> Iterator[str]:
     from deimos.progress import Progress
     from deimos.select.stage import preview
 
-    recipe, runtime = run.settings()
     inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
     if len(inputs) < len(planned.needs):
         raise RunError(f"{str(run.path)!r} has no candidates to choose from: run `deimos sample`")

@@ -6,11 +6,13 @@ Whatever a command needs is opened and checked here, before anything runs.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import deimos
+from deimos.fingerprint import differences
 from deimos.journal import JournalError
 from deimos.pipeline import ALL, plan
 from deimos.planning.check import check
@@ -18,11 +20,16 @@ from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.run import RECIPE, Planned, RunError, RunFolder
 from deimos.runtime import Runtime
 
+Changes = Mapping[str, tuple[Any, Any]]
+"""Dotted key to its value before and now."""
+
 
 def prepare(
     name: str, out: Path | None, sets: Sequence[str], until: str | None
-) -> tuple[RunFolder, list[Planned]]:
+) -> tuple[RunFolder, list[Planned], Changes]:
     """Load a recipe, check what it names, lay the plan, open the run folder.
+
+    Also returns which keys differ from the recipe that the folder held before.
 
     Args:
         name: recipe file, run folder or packaged name.
@@ -39,8 +46,10 @@ def prepare(
     runtime = validate(Runtime, raw, "runtime")
     stages = planned(recipe, runtime, until)
     path = run_path(name, out, recipe)
+    before = RunFolder(path).settings()[0] if is_run(path) else recipe
+    changed = differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"))
     with writing(path):
-        return RunFolder.create(path, recipe, raw), stages
+        return RunFolder.create(path, recipe, raw), stages, changed
 
 
 def load_recipe(name: str, sets: Sequence[str] = ()) -> tuple[Recipe, Runtime]:

@@ -126,7 +126,7 @@ def commands(run: Run) -> list[str]:
     return [
         f"pip install 'deimos-llm[all]=={__version__}'   # or: pip install -e '.[all]' in a clone",
         f"deimos run recipe.yaml --out runs/{run.name}-again",
-        f"deimos status runs/{run.name}",
+        f"deimos status runs/{run.name}-again",
     ]
 
 
