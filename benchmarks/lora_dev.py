@@ -1,6 +1,6 @@
 """LoRA settings held to each other on a run's dev prompts: accuracy and length, greedy.
 
-usage: python benchmarks/lora_dev.py RUN [--settings 1e-4:2,3e-4:1,3e-4:2,3e-4:4,1e-3:2]
+usage: python benchmarks/lora_dev.py RUN [--settings 1e-4:2,3e-4:2,1e-3:2]
                                          [--title TITLE] [--out docs/results/lora_dev.md]
 
 RUN is a finished run folder. Each setting (learning rate:epochs) is trained on its golds by
@@ -116,7 +116,7 @@ def main() -> None:
     """Train, answer, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--settings", default="1e-4:2,3e-4:1,3e-4:2,3e-4:4,1e-3:2")
+    parser.add_argument("--settings", default="1e-4:2,3e-4:2,1e-3:2")
     parser.add_argument("--title", default="LoRA settings on the lab's dev prompts")
     parser.add_argument("--out", type=Path, default=Path("docs/results/lora_dev.md"))
     args = parser.parse_args()
