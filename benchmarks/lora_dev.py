@@ -100,8 +100,8 @@ def line(name: str, found: Answers, base: Answers) -> tuple[str, dict[str, Any]]
     n = len(found.right)
     value, ci = stats.accuracy([float(x) for x in found.right], 1)
     number = np.arange(n)
-    sides = [stats.Clustered(np.array(a.think, float), number) for a in (base, found)]
-    change = stats.median_reduction(*sides, n, seed=0)
+    before, after = (stats.Clustered(np.array(a.think, float), number) for a in (base, found))
+    change = stats.median_reduction(before, after, n, seed=0)
     cells = (
         name,
         f"{words.percent(value, 1)} {words.interval(ci, lambda x: words.percent(x, 1))}",
