@@ -267,3 +267,9 @@ def test_an_interrupted_command_says_no_more_than_that(place):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")
+
+
+def test_an_adapter_for_modules_that_the_model_lacks_is_refused_before_sampling(place, ended):
+    code, error = ended("run", recipe(place), "--set", "train.lora.target_modules=[q_proj, w_proj]")
+    one_sentence(code, error, "the model has no module called 'w_proj'")
+    assert "q_proj" in error and not list(place.glob("runs/*/prompts-*"))

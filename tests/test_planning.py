@@ -92,8 +92,11 @@ def test_what_a_pilot_says_of_the_whole():
     assert (pilot.judged, pilot.passed, pilot.kept, pilot.prompts) == (3, 2, 1, 2)
     assert (pilot.shortest, pilot.right) == (10, 20)
     assert (pilot.exhaustive, pilot.raced, pilot.tokens_per_second) == (100, 80, 10.0)
-    tokens = expected_tokens(pilot, train=20, dev=4)
+    tokens = expected_tokens(pilot, train=20, dev=4, epochs=2.0, answers=6)
     assert (tokens.raced, tokens.exhaustive) == (20 * 40 + 4 * 25, 20 * 50 + 4 * 25)
+    winner = pool[0]
+    read = len(winner.prompt_ids) + len(winner.completion_ids)
+    assert pilot.gold == read and (tokens.train, tokens.bench) == (10 * 2 * read, 6 * 25)
     nobody = pilot_of([one(0, 9, ok=False)], Sample(n=1), Select(), 0.0)
     assert (nobody.shortest, nobody.right, nobody.tokens_per_second) == (None, None, None)
 
@@ -146,6 +149,9 @@ def test_a_plan_says_what_a_run_takes(tmp_path, monkeypatch):
     assert told["sample"].startswith("sample:   48 candidates, at most 13,312 tokens")
     assert "2.5 M parameters" in told["memory"] and "free of" in told["memory"]
     assert told["time"] == "time:     at most 2.2 minutes of sampling at 100 tokens/s"
+    configs = 2  # the recommended sampler and the locked config
+    answers = (5 + 7) * 2 * configs
+    assert any(f"of bench at that speed ({answers} answers)" in line for line in lines)
     assert "18.0 bytes a token" in told["disk"] and told["next"].startswith("next: deimos run lab")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,7 @@
 """The run folder: identity, resuming, status, locking; with small stages that do real work."""
 
 import json
+import os
 
 import pytest
 import yaml
@@ -164,6 +165,20 @@ def test_one_writer_at_a_time(run):
         assert run.is_running()
         with pytest.raises(RunError, match="another deimos process"), run.lock():
             pass
+    assert not run.is_running()
+
+
+def test_a_run_that_can_only_be_read_is_not_taken_for_a_running_one(run, monkeypatch):
+    with run.lock():
+        pass
+    real = os.open
+
+    def read_only(path, flags, *mode):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", read_only)
     assert not run.is_running()
 
 

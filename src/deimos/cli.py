@@ -91,7 +91,8 @@ def plan(
     command = f"deimos run {opening.again(recipe, out, sets or [])}"
     if as_json:
         return typer.echo(plan_json(folder, states, words.as_json(found), command))
-    for line in [*status_lines(states, differences=begun), *words.lines(found)]:
+    sampled = any(state.stage == "sample" and state.state == "fresh" for state in states)
+    for line in [*status_lines(states, differences=begun), *words.lines(found, sampled=sampled)]:
         typer.echo(line)
     return _next(command)
 

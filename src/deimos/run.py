@@ -272,12 +272,18 @@ class RunFolder:
             os.close(fd)
 
     def is_running(self) -> bool:
-        """Whether some process is writing this run now."""
+        """Whether some process is writing this run now; needs no right to write."""
         try:
-            with self.lock():
-                return False
-        except (RunError, OSError):
+            fd = os.open(self.path / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
             return True
+        finally:
+            os.close(fd)
 
 
 def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str) -> dict[str, Any]:

@@ -88,6 +88,18 @@ def weights_in(folder: Path) -> Weights | None:
     return Weights(sum(count for _, count, _ in numbers), sum(stored), floats, fixed)
 
 
+def modules_in(folder: Path) -> list[str]:
+    """Dotted names of the modules that have a weight in a folder's safetensors files.
+
+    Empty where there are none, or where one is missing or damaged.
+    """
+    try:
+        names = [name for file in _weight_files(folder) for name in _header(file)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
+
+
 def _weight_files(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():

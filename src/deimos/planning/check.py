@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from deimos.engines.memory import modules_in
+from deimos.identity import model_path
 from deimos.pipeline import ALL
 from deimos.prompts.load import check_source
 from deimos.recipe import Recipe, RecipeError, Source
@@ -40,6 +42,20 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
             check_source(source)
         except RecipeError as e:
             raise RecipeError(f"{key}: {e}") from e
+    _find_targets(recipe)
+
+
+def _find_targets(recipe: Recipe) -> None:
+    """The adapter's target modules, while nothing is sampled yet; a Hub model's when it trains."""
+    modules = modules_in(Path(model_path(recipe)))
+    for target in recipe.train.lora.target_modules:
+        # PEFT's own rule: a target is the end of a module's dotted name.
+        if modules and not any(f".{name}".endswith(f".{target}") for name in modules):
+            known = sorted({name.rpartition(".")[2] for name in modules})
+            raise RecipeError(
+                f"train.lora.target_modules: the model has no module called {target!r}; "
+                f"its modules with weights are {', '.join(known)}"
+            )
 
 
 def _sources(recipe: Recipe) -> Iterator[tuple[str, Source]]:

@@ -40,6 +40,8 @@ class Pilot:
     """Mean think tokens of the shortest right candidate, over the prompts kept; None: none is."""
     right: float | None
     """Mean think tokens of a prompt's right candidates, over the same prompts."""
+    gold: float | None
+    """Mean tokens to train on, prompt and completion of the shortest, over the same prompts."""
     seconds: float
 
     @property
@@ -50,10 +52,14 @@ class Pilot:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Decoded tokens of a whole recipe's sampling, its dev pass included."""
+    """Tokens of a whole recipe; of its sampling with the dev pass."""
 
     raced: int
     exhaustive: int
+    train: int
+    """Tokens of all golds, prompts included, over all epochs: read, not decoded."""
+    bench: int
+    """Of all answers to test problems, were they as long as the candidates."""
 
 
 def raced_tokens(candidates: Iterable[Completion], heat: Heat) -> dict[int, int]:
@@ -91,7 +97,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
     prompts: dict[str, list[Completion]] = defaultdict(list)
     for completion in pool:
         prompts[completion.prompt_id].append(completion)
-    raced, shortest, right = 0, [], []
+    raced, shortest, right, gold = 0, [], [], []
     for mine in prompts.values():
         heat = Heat(
             min_pass=select.min_pass,
@@ -100,24 +106,39 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
         )
         raced += sum(raced_tokens(mine, heat).values())
         if heat.limit is not None:
-            lengths = [c.think_tokens for c in mine if c.verdict and c.verdict.ok]
+            passed = [c for c in mine if c.verdict and c.verdict.ok]
+            winner = min(passed, key=lambda c: (c.think_tokens, c.answer_tokens, c.index))
             shortest.append(heat.limit)
-            right.append(sum(lengths) / len(lengths))
+            right.append(sum(c.think_tokens for c in passed) / len(passed))
+            gold.append(len(winner.prompt_ids) + len(winner.completion_ids))
     verdicts = [c.verdict.ok for c in pool if c.verdict and c.verdict.ok is not None]
     return Pilot(
         prompts=len(prompts), n=sample.n, exhaustive=sum(len(c.completion_ids) for c in pool),
         raced=raced, judged=len(verdicts), passed=sum(verdicts), kept=len(shortest),
-        shortest=_mean(shortest), right=_mean(right), seconds=seconds,
+        shortest=_mean(shortest), right=_mean(right), gold=_mean(gold), seconds=seconds,
     )  # fmt: skip
 
 
-def expected_tokens(pilot: Pilot, train: int, dev: int) -> Tokens:
-    """Tokens of racing ``train`` prompts, and of decoding them all, each with the dev pass."""
-    once = dev * pilot.exhaustive / (pilot.prompts * pilot.n)
+def expected_tokens(pilot: Pilot, train: int, dev: int, *, epochs: float, answers: int) -> Tokens:
+    """What a pilot says of a whole recipe.
+
+    Args:
+        pilot: of some of the train prompts.
+        train: prompts to race.
+        dev: prompts that the base answers once.
+        epochs: of training.
+        answers: to test problems, of both models at all configs.
+    """
+    candidate = pilot.exhaustive / (pilot.prompts * pilot.n)
+    once = dev * candidate
     raced, exhaustive = (
         train * tokens / pilot.prompts for tokens in (pilot.raced, pilot.exhaustive)
     )
-    return Tokens(round(raced + once), round(exhaustive + once))
+    golds = train * pilot.kept / pilot.prompts
+    return Tokens(
+        round(raced + once), round(exhaustive + once),
+        train=round(golds * (pilot.gold or 0) * epochs), bench=round(answers * candidate),
+    )  # fmt: skip
 
 
 def _mean(values: Sequence[float]) -> float | None:

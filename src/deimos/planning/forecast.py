@@ -72,6 +72,10 @@ class Forecast:
     tokens_per_second: float | None
     hours: float | None
     """Of sampling: of ``tokens`` raced, or else at most, of ``token_bound``."""
+    bench_answers: int | None
+    """To test problems, of both models at all configs."""
+    bench_hours: float | None
+    """Of the bench at the same speed: of ``tokens``, or else at most, of answers up to the budget."""
     bytes_per_token: float
     disk_needed: int | None
     """Bytes of the candidates' rows, of the same tokens as ``hours``."""
@@ -105,19 +109,35 @@ def forecast(
     bound = None if candidates is None else (candidates + len(dev)) * most
     found: Pilot | None = None
     row_bytes, tokens = BYTES_PER_TOKEN, None
+    answers = None if prompts.note else _answers(recipe, sum(prompts.test.values()))
     if pilot is not None and train:
         found, row_bytes = run_pilot(recipe, runtime, train, pilot)
-        tokens = expected_tokens(found, len(train), len(dev))
+        tokens = expected_tokens(
+            found, len(train), len(dev), epochs=recipe.train.epochs, answers=answers or 0
+        )
     speed = tokens_per_second or (found.tokens_per_second if found else None)
     reckoned = tokens.raced if tokens else bound
+    benched = None if answers is None else tokens.bench if tokens else answers * recipe.bench.budget
     return Forecast(
         prompts=prompts, candidates=candidates, token_bound=bound, tokens=tokens, pilot=found,
         memory=needs, tokens_per_second=speed,
-        hours=reckoned / speed / 3600 if reckoned is not None and speed else None,
+        hours=_hours(reckoned, speed), bench_answers=answers, bench_hours=_hours(benched, speed),
         bytes_per_token=row_bytes,
         disk_needed=None if reckoned is None else round(reckoned * row_bytes),
         disk_free=shutil.disk_usage(_existing(place)).free,
     )  # fmt: skip
+
+
+def _hours(tokens: int | None, tokens_per_second: float | None) -> float | None:
+    return tokens / tokens_per_second / 3600 if tokens is not None and tokens_per_second else None
+
+
+def _answers(recipe: Recipe, problems: int) -> int:
+    """How many answers the bench decodes: configs that are alike share them, greedy is not repeated."""
+    bench = recipe.bench
+    configs = {config: bench.repeats if config.temperature else 1
+               for config in (bench.recommended.value(), bench.locked.value())}  # fmt: skip
+    return 2 * problems * sum(configs.values())
 
 
 def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Prompt], Prompts]:

@@ -11,13 +11,20 @@ from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot
 from deimos.planning.forecast import Forecast, Memory, Prompts
 
 
-def lines(forecast: Forecast) -> Iterator[str]:
-    """One line a quantity, each with its unit."""
+def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
+    """One line a quantity, each with its unit.
+
+    Args:
+        forecast: of a whole run from nothing.
+        sampled: the run folder has the candidates already.
+    """
     f = forecast
     yield from _prompts(f.prompts)
     yield from _memory(f.memory)
     if f.candidates is None:
         return
+    if sampled:
+        yield "sample:   there already, and not decoded anew; from nothing it would be:"
     yield f"sample:   {f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
     if f.pilot and f.tokens:
         yield from _pilot(f.pilot, f.memory.rows)
@@ -25,7 +32,7 @@ def lines(forecast: Forecast) -> Iterator[str]:
             f"expected: {_count(f.tokens.raced)} tokens raced, {_count(f.tokens.exhaustive)} "
             f"exhaustive ({f.tokens.raced / max(1, f.tokens.exhaustive):.2f}; from {f.pilot.prompts} prompts)"
         )
-    yield _hours(f)
+    yield from _times(f)
     source = (
         "as GSM8K takes in Qwen2.5's tokens"
         if f.bytes_per_token == BYTES_PER_TOKEN
@@ -80,11 +87,25 @@ def _memory(m: Memory) -> Iterator[str]:
         yield f"{'':9} {m.note}: their tokens are not in it"
 
 
-def _hours(f: Forecast) -> str:
+def _times(f: Forecast) -> Iterator[str]:
     if f.hours is None or f.tokens_per_second is None:
-        return "time:     not known: give --tokens-per-second, or --pilot to measure it"
-    told = f"{f.hours:.1f} hours" if f.hours >= 1 else f"{f.hours * 60:.1f} minutes"
-    return f"time:     {_bound(f)}{told} of sampling at {f.tokens_per_second:,.0f} tokens/s"
+        yield "time:     not known: give --tokens-per-second, or --pilot to measure it"
+    else:
+        yield (
+            f"time:     {_bound(f)}{_duration(f.hours)} of sampling at "
+            f"{f.tokens_per_second:,.0f} tokens/s"
+        )
+        if f.bench_hours:
+            yield (
+                f"{'':9} {_bound(f)}{_duration(f.bench_hours)} of bench at that speed "
+                f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
+            )
+    if f.tokens:
+        yield f"{'':9} training reads {_count(f.tokens.train)} tokens; its speed is not measured"
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
 
 
 def _bound(f: Forecast) -> str:
