@@ -214,15 +214,24 @@ def check(
         str | None, typer.Option(help="Kind of prompt it judges; its own name, or math.")
     ] = None,
     take: Annotated[int, typer.Option(help="How many prompts.", min=2)] = 50,
+    source: Annotated[
+        str | None, typer.Option(help="Source of prompts whose own golds to check with.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Of that source: path=DATA, split=…"),
+    ] = None,
 ) -> None:
     """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
-    from deimos.grading import check_grader, has_golds
+    from deimos.grading import check_grader, check_source, has_golds
     from deimos.planning.opening import load_recipe
 
     kind = kind or ("choice" if grader == "choice" else "math")
-    recipe = recipe or (None if has_golds(grader) else "lab")
-    loaded = load_recipe(recipe)[0] if recipe else None
-    text, good = check_grader(grader, kind, loaded, take)
+    if source:
+        text, good = check_source(grader, source, options or [], take)
+    else:
+        recipe = recipe or (None if has_golds(grader) else "lab")
+        text, good = check_grader(grader, kind, load_recipe(recipe)[0] if recipe else None, take)
     typer.echo(text)
     if not good:
         raise typer.Exit(1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
-from deimos.recipe import Recipe, RecipeError
+from deimos.recipe import Recipe, RecipeError, Source, apply_set
 from deimos.rows import verdict_row
 from deimos.types import Kind, Prompt, Verdict
 
@@ -73,6 +73,32 @@ def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tupl
         )
     report = check(spec, _kind(kind), prompts[:take])
     return str(report), report.ok
+
+
+def check_source(grader: str, name: str, options: Sequence[str], take: int) -> tuple[str, bool]:
+    """Check a grader with a source's own golds.
+
+    Args:
+        grader: of the kind that the source's prompts are.
+        name: of the source.
+        options: the source's, ``key=value`` each, the value read as YAML.
+        take: how many of its prompts at most, in its seeded order.
+
+    Returns a text and whether all held.
+
+    Raises:
+        RecipeError: as ``load_source``; a source whose prompts have no golds.
+    """
+    from deimos.graders.check import check
+    from deimos.prompts.load import golds_of, load_source
+
+    given: dict[str, Any] = {}
+    for option in options:
+        apply_set(given, option)
+    block = Source(source=name, options=given)
+    prompts = load_source(block, seed=0)[:take]
+    report = check(grader, prompts[0].kind, prompts, pairs=golds_of(block, prompts))
+    return f"{name}: {report}", report.ok
 
 
 def _kind(kind: str) -> Kind:

@@ -23,6 +23,8 @@ BUILTIN: dict[Group, dict[str, str]] = {
     "grader": {
         "math": "deimos.graders.math:math",
         "choice": "deimos.graders.choice:choice",
+        "instruction": "deimos.graders.instruction:instruction",
+        "code": "deimos.graders.code:code",
     },
     "engine": {
         "local": "deimos.engines.local:local",
@@ -31,6 +33,18 @@ BUILTIN: dict[Group, dict[str, str]] = {
     "source": {
         "lab": "deimos.lab.source:lab",
         "gsm8k": "deimos.prompts.gsm8k:gsm8k",
+        "math": "deimos.prompts.math:math",
+        "math500": "deimos.prompts.math:math500",
+        "aime": "deimos.prompts.aime:aime",
+        "arc": "deimos.prompts.choice:arc",
+        "mmlu_pro": "deimos.prompts.choice:mmlu_pro",
+        "ifeval": "deimos.prompts.ifeval:ifeval",
+        "ifeval_like": "deimos.prompts.ifeval_like:ifeval_like",
+        "humaneval": "deimos.prompts.humaneval:humaneval",
+        "humaneval_plus": "deimos.prompts.humaneval:humaneval_plus",
+        "mbpp": "deimos.prompts.mbpp:mbpp",
+        "mbpp_plus": "deimos.prompts.mbpp:mbpp_plus",
+        "hub": "deimos.prompts.hub:hub",
         "jsonl": "deimos.prompts.jsonl:jsonl",
     },
 }

@@ -7,7 +7,7 @@ answer rejected. Says nothing of answers that lie between.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +57,7 @@ def check(
     kind: Kind = "math",
     prompts: Iterable[Prompt] = (),
     *,
+    pairs: Sequence[tuple[str, Any]] = (),
     timeout: float = 5.0,
     workers: int = 1,
 ) -> Report:
@@ -66,13 +67,14 @@ def check(
         spec: the grader: registered name, ``pkg:attr`` or ``./file.py:attr``.
         kind: what its references are; with prompts, those of other kinds are left out.
         prompts: whose references to check; a module's ``gold`` is ``[(answer, reference), …]``.
+        pairs: (answer, reference) to check with instead: golds that are not written from references.
         timeout: seconds an answer may take.
         workers: judging processes.
 
     Raises:
         RecipeError: nothing to check with, or no known way to write a gold of this kind.
     """
-    pairs = _pairs(spec, kind, list(prompts))
+    pairs = pairs or _pairs(spec, kind, list(prompts))
     with Judge({kind: spec}, timeout=timeout, workers=workers) as judge:
 
         def ask(answer: str, reference: Any) -> Future[Verdict]:
@@ -110,7 +112,7 @@ def _pairs(spec: str, kind: Kind, prompts: list[Prompt]) -> list[tuple[str, Any]
     return [(GOLD_ANSWERS[kind](p.reference), p.reference) for p in prompts if p.kind == kind]
 
 
-def _shuffled(pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _shuffled(pairs: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Each answer with the next reference whose gold answer differs."""
     for i, (answer, _) in enumerate(pairs):
         later = (pairs[(i + step) % len(pairs)] for step in range(1, len(pairs)))

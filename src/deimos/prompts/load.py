@@ -6,8 +6,9 @@ A source is a callable ``(*, take, seed, **options) -> Iterable[Prompt]``; it ow
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -31,6 +32,30 @@ def load_source(source: Source, seed: int) -> list[Prompt]:
     if odd is not None:
         raise RecipeError(f"source {source.source!r} gave a {type(odd).__name__}, not a Prompt")
     return prompts
+
+
+def golds_of(source: Source, prompts: Sequence[Prompt]) -> list[tuple[str, Any]]:
+    """(answer, reference) of prompts whose right answers stand beside them and not in them.
+
+    A source ``name`` may have beside it a function ``name_golds(**options)`` that yields (answer,
+    prompt): code has its own solutions. Empty: the grader's kind says how a gold is written.
+
+    Raises:
+        RecipeError: prompts without known answers (IFEval's).
+    """
+    function = check_source(source)
+    module = sys.modules.get(function.__module__)
+    golds = getattr(module, f"{getattr(function, '__name__', '')}_golds", None)
+    if golds is not None:
+        wanted = {prompt.id for prompt in prompts}
+        return [(a, p.reference) for a, p in golds(**source.options) if p.id in wanted]
+    lacking = next((p for p in prompts if p.kind in ("instruction", "code")), None)
+    if lacking is not None:
+        raise RecipeError(
+            f"source {source.source!r} has no golds to check with: nobody has written right answers "
+            f"to its {lacking.kind} prompts"
+        )
+    return []
 
 
 def check_source(source: Source) -> Callable[..., Any]:

@@ -18,6 +18,14 @@ def rank(prompt: Prompt, salt: str) -> str:
     return hashlib.sha256(f"{salt}:{prompt.id}".encode()).hexdigest()
 
 
+def once(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """The first prompt of each wording: some data sets ask the same question twice."""
+    found: dict[tuple[str, ...], Prompt] = {}
+    for prompt in prompts:
+        found.setdefault(tuple(" ".join(m["content"].split()) for m in prompt.messages), prompt)
+    return list(found.values())
+
+
 def taken(prompts: Iterable[Prompt], take: int | None, seed: int, name: str) -> list[Prompt]:
     """The first ``take`` prompts in the seed's order; None takes all.
 
