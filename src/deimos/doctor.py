@@ -17,12 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deimos.engines.memory import GIB, available_ram, gpus, total_ram
+from deimos.ifeval import sentences
 from deimos.record import versions
 
 EXTRAS = {
     "hf": ("torch", "transformers", "peft"),
     "train": ("trl", "accelerate", "datasets"),
     "math": ("math_verify",),
+    "instruction": ("langdetect", "immutabledict", "nltk"),
     "bench": ("lm_eval", "scipy"),
     "report": ("jinja2", "matplotlib"),
 }
@@ -49,6 +51,8 @@ def findings(runs: Path = Path("runs")) -> Iterator[str]:
     yield from _run_folder(runs)
     yield f"sandbox: {_sandbox()}"
     yield f"embedded reasoner: {_lab()}"
+    if importlib.util.find_spec("nltk"):
+        yield f"instruction rules count sentences by: {sentences()}"
     for extra, modules in EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         if missing:

@@ -1,11 +1,21 @@
 """Only a letter that is given as the answer counts."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.graders.choice import choice, labels_of
 
+PHRASES = [
+    "\\boxed{{{}}}",
+    "The answer is ({}).",
+    "The answer is {}.",
+    "**{}**",
+    "Option {} is correct.",
+]
 OPTIONS = ["dry palms", "wet palms", "a triangle", "palms with oil"]
 
 
@@ -77,3 +87,36 @@ def test_two_letters_are_right_only_where_they_agree(first, second):
 def test_long_texts_are_scanned_at_once():
     for piece in ("A. ", r"\boxed{", "(", "answer is ", "answer is (A) and "):
         assert verdict(piece * (300_000 // len(piece))) is False
+
+
+TRAPS = [json.loads(line) for line in (Path(__file__).parent / "data/choice_traps.jsonl").open()]
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap["answer"][:40])
+def test_traps(trap):
+    told = verdict(trap["answer"], trap["letter"], trap.get("options", OPTIONS))
+    assert told is trap["ok"], trap["why"]
+
+
+def test_there_are_many_traps_and_right_answers_among_them():
+    right = sum(trap["ok"] for trap in TRAPS)
+    assert len(TRAPS) > 100 and right > 40
+
+
+def test_a_reference_that_is_no_choice_is_null():
+    assert verdict("B", "B", ["x", "y"]) is None
+    assert verdict("B", "D", list("xyz")) is None
+
+
+@given(st.text(alphabet="ABab()[]\\boxed{} .,:;?answeris\n12", max_size=120), st.text(max_size=20))
+def test_white_space_around_and_fullwidth_signs_change_nothing(answer, space):
+    blank = "".join(c for c in space if c.isspace() and c != "\f")
+    wide = "".join(chr(ord(c) + 0xFEE0) if c in "AB()[].:" else c for c in answer)
+    assert verdict(f"{blank}{answer}{blank}") is verdict(answer) is verdict(wide)
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from(PHRASES), st.sampled_from(PHRASES))
+def test_saying_it_twice_changes_nothing_and_another_letter_undoes_it(letter, one, two):
+    other = "ABCD"["ABCD".index(letter) - 1]
+    assert verdict(f"{one.format(letter)}\n{two.format(letter)}", letter) is True
+    assert verdict(f"{one.format(letter)}\n{two.format(other)}", letter) is False

@@ -1,7 +1,8 @@
 """The process that graders run in: one request at a time, from a pipe to a pipe.
 
 Started by ``worker.Judge``. Messages are JSON behind a
-four-byte length. What a grader prints goes to standard error. Its parent kills it at a deadline;
+four-byte length: first the graders' specs, then ``{"load": kind}`` before the first item of a kind
+(so that nothing is imported for kinds that don't come), and items. What a grader prints goes to standard error. Its parent kills it at a deadline;
 it bounds its own memory. It is no sandbox: a grader runs with the user's rights.
 """
 
@@ -47,17 +48,22 @@ def receive(stream: BinaryIO) -> Any:
 
 
 def main() -> None:
-    """Load the graders named by the first message, say so, then judge until the pipe ends."""
+    """Learn the graders' names, then load and judge what is asked for until the pipe ends."""
     requests, replies = _private_pipes()
     _die_with_parent()
     logging.disable(logging.WARNING)  # math-verify warns of the timeouts that we switch off
     start = receive(requests)
     if start is None or os.getppid() != start["parent"]:
         return
-    graders = {kind: _load(spec) for kind, spec in start["specs"].items()}
-    _bound_memory(start["memory"])
+    graders: dict[str, Callable[..., Any]] = {}
     send(replies, {"ready": True, "rss": _rss()})
     while (item := receive(requests)) is not None:
+        if kind := item.get("load"):
+            _bound_memory(None)
+            graders[kind] = _load(start["specs"][kind])
+            _bound_memory(start["memory"])
+            send(replies, {"ready": True, "rss": _rss()})
+            continue
         verdict, spent = _judge(graders[item["kind"]], item["answer"], item["reference"])
         reply = {"ok": verdict.ok, "because": verdict.because, "stage": verdict.stage}
         send(replies, reply | {"rss": _rss(), "spent": spent})
@@ -78,12 +84,14 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _bound_memory(more: int) -> None:
-    """Allow ``more`` bytes of address space beyond what the loaded graders hold."""
+def _bound_memory(more: int | None) -> None:
+    """Allow ``more`` bytes of address space beyond what the loaded graders hold; None: any."""
     with contextlib.suppress(OSError, ValueError):
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        limit = most if more is None else held + more
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
 
 def _rss() -> int:

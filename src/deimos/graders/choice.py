@@ -1,8 +1,9 @@
 r"""The choice grader: which option does the answer name?
 
-Only explicit answers count: ``\boxed{B}``, "answer is (B)", a letter standing alone as the answer
-or on its last line. Never an article ("the answer is a triangle"), never a letter out of an
-option's text, never an option's text without its letter. Two different letters are wrong.
+Only explicit answers count: ``\boxed{B}``, "answer is (B)", "B is correct", a letter standing alone
+as the answer or on its last line. Never an article ("the answer is a triangle"), never a letter out
+of an option's text, never an option's text without its letter, never what is only supposed, asked or
+denied ("if the answer is A", "the answer is not B"). Two different letters are wrong.
 Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deimos.graders.extract import boxes, last_line
@@ -20,20 +22,44 @@ from deimos.types import Verdict
 LETTERS = "ABCDEFGHIJ"
 DIGITS = "123456789"
 MIN_OPTIONS, MAX_OPTIONS = 3, 10
+IN_PROCESS_LENGTH = 20_000
+"""Characters; longer answers are scanned by a worker."""
+STATEMENT = 60
+"""Characters behind "answer is" in which its letter must stand."""
+CLAUSE = 80
+"""Characters before it in which it may be denied."""
 
-_WRAPPING = re.compile(
-    r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox|boxed)\b|[$*_`{}]|\\[()\[\]]"
-)
+_BOX_MARK = "\f"
+"""Stands where a box began once its markup is gone; white space to every pattern."""
+_BOXED = re.compile(r"\\boxed\b")
+_WRAPPING = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\b|[$*_`{}]|\\[()\[\]]")
 _STATED = re.compile(
-    r"\banswer\s{0,3}(?:choice\s{0,3}|option\s{0,3})?(?:is|:|=|would\s+be|must\s+be)\s{0,3}:?\s{0,3}"
-    r"(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s+){0,2}",
+    r"\b(?:answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
+    r"\s{0,3}(?:choice\s{0,3}|option\s{0,3})?(?:is|:|=|would\s{1,3}be|must\s{1,3}be)\s{0,3}:?\s{0,3}"
+    r"(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
     re.IGNORECASE,
 )
+_CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
+_UNCERTAIN = re.compile(
+    r"n[’']t\b|\b(?:not|never|if|unless|whether|might|may|could|suppose|supposing|assume|assuming"
+    r"|tempting|nor|neither|cannot)\b|(?<!\bi\s)\bwould\b",
+    re.IGNORECASE,
+)
+_SECOND_THOUGHT = re.compile(
+    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry"
+    r"|or\s{1,3}maybe|rather(?!\s{1,3}than)|instead(?!\s{1,3}of)|no[,:;.!])",
+    re.IGNORECASE,
+)
+_LABEL_WORD = re.compile(r"(?:option|choice|answer|letter)\s{0,3}:?\s{0,3}", re.IGNORECASE)
 
 
 @grader("choice")
 def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
-    """Judge an answer that names one of the options."""
+    """Judge an answer that names one of the options; null where the reference is no choice."""
+    try:
+        labels_of(reference)
+    except ValueError as e:
+        return Verdict.of(None, f"the reference is no choice: {e}")
     gold = str(reference["letter"]).strip().upper()
     named = named_labels(answer, reference["options"], digits=gold in DIGITS)
     if not named:
@@ -44,7 +70,12 @@ def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
     return Verdict.of(label == gold, "equal" if label == gold else f"{label} is not {gold}")
 
 
-choice.fast = choice  # pyright: ignore[reportFunctionMemberAccess]
+def fast(answer: str, reference: Mapping[str, Any]) -> Verdict | None:
+    """The same at once; None for an answer so long that a caller's event loop would be held."""
+    return choice(answer, reference) if len(answer) <= IN_PROCESS_LENGTH else None
+
+
+choice.fast = fast  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def labels_of(reference: Mapping[str, Any]) -> str:
@@ -60,75 +91,157 @@ def labels_of(reference: Mapping[str, Any]) -> str:
 
 def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
-    text = unicodedata.normalize("NFKC", answer)
-    label = "[0-9]" if digits else "[A-J]"
-    named: set[str] = set()
-    for box in boxes(text):
-        named |= _from_box(_bare(box), label, options)
+    text = _uncut(unicodedata.normalize("NFKC", answer))
+    reader = _DIGITS if digits else _LETTERS
+    bared = [_bare(box) for box in boxes(text)]
+    named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).
     plain = _bare(text)
-    for statement in _STATED.finditer(plain):
-        named |= _from_statement(plain[statement.end() : statement.end() + 60], label)
-    if not named:
-        named |= _from_line(last_line(plain), label, options)
+    said, end = _said(plain, reader)
+    line = last_line(plain)
+    closing = reader.line(line, options)
+    named |= said | closing
+    end = max(end, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing else 0)
+    if named:
+        named |= reader.second_thoughts(plain[end:])
+        for owners in (_owners(box, reader.labels, options) for box in bared):
+            named |= set() if owners & named else owners  # a box with another option's text
+    if digits:  # "The answer is 2" where 2 is what another option says
+        named |= {owner for label in named for owner in _owners(label, DIGITS, options)}
     return named
 
 
+def _said(plain: str, reader: _Reader) -> tuple[set[str], int]:
+    """The labels that sentences give as the answer, and where the last of these sentences stands."""
+    named: set[str] = set()
+    end = 0
+    for statement in _STATED.finditer(plain):
+        if found := reader.statement(plain[statement.end() : statement.end() + STATEMENT]):
+            end = max(end, statement.end())
+            named |= found if _claimed(plain, statement.start()) else set()
+    for match in reader.correct.finditer(plain):
+        if _claimed(plain, match.start()):
+            end = max(end, match.start())
+            named.add(match[1])
+    return named, end
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How labels of one sort, letters or digits, are read."""
+
+    label: str
+    """A pattern for one label."""
+    labels: str
+    correct: re.Pattern[str]
+    """"B is correct", "option 2 is the right answer"; the label is its first group."""
+
+    @property
+    def any_case(self) -> str:
+        return f"{self.label}|{self.label.lower()}"
+
+    @property
+    def ended(self) -> str:
+        """A bare label and what must follow it: "A." yes, "A triangle", "2.5" and "2,000" no."""
+        label = self.label
+        stop = r"\s*(?:$|\n|[;)!]|[,:.](?!\d)|\s[-–—]\s|\b(?:because|since|as|and|or|not|rather|instead)\b|[/&](?!\s*\d{2}))"
+        return rf"({label})(?={stop})"
+
+    def box(self, box: str, options: list[str]) -> set[str]:
+        """The labels that a box holds as its answer."""
+        box = _LABEL_WORD.sub("", box, count=1) if _LABEL_WORD.match(box) else box
+        if whole := re.fullmatch(rf"\(?({self.any_case})[).:]?", box):
+            return {whole[1].upper()}
+        if labelled := self.labelled(box, options):
+            return labelled
+        several = set(re.findall(rf"(?<!\w){self.label}(?!\w)", box))
+        only_labels = re.fullmatch(r"(?:\(?\w\)?|and|or|[\s,;/&])+", box) is not None
+        return several if len(several) > 1 and only_labels else set()
+
+    def labelled(self, line: str, options: list[str]) -> set[str]:
+        """The label of ``B. text`` or ``(B) text``; the owner's too where the text is another option's."""
+        match = re.match(
+            rf"(?:\(({self.label})\)|({self.label})\s?[.):])\s*(\S.*)", line, re.DOTALL
+        )
+        if match is None or re.match(r"\d+\.\d", line):
+            return set()
+        found = match[1] or match[2]
+        owners = _owners(match[3], self.labels, options)
+        return {found} if not owners or found in owners else {found, *owners}
+
+    def statement(self, rest: str) -> set[str]:
+        """The labels that stand directly behind "answer is"."""
+        match = re.match(rf"(?:[(\[]({self.any_case})[)\]]|{self.ended})", rest)
+        if match is None:
+            return set()
+        named = {(match[1] or match[2]).upper()}
+        more = re.match(
+            rf"\s*(?:,\s*(?:and|or)?|and|or|/|&)\s*[(\[]?{self.ended}", rest[match.end() :]
+        )
+        return named | {more[1]} if more else named
+
+    def line(self, line: str, options: list[str]) -> set[str]:
+        """The label that a last line consists of, or that stands before its own option's words."""
+        spoken = _LABEL_WORD.match(line)
+        if alone := re.fullmatch(
+            rf"[(\[]?({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
+        ):
+            return {alone[1]}
+        match = re.match(rf"\(?{self.label}\)?\s?[.):]?\s*(\S.*)", line)
+        # Behind a letter only its own option's words may stand: else it may open a sentence.
+        known = match and _owners(match[1], self.labels, options)
+        return self.labelled(line, options) if known else set()
+
+    def second_thoughts(self, text: str) -> set[str]:
+        """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""
+        found = set()
+        for turn in _SECOND_THOUGHT.finditer(text):
+            rest = text[turn.end() : turn.end() + STATEMENT].partition("\n")[0]
+            if match := re.search(rf"(?<!\w)(?:[(\[]({self.label})[)\]]|{self.ended})", rest):
+                found.add(match[1] or match[2])
+        return found
+
+
+def _reader(label: str, labels: str, before: str) -> _Reader:
+    correct = re.compile(
+        rf"(?:{before})(?-i:\(?({label})\)?)\s{{1,3}}is\s{{1,3}}(?:the\s{{1,3}})?(?:correct|right)"
+        r"(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))",
+        re.IGNORECASE | re.MULTILINE,
+    )
+    return _Reader(label, labels, correct)
+
+
+_NAMED_SO = r"\b(?:option|choice|answer)\s{1,3}"
+_LETTERS = _reader(
+    "[A-J]", LETTERS,
+    rf"{_NAMED_SO}|\b(?:so|thus|hence|therefore)\s{{1,3}}|^\s{{0,3}}|[.;:!,]\s{{1,3}}",
+)  # fmt: skip
+# A sentence may begin with a number that is right, so a digit must be called an option.
+_DIGITS = _reader("[0-9]", DIGITS, _NAMED_SO)
+
+
+def _claimed(text: str, at: int) -> bool:
+    """Whether nothing in the clause before a statement denies, doubts or supposes it."""
+    before = text[max(0, at - CLAUSE) : at]
+    clause = _CLAUSE_END.split(before)[-1]
+    return _UNCERTAIN.search(clause) is None
+
+
+def _uncut(text: str) -> str:
+    """The text without a last box that never closes: what else it was to hold isn't known."""
+    at = text.rfind("\\boxed")
+    return text if at < 0 or "{" not in text[at:] or "}" in text[at:] else text[:at]
+
+
 def _bare(text: str) -> str:
-    return _WRAPPING.sub("", text).strip()
+    return _WRAPPING.sub("", _BOXED.sub(_BOX_MARK, text)).strip()
 
 
-def _from_box(box: str, label: str, options: list[str]) -> set[str]:
-    if whole := re.fullmatch(rf"\(?({label}|{label.lower()})[).:]?", box):
-        return {whole[1].upper()}
-    if labelled := _labelled(box, label, options):
-        return labelled
-    several = re.findall(rf"(?<!\w){label}(?!\w)", box)
-    return set(several) if len(set(several)) > 1 and _only_labels(box) else set()
-
-
-def _only_labels(box: str) -> bool:
-    return re.fullmatch(r"(?:\(?\w\)?|and|or|[\s,;/&])+", box) is not None
-
-
-def _labelled(line: str, label: str, options: list[str]) -> set[str]:
-    """The label of ``B. text`` or ``(B) text``; the owner's too where the text is another option's."""
-    match = re.match(rf"(?:\(({label})\)|({label})\s?[.):])\s*(\S.*)", line, re.DOTALL)
-    if match is None or re.match(r"\d+\.\d", line):
-        return set()
-    found = match[1] or match[2]
-    owners = _owners(match[3], label, options)
-    return {found} if not owners or found in owners else {found, *owners}
-
-
-def _owners(text: str, label: str, options: list[str]) -> set[str]:
+def _owners(text: str, labels: str, options: list[str]) -> set[str]:
     """Labels of the options that read like this text."""
-    labels = DIGITS if label == "[0-9]" else LETTERS
-    pairs = zip(labels, options, strict=False)
-    return {key for key, option in pairs if _words(str(option)) == _words(text)}
+    wanted = _words(text)
+    return {key for key, option in zip(labels, options) if _words(str(option)) == wanted}
 
 
 def _words(text: str) -> str:
     return " ".join(_bare(text).casefold().split()).rstrip(".")
-
-
-def _from_statement(rest: str, label: str) -> set[str]:
-    bracketed = rf"[(\[]({label}|{label.lower()})[)\]]"
-    # A bare letter must be followed by something that ends it: "A." yes, "A triangle" no.
-    bare = rf"({label})(?=\s*(?:$|\n|[,;:)!?]|\.(?!\d)|\b(?:because|since|as|and|or)\b|[/&]))"
-    match = re.match(rf"(?:{bracketed}|{bare})", rest)
-    if match is None:
-        return set()
-    named = {(match[1] or match[2]).upper()}
-    more = re.match(
-        rf"\s*(?:,\s*(?:and|or)?|and|or|/|&)\s*[(\[]?({label})(?!\w)", rest[match.end() :]
-    )
-    return named | {more[1]} if more else named
-
-
-def _from_line(line: str, label: str, options: list[str]) -> set[str]:
-    if alone := re.fullmatch(rf"[(\[]?({label})[)\].:]{{0,2}}", line):
-        return {alone[1]}
-    match = re.match(rf"\(?{label}\)?\s?[.):]?\s*(\S.*)", line)
-    # Behind a letter only its own option's words may stand: else it may open a sentence.
-    return _labelled(line, label, options) if match and _owners(match[1], label, options) else set()

@@ -25,7 +25,9 @@ RECYCLE_RSS = 512 << 20
 """Resident bytes beyond what the loaded graders hold."""
 MEMORY = 1 << 30
 """Address space, likewise, that one item may take."""
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+_KEPT_VARIABLES = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "NLTK_DATA",
+)  # fmt: skip
 
 
 class Crashed(Exception):
@@ -42,6 +44,7 @@ class Child:
     def __init__(self) -> None:
         self.judged = 0
         self.spent = False
+        self._loaded: set[str] = set()
         self._rss_limit = 0
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", "from deimos.graders.child import main; main()"],
@@ -53,14 +56,26 @@ class Child:
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
 
-    def load(self, specs: Mapping[str, str]) -> None:
-        """Have the graders loaded; raises where that fails or takes too long."""
+    def start(self, specs: Mapping[str, str]) -> None:
+        """Tell it the graders' names; raises where it doesn't come up."""
         start = {"specs": dict(specs), "memory": MEMORY, "parent": os.getpid()}
-        ready = self._ask(start, START_SECONDS)
+        self._rss_limit = self._ask(start, START_SECONDS)["rss"] + RECYCLE_RSS
+
+    def load(self, kind: str) -> None:
+        """Have a kind's grader loaded, unless it is; Crashed where that takes too long."""
+        if kind in self._loaded:
+            return
+        try:
+            ready = self._ask({"load": kind}, START_SECONDS)
+        except Late:
+            raise Crashed(
+                f"the grader of kind {kind!r} did not load in {START_SECONDS:g} s"
+            ) from None
+        self._loaded.add(kind)
         self._rss_limit = ready["rss"] + RECYCLE_RSS
 
     def judge(self, kind: str, answer: str, reference: Any, timeout: float) -> Verdict:
-        """One item's verdict; raises Late, Crashed, or TypeError for a reference beyond JSON."""
+        """One item's verdict, its kind loaded; raises Late, Crashed, or TypeError for a reference beyond JSON."""
         message = {"kind": kind, "answer": answer, "reference": reference}
         reply = self._ask(message, timeout)
         self.judged += 1

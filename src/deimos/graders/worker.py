@@ -3,8 +3,8 @@
 A grader's ``fast`` attribute is asked first, in process; what it leaves (None) and every grader
 without one goes to a worker: a fresh Python process that holds one item at a time, is killed with
 all its children at the item's deadline (counted from dispatch) and replaced. Worker processes are
-started when the first item comes for them (a grader's ``prepare`` attribute is called there, its
-time not counted), and recycled after many items or much memory.
+started when the first item comes for them. A kind's grader is loaded there when the kind's first item
+comes (its ``prepare`` attribute is called, its time not counted); processes are recycled after many items or much memory.
 Not a sandbox: it protects against hangs, crashes and memory, not against malice.
 """
 
@@ -136,6 +136,7 @@ class Judge:
         for _ in range(2):  # a crash is tried once more, in a fresh process
             try:
                 child = child or self._start()
+                child.load(item.kind)
                 return child.judge(
                     item.kind, item.answer, item.reference, self._timeout
                 ), self._keep(child)
@@ -164,7 +165,7 @@ class Judge:
                 raise Crashed(f"no judging process could be started: {e}") from e
             self._children.add(child)
         try:
-            child.load(self._specs)
+            child.start(self._specs)
         except (Late, Crashed) as e:
             self._drop(child)
             raise Crashed(f"the judging process did not start: {e}") from e

@@ -1,0 +1,63 @@
+"""The instruction grader: does the answer follow every rule that it was given?
+
+lm-eval's IFEval rules (see ``deimos.ifeval``). The strict reading decides, and all rules are
+required: a gold has no partial credit. What the loose reading says is told beside a refusal.
+Reference: ``{"instruction_id_list": [name, …], "kwargs": [{…}, …]}``. Always judged in a worker: the
+rules need packages that a caller's process should not have to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deimos import ifeval
+from deimos.registry import grader
+from deimos.types import Verdict
+
+
+@grader("instruction")
+def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
+    """Judge an answer by its rules; null where the reference leaves open what they ask."""
+    names = reference["instruction_id_list"]
+    if not names:
+        return Verdict.of(None, "the reference has no rules")
+    try:
+        told = ifeval.follows(answer, names, reference["kwargs"])
+    except ValueError as e:
+        return Verdict.of(None, f"the reference cannot be judged: {e}"[:300])
+    if all(told.strict):
+        return Verdict.of(True, f"follows all {len(names)} rules")
+    broken = ", ".join(name for name, kept in zip(names, told.strict) if not kept)
+    return Verdict.of(False, f"breaks {broken} ({_loosely(names, told.loose)})")
+
+
+def prepare() -> None:
+    """Load the rules, and langdetect's languages, before the first deadline starts to count."""
+    ifeval.registry()
+
+
+instruction.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
+
+gold = [
+    (
+        "no capital letter stands in this answer and no sign between its words.",
+        {
+            "instruction_id_list": ["punctuation:no_comma", "change_case:english_lowercase"],
+            "kwargs": [{}, {}],
+        },
+    ),
+    (
+        "<<Rivers>>\nThey run, and they run.",
+        {
+            "instruction_id_list": ["detectable_format:title", "keywords:frequency"],
+            "kwargs": [{}, {"keyword": "run", "frequency": 2, "relation": "at least"}],
+        },
+    ),
+]
+"""For ``deimos check instruction``: each passes its own rules and breaks the other's."""
+
+
+def _loosely(names: list[str], loose: tuple[bool, ...]) -> str:
+    broken = [name for name, kept in zip(names, loose) if not kept]
+    return f"loosely, too: {', '.join(broken)}" if broken else "loosely, it follows all"
