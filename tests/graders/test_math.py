@@ -24,6 +24,8 @@ RIGHT = [
     (r"\boxed{Evelyn}", r"\text{Evelyn}"),
     (r"\boxed{\left( 3, \frac{\pi}{2} \right)}", r"\left( 3, \frac{\pi}{2} \right)"),
     (r"\boxed{x=5}", "5"),
+    (r"\boxed{73}", "073"),
+    (r"The answer is $\$18.90$.", r"\$18.90"),
 ]
 WRONG = [
     (r"\boxed{41}", "42"),
@@ -51,6 +53,33 @@ SYMBOLIC = [
     (r"\boxed{\begin{pmatrix} \frac{1}{2} \\ 3 \end{pmatrix}}", r"\begin{pmatrix} 1/2 \\ 3 \end{pmatrix}", True),
     (r"\boxed{nonsense +* 3}", "x^2", False),
 ]  # fmt: skip
+OTHER_FORMS = [
+    ("3:1", "3"), ("2:3", "0.66666666666667"), ("4:30", "2:15"), ("12:00", "12"), ("12 34", "46"), ("1 000", "0"),
+    ("11011_2", "11011_3"), ("22_{10}", "22_5"), (r"\{5,6\}", "(5,6)"), ("6,5", "(5,6)"), ("(1,2,3)", "3,2,1"),
+    ("(1,2,3)", r"\{1,2,3\}"), ("x=2,y=1", "1,2"), ("1,1,2", "1,2"), ("on", "no"), ("BA", "AB"),
+    ("3 km", "3 m"), (r"3\text{ cm}", r"3\text{ m}"), ("2 hours", "2 minutes"), ("5 cents", r"\$5"),
+    ("[1,2]", "(1,2)"), ("(6,5)", "(5,6)"), ("x>3", "x<3"), ("a-b", "b-a"), ("5 or 6", "5"), ("0.3", r"0.\overline{3}"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}2\\1\end{pmatrix}"),
+]  # fmt: skip
+"""Pairs of which math-verify takes the most for equal."""
+SAME_FORMS = [
+    ("5,6", "(5,6)"), ("6:2", "3:1"), (r"\frac{2}{3}", "2:3"), ("11011", "11011_2"), (r"11011_2", r"11011_{2}"),
+    ("x=1,y=2", "1,2"), ("2,1", "1,2"), (r"\pm 2", "2,-2"), ("3 meters", "3 m"), ("3", r"3\text{ cm}"),
+    (r"3\text{ cm}^2", r"3\text{ square cm}"), (r"\$5", "5 dollars"), ("5", r"\log_2 32"), (r"\frac 1 2", "0.5"),
+    ("1 1/2", "1.5"), (r"0.\overline{3}", r"\frac13"), ("12, 10, 6", "12,10,6"), ("Yes", r"\text{yes}"), ("YES", "yes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_FORMS)
+def test_forms_that_differ_are_never_equal_whichever_is_the_reference(one, other):
+    assert math(f"\\boxed{{{one}}}", other).ok is not True
+    assert math(f"\\boxed{{{other}}}", one).ok is not True
+    assert fast(f"\\boxed{{{one}}}", other) is None or not fast(f"\\boxed{{{one}}}", other).ok
+
+
+@pytest.mark.parametrize(("one", "other"), SAME_FORMS)
+def test_forms_that_say_the_same_are_equal(one, other):
+    assert math(f"\\boxed{{{one}}}", other).ok is True
 
 
 @pytest.mark.parametrize(("answer", "gold"), RIGHT)

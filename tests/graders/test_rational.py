@@ -22,6 +22,7 @@ from deimos.graders.rational import Rational, rational
         ("5x", None), ("3 pi", None), ("3\\pi", None), ("1, 2", None), ("10110_2", None), ("(1,2)", None),
         ("1/0", None), ("\\frac{1}{0}", None), ("2^3", None), ("5 or 6", None), ("3 tenths", None),
         ("5 squared", None), ("", None), ("1,23", None), ("--5", None), ("2x = 4", None), ("5 \\text{ or } 6", None),
+        ("0.\\overline{3}", Fraction(1, 3)), ("-1.1\\overline{6}", Fraction(-7, 6)), ("0.\\overline 9", 1),
         ("5!", None), ("1e5", None), ("٣", None),
     ],
 )  # fmt: skip

@@ -160,14 +160,18 @@ class _Reader:
 
     def labelled(self, line: str, options: list[str]) -> set[str]:
         """The label of ``B. text`` or ``(B) text``; the owner's too where the text is another option's."""
+        found, text = self.split(line)
+        owners = _owners(text, self.labels, options) if found else set()
+        return ({found} if found else set()) | (set() if found in owners else owners)
+
+    def split(self, line: str) -> tuple[str, str]:
+        """Label and text of ``B. text`` or ``(B) text``; both empty where the line is none."""
         match = re.match(
             rf"(?:\(({self.label})\)|({self.label})\s?[.):])\s*(\S.*)", line, re.DOTALL
         )
         if match is None or re.match(r"\d+\.\d", line):
-            return set()
-        found = match[1] or match[2]
-        owners = _owners(match[3], self.labels, options)
-        return {found} if not owners or found in owners else {found, *owners}
+            return "", ""
+        return match[1] or match[2], match[3]
 
     def statement(self, rest: str) -> set[str]:
         """The labels that stand directly behind "answer is"."""
@@ -187,10 +191,9 @@ class _Reader:
             rf"[(\[]?({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
         ):
             return {alone[1]}
-        match = re.match(rf"\(?{self.label}\)?\s?[.):]?\s*(\S.*)", line)
         # Behind a letter only its own option's words may stand: else it may open a sentence.
-        known = match and _owners(match[1], self.labels, options)
-        return self.labelled(line, options) if known else set()
+        owners = _owners(self.split(line)[1], self.labels, options)
+        return self.labelled(line, options) if owners else set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""

@@ -59,11 +59,19 @@ def first_expression(text: str) -> str:
     r"""The formula that a text begins with (``$…$``, ``\(…\)``, ``**…**``), or its first sentence."""
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), *((m, m) for m in _MARKS)):
         if text.startswith(opening):
-            inside, closed, after = text[len(opening) :].partition(closing)
+            inside, closed, after = _until(text[len(opening) :], closing)
             if closed and not re.match(r"\s*(?:,|or\b|and\b)", after):
                 return inside.strip()
     end = _SENTENCE_END.search(text)
     return (text[: end.start()] if end else text).strip().strip("*_` ")
+
+
+def _until(text: str, closing: str) -> tuple[str, str, str]:
+    r"""``partition`` at the first closing sign that isn't escaped (``\$`` is a currency)."""
+    at = text.find(closing)
+    while at > 0 and text[at - 1] == "\\" and closing[0] != "\\":
+        at = text.find(closing, at + 1)
+    return text.partition(closing) if at < 0 else (text[:at], closing, text[at + len(closing) :])
 
 
 def last_line(text: str) -> str:

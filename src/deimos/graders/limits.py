@@ -20,6 +20,8 @@ _BIG_POWER = re.compile(rf"(?:\^|\*\*)\s*[{{(]?\s*[-+]?[\d,]{{{EXPONENT_DIGITS +
 _BIG_FACTORIAL = re.compile(rf"\d{{{FACTORIAL_DIGITS + 1},}}\s*!")
 _BRACKET_FACTORIAL = re.compile(r"[})\]]\s*!")
 _TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]?\s*[-+]?\s*\d+\s*[})]?\s*(?:\^|\*\*|!)")
+_SIDE_BY_SIDE = re.compile(r"(?<![\d.,])\d(?:[\d.,]*\d)?(?:\s|\\ |~){1,4}\d+(?![\d\s]*/)")
+_TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
 
 
 def beyond(expression: str) -> str:
@@ -38,7 +40,17 @@ def beyond(expression: str) -> str:
         _BRACKET_FACTORIAL.search(expression) and len(re.findall(r"!|\^", expression)) > 1
     ):
         return "a factorial too large to work out"
+    if _side_by_side(expression):
+        return "two numbers side by side"  # math-verify takes their sum, or their product
     return ""
+
+
+def _side_by_side(text: str) -> bool:
+    r"""Whether two numbers stand together that are no mixed number, ``\frac 1 2`` or ``\log_2 8``."""
+    return any(
+        not _TAKES_DIGITS.search(text[max(0, pair.start() - 12) : pair.start()])
+        for pair in _SIDE_BY_SIDE.finditer(text)
+    )
 
 
 def _depth(text: str) -> int:

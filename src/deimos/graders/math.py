@@ -6,7 +6,8 @@ whole answer where it is one line. Boxes, or statements, that contradict each ot
 Exact strings and exact rationals are decided in process (``fast``); the rest goes to math-verify,
 in a worker that can be killed, by its LaTeX path alone: its other path evaluates text as Python.
 Decimals that only approximate the reference are wrong. An expression beyond the limits is wrong;
-a reference that can't be read makes the verdict null. Units are ignored, not compared.
+a reference that can't be read makes the verdict null. A unit may be left out; two different ones
+of a few common ones (cm and m) are wrong, others are not compared.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 from typing import Any
 
 from deimos.graders.extract import boxes, hashes, last_line, stated
+from deimos.graders.forms import comparable, units_differ
 from deimos.graders.limits import beyond
 from deimos.graders.rational import clean, rational
 from deimos.registry import grader
@@ -27,6 +29,7 @@ DECIMALS = 12
 
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mbox)\s*\{([^{}\\]*)\}")
 _WORDS = re.compile(r"[A-Za-z]{4,}|[A-Za-z]+(?:[ -][A-Za-z]+)+")
+_LETTERS = re.compile(r"[a-z]{2,}")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _NUMBER_IN_LINE = re.compile(
     r"(?<![\w.,/\\^])-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?:\s+(?:hundred|thousand|million|billion|trillion|dozens?)\b)?"
@@ -89,13 +92,16 @@ def _same(gold: str, other: str) -> bool | None:
     """Whether two expressions are the same as text or as exact numbers; None: can't tell so."""
     if (text := _spelling(gold)) and text == _spelling(other):
         return True
+    if units_differ(clean(gold), clean(other)):
+        return False
     a, b = rational(gold), rational(other)
     if a is not None and b is not None:
         return a.equals(b)
+    # To math-verify a word is a product of letters, and anagrams are equal.
     if (word := _wording(gold)) is not None:
-        # To math-verify a word is a product of letters, and anagrams are equal.
         return word == _plain_words(other)
-    return None
+    words = _plain_words(gold), _plain_words(other)
+    return words[0] == words[1] if all(_LETTERS.fullmatch(word) for word in words) else None
 
 
 def _spelling(expression: str) -> str:
@@ -140,9 +146,12 @@ def _symbolic(finals: list[str], gold: str) -> Verdict:
 def _equal(gold: str, other: str) -> bool:
     from math_verify import verify
 
+    pair = comparable(gold, other)
+    if pair is None:
+        return False
     try:
         return verify(
-            _parse(gold), _parse(other),
+            _parse(pair[0]), _parse(pair[1]),
             float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True,
         )  # fmt: skip
     except (MemoryError, RecursionError):

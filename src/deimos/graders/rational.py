@@ -21,6 +21,11 @@ _VALUE = re.compile(
     r"(?P<rest>.*)",
     re.DOTALL | re.ASCII,
 )
+_MIXED = re.compile(r"(-?)(\d+)\s+(\d+)\s*/\s*(\d+)", re.ASCII)
+_REPEATING = re.compile(
+    r"(?P<sign>-?)(?P<whole>\d*)\.(?P<once>\d*)\\overline\s*(?:\{\s*(?P<more>\d+)\s*\}|(?P<digit>\d))",
+    re.ASCII,
+)
 _UNIT = re.compile(
     r"(?:\s*\\(?:text|textbf|textrm|mathrm|mbox)\s*\{\s*(?P<boxed>[A-Za-z][A-Za-z .\-/]*)\}"
     r"|\s+(?P<words>[A-Za-z]{2,}(?:[ -][A-Za-z]{2,}){0,3}))"
@@ -82,7 +87,13 @@ def rational(expression: str) -> Rational | None:
     """The number that the expression is; None where it isn't clearly one."""
     if len(expression) > _LONGEST:
         return None
-    match = _VALUE.fullmatch(_right_hand_side(clean(expression)))
+    text = _right_hand_side(clean(expression))
+    if repeating := _REPEATING.fullmatch(text):
+        return Rational(_repeating(repeating))
+    if (mixed := _MIXED.fullmatch(text)) and int(mixed[4]):
+        value = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
+        return Rational(-value if mixed[1] else value)
+    match = _VALUE.fullmatch(text)
     if match is None:
         return None
     value = _value(match)
@@ -112,6 +123,14 @@ def _value(match: re.Match[str]) -> Fraction | None:
         return None
     value = whole + above / below
     return -value if "-" in (match["sign"], match["sign2"]) else value
+
+
+def _repeating(match: re.Match[str]) -> Fraction:
+    """A decimal whose last digits go on for ever."""
+    once, more = match["once"], match["more"] or match["digit"]
+    tail = Fraction(int(more), (10 ** len(more) - 1) * 10 ** len(once))
+    value = Fraction(int(match["whole"] + once or "0"), 10 ** len(once)) + tail
+    return -value if match["sign"] else value
 
 
 def _plain(number: str) -> Fraction:
