@@ -43,7 +43,8 @@ class Judge:
     Args:
         specs: grader per kind: registered name, ``pkg:attr`` or ``./file.py:attr``.
         workers: processes at most.
-        timeout: seconds from dispatch until a worker is killed and the verdict is null.
+        timeout: seconds from dispatch until a worker is killed and the verdict is null; a grader
+            with a ``deadline`` of its own (one that keeps a clock itself) has that.
         recycle_after: items until a worker process is replaced.
 
     Raises:
@@ -61,7 +62,8 @@ class Judge:
         graders = {kind: registry.resolve("grader", spec) for kind, spec in specs.items()}
         self._fast = {kind: getattr(grader, "fast", None) for kind, grader in graders.items()}
         self._specs = {kind: _portable(spec, graders[kind]) for kind, spec in specs.items()}
-        self._workers, self._timeout, self._recycle_after = workers, timeout, recycle_after
+        self._deadlines = {k: getattr(g, "deadline", timeout) for k, g in graders.items()}
+        self._workers, self._recycle_after = workers, recycle_after
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._children: set[Child] = set()
@@ -132,16 +134,15 @@ class Judge:
         return item
 
     def _judge(self, item: _Item, child: Child | None) -> tuple[Verdict, Child | None]:
-        because = ""
+        because, deadline = "", self._deadlines[item.kind]
         for _ in range(2):  # a crash is tried once more, in a fresh process
             try:
                 child = child or self._start()
                 child.load(item.kind)
-                return child.judge(
-                    item.kind, item.answer, item.reference, self._timeout
-                ), self._keep(child)
+                verdict = child.judge(item.kind, item.answer, item.reference, deadline)
+                return verdict, self._keep(child)
             except Late:
-                because = f"timeout: no verdict in {self._timeout:g} s"
+                because = f"timeout: no verdict in {deadline:g} s"
                 break
             except Crashed as e:
                 because = f"infrastructure: {e}"

@@ -1,0 +1,63 @@
+r"""The code grader: does the answer's program pass the tests?
+
+The program is the last fenced Python block that defines what the tests call, else all blocks
+together, else the whole answer, else what goes on from the prompt's signature (``setup`` with an
+``entry_point`` that it begins). It runs in a box of its own; the tests, in another, see plain values
+(``deimos.sandbox``). Reference: ``{"tests": text or list, "entry_point"?, "setup"?, "test_imports"?}``.
+``because`` begins with what came of it: pass; wrong, error, timeout, memory, output (false);
+unsupported, infrastructure (null: cannot be said). The sandbox's tier stands behind it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from deimos.registry import grader
+from deimos.sandbox import Exam, Limits, Sandbox
+from deimos.types import Verdict
+
+WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
+"""Set (to 1) for judging processes where ``runtime.allow_weak_sandbox`` is true."""
+LIMITS = Limits()
+
+_sandbox: Sandbox | None = None
+
+
+@grader("code")
+def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
+    """Judge an answer that holds a Python program.
+
+    Raises:
+        SandboxError: no sandbox that may be used holds on this machine.
+    """
+    if not answer.strip():
+        return Verdict.of(False, "error: the answer is empty")
+    try:
+        exam = Exam.of(reference)
+    except (ValueError, RecursionError, MemoryError, SyntaxError) as e:
+        return Verdict.of(None, f"unsupported: {e}")
+    outcome = _ready().check(exam, answer)
+    return Verdict.of(outcome.ok, str(outcome))
+
+
+def prepare() -> None:
+    """Start the sandbox and have it prove itself before the first deadline starts to count."""
+    _ready()
+
+
+def _ready() -> Sandbox:
+    global _sandbox
+    _sandbox = _sandbox or Sandbox(LIMITS, allow_weak=os.environ.get(WEAK) == "1")
+    return _sandbox
+
+
+code.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
+# A check that the machinery failed is made once more, each to its own wall limit.
+code.deadline = 2 * (LIMITS.wall + 3)  # pyright: ignore[reportFunctionMemberAccess]
+
+gold = [
+    ("```python\ndef add(a, b):\n    return a + b\n```", {"tests": "assert add(1, 2) == 3"}),
+    ("```python\ndef twice(x):\n    return 2 * x\n```", {"tests": ["assert twice(4) == 8"]}),
+]

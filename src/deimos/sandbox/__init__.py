@@ -1,0 +1,9 @@
+"""Running code that a model wrote: a box for it, another for the tests, plain values between them.
+
+The design, what is trusted and what is not defended: docs/adr/0002-the-sandbox.md.
+"""
+
+from deimos.sandbox.box import Limits
+from deimos.sandbox.client import OUTCOMES, Exam, Outcome, Sandbox, SandboxError
+
+__all__ = ["OUTCOMES", "Exam", "Limits", "Outcome", "Sandbox", "SandboxError"]

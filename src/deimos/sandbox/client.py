@@ -1,0 +1,308 @@
+"""The supervisor's side: ask a keeper for checks, hold the clock, and say what came of each.
+
+Not for threads: one check at a time, from the thread that made the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from socket import AF_UNIX, SOCK_SEQPACKET, send_fds, socketpair
+from types import TracebackType
+from typing import Any, Self
+
+from deimos.sandbox import kernel, landlock, probe
+from deimos.sandbox.box import LIMITED, NAMESPACED, RESTRICTED, Limits
+from deimos.sandbox.extract import free_names
+from deimos.sandbox.root import packages
+
+OUTCOMES: Mapping[str, bool | None] = {
+    "pass": True, "wrong": False, "error": False, "timeout": False, "memory": False,
+    "output": False, "unsupported": None, "infrastructure": None,
+}  # fmt: skip
+"""What a check can end with, and what that means for an answer: right, wrong, cannot be said."""
+START_SECONDS = 60.0
+GRACE = 2.0
+"""Seconds after a deadline until a keeper that says nothing is killed."""
+_REPORT = 1 << 16
+
+
+class SandboxError(RuntimeError):
+    """There is no sandbox here that is strong enough; the message says why and what allows less."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """How an answer is to be judged: a reference of kind ``code``."""
+
+    tests: str
+    """Python that asserts; or defines ``check(candidate)``, where there is an entry point."""
+    entry_point: str = ""
+    """Name that the answer must define; without it, those that the tests use and nobody defines."""
+    setup: str = ""
+    """Python before the tests; with an entry point that it defines itself, the prompt's own code."""
+
+    @classmethod
+    def of(cls, reference: Mapping[str, Any]) -> Exam:
+        """Read a reference ``{tests, entry_point?, setup?, test_imports?}``; lists are joined by lines.
+
+        Raises:
+            ValueError: the tests are missing or not text, or not Python.
+        """
+        parts = [_text(reference, key) for key in ("test_imports", "tests", "entry_point", "setup")]
+        imports, tests, entry, setup = parts
+        if not tests.strip():
+            raise ValueError("a code reference needs tests")
+        exam = cls("\n".join(part for part in (imports, tests) if part), entry.strip(), setup)
+        exam.names()
+        return exam
+
+    def names(self) -> list[str]:
+        """What the answer must define."""
+        return [self.entry_point] if self.entry_point else _free(f"{self.setup}\n{self.tests}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check ended with."""
+
+    kind: str
+    """One of ``OUTCOMES``."""
+    because: str
+    calls: int
+    """How often the tests called the program."""
+    tier: int
+    seconds: float
+    """From dispatch."""
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether the answer is right; None where that cannot be said."""
+        return OUTCOMES[self.kind]
+
+    def __str__(self) -> str:
+        """The outcome's word, the reason, and the tier."""
+        return f"{self.kind}: {self.because} [sandbox tier {self.tier}]"
+
+
+class Sandbox:
+    """Runs code that nobody trusts against tests that it never sees; a context manager.
+
+    Args:
+        limits: per check.
+        most: strongest tier to try: 3 (namespaces, Landlock, seccomp, limits), 2 (without
+            namespaces) or 1 (limits alone).
+        allow_weak: take tier 1 where nothing better holds.
+
+    Raises:
+        SandboxError: no tier that may be used holds here.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, *, most: int = NAMESPACED, allow_weak: bool = False
+    ) -> None:
+        self.limits, self.tier = limits or Limits(), 0
+        self.refused: dict[int, str] = {}
+        """Tier to why it does not hold here."""
+        self._process: subprocess.Popen[bytes] | None = None
+        for tier in range(most, 0, -1):
+            if tier == LIMITED and not allow_weak:
+                continue
+            if self._try(tier):
+                return
+        why = "; ".join(f"tier {tier}: {reason}" for tier, reason in self.refused.items())
+        raise SandboxError(
+            f"no sandbox of tier {RESTRICTED} or better holds here ({why or 'none was tried'}): "
+            "--allow-weak-sandbox (runtime.allow_weak_sandbox) runs a model's code under limits alone"
+        )
+
+    def check(self, exam: Exam, answer: str) -> Outcome:
+        """Judge one answer; never raises for an answer. Tried once more where the machinery failed."""
+        outcome = self._check(exam, answer, time.monotonic())
+        if outcome.kind == "infrastructure":
+            outcome = self._check(exam, answer, time.monotonic())
+        return outcome
+
+    def close(self) -> None:
+        """End the keeper and whatever it holds."""
+        if self._process:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _try(self, tier: int) -> bool:
+        """Start a keeper of a tier and have it prove its boxes."""
+        fault = _impossible(tier)
+        if not fault:
+            try:
+                self.tier = tier
+                self._start()
+                fault = probe.faults(self, tier)
+            except OSError as e:
+                fault = str(e)
+        if fault:
+            self.refused[tier] = fault
+            self.close()
+        return not fault
+
+    def _start(self) -> None:
+        ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        code = (
+            f"import sys; sys.path[:] = {_path()!r}\nfrom deimos.sandbox.keeper import main; main()"
+        )
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", code],
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_ENVIRONMENT,
+            )  # fmt: skip
+        self._control = ours
+        # A parent's death is its thread's: where that may end earlier, the pipe alone tells.
+        dies = threading.current_thread() is threading.main_thread()
+        message = {
+            "tier": self.tier, "limits": asdict(self.limits), "parent": os.getpid(), "dies": dies,
+        }  # fmt: skip
+        ours.send(json.dumps(message).encode())
+        said = self._hear(START_SECONDS)
+        if "ready" not in said:
+            raise OSError(str(said.get("failed", "the keeper did not start")))
+
+    def _hear(self, seconds: float) -> dict[str, Any]:
+        """The keeper's next word; an empty one where none comes."""
+        self._control.settimeout(max(0.001, seconds))
+        try:
+            data = self._control.recv(1 << 16)
+            return json.loads(data) if data else {}
+        except (OSError, ValueError):
+            return {}
+
+    def _check(self, exam: Exam, answer: str, start: float) -> Outcome:
+        def outcome(kind: str, because: str, calls: int = 0) -> Outcome:
+            return Outcome(kind, because, calls, self.tier, time.monotonic() - start)
+
+        try:
+            if self._process is None:
+                self._start()
+            said, report = self._dispatch(exam, answer, start + self.limits.wall)
+        except OSError as e:
+            self.close()
+            return outcome("infrastructure", str(e))
+        except BaseException:
+            self.close()  # interrupted between question and answer: the next would get this one's
+            raise
+        if "late" not in said:
+            self.close()
+            return outcome("infrastructure", str(said.get("failed", "the keeper is gone")))
+        if said["late"]:
+            return outcome("timeout", f"not done in {self.limits.wall:g} s")
+        return outcome(*_reported(said, report, self.limits))
+
+    def _dispatch(self, exam: Exam, answer: str, deadline: float) -> tuple[dict[str, Any], bytes]:
+        names = exam.names()
+        for_tests = {"tests": exam.tests, "setup": exam.setup, "entry": exam.entry_point}
+        prompt = exam.setup if exam.entry_point else ""
+        for_program = {"answer": answer, "names": names, "prompt": prompt}
+        fds = [_memory_file(json.dumps(part).encode()) for part in (for_tests, for_program)]
+        try:
+            fds.append(_memory_file(b""))
+            send_fds(self._control, [json.dumps({"deadline": deadline}).encode()], fds)
+            said = self._hear(deadline + GRACE - time.monotonic())
+            return said, os.pread(fds[2], _REPORT, 0)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _reported(said: Mapping[str, Any], report: bytes, limits: Limits) -> tuple[str, str, int]:
+    """Outcome, reason and calls, from the tests' report and how the two processes ended."""
+    try:
+        told = json.loads(report)
+        kind, because, calls = told["outcome"], told["because"], told["calls"]
+    except ValueError:
+        return "infrastructure", f"the tests' process ended with {said['tests']}, no report", 0
+    if said["tests"] == 0 or kind == "pass":
+        # A pass was written after the last test, by a process that then ended as it should.
+        return (kind, because, calls) if said["tests"] == 0 else ("infrastructure", "no end", calls)
+    return *_ending(said, limits, because), calls
+
+
+def _ending(said: Mapping[str, Any], limits: Limits, because: str) -> tuple[str, str]:
+    """Why the candidate's process ended before it answered."""
+    code = said["program"]
+    if code in (-signal.SIGKILL, -signal.SIGXCPU):
+        if said["seconds"] >= limits.wall - 0.5:
+            return "timeout", f"{said['seconds']:.1f} s of processor time"
+        return "memory", "the system killed the program"
+    if code is not None and code < 0:
+        return "error", f"the program was killed by {signal.Signals(-code).name}"
+    return "error", because if code is None else f"{because} (exit code {code})"
+
+
+def _impossible(tier: int) -> str:
+    """Why a tier need not be tried."""
+    if not kernel.SUPPORTED:
+        return "only Linux on x86-64 or 64-bit ARM is supported"
+    if tier > LIMITED and landlock.abi() < landlock.LEAST:
+        return f"Landlock ABI {landlock.LEAST} is needed, the kernel has {landlock.abi() or 'none'}"
+    return ""
+
+
+def _memory_file(content: bytes) -> int:
+    """A file in memory that holds the content, read from its start."""
+    fd = os.memfd_create("deimos")
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _path() -> list[str]:
+    """Where a keeper finds the standard library, this package and what it preloads."""
+    import deimos
+
+    library = os.path.dirname(os.__file__)  # noqa: PTH120
+    own = [
+        p
+        for p in sys.path
+        if (p.startswith(library) and "-packages" not in p) or p.endswith(".zip")
+    ]
+    package = os.path.dirname(os.path.dirname(deimos.__file__))  # noqa: PTH120
+    return [*own, package, *dict.fromkeys(os.path.dirname(place) for place in packages())]  # noqa: PTH120
+
+
+def _text(reference: Mapping[str, Any], key: str) -> str:
+    value = reference.get(key) or ""
+    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+        return value if isinstance(value, str) else "\n".join(value)
+    raise ValueError(f"{key} of a code reference must be text, or a list of texts")
+
+
+@lru_cache(maxsize=512)
+def _free(code: str) -> list[str]:
+    return free_names(code)
+
+
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",  # the same verdict every time, for programs that list a set too
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PATH": "/usr/bin:/bin",
+}  # fmt: skip

@@ -1,0 +1,115 @@
+"""Finding the program in an answer: the last fenced block that defines what is asked for.
+
+Runs in the candidate's box: parsing alone can exhaust memory or the stack.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+_FENCE = re.compile(
+    r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL
+)
+_PYTHON = {"", "python", "python3", "py"}
+
+
+def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | None:
+    """The units of code to execute in turn, or None where nothing defines the names.
+
+    Args:
+        answer: the whole answer.
+        names: what the tests call.
+        prompt: code that the answer may go on from (HumanEval's signature and docstring); its
+            imports and helpers come first in any case.
+    """
+    before = [prompt] if prompt and _defines(prompt, names) else []
+    blocks = [
+        textwrap.dedent(text) for tag, text in _FENCE.findall(answer) if tag.lower() in _PYTHON
+    ]
+    texts = [*reversed(blocks), "\n\n".join(blocks), answer]
+    for wanted in [list(names), *([name] for name in names)]:
+        for text in texts:
+            if text.strip() and _defines(text, wanted):
+                return [*before, text]
+    if before:
+        for text in texts:
+            for whole in (f"{prompt}{text}", f"{prompt}    {text.lstrip()}"):
+                if text.strip() and _goes_on(whole, prompt, names):
+                    return [whole]
+    return None
+
+
+def free_names(code: str) -> list[str]:
+    """Names that code reads and neither it nor Python defines, in order of appearance.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    tree, read, bound = ast.parse(code), [], set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read.append(node.id)
+            else:
+                bound.add(node.id)
+        else:
+            bound.update(_bound(node))
+    unknown = (name for name in read if name not in bound and not hasattr(builtins, name))
+    return list(dict.fromkeys(unknown))
+
+
+def defined(code: str) -> set[str]:
+    """Names that code binds at its top level; SyntaxError where it is not Python."""
+    return {name for node in ast.parse(code).body for name in _top(node)}
+
+
+def _defines(text: str, names: Iterable[str]) -> bool:
+    try:
+        return set(names) <= defined(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _goes_on(whole: str, prompt: str, names: Sequence[str]) -> bool:
+    """Whether the text behind a prompt adds to the body of the function that it begins."""
+    try:
+        compile(whole, "<answer>", "exec", dont_inherit=True)
+        return _statements(whole, names) > _statements(prompt, names)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _statements(code: str, names: Sequence[str]) -> int:
+    body = ast.parse(code).body
+    found = (n for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return sum(len(node.body) for node in found if node.name in names)
+
+
+def _top(node: ast.stmt) -> Iterable[str]:
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.If | ast.Try | ast.With):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                yield inner.id
+            elif inner is not node:
+                yield from _bound(inner)
+    else:
+        yield from _bound(node)
+
+
+def _bound(node: ast.AST) -> Iterable[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield (node.asname or node.name).split(".")[0]
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+        isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
+    ):
+        yield node.name
+    elif isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names
