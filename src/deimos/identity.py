@@ -23,9 +23,21 @@ def model_path(recipe: Recipe) -> str:
     return str(lab_path())
 
 
-def prompt_data(recipe: Recipe) -> dict[str, str]:
-    """Files that the prompts come from, and sources brought as files."""
-    return _sources_data(recipe.prompts.sources)
+def prompt_data(recipe: Recipe) -> dict[str, Any]:
+    """Files that the prompts come from, sources brought as files, and the tests they are kept off.
+
+    Decontamination drops by what the test problems are, so those are part of what the prompts are,
+    where it drops at all: a task's name or its thinking is not, nor what it is scored by.
+    """
+    data: dict[str, Any] = {**_sources_data(recipe.prompts.sources)}
+    if recipe.prompts.decontaminate.enabled and recipe.bench.tasks and not recipe.allow_contamination:
+        keys = {"source", "lm_eval", "take"}
+        data["tests"] = {
+            "tasks": [task.model_dump(mode="json", include=keys) for task in recipe.bench.tasks],
+            "seed": recipe.bench.seed,
+            "data": _test_data(recipe),
+        }
+    return data
 
 
 def tested(recipe: Recipe) -> dict[str, Any]:

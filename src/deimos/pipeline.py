@@ -13,7 +13,7 @@ from deimos.run import Planned, Stage, plan_stages
 STAGES = (
     Stage(
         "prompts",
-        version=1,
+        version=2,
         needs=(),
         keys=("prompts",),
         run=wiring.prompts,

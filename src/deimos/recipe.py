@@ -69,6 +69,20 @@ class Source(Section):
     """Passed to the source: path, split, revision, columns…"""
 
 
+class Decontaminate(Section):
+    """Dropping training prompts that overlap with test problems (the rules: decontaminate.py)."""
+
+    enabled: bool = True
+    ngram: int = Field(default=13, ge=2)
+    """So many words in a row in common are an overlap."""
+    short_ngram: int = Field(default=8, ge=2)
+    """The same in texts of fewer than 2 x ``ngram`` words; must cover 60% of the shorter."""
+    near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of the sets of three words in a row; null: not looked for."""
+    refuse_above: float = Field(default=0.25, ge=0, le=1)
+    """Where more of a task's prompts overlap than this share, the recipe trains on its tests."""
+
+
 class Prompts(Section):
     """Training prompts and the dev slice held out of them."""
 
@@ -77,6 +91,7 @@ class Prompts(Section):
     dev_min_per_kind: int = Field(default=100, ge=1)
     """At least this many dev prompts a kind, where that leaves at least as many to train on."""
     seed: int = 0
+    decontaminate: Decontaminate = Decontaminate()
 
 
 class Sampling(Section):
@@ -142,14 +157,8 @@ class Lora(Section):
     alpha: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: list[str] = [
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
-    ]
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    ]  # fmt: skip
 
 
 class Train(Section):
@@ -257,11 +266,7 @@ class Recipe(Section):
 
 
 def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str, Any]]:
-    """Read a recipe file; returns the recipe and the raw ``runtime`` block beside it.
-
-    Raises:
-        RecipeError: unreadable file, unknown key, wrong type; one sentence.
-    """
+    """A recipe file: the recipe and the raw ``runtime`` block beside it; RecipeError for any fault."""
     if not path.is_file():
         raise RecipeError(f"recipe {str(path)!r} does not exist")
     try:
@@ -279,11 +284,7 @@ def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str,
 
 
 def parse(data: dict[str, Any]) -> Recipe:
-    """Validate a mapping into a recipe.
-
-    Raises:
-        RecipeError: one sentence naming the key, the value and what is accepted.
-    """
+    """Validate a mapping into a recipe; RecipeError names the key, the value and what is accepted."""
     return validate(Recipe, data)
 
 

@@ -25,7 +25,6 @@ BUILTIN: dict[Group, dict[str, str]] = {
         "choice": "deimos.graders.choice:choice",
         "instruction": "deimos.graders.instruction:instruction",
         "code": "deimos.graders.code:code",
-        "code": "deimos.graders.code:code",
     },
     "engine": {
         "local": "deimos.engines.local:local",

@@ -17,13 +17,20 @@ Counts = Mapping[str, Any]
 
 
 def prompts(job: StageJob) -> Counts:
-    """Sources to train.jsonl and dev.jsonl, held to the tests."""
-    from deimos.bench.tasks import load_tasks
+    """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
+    from deimos.bench.tasks import asked_by, given_tasks, load_tasks
     from deimos.prompts import stage
 
-    # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
     tested = testable(job.recipe, job.runtime)
-    return stage.run(job, check=lambda prompts: load_tasks(tested, prompts))
+    given = given_tasks(tested)
+    elsewhere = [task.name for task in job.recipe.bench.tasks if task not in tested.bench.tasks]
+    # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
+    return stage.run(
+        job,
+        tests=asked_by(given),
+        unchecked=elsewhere,
+        check=lambda prompts: load_tasks(tested, prompts, given),
+    )
 
 
 def sample(job: StageJob) -> Counts:

@@ -2,8 +2,8 @@
 
 The check here is for the *same* problem (its id, or the same words after normalisation) among
 training and dev prompts; of an lm-eval task also for its question alone at a training prompt's
-beginning or end, set off by a blank line, because both put other words around it. Not covered:
-paraphrases and shared n-grams; those are decontamination's, before training.
+beginning or end, set off by a blank line, because both put other words around it. Shared runs of
+words and near-duplicates are decontamination's (``prompts/decontaminate.py``), before training.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from deimos.prompts.decontaminate import TestText
+from deimos.prompts.wording import asked
 from deimos.recipe import Bench, Recipe, RecipeError, Task
 from deimos.registry import resolve
 from deimos.types import Prompt, Verdict
@@ -42,24 +44,61 @@ class TestTask:
     """The task's own; None: the recipe's graders judge."""
 
 
-def load_tasks(recipe: Recipe, seen: Collection[Prompt]) -> list[TestTask]:
+@dataclass(frozen=True)
+class Given:
+    """One task's problems as its source or lm-eval gives them."""
+
+    task: Task
+    prompts: Sequence[Prompt]
+    judge: Judge | None
+    questions: Mapping[str, Sequence[str]]
+    """By prompt id what is asked, apart from the wording around it."""
+
+
+def given_tasks(recipe: Recipe) -> list[Given]:
+    """The problems of all test tasks, not yet held to anything; RecipeError as its sources."""
+    _check_names(recipe.bench)
+    return [Given(task, *_given(recipe, task)) for task in recipe.bench.tasks]
+
+
+def asked_by(given: Iterable[Given]) -> list[TestText]:
+    """What the problems ask, without the wording around it: what decontamination compares with.
+
+    Of an lm-eval task the document's own fields; where none of them is asked, the last message.
+    """
+    found: list[TestText] = []
+    for each in given:
+        for prompt in each.prompts:
+            if each.task.source is None:
+                last = prompt.messages[-1]["content"]
+                said = each.questions.get(prompt.id) or [last]
+            else:
+                source = resolve("source", each.task.source.source)
+                said = [asked(source, each.task.source.options, prompt)]
+            found += [TestText(each.task.name, text) for text in said]
+    return found
+
+
+def load_tasks(
+    recipe: Recipe, seen: Collection[Prompt], given: Sequence[Given] | None = None
+) -> list[TestTask]:
     """All test tasks of a recipe.
 
     Args:
         recipe: its ``bench`` section is read, and ``allow_contamination``.
         seen: prompts that training and dev decisions used.
+        given: what ``given_tasks`` says, where that has been asked already.
 
     Raises:
         RecipeError: two tasks of one name, a name unfit for files, no problems, a kind without
             grader, or problems that training has seen.
     """
-    _check_names(recipe.bench)
     prompts = list(seen)
     known = _Seen(
         {p.id for p in prompts}, {normalised(p) for p in prompts},
         {part for p in prompts for part in _parts(p)},
     )  # fmt: skip
-    return [_load(recipe, task, known) for task in recipe.bench.tasks]
+    return [_load(recipe, each, known) for each in given or given_tasks(recipe)]
 
 
 @dataclass(frozen=True)
@@ -78,9 +117,9 @@ class _Seen:
         )
 
 
-def _load(recipe: Recipe, task: Task, seen: _Seen) -> TestTask:
-    given, judge, questions = _given(recipe, task)
-    prompts = tuple({p.id: p for p in given}.values())
+def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
+    task, judge, questions = given.task, given.judge, given.questions
+    prompts = tuple({p.id: p for p in given.prompts}.values())
     if not prompts:
         raise RecipeError(f"bench.tasks: {task.name!r} has no problems: its source gave none")
     if judge is None:
@@ -93,7 +132,9 @@ def _load(recipe: Recipe, task: Task, seen: _Seen) -> TestTask:
             "--allow-contamination, and the card will say so"
         )
     thinking = recipe.model.thinking if task.thinking is None else task.thinking
-    return TestTask(task.name, thinking, prompts, len(given) - len(prompts), len(known), judge)
+    return TestTask(
+        task.name, thinking, prompts, len(given.prompts) - len(prompts), len(known), judge
+    )
 
 
 def _given(

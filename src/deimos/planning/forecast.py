@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from deimos.bench.tasks import load_tasks
+from deimos.bench.tasks import asked_by, given_tasks, load_tasks
 from deimos.engines import memory
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import check_folder, load_tokenizer
@@ -36,6 +36,8 @@ class Prompts:
     test: dict[str, int]
     note: str = ""
     """Why some could not be counted."""
+    overlaps: int = 0
+    """Prompts that overlap with a test problem: dropped, unless the recipe allows contamination."""
 
 
 @dataclass(frozen=True)
@@ -141,15 +143,19 @@ def _answers(recipe: Recipe, problems: int) -> int:
 
 
 def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Prompt], Prompts]:
+    tested, given, note = testable(recipe, runtime), [], ""
     try:
-        train, dev = gather(recipe)
+        given = given_tasks(tested)
+    except RecipeError as e:
+        note = _unreachable(e)
+    try:
+        train, dev, overlaps = gather(recipe, tests=asked_by(given))
     except RecipeError as e:
         return [], [], Prompts({}, {}, {}, _unreachable(e))
-    known = Prompts(_by_task(train), _by_task(dev), {})
-    try:
-        tests = load_tasks(testable(recipe, runtime), [*train, *dev])
-    except RecipeError as e:
-        return train, dev, replace(known, note=_unreachable(e))
+    known = Prompts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
+    if note:
+        return train, dev, known
+    tests = load_tasks(tested, [*train, *dev], given)
     return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})
 
 

@@ -120,6 +120,8 @@ def _prompts(prompts: Prompts) -> Iterator[str]:
         yield f"{'test:   ' if prompts.train else 'prompts:'}  not counted: {prompts.note}"
     else:
         yield f"test:     {_counts(prompts.test)}"
+    if prompts.overlaps:
+        yield f"overlap:  {prompts.overlaps:,} prompts with a test problem (see `deimos prompts`)"
 
 
 def _counts(by_task: Mapping[str, int]) -> str:

@@ -67,11 +67,11 @@ def rules_of(
     Raises:
         RecipeError: no rules, or not one set of arguments for each.
     """
-    ids, kwargs = texts_of(row, ids_column), row.data.get(kwargs_column)
-    fits = isinstance(kwargs, list) and len(kwargs) == len(ids)
-    if not ids or not fits or not all(isinstance(k, Mapping) for k in kwargs):
+    ids, given = texts_of(row, ids_column), row.data.get(kwargs_column)
+    kwargs = given if isinstance(given, list) else []
+    if not ids or len(kwargs) != len(ids) or not all(isinstance(k, Mapping) for k in kwargs):
         raise RecipeError(
             f"{row.where}: needs {ids_column!r}, and in {kwargs_column!r} one object for each"
         )
-    given = [{k: v for k, v in each.items() if v is not None} for each in kwargs]
-    return {"instruction_id_list": ids, "kwargs": given}
+    told = [{k: v for k, v in each.items() if v is not None} for each in kwargs]
+    return {"instruction_id_list": ids, "kwargs": told}

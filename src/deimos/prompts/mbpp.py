@@ -12,6 +12,7 @@ Splits by the authors: problems 1-10 are for few-shot prompts, 11-510 to test, 5
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -40,6 +41,7 @@ SETUP_AFTER = (367, 927)
 """Problems whose set-up needs the candidate's own class."""
 BEGINS = "\n\nThe function must be named "
 """Where our words begin behind a problem's."""
+_FORMULA = re.compile(r"^write an? (?:python )?function (?:to|that|which) ", re.IGNORECASE)
 
 
 @source("mbpp")
@@ -134,8 +136,8 @@ def mbpp_plus_golds(
 
 
 def mbpp_asked(prompt: Prompt) -> str:
-    """The problem's own sentences."""
-    return prompt.messages[-1]["content"].partition(BEGINS)[0]
+    """The problem's own sentences, without "Write a function to", which most of them begin with."""
+    return _FORMULA.sub("", prompt.messages[-1]["content"].partition(BEGINS)[0])
 
 
 mbpp_plus_asked = mbpp_asked

@@ -162,14 +162,20 @@ def contamination(run: Run) -> list[str]:
             f"{words.number(bench['contaminated'])} of {words.plural(bench['problems'], 'test problem')} "
             "stand among the training or dev prompts (same content, or same words)."
         )
-    prompts = run.folders.get("prompts")
-    if prompts and (prompts / "decontaminated.jsonl").is_file():
-        removed = sum(1 for _ in rows(prompts, "decontaminated.jsonl"))
-        said.append(
-            f"Overlap with a test problem removed {words.plural(removed, 'training prompt')}."
-        )
-    else:
-        said.append(f"Near-duplicates (shared n-grams, paraphrases): {words.NOT_MEASURED}.")
+    found = run.counts("prompts").get("decontamination")
+    if found is None:
+        return [*said, f"Near-duplicates (shared runs of words): {words.NOT_MEASURED}."]
+    settings = run.recipe.prompts.decontaminate
+    rules = [f"{words.number(n)} by {rule}" for rule, n in found["by_rule"].items()]
+    fate = "kept" if run.recipe.allow_contamination else "dropped"
+    said.append(
+        f"Overlap with one of {words.plural(found['tests'], 'test problem')} (the same words, "
+        f"{settings.ngram} or {settings.short_ngram} words in a row, near-duplicates): "
+        f"{words.plural(found['overlaps'], 'prompt')} {fate}{': ' if rules else ''}"
+        f"{words.listed(rules)}."
+    )
+    if found["unchecked"]:
+        said.append(f"Not compared with: {found['unchecked']}.")
     return said
 
 

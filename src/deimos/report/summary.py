@@ -15,9 +15,10 @@ SAMPLE = ("prompts", "completions", "decoded_tokens", "seconds")
 
 
 def summary(run: Run, tally: Rejects) -> Row:
-    """Collect ``sample``, ``select``, ``bench``, ``compare`` and ``environment``."""
+    """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare`` and ``environment``."""
     return _finite(
         {
+            "prompts": prompt_counts(run),
             "sample": sample_counts(run),
             "select": {"gold": tally.gold, "rejects": by_stage(tally)},
             "bench": run.bench,
@@ -25,6 +26,14 @@ def summary(run: Run, tally: Rejects) -> Row:
             "environment": environment(run),
         }
     )
+
+
+def prompt_counts(run: Run) -> Row:
+    """Prompts to train on and to decide by, and how many were dropped; null where not measured."""
+    recorded = run.counts("prompts")
+    return {
+        name: recorded.get(name) for name in ("train", "dev", "decontaminated", "decontamination")
+    }
 
 
 def sample_counts(run: Run) -> Row:

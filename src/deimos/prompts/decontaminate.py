@@ -1,0 +1,223 @@
+"""Training prompts against test problems: which of them has training no business to see?
+
+Compared are words: Unicode compatibility forms undone, case folded, punctuation and white space
+gone; and of prompts only what they ask, without a source's own wording (``wording.asked``). A prompt
+overlaps with a test problem by the first of these rules that finds something:
+
+- ``exact``: all words are the same (signs are no words: ``x+1`` and ``x-1`` are the same here). For
+  texts of fewer than 8 words this is the only rule.
+- ``13-gram``: 13 words in a row stand in both.
+- ``8-gram``: where one of the two has fewer than 26 words (twice 13: a single changed word may leave
+  no 13-gram whole), 8 words in a row stand in both, and such runs cover 60% of the shorter text.
+- ``near-duplicate``: the sets of three words in a row are alike, by MinHash first (datasketch) and
+  then counted: Jaccard similarity of at least 0.8.
+
+Runs of words that stand in more than five test problems are a template ("find m + n, where m and n
+are relatively prime …") and don't count (GPT-3 had ten), nor do runs with fewer than half words that have a letter: figures in a row.
+What was found is told with the words that were. Not covered: paraphrases, translations, the same
+problem with other numbers in few words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from sys import intern
+from typing import Any, NamedTuple
+
+from deimos.recipe import Decontaminate, RecipeError
+
+TEMPLATE = 5
+"""A run of words in more test problems than this is no problem's own."""
+COVER = 0.6
+"""Share of the shorter text that its 8-grams must cover."""
+SHINGLE = 3
+BANDS, ROWS = 16, 4
+"""MinHash: of pairs with a similarity of 0.8, all but 2 in 10,000 are looked at."""
+RULES = ("exact", "ngram", "short_ngram", "near_duplicate")
+_WORD = re.compile(r"[^\W_]+")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+class TestText(NamedTuple):
+    """What one test problem asks."""
+
+    __test__ = False  # no test class, whatever pytest makes of the name
+
+    task: str
+    """Name of the test task."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A prompt's words that stand in a test problem."""
+
+    rule: str
+    """exact, 13-gram, 8-gram or near-duplicate (the figures as the recipe has them)."""
+    task: str
+    """Name of the test task."""
+    matched: str
+    """The words that stand in both, as normalised."""
+    test: str
+    """The test problem, from its beginning."""
+
+
+def words(text: str) -> list[str]:
+    """A text as it is compared: its words, folded, without punctuation."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+class Index:
+    """Test problems, to be asked whether a text overlaps with one of them.
+
+    Memory: about 10 KB a test problem of 60 words.
+
+    Args:
+        tests: what the test problems ask.
+        settings: lengths of the runs of words, the similarity.
+
+    Raises:
+        RecipeError: near-duplicates are asked for and datasketch is not installed.
+    """
+
+    def __init__(self, tests: Iterable[TestText], settings: Decontaminate) -> None:
+        self._long, self._short = settings.ngram, settings.short_ngram
+        self._tests: list[tuple[TestText, tuple[str, ...]]] = []
+        self._exact: dict[str, int] = {}
+        self._runs: dict[int, int | list[int]] = {}
+        for test in tests:
+            said = tuple(map(intern, words(test.text)))
+            if said and " ".join(said) not in self._exact:  # test sets lie inside each other
+                self._add(test, said)
+        near = settings.near_duplicates
+        self._near = None if near is None or not self._tests else _Near(self._tests, near)
+
+    def __len__(self) -> int:
+        """How many test problems there are to compare with."""
+        return len(self._tests)
+
+    def find(self, text: str) -> Overlap | None:
+        """The overlap of a text with some test problem; None: there is none."""
+        said = tuple(words(text))
+        if (same := self._exact.get(" ".join(said))) is not None:
+            return self._overlap("exact", same, said)
+        if len(said) < self._short:
+            return None
+        hits = self._hits(said)
+        return self._long_run(said, hits) or self._short_runs(said, hits) or self._alike(said)
+
+    def _add(self, test: TestText, said: tuple[str, ...]) -> None:
+        number = len(self._tests)
+        self._tests.append((test, said))
+        self._exact[" ".join(said)] = number
+        for run in {hash(run) for run in runs(said, self._short)}:
+            before = self._runs.get(run)
+            if before is None:
+                self._runs[run] = number
+            elif isinstance(before, int):
+                self._runs[run] = [before, number]
+            elif len(before) <= TEMPLATE:
+                before.append(number)
+
+    def _hits(self, said: tuple[str, ...]) -> dict[int, list[int]]:
+        """Test problems with some short run of the text, and where in the text those begin."""
+        found: dict[int, list[int]] = {}
+        for start, run in enumerate(runs(said, self._short)):
+            numbers = self._runs.get(hash(run))
+            if numbers is None or (isinstance(numbers, list) and len(numbers) > TEMPLATE):
+                continue
+            if not _worded(run):
+                continue
+            for number in [numbers] if isinstance(numbers, int) else numbers:
+                found.setdefault(number, []).append(start)
+        return found
+
+    def _long_run(self, said: tuple[str, ...], hits: dict[int, list[int]]) -> Overlap | None:
+        for number, starts in hits.items():
+            theirs = _placed(self._tests[number][1], self._long)
+            for start in starts:
+                run = said[start : start + self._long]
+                if len(run) == self._long and run in theirs and _worded(run):
+                    end = start + self._long
+                    while said[end - self._long + 1 : end + 1] in theirs and end < len(said):
+                        end += 1
+                    return self._overlap(f"{self._long}-gram", number, said[start:end])
+        return None
+
+    def _short_runs(self, said: tuple[str, ...], hits: dict[int, list[int]]) -> Overlap | None:
+        for number, starts in hits.items():
+            theirs = self._tests[number][1]
+            shorter = min(len(said), len(theirs))
+            if shorter >= 2 * self._long:
+                continue
+            known = _placed(theirs, self._short)
+            true = [s for s in starts if said[s : s + self._short] in known]
+            covered = {at for s in true for at in range(s, s + self._short)}
+            if len(covered) >= COVER * shorter:
+                matched = tuple(said[at] for at in sorted(covered))
+                return self._overlap(f"{self._short}-gram", number, matched)
+        return None
+
+    def _alike(self, said: tuple[str, ...]) -> Overlap | None:
+        number = self._near.find(said) if self._near else None
+        if number is None:
+            return None
+        theirs = set(self._tests[number][1])
+        return self._overlap("near-duplicate", number, tuple(w for w in said if w in theirs))
+
+    def _overlap(self, rule: str, number: int, matched: Sequence[str]) -> Overlap:
+        test, _ = self._tests[number]
+        return Overlap(rule, test.task, " ".join(matched), test.text[:200])
+
+
+class _Near:
+    """Near-duplicates among test problems: MinHash proposes, counting decides."""
+
+    def __init__(self, tests: Sequence[tuple[TestText, tuple[str, ...]]], least: float) -> None:
+        try:
+            from datasketch import MinHash, MinHashLSH
+        except ImportError as e:
+            raise RecipeError(
+                "prompts.decontaminate needs the package datasketch: pip install "
+                "'deimos-llm[decontaminate]', or set prompts.decontaminate.near_duplicates to null"
+            ) from e
+        self._tests, self._least = tests, least
+        self._empty = MinHash(num_perm=BANDS * ROWS, hashfunc=zlib.crc32)
+        self._index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
+        for number, (_, said) in enumerate(tests):
+            if len(said) >= SHINGLE:
+                self._index.insert(number, self._sketch(said), check_duplication=False)
+
+    def find(self, said: tuple[str, ...]) -> int | None:
+        """The most similar test problem that is similar enough."""
+        mine, best, found = set(runs(said, SHINGLE)), self._least, None
+        for key in self._index.query(self._sketch(said)):
+            number = int(str(key))
+            theirs = set(runs(self._tests[number][1], SHINGLE))
+            alike = len(mine & theirs) / len(mine | theirs)
+            if alike > best or (alike == best and (found is None or number < found)):
+                best, found = alike, number
+        return found
+
+    def _sketch(self, said: tuple[str, ...]) -> Any:
+        sketch = self._empty.copy()
+        sketch.update_batch({" ".join(run).encode() for run in runs(said, SHINGLE)})
+        return sketch
+
+
+def runs(said: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of so many words, in order."""
+    return (said[at : at + length] for at in range(len(said) - length + 1))
+
+
+def _placed(said: tuple[str, ...], length: int) -> set[tuple[str, ...]]:
+    return set(runs(said, length))
+
+
+def _worded(run: tuple[str, ...]) -> bool:
+    """Whether half of the words have a letter: figures in a row are no text."""
+    return 2 * sum(bool(_LETTER.search(word)) for word in run) >= len(run)
