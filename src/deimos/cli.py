@@ -76,6 +76,7 @@ def plan(
         float | None, typer.Option(metavar="X", min=1e-9, help="Reckon hours with this speed.")
     ] = None,
     as_json: JsonOption = False,
+    allow_contamination: ContaminationOption = False,
 ) -> None:
     """Show what `run` would do and what it would take, without doing it."""
     from deimos.console import plan_json, status_lines
@@ -83,12 +84,13 @@ def plan(
     from deimos.planning.forecast import forecast
     from deimos.run import RunFolder
 
-    loaded, runtime = opening.load_recipe(recipe, sets or [])
+    sets = [*(sets or []), *_allowed(allow_contamination)]
+    loaded, runtime = opening.load_recipe(recipe, sets)
     stages = opening.planned(loaded, runtime)
     folder = RunFolder(opening.run_path(recipe, out, loaded))
     begun, states = opening.is_run(folder.path), folder.status(stages)
     found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
-    command = f"deimos run {opening.again(recipe, out, sets or [])}"
+    command = f"deimos run {opening.again(recipe, out, sets)}"
     if as_json:
         return typer.echo(plan_json(folder, states, words.as_json(found), command))
     sampled = any(state.stage == "sample" and state.state == "fresh" for state in states)
@@ -267,7 +269,8 @@ def init(
         return typer.echo(json.dumps(recipe_schema(), indent=1))
     source, target = recipe_file(name), to or Path(f"{name}.yaml")
     if not source.is_file():
-        raise RecipeError(f"there is no packaged recipe {name!r}: lab and qwen2.5-0.5b-gsm8k are")
+        known = ", ".join(sorted(path.stem for path in recipe_file("lab").parent.glob("*.yaml")))
+        raise RecipeError(f"there is no packaged recipe {name!r}: there are {known}")
     if target.exists():
         raise RecipeError(f"{str(target)!r} exists already: give another file to write")
     try:
@@ -302,11 +305,15 @@ def _prepare(
     from deimos.console import changed_lines
     from deimos.planning.opening import prepare
 
-    allowed = ["allow_contamination=true"] if allow_contamination else []
-    folder, plan, changed = prepare(recipe, out, [*(sets or []), *allowed], until)
+    given = [*(sets or []), *_allowed(allow_contamination)]
+    folder, plan, changed = prepare(recipe, out, given, until)
     for line in changed_lines(folder.path, changed):
         typer.echo(line, err=True)
     return folder, plan
+
+
+def _allowed(contamination: bool) -> list[str]:
+    return ["allow_contamination=true"] if contamination else []
 
 
 def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:
