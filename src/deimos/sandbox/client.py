@@ -5,6 +5,7 @@ Not for threads: one check at a time, from the thread that made the sandbox.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from typing import Any, Self
 
 from deimos.sandbox import kernel, landlock, probe
 from deimos.sandbox.box import LIMITED, NAMESPACED, RESTRICTED, Limits
-from deimos.sandbox.extract import free_names
+from deimos.sandbox.extract import names_of
 from deimos.sandbox.root import packages
 
 OUTCOMES: Mapping[str, bool | None] = {
@@ -299,7 +300,7 @@ def _text(reference: Mapping[str, Any], key: str) -> str:
 
 @lru_cache(maxsize=512)
 def _free(code: str) -> list[str]:
-    return free_names(code)
+    return names_of(ast.parse(code)).wanted
 
 
 _ENVIRONMENT = {

@@ -50,6 +50,21 @@ class TooLarge(Exception):
     """More bytes or deeper nesting than may cross."""
 
 
+class Matched:
+    """A ``re.Match`` on the other side: true, as every match is; what it matched can be asked."""
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self._text, self._span = str(text), (int(start), int(end))
+
+    def group(self) -> str:
+        """The whole match."""
+        return self._text
+
+    def span(self) -> tuple[int, int]:
+        """Where it began and ended."""
+        return self._span
+
+
 class Writer:
     """Writes values one after the other.
 
@@ -270,6 +285,8 @@ class Reader:
             return fractions.Fraction(self._get(depth), self._get(depth))
         if tag == b"m":
             return _MOMENTS[self._take(1)[0]](*self._get(depth))
+        if tag == b"M":
+            return Matched(self._get(depth), self._get(depth), self._get(depth))
         if tag == b"y":
             return TYPES[self._body().decode()]
         if tag in (b"n", b"u"):
@@ -329,7 +346,7 @@ def _is_numpy(value: Any) -> bool:
     numpy = sys.modules.get("numpy")
     return numpy is not None and (
         type(value) is numpy.ndarray
-        or (isinstance(value, numpy.generic) and type(value).__module__ == "numpy")
+        or (issubclass(type(value), numpy.generic) and type(value).__module__ == "numpy")
     )
 
 
@@ -354,6 +371,7 @@ _SIMPLE: dict[type, Callable[[Writer, Any], None]] = {
     complex: Writer._complex,
     range: lambda w, v: w._parts(b"r", (v.start, v.stop, v.step)),
     decimal.Decimal: lambda w, v: w._parts(b"e", (str(v),)),
+    re.Match: lambda w, v: w._parts(b"M", (v.group(), *v.span())),
     fractions.Fraction: lambda w, v: w._parts(b"a", (v.numerator, v.denominator)),
     **dict.fromkeys(_MOMENTS, Writer._moment),
 }

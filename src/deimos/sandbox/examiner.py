@@ -7,6 +7,7 @@ values built here. Data-set code is trusted not to attack the verdict, and boxed
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from socket import socket
 from types import ModuleType
 from typing import Any
 
-from deimos.sandbox.extract import defined, free_names
+from deimos.sandbox.extract import defined, names_of
 from deimos.sandbox.remote import Link, Stop, Stub, describe
 
 TESTS = "<tests>"
@@ -65,10 +66,12 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
 
 def _prepare(link: Link, exam: dict[str, Any]) -> Any:
     """Compile the tests; returns what runs them."""
-    setup, tests, entry = exam["setup"], exam["tests"], exam["entry"]
+    setup, tests, entry = ast.parse(exam["setup"]), ast.parse(exam["tests"]), exam["entry"]
     module = ModuleType("tests")
     space = module.__dict__
-    names = {name: Stub(link, 0, name) for name in free_names(f"{setup}\n{tests}")}
+    found = names_of(ast.Module([*setup.body, *tests.body], []))
+    names: dict[str, Any] = {n: Stub(link, 0, n) for n in (found.free if entry else found.wanted)}
+    names |= {name: importlib.import_module(name) for name in found.modules}
     before = compile(setup, "<setup>", "exec", dont_inherit=True)
     code = compile(tests, TESTS, "exec", dont_inherit=True)
     final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
@@ -86,9 +89,9 @@ def _prepare(link: Link, exam: dict[str, Any]) -> Any:
     return run
 
 
-def _calls(code: str, name: str) -> bool:
+def _calls(tree: ast.Module, name: str) -> bool:
     """Whether code calls a function at its top level."""
-    calls = (node.value for node in ast.parse(code).body if isinstance(node, ast.Expr))
+    calls = (node.value for node in tree.body if isinstance(node, ast.Expr))
     return any(
         isinstance(c, ast.Call) and isinstance(c.func, ast.Name) and c.func.id == name
         for c in calls

@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 _FENCE = re.compile(
     r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL
@@ -43,33 +45,54 @@ def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | 
     return None
 
 
-def free_names(code: str) -> list[str]:
-    """Names that code reads and neither it nor Python defines, in order of appearance.
+@dataclass(frozen=True)
+class Names:
+    """What a data set's code takes from elsewhere."""
 
-    Raises:
-        SyntaxError: it is not Python.
-    """
-    tree, read, bound = ast.parse(code), [], set()
+    free: list[str]
+    """Names that it reads and neither it nor Python defines, in order of appearance."""
+    modules: list[str]
+    """Modules of the standard library that it uses (``sys.…``) without importing them."""
+    builtin: list[str]
+    """The built-in that it calls first, if any: MBPP asks for a ``sum``."""
+
+    @property
+    def wanted(self) -> list[str]:
+        """What the program under test must define, where no entry point says it."""
+        return self.free or self.builtin
+
+
+def names_of(tree: ast.AST) -> Names:
+    """Read the names of parsed code, in one walk: tests can be megabytes of literals."""
+    read: dict[str, None] = {}
+    bound: set[str] = set()
+    called: dict[str, None] = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            continue
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Load):
-                read.append(node.id)
+                read[node.id] = None
             else:
                 bound.add(node.id)
-        else:
-            bound.update(_bound(node))
-    unknown = (name for name in read if name not in bound and not hasattr(builtins, name))
-    return list(dict.fromkeys(unknown))
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called[node.func.id] = None
+        bound.update(_bound(node))
+    loose = [name for name in read if name not in bound]
+    modules = [n for n in loose if n in sys.stdlib_module_names and n not in called]
+    free = [n for n in loose if n not in modules and not hasattr(builtins, n)]
+    return Names(free, modules, [n for n in called if n in loose and hasattr(builtins, n)][:1])
 
 
-def defined(code: str) -> set[str]:
-    """Names that code binds at its top level; SyntaxError where it is not Python."""
-    return {name for node in ast.parse(code).body for name in _top(node)}
+def defined(tree: ast.Module) -> set[str]:
+    """Names that code binds at its top level."""
+    return {name for node in tree.body for name in _top(node)}
 
 
 def _defines(text: str, names: Iterable[str]) -> bool:
     try:
-        return set(names) <= defined(text)
+        return set(names) <= defined(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 
