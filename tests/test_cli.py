@@ -140,6 +140,14 @@ def test_packaged_recipes_are_found_by_names_with_dots(tmp_path, monkeypatch, ca
     assert code == 2 and "no packaged recipe 'nosuch'" in error
 
 
+def test_check_takes_a_sources_own_golds(tmp_path):
+    rows = [{"question": f"{n}?", "answer": f"#### {n}"} for n in range(5)]
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shown = say("check", "math", "--source", "gsm8k", "--option", f"path={file}")
+    assert "gsm8k: math: ok, 5 golds" in shown.output
+
+
 def test_check_finds_a_grader_that_accepts_anything(tmp_path):
     text = (
         "def yes(answer, reference):\n    from deimos import Verdict\n    return Verdict.of(True)\n"

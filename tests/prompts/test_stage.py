@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from deimos import Prompt
+from deimos.bench.tasks import asked_by, given_tasks
+from deimos.pipeline import plan
 from deimos.prompts import load_source, read_prompts, stage, write_prompts
-from deimos.recipe import RecipeError, Source, parse
+from deimos.prompts.split import common
+from deimos.recipe import RecipeError, Source, load, parse
 
 OWN = """
 from deimos import Prompt, source
@@ -118,3 +122,91 @@ def test_faults_of_a_block_are_told(own, source, options, message):
     source = source.replace("own.py:", own)
     with pytest.raises(RecipeError, match=message):
         load_source(Source(source=source, options=options), 0)
+
+
+CROSSED = """
+from deimos import Prompt
+
+def some(*, take, seed, first=0, count=40, extra=""):
+    for n in range(first, first + count):
+        text = f"Number {n}: how many {chr(97 + n % 26) * 3}{n} apples are there in the basket that stands under the stairs of house {n}?{extra}"
+        yield Prompt.of(task="some", kind="math", messages=[{"role": "user", "content": text}], reference=str(n))
+"""
+
+
+def crossed(tmp_path, monkeypatch, first, **more):
+    """A recipe that trains on problems 0 to 39 and tests on 40 from ``first`` on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.py").write_text(CROSSED)
+    tests = {"source": "./some.py:some", "options": {"first": first, "extra": " Say why."}}
+    prompts = {
+        "sources": [{"source": "./some.py:some"}],
+        "dev_min_per_kind": 1,
+        "decontaminate": {"ngram": 50, "near_duplicates": None, **more.pop("decontaminate", {})},
+    }
+    return parse(
+        {"name": "t", "model": {"id": "lab"}, "prompts": prompts,
+         "bench": {"tasks": [{"name": "tests", "source": tests}]}, **more}
+    )  # fmt: skip
+
+
+def run_it(recipe, out):
+    given = given_tasks(recipe)
+    out.mkdir(exist_ok=True)
+    return stage.run(Job(recipe, out), tests=asked_by(given), check=lambda found: None)
+
+
+def test_what_overlaps_with_a_test_is_dropped_told_and_counted(tmp_path, monkeypatch):
+    strict = {"short_ngram": 12}
+    recipe = crossed(tmp_path, monkeypatch, 35, decontaminate=strict)
+    counts = run_it(recipe, tmp_path / "out")
+    assert (counts["decontaminated"], counts["train"] + counts["dev"]) == (5, 35)
+    told = counts["decontamination"]
+    assert (told["tests"], told["overlaps"], told["by_test"]) == (40, 5, {"tests": 5})
+    assert told["by_rule"] == {"12-gram": 5} and told["unchecked"] is None
+    rows = [json.loads(row) for row in (tmp_path / "out" / "decontaminated.jsonl").open()]
+    assert {row["reference"] for row in rows} == {"35", "36", "37", "38", "39"}
+    row = next(row for row in rows if row["reference"] == "35")
+    assert row["test_task"] == "tests" and "jjj35 apples" in row["matched"] and not row["kept"]
+    assert row["test"].startswith("Number 35:")
+
+
+def test_a_recipe_that_mostly_trains_on_its_tests_is_refused(tmp_path, monkeypatch):
+    strict = {"short_ngram": 12}
+    recipe = crossed(tmp_path, monkeypatch, 20, decontaminate=strict)
+    with pytest.raises(RecipeError, match=r"20 of 40 some prompts overlap .*--allow-contamination"):
+        run_it(recipe, tmp_path / "out")
+    allowed = crossed(tmp_path, monkeypatch, 20, decontaminate=strict, allow_contamination=True)
+    counts = run_it(allowed, tmp_path / "allowed")
+    assert counts["train"] + counts["dev"] == 40, "kept"
+    assert (counts["decontaminated"], counts["decontamination"]["overlaps"]) == (0, 20), "but told"
+    rows = (tmp_path / "allowed" / "decontaminated.jsonl").read_text().splitlines()
+    assert len(rows) == 20 and all(json.loads(row)["kept"] for row in rows)
+    off = crossed(tmp_path, monkeypatch, 20, decontaminate={"enabled": False})
+    assert "decontamination" not in run_it(off, tmp_path / "off")
+    assert not (tmp_path / "off" / "decontaminated.jsonl").exists(), "nothing was looked for"
+
+
+def test_the_tests_are_part_of_what_the_prompts_are_only_where_they_decide(tmp_path, monkeypatch):
+    def prints(first, **more):
+        return plan(crossed(tmp_path, monkeypatch, first, **more))[0].fingerprint
+
+    off = {"decontaminate": {"enabled": False}}
+    assert prints(30) != prints(31)
+    assert prints(30, **off) == prints(31, **off)
+    allowed = {"allow_contamination": True}
+    assert prints(30, **allowed) == prints(31, **allowed)
+    recipe = crossed(tmp_path, monkeypatch, 30)
+    (task,) = recipe.bench.tasks
+    other = recipe.bench.model_copy(update={"tasks": [task.model_copy(update={"thinking": False})]})
+    same = recipe.model_copy(update={"bench": other})
+    assert plan(same)[0].fingerprint == plan(recipe)[0].fingerprint
+
+
+def test_the_labs_splits_are_disjoint_though_it_is_not_decontaminated():
+    """Its recipe says why: no start with the same steps stands in two splits."""
+    recipe, _ = load(Path(__file__).parents[2] / "recipes" / "lab.yaml")
+    assert not recipe.prompts.decontaminate.enabled
+    train = [p for s in recipe.prompts.sources for p in load_source(s, recipe.prompts.seed)]
+    tests = [p for each in given_tasks(recipe) for p in each.prompts]
+    assert common(train, tests) == [] and len(train) >= 640 and len(tests) >= 1000
