@@ -24,6 +24,12 @@ TIGHT = 110
 HOSTILE = '<script>document.title="owned"</script><img src=x onerror=alert(1)> & "quotes"'
 """Stands in a problem, a thought, an answer and a reason of every run folder written here."""
 
+OVERLAPS: Row = {
+    "tests": 1500, "overlaps": 3, "by_rule": {"13-gram": 2, "exact": 1}, "by_task": {"sums": 3},
+    "by_test": {"lab_math": 3}, "unchecked": None,
+}  # fmt: skip
+"""What the prompts stage counted of overlaps with the tests."""
+
 
 def recipe(model: str = "lab") -> Recipe:
     """A recipe as a user would write it."""
@@ -56,7 +62,7 @@ def write_run(top: Path, *, problems: int = 120, seed: int = 7) -> dict[str, Pat
     _training(folders["train"], rng)
     _bench(folders["bench"], problems, rng)
     records: dict[str, Row] = {
-        "prompts": {"train": 60, "dev": 10},
+        "prompts": {"train": 60, "dev": 10, "decontaminated": 3, "decontamination": OVERLAPS},
         "sample": decoded,
         "select": {"gold": 55},
         "train": {"examples": 55, "dropped": 0, "train_loss_first": 0.91, "train_loss_last": 0.19},

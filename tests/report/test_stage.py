@@ -15,7 +15,10 @@ from deimos.report import stage
 
 def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
     summary = json.loads(reported.text("summary.json"))
-    assert list(summary) == ["sample", "select", "bench", "compare", "environment"]
+    assert list(summary) == ["prompts", "sample", "select", "bench", "compare", "environment"]
+    assert summary["prompts"] == {
+        "train": 60, "dev": 10, "decontaminated": 3, "decontamination": runfolder.OVERLAPS,
+    }  # fmt: skip
     record = json.loads((reported.folders["sample"] / "record.json").read_text())["counts"]
     assert summary["sample"] == record
     verdicts = read_rows(reported.folders["select"] / "verdicts.jsonl")
@@ -28,6 +31,13 @@ def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
     assert summary["bench"] == read_rows(reported.folders["bench"] / "bench.jsonl")
     assert summary["compare"] == read_rows(reported.folders["bench"] / "compare.jsonl")
     assert summary["environment"]["all stages"]["versions"]["torch"] == "2.13.0"
+
+
+def test_what_decontamination_dropped_stands_in_report_and_card(reported):
+    for name in ("report.html", "MODEL_CARD.md"):
+        told = " ".join(reported.text(name).split())
+        assert "3 prompts dropped: 2 by 13-gram and 1 by exact." in told, name
+        assert "one of 1,500 test problems (the same words, 13 or 8 words in a row" in told, name
 
 
 def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_path):
