@@ -203,7 +203,7 @@ class Sandbox:
             self.close()
             return outcome("infrastructure", str(said.get("failed", "the keeper is gone")))
         if said["late"]:
-            return outcome("timeout", f"not done in {self.limits.wall:g} s")
+            return outcome(*_late(said, self.limits))
         return outcome(*_reported(said, report, self.limits))
 
     def _dispatch(self, exam: Exam, answer: str, deadline: float) -> tuple[dict[str, Any], bytes]:
@@ -231,6 +231,14 @@ class Sandbox:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _late(said: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
+    """Too slow, or on a machine too busy to say so: then it is no fault of the program's."""
+    if said["waited"] > limits.wall / 2 > said["all_seconds"]:
+        waited = f"{said['waited']:.1f} of {limits.wall:g} s waited for a processor"
+        return "infrastructure", f"the machine was too busy: {waited}"
+    return "timeout", f"not done in {limits.wall:g} s"
 
 
 def _reported(said: Mapping[str, Any], report: bytes, limits: Limits) -> tuple[str, str, int]:

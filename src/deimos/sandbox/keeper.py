@@ -76,6 +76,7 @@ def _start(start: dict[str, Any]) -> Keeper:
     sys.path[:] = search
     os.environ.clear()
     held, rooted = box.address_space(), os.geteuid() == 0
+    processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # the boxes close it and have none
     namespace = root.enter() if start["tier"] == box.NAMESPACED else None
     cell = box.Cell(
         start["tier"], limits, landlock.abi(), box.readable(paths), held, rooted,
@@ -83,14 +84,14 @@ def _start(start: dict[str, Any]) -> Keeper:
     )  # fmt: skip
     gc.collect()
     gc.freeze()  # else a collection in a child copies every page
-    return Keeper(cell, namespace)
+    return Keeper(cell, namespace, processes)
 
 
 class Keeper:
     """Makes boxes, watches them, and clears them away."""
 
-    def __init__(self, cell: box.Cell, namespace: int | None) -> None:
-        self._cell, self._namespace = cell, namespace
+    def __init__(self, cell: box.Cell, namespace: int | None, processes: int) -> None:
+        self._cell, self._namespace, self._processes = cell, namespace, processes
 
     def serve(self, control: socket) -> None:
         """One check after the other until the supervisor is gone."""
@@ -112,9 +113,10 @@ class Keeper:
                 for fd in (*fds, here.detach(), there.detach()):
                     os.close(fd)
                 late = self._watch(boxes[1], deadline, control)
+                waited = sum(map(self._waited, boxes)) if late else 0.0
                 ended = self._end(boxes[1], boxes[0])
                 boxes.clear()
-                return {"late": late, **ended}
+                return {"late": late, "waited": waited, **ended}
         except OSError as e:
             return {"failed": str(e)}
         finally:
@@ -167,11 +169,24 @@ class Keeper:
             raise OSError("the supervisor is gone")
         return not ready
 
+    def _waited(self, child: Child) -> float:
+        """Seconds that a box was ready to run and had no processor; 0 where the kernel doesn't say."""
+        try:
+            info = self._read(f"self/fdinfo/{child.fd}")
+            pid = next(line.split()[1] for line in info.splitlines() if line.startswith("Pid:"))
+            return int(self._read(f"{pid}/schedstat").split()[1]) / 1e9
+        except (OSError, LookupError, StopIteration, ValueError):
+            return 0.0
+
+    def _read(self, path: str) -> str:
+        with open(os.open(path, os.O_RDONLY, dir_fd=self._processes)) as file:  # noqa: PTH123
+            return file.read()
+
     def _end(self, tests: Child, program: Child) -> dict[str, Any]:
         """Kill what still runs; how both ended, and the candidate's processor seconds."""
         waited = _ended(tests)
         _kill(tests)
-        status, _ = _reap(tests)
+        status, before = _reap(tests)
         if waited and os.waitstatus_to_exitcode(status) == examiner.ENDED:
             select.select([program.fd], [], [], 0.2)  # its pipe closes a moment before it ends
         by_itself = _ended(program)
@@ -181,6 +196,7 @@ class Keeper:
             "tests": os.waitstatus_to_exitcode(status),
             "program": os.waitstatus_to_exitcode(code) if by_itself else None,
             "seconds": usage.ru_utime + usage.ru_stime,
+            "all_seconds": usage.ru_utime + usage.ru_stime + before.ru_utime + before.ru_stime,
         }
 
 
