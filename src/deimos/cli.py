@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,6 +40,10 @@ SetOption = Annotated[
 ContaminationOption = Annotated[
     bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
 ]
+WeakOption = Annotated[
+    bool,
+    typer.Option("--allow-weak-sandbox", callback=lambda on: _weak(on), help="Judge code anyway."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
 
@@ -50,6 +55,7 @@ def run(
     sets: SetOption = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
     allow_contamination: ContaminationOption = False,
+    allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
     folder, plan = _prepare(recipe, out, sets, until, allow_contamination)
@@ -134,6 +140,7 @@ def _stage_command(name: str, summary: str) -> None:
         out: OutOption = None,
         sets: SetOption = None,
         allow_contamination: ContaminationOption = False,
+        allow_weak_sandbox: WeakOption = False,
     ) -> None:
         folder, plan = _prepare(recipe, out, sets, name, allow_contamination)
         _drive_last(folder, plan)
@@ -158,6 +165,7 @@ def select(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what several policies would keep.")
     ] = False,
+    allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
     if not preview:
@@ -188,6 +196,7 @@ def grade(
     grader: Annotated[
         str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
     ] = None,
+    allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Judge answers: writes each row with `verdict` added to standard output."""
     from deimos.grading import grade_rows
@@ -197,9 +206,8 @@ def grade(
         raise RecipeError(
             f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
         )
-    source = sys.stdin.buffer if file == "-" else _open(file)
-    with source:
-        for line in grade_rows(source, kind=kind, plain=plain, grader=grader):
+    with sys.stdin.buffer if file == "-" else _open(file) as rows:
+        for line in grade_rows(rows, kind=kind, plain=plain, grader=grader):
             sys.stdout.write(line + "\n")
 
 
@@ -207,10 +215,7 @@ def grade(
 def check(
     grader: Annotated[str, typer.Argument(help="Name, pkg:attr or ./file.py:attr.")],
     recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Recipe whose prompts to check with; else the golds beside the grader, or the lab's."
-        ),
+        str | None, typer.Option(help="Whose prompts to check with; else its golds, or the lab's.")
     ] = None,
     kind: Annotated[
         str | None, typer.Option(help="Kind of prompt it judges; its own name, or math.")
@@ -223,12 +228,13 @@ def check(
         list[str] | None,
         typer.Option("--option", metavar="KEY=VALUE", help="Of that source: path=DATA, split=…"),
     ] = None,
+    allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
     from deimos.grading import check_grader, check_source, has_golds
     from deimos.planning.opening import load_recipe
 
-    kind = kind or ("choice" if grader == "choice" else "math")
+    kind = kind or (grader if grader in BUILTIN["grader"] else "math")
     if source:
         text, good = check_source(grader, source, options or [], take)
     else:
@@ -261,22 +267,12 @@ def init(
     """Copy a packaged recipe to begin your own from."""
     import json
 
-    from deimos.planning.opening import recipe_file
-    from deimos.recipe import RecipeError
+    from deimos.planning.opening import copy_recipe
     from deimos.recipe import schema as recipe_schema
 
     if schema:
         return typer.echo(json.dumps(recipe_schema(), indent=1))
-    source, target = recipe_file(name), to or Path(f"{name}.yaml")
-    if not source.is_file():
-        known = ", ".join(sorted(path.stem for path in recipe_file("lab").parent.glob("*.yaml")))
-        raise RecipeError(f"there is no packaged recipe {name!r}: there are {known}")
-    if target.exists():
-        raise RecipeError(f"{str(target)!r} exists already: give another file to write")
-    try:
-        target.write_bytes(source.read_bytes())
-    except OSError as e:
-        raise RecipeError(f"{str(target)!r} cannot be written: {e.strerror}") from e
+    target = copy_recipe(name, to)
     typer.echo(f"wrote {target}")
     _next(f"deimos plan {target}")
 
@@ -310,6 +306,10 @@ def _prepare(
     for line in changed_lines(folder.path, changed):
         typer.echo(line, err=True)
     return folder, plan
+
+
+def _weak(on: bool) -> None:
+    os.environ.update({"DEIMOS_ALLOW_WEAK_SANDBOX": "1"} if on else {})  # stages inherit it
 
 
 def _allowed(contamination: bool) -> list[str]:

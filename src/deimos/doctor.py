@@ -6,7 +6,6 @@ work together (a run says that within seconds), and GPUs other than NVIDIA's.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import importlib.util
 import os
@@ -37,7 +36,6 @@ ENOUGH_FILES = 1024
 ENOUGH_DISK = 10 * GIB
 BF16_CAPABILITY = 8.0
 """CUDA compute capability from which a GPU multiplies in bf16."""
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1
 
 
 def findings(runs: Path = Path("runs")) -> Iterator[str]:
@@ -125,33 +123,22 @@ def file_system(place: Path, mounts: str) -> str:
 
 
 def _sandbox() -> str:
-    """What the kernel offers to lock up code that a model wrote."""
-    abi = _landlock()
-    facts = {
-        "user namespaces": _namespaces(),
-        f"Landlock{f' ABI {abi}' if abi else ''}": abi > 0,
-        "seccomp": bool(_text("/proc/sys/kernel/seccomp/actions_avail")),
-    }
-    lacking = [name for name, there in facts.items() if not there]
-    has = ", ".join(name for name, there in facts.items() if there) or "nothing"
-    told = f"kernel {os.uname().release} has {has}"
-    return f"weak, no {', no '.join(lacking)}: {told}" if lacking else f"ok, {told}"
+    """What locks up code that a model wrote: the tier that holds, found by trying to break out."""
+    from deimos.sandbox import TIERS, Sandbox, SandboxError
 
-
-def _namespaces() -> bool:
-    allowed = _text("/proc/sys/user/max_user_namespaces").strip() not in ("", "0")
-    debian = _text("/proc/sys/kernel/unprivileged_userns_clone").strip() != "0"
-    ubuntu = _text("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").strip() != "1"
-    return allowed and debian and ubuntu
-
-
-def _landlock() -> int:
-    """The kernel's Landlock ABI; 0: it has none, or it is switched off."""
+    kernel = f"kernel {os.uname().release}"
     try:
-        syscall = ctypes.CDLL(None).syscall
-    except (OSError, AttributeError):
-        return 0
-    return max(0, int(syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION)))
+        with Sandbox(allow_weak=True) as box:
+            better = [f"not tier {tier}: {why}" for tier, why in box.refused.items()]
+            told = "; ".join(
+                [f"tier {box.tier} ({TIERS[box.tier]}), tried and held, {kernel}", *better]
+            )
+            weak = (
+                "weak, code is graded only with --allow-weak-sandbox: " if box.tier < 2 else "ok, "
+            )
+            return weak + told
+    except SandboxError as e:
+        return f"none, code cannot be graded on {kernel}: {e}"
 
 
 def _lab() -> str:

@@ -26,6 +26,8 @@ class Runtime(BaseModel):
     """Processes that judge answers beside decoding."""
     grader_timeout: float = Field(default=5.0, gt=0)
     """Seconds until a judging process is killed and its verdict is null."""
+    allow_weak_sandbox: bool = False
+    """Judge code under limits alone where no better sandbox holds (``deimos doctor`` says)."""
     threads: int | None = Field(default=None, ge=1)
     """Compute threads; null: all cores."""
     train_micro_batch: int | None = Field(default=None, ge=1)

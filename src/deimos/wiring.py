@@ -5,6 +5,7 @@ Each function carries out one stage from its job; heavy imports stand inside.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,7 +76,10 @@ def report(job: StageJob) -> Counts:
 def judge_of(job: StageJob) -> Any:
     """The recipe's graders behind processes that can be killed; a context manager."""
     from deimos.graders.worker import Judge
+    from deimos.sandbox import WEAK
 
+    if job.runtime.allow_weak_sandbox:
+        os.environ[WEAK] = "1"
     return Judge(
         job.recipe.select.graders,
         workers=job.runtime.grader_workers,

@@ -10,7 +10,6 @@ unsupported, infrastructure (null: cannot be said). The sandbox's tier stands be
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +17,6 @@ from deimos.registry import grader
 from deimos.sandbox import Exam, Limits, Sandbox
 from deimos.types import Verdict
 
-WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
-"""Set (to 1) for judging processes where ``runtime.allow_weak_sandbox`` is true."""
 LIMITS = Limits()
 
 _sandbox: Sandbox | None = None
@@ -49,7 +46,7 @@ def prepare() -> None:
 
 def _ready() -> Sandbox:
     global _sandbox
-    _sandbox = _sandbox or Sandbox(LIMITS, allow_weak=os.environ.get(WEAK) == "1")
+    _sandbox = _sandbox or Sandbox(LIMITS)
     return _sandbox
 
 

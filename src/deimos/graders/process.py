@@ -27,6 +27,7 @@ MEMORY = 1 << 30
 """Address space, likewise, that one item may take."""
 _KEPT_VARIABLES = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "NLTK_DATA",
+    "DEIMOS_ALLOW_WEAK_SANDBOX",
 )  # fmt: skip
 
 

@@ -76,6 +76,25 @@ def recipe_file(name: str) -> Path:
     return path
 
 
+def copy_recipe(name: str, to: Path | None) -> Path:
+    """Copy a packaged recipe to a new file, which is returned.
+
+    Raises:
+        RecipeError: no such recipe, or the file exists or cannot be written.
+    """
+    source, target = recipe_file(name), to or Path(f"{name}.yaml")
+    if not source.is_file():
+        known = ", ".join(sorted(path.stem for path in recipe_file("lab").parent.glob("*.yaml")))
+        raise RecipeError(f"there is no packaged recipe {name!r}: there are {known}")
+    if target.exists():
+        raise RecipeError(f"{str(target)!r} exists already: give another file to write")
+    try:
+        target.write_bytes(source.read_bytes())
+    except OSError as e:
+        raise RecipeError(f"{str(target)!r} cannot be written: {e.strerror}") from e
+    return target
+
+
 def run_path(name: str, out: Path | None, recipe: Recipe) -> Path:
     """Where a recipe argument's run lies, there or not."""
     if out:

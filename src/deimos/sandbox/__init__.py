@@ -3,7 +3,7 @@
 The design, what is trusted and what is not defended: docs/adr/0002-the-sandbox.md.
 """
 
-from deimos.sandbox.box import Limits
-from deimos.sandbox.client import OUTCOMES, Exam, Outcome, Sandbox, SandboxError
+from deimos.sandbox.box import TIERS, Limits
+from deimos.sandbox.client import OUTCOMES, WEAK, Exam, Outcome, Sandbox, SandboxError
 
-__all__ = ["OUTCOMES", "Exam", "Limits", "Outcome", "Sandbox", "SandboxError"]
+__all__ = ["OUTCOMES", "TIERS", "WEAK", "Exam", "Limits", "Outcome", "Sandbox", "SandboxError"]

@@ -15,7 +15,12 @@ from deimos.sandbox import kernel, landlock, seccomp
 from deimos.sandbox.root import DEVICES, SCRATCH
 
 NAMESPACED, RESTRICTED, LIMITED = 3, 2, 1
-"""Tiers: namespaces, Landlock, seccomp and limits; without namespaces; limits alone."""
+TIERS = {
+    NAMESPACED: "namespaces, Landlock, seccomp, limits",
+    RESTRICTED: "Landlock, seccomp, limits",
+    LIMITED: "limits alone",
+}
+"""Tier to the layers that it has."""
 _UIDS = range(52_000, 60_000)
 """Where user ids that nobody has are looked for, by root."""
 _STACK = 8 << 20

@@ -30,6 +30,9 @@ OUTCOMES: Mapping[str, bool | None] = {
     "output": False, "unsupported": None, "infrastructure": None,
 }  # fmt: skip
 """What a check can end with, and what that means for an answer: right, wrong, cannot be said."""
+WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
+"""Set to 1 for a process (and those it starts) that may judge in tier 1: runtime.allow_weak_sandbox,
+--allow-weak-sandbox."""
 START_SECONDS = 60.0
 GRACE = 2.0
 """Seconds after a deadline until a keeper that says nothing is killed."""
@@ -101,21 +104,26 @@ class Sandbox:
         limits: per check.
         most: strongest tier to try: 3 (namespaces, Landlock, seccomp, limits), 2 (without
             namespaces) or 1 (limits alone).
-        allow_weak: take tier 1 where nothing better holds.
+        allow_weak: take tier 1 where nothing better holds; None: as the environment's ``WEAK`` says.
 
     Raises:
         SandboxError: no tier that may be used holds here.
     """
 
     def __init__(
-        self, limits: Limits | None = None, *, most: int = NAMESPACED, allow_weak: bool = False
+        self,
+        limits: Limits | None = None,
+        *,
+        most: int = NAMESPACED,
+        allow_weak: bool | None = None,
     ) -> None:
         self.limits, self.tier = limits or Limits(), 0
         self.refused: dict[int, str] = {}
         """Tier to why it does not hold here."""
         self._process: subprocess.Popen[bytes] | None = None
+        weak = os.environ.get(WEAK) == "1" if allow_weak is None else allow_weak
         for tier in range(most, 0, -1):
-            if tier == LIMITED and not allow_weak:
+            if tier == LIMITED and not weak:
                 continue
             if self._try(tier):
                 return
