@@ -149,16 +149,15 @@ class Index:
         return None
 
     def _short_runs(self, said: tuple[str, ...], hits: dict[int, list[int]]) -> Overlap | None:
-        for number, starts in hits.items():
-            theirs = self._tests[number][1]
-            shorter = min(len(said), len(theirs))
-            if shorter >= 2 * self._long:
+        for number in hits:
+            shorter, longer = sorted((said, self._tests[number][1]), key=len)
+            if len(shorter) >= 2 * self._long:
                 continue
-            known = _placed(theirs, self._short)
-            true = [s for s in starts if said[s : s + self._short] in known]
-            covered = {at for s in true for at in range(s, s + self._short)}
-            if len(covered) >= COVER * shorter:
-                matched = tuple(said[at] for at in sorted(covered))
+            known = _placed(longer, self._short)
+            starts = [at for at, run in enumerate(runs(shorter, self._short)) if run in known]
+            covered = {at for start in starts for at in range(start, start + self._short)}
+            if len(covered) >= COVER * len(shorter):
+                matched = [shorter[at] for at in sorted(covered)]
                 return self._overlap(f"{self._short}-gram", number, matched)
         return None
 
