@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deimos.graders import Judge
+from deimos.graders.rational import rational
 from deimos.prompts.load import load_source
 from deimos.recipe import Source
 from deimos.types import Prompt, Verdict
@@ -59,7 +60,15 @@ WAYS = {
     },
 }  # fmt: skip
 """How a gold is written as an answer, per kind."""
-EXPLAINED: dict[tuple[str, str], str] = {}
+SAME_NUMBER = "the same number: a unit may be left out, and few units are compared"
+DAMAGED = (
+    "the file's gold lost its pi and stands with an unbalanced brace; the problem's is 2007+pi/2 i"
+)
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("shuffled", "x=5"): "5 is what x is",
+    (BOX, "2007+\\frac{\\}{p}i2"): DAMAGED,
+    ("said twice", "2007+\\frac{\\}{p}i2"): DAMAGED,
+}
 """(what, gold) to the reason why it is not as it should be."""
 
 
@@ -76,6 +85,10 @@ class Fault(NamedTuple):
     def reason(self) -> str:
         """Why it is no error of the grader; empty where nobody has said."""
         gold = self.reference["letter"] if isinstance(self.reference, dict) else self.reference
+        boxed = self.answer.rpartition("\\boxed{")[2].removesuffix("}$.")
+        numbers = rational(str(gold)), rational(boxed)
+        if self.what == "shuffled" and numbers[0] and numbers[1] and numbers[0].equals(numbers[1]):
+            return SAME_NUMBER
         return EXPLAINED.get((self.what, str(gold)), "")
 
 
@@ -91,8 +104,10 @@ class Row(NamedTuple):
 
 def written(way: str, reference: Any) -> str:
     """A reference as an answer."""
-    if isinstance(reference, str):
-        return way.format(gold=reference)
+    if isinstance(reference, str):  # a gold that was broken over two lines is written on one
+        return way.format(
+            gold=reference if way == WAYS["math"][BOX] else " ".join(reference.split())
+        )
     labels = "123456789" if reference["letter"].isdigit() else "ABCDEFGHIJ"
     text = reference["options"][labels.index(reference["letter"])]
     return way.format(gold=reference["letter"], text=text)

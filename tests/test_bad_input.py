@@ -130,12 +130,17 @@ def test_own_parts_that_cannot_be_loaded(place, ended, text, sentence):
         ([SUM, SUM], "own.jsonl line 2: the same prompt stands on line 1"),
         ([SUM, {**SUM, "reference": "3"}], "the same prompt stands twice in own.jsonl"),
         ([SUM, {**SUM, "reference": {"letter": "A"}}], "line 2: a math reference must be a text"),
-        ([question(1), {**question(2), "kind": "code", "reference": {"tests": "x"}}],
-         "prompts.sources give code prompts but select.graders has no grader"),
     ],
 )  # fmt: skip
 def test_prompts(place, ended, rows, sentence):
     one_sentence(*ended("plan", recipe(place, rows)), sentence)
+
+
+def test_prompts_of_a_kind_without_a_grader(place, ended):
+    rows = [question(1), {**question(2), "kind": "code", "reference": {"tests": "x"}}]
+    file = recipe(place, rows, select={"graders": {"math": "math"}})
+    sentence = "prompts.sources give code prompts but select.graders has no grader"
+    one_sentence(*ended("plan", file), sentence)
 
 
 def test_prompts_stop_a_run_in_its_first_stage(place, ended):

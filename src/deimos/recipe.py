@@ -136,7 +136,9 @@ class Quota(Section):
 class Select(Section):
     """The four filters' settings."""
 
-    graders: dict[Kind, str] = {"math": "math", "choice": "choice"}
+    graders: dict[Kind, str] = {
+        "math": "math", "choice": "choice", "instruction": "instruction", "code": "code",
+    }  # fmt: skip
     """Grader per kind: registered name, ``pkg:attr`` or ``./file.py:attr``."""
     min_pass: int = Field(default=1, ge=1)
     """Candidates that must pass before the shortest may be kept (guards against lucky guesses)."""

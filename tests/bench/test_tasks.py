@@ -68,7 +68,7 @@ def test_other_training_prompts_are_fine():
 ])  # fmt: skip
 def test_faulty_tasks_are_named(tasks: list, message: str):
     with pytest.raises(RecipeError, match=message):
-        load_tasks(recipe(*tasks), [])
+        load_tasks(recipe(*tasks, select={"graders": {"math": "math"}}), [])
 
 
 def test_a_source_without_problems_is_refused():

@@ -37,6 +37,8 @@ def test_boxes(text, found):
         ("The final answer is $\\frac{1}{2}$, as said", ["\\frac{1}{2}, as said"]),
         ("The final answer is $\\frac{1}{2}$. Done", ["\\frac{1}{2}"]),
         ("answer is 1\nthe answer is 2", ["1", "2"]),
+        ("The answer is 18. So the answer is correct.", ["18"]),
+        (r"The answer is $\$18.90$.", [r"\18.90"]),
         ("I wonder", []),
     ],
 )

@@ -55,7 +55,7 @@ SYMBOLIC = [
 ]  # fmt: skip
 OTHER_FORMS = [
     ("3:1", "3"), ("2:3", "0.66666666666667"), ("4:30", "2:15"), ("12:00", "12"), ("12 34", "46"), ("1 000", "0"),
-    ("11011_2", "11011_3"), ("22_{10}", "22_5"), (r"\{5,6\}", "(5,6)"), ("6,5", "(5,6)"), ("(1,2,3)", "3,2,1"),
+    ("11011_2", "11011_3"), ("1011_2", "1_3"), ("22_{10}", "22_5"), (r"\{5,6\}", "(5,6)"), ("6,5", "(5,6)"), ("(1,2,3)", "3,2,1"),
     ("(1,2,3)", r"\{1,2,3\}"), ("x=2,y=1", "1,2"), ("1,1,2", "1,2"), ("on", "no"), ("BA", "AB"),
     ("3 km", "3 m"), (r"3\text{ cm}", r"3\text{ m}"), ("2 hours", "2 minutes"), ("5 cents", r"\$5"),
     ("[1,2]", "(1,2)"), ("(6,5)", "(5,6)"), ("x>3", "x<3"), ("a-b", "b-a"), ("5 or 6", "5"), ("0.3", r"0.\overline{3}"),
@@ -75,6 +75,12 @@ def test_forms_that_differ_are_never_equal_whichever_is_the_reference(one, other
     assert math(f"\\boxed{{{one}}}", other).ok is not True
     assert math(f"\\boxed{{{other}}}", one).ok is not True
     assert fast(f"\\boxed{{{one}}}", other) is None or not fast(f"\\boxed{{{one}}}", other).ok
+
+
+def test_a_reference_without_a_base_is_in_base_ten_and_one_with_a_base_may_be_met_without():
+    assert math(r"\boxed{42_7}", "42").ok is False
+    assert math(r"\boxed{42}", "42_7").ok is True
+    assert math(r"\boxed{42_{10}}", "42").ok is True
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_FORMS)

@@ -104,8 +104,9 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     end = max(end, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing else 0)
     if named:
         named |= reader.second_thoughts(plain[end:])
-        for owners in (_owners(box, reader.labels, options) for box in bared):
-            named |= set() if owners & named else owners  # a box with another option's text
+        for box in bared:  # a box with another option's text, and no letter
+            owners = _owners(box, reader.labels, options)
+            named |= set() if owners & named or reader.box(box, options) else owners
     if digits:  # "The answer is 2" where 2 is what another option says
         named |= {owner for label in named for owner in _owners(label, DIGITS, options)}
     return named

@@ -13,6 +13,21 @@ _BARE_BOX = re.compile(r"\\boxed\s{1,4}([^\s\\${}]{1,40})")
 _PHANTOM = re.compile(r"\\h?phantom\s*\{[^{}]*\}")
 _HASHES = re.compile(r"^[ \t]{0,8}####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _STATED = re.compile(r"\banswer[ \t*_]{0,4}(?:is|:|=)[ \t*_:]{0,6}(\S[^\n]*)", re.IGNORECASE)
+_REMARKS = frozenset(
+    [
+        "correct",
+        "right",
+        "indeed",
+        "wrong",
+        "incorrect",
+        "consistent",
+        "reasonable",
+        "plausible",
+        "unique",
+        "clear",
+        "unclear",
+    ]
+)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _MARKS = ("**", "__", "$$", "$", "`")
 
@@ -51,8 +66,12 @@ def hashes(text: str) -> list[str]:
 
 
 def stated(text: str) -> list[str]:
-    """What follows "answer is" or "answer:", up to the end of its formula or sentence, in order."""
-    return [e for e in (first_expression(rest) for rest in _STATED.findall(text)) if e]
+    """What follows "answer is" or "answer:", up to the end of its formula or sentence, in order.
+
+    What only remarks on an answer ("the answer is correct") gives none.
+    """
+    found = (first_expression(rest) for rest in _STATED.findall(text))
+    return [expression for expression in found if expression and expression not in _REMARKS]
 
 
 def first_expression(text: str) -> str:

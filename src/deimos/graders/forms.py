@@ -66,9 +66,11 @@ def _ratios_differ(gold: str, other: str) -> bool:
 
 
 def _bases_differ(gold: str, other: str) -> bool:
-    """Both name the base that they are written in, and not the same one."""
+    """Another base than the reference's; a reference without one is in base ten."""
     bases = [_BASED.fullmatch(_TEXT.sub(r"\1", text)) for text in (gold, other)]
-    return all(bases) and len({base[1] for base in bases if base}) > 1
+    if bases[1] is None:
+        return False
+    return bases[1][1] != (bases[0][1] if bases[0] else "10")
 
 
 def _listed(gold: str, other: str) -> tuple[str, str] | None:
