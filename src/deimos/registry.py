@@ -28,6 +28,7 @@ BUILTIN: dict[Group, dict[str, str]] = {
     },
     "engine": {
         "local": "deimos.engines.local:local",
+        "openai": "deimos.engines.openai:openai",
         "echo": "deimos.engines.echo:echo",
     },
     "source": {
