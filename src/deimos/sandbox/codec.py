@@ -141,6 +141,8 @@ class Writer:
             self.put(item, depth + 1)
 
     def _bytes(self, tag: bytes, body: bytes) -> None:
+        if len(self.out) + len(body) > MOST:
+            raise TooLarge(f"more than {MOST >> 20} MiB")
         self.out += tag + _LENGTH.pack(len(body)) + body
 
     def _complex(self, value: complex) -> None:
@@ -171,8 +173,6 @@ class Writer:
         dtype = value.dtype.str
         if not _DTYPE.fullmatch(dtype):
             raise Unsupported(f"numpy {value.dtype}")
-        if value.nbytes > MOST:
-            raise TooLarge(f"more than {MOST >> 20} MiB")
         self.out += b"n" if type(value).__name__ == "ndarray" else b"u"
         self._bytes(b"", dtype.encode())
         self.put(tuple(value.shape))

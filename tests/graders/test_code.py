@@ -1,0 +1,201 @@
+"""The code grader: which program it finds, what each outcome says, and that right programs pass."""
+
+import gzip
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from deimos.graders import Judge, check
+from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
+from deimos.sandbox.extract import names_of, program
+
+DATA = Path(os.environ.get("DEIMOS_DATA", Path(__file__).parents[3] / "shared/data"))
+PROMPT = (
+    'import math\n\ndef half(x):\n    return x / 2\n\n\ndef area(r):\n    """Area of a circle."""\n'
+)
+AREA = {
+    "tests": "def check(candidate):\n    assert abs(candidate(half(2)) - 3.14159) < 1e-3\n",
+    "entry_point": "area",
+    "setup": PROMPT,
+}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with Judge({"code": "code"}) as judge:
+        yield lambda answer, reference: judge.submit("code", answer, reference).result()
+
+
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox(Limits(wall=20.0)) as box:
+        yield box
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "    return math.pi * r * r\n",
+        "return math.pi * r * r",
+        "Here it is:\n```python\ndef area(r):\n    return math.pi * r * r\n```\nDone.",
+        "```\nimport math\ndef area(r): return math.pi * r * r\n```",
+        "```python\ndef area(r): return 0\n```\nBetter:\n```python\ndef area(r): return math.pi * r * r\n```\n```python\nprint(area(1))\n```",
+        "def area(r):\n    return math.pi * r * r",
+        "```python\ndef area(r):\n    return math.pi * r * r",
+    ],
+    ids=["body", "stripped body", "block", "bare block", "last of several", "whole", "unclosed"],
+)
+def test_finds_the_program(judge, answer):
+    verdict = judge(answer, AREA)
+    assert verdict.ok is True, verdict
+    assert verdict.because.startswith("pass: 1 calls [sandbox tier ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "tests", "ok", "begins"),
+    [
+        ("def f(x): return x + 1", "assert f(1) == 2", True, "pass: 1 calls"),
+        ("def f(x): return x", "assert f(1) == 2", False, "wrong: call 1 did not hold"),
+        ("def f(x): return x[0]", "assert f(1) == 2", False, "error: the program raised TypeError"),
+        ("def f(x:", "assert f(1) == 2", False, "error: no code that defines f"),
+        ("I cannot.", "assert f(1) == 2", False, "error: no code that defines f"),
+        ("", "assert f(1) == 2", False, "error: the answer is empty"),
+        ("import nowhere\ndef f(x): return 2", "assert f(1) == 2", False, "error: the program does not load: ModuleNotFoundError"),
+        ("def f(x): return [0] * 10**10", "assert f(1) == 2", False, "memory:"),
+        ("def f(x): return 'x' * (20 << 20)", "assert f(1) == 2", False, "output:"),
+        ("def f(x): return object()", "assert f(1) == 2", None, "unsupported:"),
+        ("def f(x): return 2", "assert g + f(1) == 2", None, "unsupported:"),
+        ("def f(x): return 2", "f(", None, "unsupported:"),
+        ("def f(x): x.append(1)", "a = []\nf(a)\nassert a == [1]", True, "pass"),
+        ("def f(x): raise ValueError('no')", "try:\n    f(1)\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'no'", True, "pass"),
+        ("class P:\n    def __init__(s, a): s.a = a\ndef f(p): return [q.a for q in p]", "assert f([P(1), P(2)]) == [1, 2]", True, "pass"),
+        ("class P:\n    def __init__(s, a): s.a = a\ndef f(x): return 2", "p = P(1)\np.b = 5\nassert (p.a, p.b) == (1, 5)\nassert f(p) == 2", True, "pass"),
+        ("import re\ndef f(x): return re.match('a', x)", "assert f('a')\nassert not f('b')", True, "pass"),
+        ("def sum(a, b): return a - b", "assert sum(5, 3) == 2", True, "pass"),
+        ("import sys\ndef f(x): return sys.getsizeof(x)", "assert f(1) == sys.getsizeof(1)", True, "pass"),
+    ],
+)  # fmt: skip
+def test_outcomes_are_kept_apart(judge, answer, tests, ok, begins):
+    verdict = judge(answer, {"tests": tests})
+    assert verdict.ok is ok and verdict.because.startswith(begins), verdict
+
+
+def test_a_reference_that_is_none_is_null(judge):
+    assert judge("x = 1", {"tests": ""}).ok is None
+    assert judge("x = 1", {"tests": 7}).ok is None
+
+
+def test_its_golds_pass_and_shuffled_ones_do_not():
+    assert check("code", "code").ok
+
+
+def test_names_that_tests_take_from_the_program():
+    import ast
+
+    names = names_of(
+        ast.parse(
+            "import math\nx = [f(i) for i in range(3)]\nassert math.isclose(g.h, x) and sys.a"
+        )
+    )
+    assert names.free == ["f", "g"] and names.modules == ["sys"]
+
+
+def test_a_prompt_alone_is_no_answer():
+    assert program("", ["area"], PROMPT) is None
+    assert program("This is prose.", ["area"], PROMPT) is None
+
+
+def test_nothing_survives_a_killed_worker(tmp_path):
+    """The supervisor is killed in the middle of a check: keeper and boxes go with it."""
+    code = "def f(x):\n    while True: pass"
+    pid = os.fork()
+    if pid == 0:
+        with Sandbox(Limits(wall=60.0)) as box:
+            (tmp_path / "keeper").write_text(str(box._process.pid if box._process else 0))
+            box.check(Exam("assert f(1) == 2"), code)
+        os._exit(0)
+    while not (tmp_path / "keeper").is_file() or not (tmp_path / "keeper").read_text():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    keeper = int((tmp_path / "keeper").read_text())
+    family = [keeper, *_descendants(keeper)]
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    end = time.monotonic() + 30
+    while any(_running(p) for p in family) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [p for p in family if _running(p)] == []
+
+
+def _descendants(pid):
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_below_tier_two_it_refuses():
+    with pytest.raises(SandboxError, match="--allow-weak-sandbox"):
+        Sandbox(most=1)
+    with Sandbox(most=1, allow_weak=True) as box:
+        assert box.tier == 1 and box.check(Exam("assert f() == 1"), "def f(): return 1").ok
+
+
+def rows(name):
+    path = DATA / name
+    if not path.is_file():
+        pytest.skip(f"{path} is not here: the project's clone does not carry it")
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        return [json.loads(line) for line in file]
+
+
+def corpus(name):
+    if name.startswith("humaneval"):
+        for row in rows(name):
+            reference = {
+                "tests": row["test"],
+                "entry_point": row["entry_point"],
+                "setup": row["prompt"],
+            }
+            yield row["task_id"], reference, row["canonical_solution"]
+    else:
+        for row in rows(name):
+            tests = row.get("test") or [*row["test_imports"], *row["test_list"]]
+            yield row["task_id"], {"tests": tests}, row["code"]
+
+
+SETS = [("humaneval/HumanEval.jsonl", set()), ("humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz", {"HumanEval/32"}),
+        ("mbpp/sanitized-mbpp.jsonl", set()), ("mbppplus/MbppPlus-OriginFmt.jsonl", set())]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "known"), SETS)
+def test_reference_solutions_pass_a_sample(box, name, known):
+    cases = list(corpus(name))
+    for problem, reference, solution in cases[:: len(cases) // 10][:10]:
+        if problem not in known:
+            outcome = box.check(Exam.of(reference), solution)
+            assert outcome.ok or outcome.kind == "infrastructure", f"{problem}: {outcome}"
+
+
+@pytest.mark.real
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("tier", [3, 2, 1])
+@pytest.mark.parametrize(("name", "known"), SETS)
+def test_reference_solutions_pass_all(name, known, tier):
+    with Sandbox(Limits(wall=30.0), most=tier, allow_weak=True) as box:
+        if box.tier != tier:
+            pytest.skip(f"tier {tier}: {box.refused[tier]}")
+        failed = {problem for problem, reference, solution in corpus(name) if not box.check(Exam.of(reference), solution).ok}  # fmt: skip
+    assert failed == known
