@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import httpx2
 
@@ -155,7 +155,7 @@ def _chunk(data: Mapping[str, Any]) -> Chunk | None:
     return Chunk(text or "", None if ids is None else tuple(ids), finish or None, matched)
 
 
-def is_ids(value: Any) -> bool:
+def is_ids(value: Any) -> TypeGuard[list[int]]:
     """Whether it is a list of token ids."""
     return isinstance(value, list) and all(type(i) is int and i >= 0 for i in value)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deimos.engines.memory import modules_in
+from deimos.engines.openai_options import options_of
 from deimos.identity import model_path
 from deimos.pipeline import ALL
 from deimos.prompts.load import check_source
@@ -34,6 +35,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     # Another Python has other packages: what loads there need not load here.
     elsewhere = any(stage in runtime.python for stage in ENGINE_STAGES)
     _find("engine", runtime.engine, "runtime.engine", load=not elsewhere)
+    if runtime.engine == "openai":
+        options_of(runtime.engine_options)
     for kind, spec in recipe.select.graders.items():
         _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)
     for key, source in _sources(recipe):
