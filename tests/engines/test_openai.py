@@ -201,7 +201,8 @@ def test_retry_after_is_heeded_within_limits(
 
 def test_what_hangs_is_asked_again(world: World, server: ScriptedServer) -> None:
     server.faults.extend([Fault("hang"), Fault("hang", 3)])
-    engine = engine_over(server, timeout=0.3, stall=0.3)
+    engine = engine_over(server, retries=10**6, failures=10**6)
+    engine.options = engine.options.model_copy(update={"timeout": 0.5, "stall": 0.5})
     check_whole(world, run(engine, world.jobs(1)), 1)
     assert len(server.requests) >= 3
 
@@ -308,6 +309,7 @@ def test_all_dead_is_said_after_patience_and_ids_are_told_first(
 
     with pytest.raises(ServersLost, match=r"for 0\.5 seconds: http.*run again to resume"):
         run(engine, world.jobs(1), on_event)
+    server.faults.clear()
     ids = told.get(Key("p", 0), ())
     assert ids == world.completion(0)[: len(ids)]
     job = replace(world.jobs(1)[0], done_ids=ids)
