@@ -1,6 +1,7 @@
 """Do the math and choice graders accept every gold of the benchmarks, and nothing else?
 
-usage: python benchmarks/golds.py [--data ../shared/data] [--take N] [--workers 2] [--out FILE]
+usage: python benchmarks/golds.py [--data ../shared/data] [--take N] [--workers 2]
+                              [--out docs/results/graders.md]
 
 Each reference is written as an answer: in a box, and in the other ways that people and models
 write it. Each boxed gold is also held to the next prompt's reference whose gold reads differently
@@ -20,13 +21,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from _pages import PAGE, ROOT, write_section
+
 from deimos.graders import Judge
 from deimos.graders.rational import rational
 from deimos.prompts.load import load_source
 from deimos.recipe import Source
 from deimos.types import Prompt, Verdict
 
-ROOT = Path(__file__).resolve().parents[1]
 SETS = {
     "GSM8K train": ("gsm8k", {"split": "train", "path": "gsm8k/train.jsonl"}),
     "GSM8K test": ("gsm8k", {"split": "test", "path": "gsm8k/test.jsonl"}),
@@ -160,7 +162,7 @@ def examine(name: str, prompts: Sequence[Prompt], judge: Judge) -> tuple[Row, li
 def page(rows: Sequence[Row], faults: Sequence[Fault], command: str) -> str:
     """The table and what is not as it should be."""
     lines = [
-        "# Golds of the benchmarks, held to our graders",
+        "## Golds of the benchmarks",
         "",
         f"`{command}`; deimos-llm {version('deimos-llm')}, math-verify {version('math-verify')}, "
         f"sympy {version('sympy')}, Python {sys.version.split()[0]}.",
@@ -173,7 +175,7 @@ def page(rows: Sequence[Row], faults: Sequence[Fault], command: str) -> str:
         lines.append(
             f"| {row.name} | {row.n:,} | {row.accepted[BOX]:,} | {others} | {row.shuffled:,} | {row.empty:,} |"
         )
-    lines += ["", "## Not as it should be", ""]
+    lines += ["", "Not as it should be:", ""]
     lines += ["| set | what | answer | reference | verdict | why |", "|---|---|---|---|---|---|"]
     for f in faults:
         cells = (f.name, f.what, f"`{f.answer}`", f"`{f.reference}`", f.because, f.reason or "?")
@@ -203,7 +205,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     parser.add_argument("--take", type=int, help="of each set; all unless given")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds an answer may take")
-    parser.add_argument("--out", type=Path, help="the page, besides printing it")
+    parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args(argv)
     rows, faults = [], []
     with Judge(
@@ -217,8 +219,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     take = f" --take {args.take}" if args.take else ""
     text = page(rows, faults, f"python benchmarks/golds.py{take}")
     print(text)
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    write_section("golds", text, args.out)
     unexplained = sum(not fault.reason for fault in faults)
     said = {
         "golds": sum(row.n for row in rows),

@@ -209,3 +209,66 @@ def test_unknown_graders_and_kinds_are_told_at_once():
         pytest.raises(ValueError, match="no grader for kind 'code'"),
     ):
         judge.submit("code", "", "")
+
+
+SLOW_TO_LOAD = """
+import sys, time
+from pathlib import Path
+from deimos import Verdict
+
+def loaded(answer, reference):
+    return Verdict.of(True, str([m for m in ("nltk", "lm_eval", "math_verify") if m in sys.modules]))
+
+def late(answer, reference):
+    return Verdict.of(answer == reference)
+
+def prepare():
+    Path(__file__).with_name("prepared").touch()
+    time.sleep(2.5)
+
+def broken(answer, reference):
+    return Verdict.of(True)
+
+def refuse():
+    raise RuntimeError("no such model here")
+
+late.prepare, broken.prepare = prepare, refuse
+"""
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    file = tmp_path / "kinds.py"
+    file.write_text(SLOW_TO_LOAD)
+    return {
+        "math": f"{file}:loaded",
+        "choice": f"{file}:late",
+        "code": f"{file}:broken",
+        "instruction": "instruction",
+    }
+
+
+def test_a_kind_is_loaded_when_its_first_item_comes_and_not_on_its_time(kinds, tmp_path):
+    with Judge(kinds, timeout=1.0) as judge:
+        assert judge.submit("math", "", "").result().because == "[]"
+        assert not (tmp_path / "prepared").exists()
+        assert judge.submit("choice", "x", "x").result().ok is True
+        assert (tmp_path / "prepared").exists()
+        assert judge.submit("choice", "y", "x").result().ok is False
+
+
+def test_a_kind_that_cannot_be_loaded_harms_no_other(kinds):
+    with Judge(kinds) as judge:
+        told = judge.submit("code", "x", "x").result()
+        assert told.ok is None
+        assert "cannot be loaded: RuntimeError: no such model here" in told.because
+        assert judge.submit("math", "", "").result().ok is True
+
+
+def test_memory_is_bounded_after_every_load(kinds, spec):
+    with Judge({**kinds, "math": spec}) as judge:
+        for _ in range(2):
+            assert (
+                judge.submit("math", "allocate", "").result().because.startswith("infrastructure")
+            )
+            assert judge.submit("choice", "x", "x").result().ok is True
