@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from _disturbed import CHECKPOINT_SECONDS, STAGES, Case, Outcome, Row, outcome, strike
+from _disturbed import CHECKPOINT_SECONDS, STAGES, TAKES, Case, Outcome, Row, outcome, strike
 
 CHAIN = tuple(
     stage
@@ -232,8 +232,9 @@ STARTUP = {"prompts": 0.5, "sample": 5, "select": 1, "train": 8, "bench": 5, "re
 """Seconds until a stage's own clock runs, about; kills are spread over both."""
 
 
-def table(rows: Sequence[Row], command: str) -> list[str]:
+def table(rows: Sequence[Row], command: str, size: str) -> list[str]:
     """The page."""
+    prompts, dev, problems = TAKES[size]
     yes = {True: "yes", False: "NO"}
     lines = [
         "# What a run survives",
@@ -241,8 +242,8 @@ def table(rows: Sequence[Row], command: str) -> list[str]:
         f"`{command}`; deimos-llm {version('deimos-llm')}, Python {sys.version.split()[0]}, "
         f"{len(os.sched_getaffinity(0))} CPU cores.",
         "",
-        "The lab's recipe, made small (100 train and 20 dev prompts, 80 test problems; --tiny: smaller), on the local "
-        f"engine, which tells ids so far every {CHECKPOINT_SECONDS:g} s here. After each fault the same "
+        f"The lab's recipe, made small ({prompts - 2 * dev} train and {2 * dev} dev prompts, "
+        f"{2 * problems} test problems), on the local engine, which tells ids so far every {CHECKPOINT_SECONDS:g} s here. After each fault the same "
         "command resumes, and the finished run is held to one that nothing disturbed.",
         "",
         "| fault | times | records lost | doubled | same golds, ids included | same adapter, byte for byte "
@@ -308,11 +309,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = (args.work or Path(temporary)) / ("tiny" if args.tiny else "small")
         work.mkdir(parents=True, exist_ok=True)
-        command = f"python benchmarks/faults.py --kills {args.kills} --seed {args.seed}"
+        command = (
+            f"python benchmarks/faults.py --kills {args.kills} --seed {args.seed}"
+            f"{' --tiny' if args.tiny else ''}"
+        )
         rows = []
         for row in measured(work, args):  # what is measured is on the page, whatever comes next
             rows.append(row)
-            args.out.write_text("\n".join(table(rows, command)), encoding="utf-8")
+            args.out.write_text("\n".join(table(rows, command, work.name)), encoding="utf-8")
     result = {
         "kills": sum(r.times for r in rows if r.fault.startswith("kill")),
         "lost": sum(r.lost for r in rows),
