@@ -77,7 +77,7 @@ class Decontaminate(Section):
     """So many words in a row in common are an overlap."""
     short_ngram: int = Field(default=8, ge=2)
     """The same in texts of fewer than 2 x ``ngram`` words; must cover 60% of the shorter."""
-    near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
+    near_duplicates: float | None = Field(default=0.5, gt=0, le=1)
     """Jaccard similarity of the sets of three words in a row; null: not looked for."""
     refuse_above: float = Field(default=0.25, ge=0, le=1)
     """Where more of a task's prompts overlap than this share, the recipe trains on its tests."""
