@@ -3,8 +3,9 @@
 A grader's ``fast`` attribute is asked first, in process; what it leaves (None) and every grader
 without one goes to a worker: a fresh Python process that holds one item at a time, is killed with
 all its children at the item's deadline (counted from dispatch) and replaced. Worker processes are
-started when the first item comes for them. A kind's grader is loaded there when the kind's first item
-comes (its ``prepare`` attribute is called, its time not counted); processes are recycled after many items or much memory.
+started when the first item comes for them, and recycled after many items or much memory. A kind's
+grader is loaded there when the kind's first item comes (and its ``prepare`` attribute called); that
+time is not counted.
 Not a sandbox: it protects against hangs, crashes and memory, not against malice.
 """
 
