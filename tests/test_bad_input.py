@@ -183,7 +183,7 @@ def test_pilots_that_cannot_be(place, ended):
 def test_tests_among_the_prompts_are_told_before_anything_is_sampled(place, ended):
     task = {"name": "same", "source": {"source": "jsonl", "options": {"path": "own.jsonl"}}}
     file = recipe(place, bench={"tasks": [task]})
-    sentence = "6 of 6 problems of 'same' are among the training or dev prompts"
+    sentence = "6 of 6 own prompts overlap with test problems (such as "
     one_sentence(*ended("plan", file), sentence)
     code, error = ended("run", file)
     one_sentence(code, error, sentence)

@@ -82,7 +82,7 @@ def test_grade_adds_a_verdict_to_each_row(tmp_path):
 
 def test_grade_reads_standard_input_and_plain_texts():
     row = json.dumps(
-        {"text": "The answer is B.", "reference": {"letter": "B", "options": ["x", "y"]}}
+        {"text": "The answer is B.", "reference": {"letter": "B", "options": ["x", "y", "z"]}}
     )
     shown = say("grade", "-", "--kind", "choice", "--plain", stdin=row)
     assert json.loads(shown.stdout)["verdict"]["ok"] is True
