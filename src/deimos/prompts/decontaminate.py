@@ -188,23 +188,23 @@ class _Near:
         self._empty = MinHash(num_perm=BANDS * ROWS, hashfunc=zlib.crc32)
         self._index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
         for number, (_, said) in enumerate(tests):
-            if len(said) >= SHINGLE:
-                self._index.insert(number, self._sketch(said), check_duplication=False)
+            if mine := _shingles(said):
+                self._index.insert(number, self._sketch(mine), check_duplication=False)
 
     def find(self, said: tuple[str, ...]) -> int | None:
         """The most similar test problem that is similar enough."""
-        mine, best, found = set(runs(said, SHINGLE)), self._least, None
-        for key in self._index.query(self._sketch(said)):
+        mine, best, found = _shingles(said), self._least, None
+        for key in self._index.query(self._sketch(mine)) if mine else ():
             number = int(str(key))
-            theirs = set(runs(self._tests[number][1], SHINGLE))
+            theirs = _shingles(self._tests[number][1])
             alike = len(mine & theirs) / len(mine | theirs)
             if alike > best or (alike == best and (found is None or number < found)):
                 best, found = alike, number
         return found
 
-    def _sketch(self, said: tuple[str, ...]) -> Any:
+    def _sketch(self, shingles: set[tuple[str, ...]]) -> Any:
         sketch = self._empty.copy()
-        sketch.update_batch({" ".join(run).encode() for run in runs(said, SHINGLE)})
+        sketch.update_batch([" ".join(run).encode() for run in shingles])
         return sketch
 
 
@@ -215,6 +215,10 @@ def runs(said: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
 
 def _placed(said: tuple[str, ...], length: int) -> set[tuple[str, ...]]:
     return set(runs(said, length))
+
+
+def _shingles(said: tuple[str, ...]) -> set[tuple[str, ...]]:
+    return {run for run in runs(said, SHINGLE) if _worded(run)}
 
 
 def _worded(run: tuple[str, ...]) -> bool:
