@@ -128,7 +128,14 @@ def full_disk(work: Path, reference: Outcome) -> Row:
     """A disk that fills up in each stage of one run, and has room again each time."""
     row = Row("disk full in each stage, then freed")
     prompts = 48 if work.name == "small" else 28
-    room = {"prompts": prompts, "sample": 128, "select": 16, "train": 512, "bench": 64, "report": 64}
+    room = {
+        "prompts": prompts,
+        "sample": 128,
+        "select": 16,
+        "train": 512,
+        "bench": 64,
+        "report": 64,
+    }
     case = Case.at(work, "full")
     case.out.mkdir()
     _mount(case.out, room["prompts"])

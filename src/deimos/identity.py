@@ -30,7 +30,11 @@ def prompt_data(recipe: Recipe) -> dict[str, Any]:
     where it drops at all: a task's name or its thinking is not, nor what it is scored by.
     """
     data: dict[str, Any] = {**_sources_data(recipe.prompts.sources)}
-    if recipe.prompts.decontaminate.enabled and recipe.bench.tasks and not recipe.allow_contamination:
+    if (
+        recipe.prompts.decontaminate.enabled
+        and recipe.bench.tasks
+        and not recipe.allow_contamination
+    ):
         keys = {"source", "lm_eval", "take"}
         data["tests"] = {
             "tasks": [task.model_dump(mode="json", include=keys) for task in recipe.bench.tasks],

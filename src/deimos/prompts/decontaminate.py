@@ -13,7 +13,7 @@ overlaps with a test problem by the first of these rules that finds something:
   then counted: Jaccard similarity of at least 0.5 (one word in twelve replaced: 0.6).
 
 Runs of words that stand in more than five test problems are a template ("find m + n, where m and n
-are relatively prime …") and don't count (GPT-3 had ten), nor do runs with fewer than half words that have a letter: figures in a row.
+are relatively prime …") and don't count (GPT-3 had ten), nor do runs more than half of which are numbers: figures in a row.
 What was found is told with the words that were. Not covered: paraphrases, translations, the same
 problem with other numbers in few words.
 """
@@ -39,7 +39,6 @@ BANDS, ROWS = 24, 3
 """MinHash: of pairs with a similarity of 0.5, 96 in 100 are looked at; of 0.6, 997 in 1,000."""
 RULES = ("exact", "ngram", "short_ngram", "near_duplicate")
 _WORD = re.compile(r"[^\W_]+")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 class TestText(NamedTuple):
@@ -210,7 +209,7 @@ class _Near:
 
 def runs(said: tuple[str, ...], length: int) -> Iterator[tuple[str, ...]]:
     """All runs of so many words, in order."""
-    return (said[at : at + length] for at in range(len(said) - length + 1))
+    return zip(*(said[at:] for at in range(length)))
 
 
 def _placed(said: tuple[str, ...], length: int) -> set[tuple[str, ...]]:
@@ -218,9 +217,11 @@ def _placed(said: tuple[str, ...], length: int) -> set[tuple[str, ...]]:
 
 
 def _shingles(said: tuple[str, ...]) -> set[tuple[str, ...]]:
+    if not any(map(str.isnumeric, said)):
+        return _placed(said, SHINGLE)
     return {run for run in runs(said, SHINGLE) if _worded(run)}
 
 
 def _worded(run: tuple[str, ...]) -> bool:
     """Whether half of the words have a letter: figures in a row are no text."""
-    return 2 * sum(bool(_LETTER.search(word)) for word in run) >= len(run)
+    return 2 * sum(map(str.isnumeric, run)) <= len(run)
