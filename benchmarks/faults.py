@@ -80,20 +80,22 @@ def kills(work: Path, reference: Outcome, seconds: Mapping[str, float], n: int, 
 def torn(work: Path, reference: Outcome, rng: random.Random, seconds: Mapping[str, float]) -> Row:
     """A power cut in the middle of a record, in each journal that sampling writes."""
     row = Row("last record torn (dev, partly decoded, completions)")
-    case = Case.at(work, "torn")
-    for name in ("dev.jsonl", "partial.jsonl", "completions/00000.jsonl"):
-        while (
-            not (path := next(case.out.glob(f"sample-*/{name}"), None)) or not path.stat().st_size
-        ):
-            strike(case, "sample", rng.uniform(0.4, 0.9) * seconds["sample"], "both")
+    for number, name in enumerate(("dev.jsonl", "partial.jsonl", "completions/00000.jsonl")):
+        case = Case.at(work, f"torn-{number}")
+        path = None
+        while path is None or not path.stat().st_size:
+            if any(case.out.glob("sample-*/record.json")):  # too late: nothing is half written now
+                shutil.rmtree(case.out)
+            strike(case, "sample", rng.uniform(0.2, 0.9) * seconds["sample"], "both")
+            path = next(case.out.glob(f"sample-*/{name}"), None)
         data = path.read_bytes()
         last = data[:-1].rfind(b"\n") + 1
         path.write_bytes(data[: rng.randrange(last + 1, len(data))])
         row.times += 1
-    before = case.journals()
-    case.finish()
-    row.hold(before)
-    row.compare(case, reference)
+        before = case.journals()
+        case.finish()
+        row.hold(before)
+        row.compare(case, reference)
     row.said = "cut into *.quarantine, decoded again"
     return row
 
