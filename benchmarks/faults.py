@@ -129,7 +129,7 @@ def flipped(work: Path, reference: Outcome, rng: random.Random) -> Row:
 def full_disk(work: Path, reference: Outcome) -> Row:
     """A disk that fills up in each stage of one run, and has room again each time."""
     row = Row("disk full in each stage, then freed")
-    prompts = 48 if work.name == "small" else 28
+    prompts = 48 if work.name == "small" else 16
     room = {
         "prompts": prompts,
         "sample": 128,

@@ -12,6 +12,7 @@ import yaml
 
 from deimos import cli
 from deimos.lab.weights import lab_path
+from deimos.recipe import Lora
 
 SUM = {"prompt": "1+1?", "kind": "math", "reference": "2"}
 CHATML = (
@@ -221,7 +222,10 @@ def test_what_is_done_stays_when_the_model_is_refused(place, ended):
 def test_a_model_too_large_is_told_before_it_is_loaded(place, ended):
     folder = model(place, "huge")
     huge = {"dtype": "BF16", "shape": [2**20, 2**22], "data_offsets": [0, 2**43]}
-    header = json.dumps({"model.embed_tokens.weight": huge}).encode()
+    small = {"dtype": "BF16", "shape": [0], "data_offsets": [2**43, 2**43]}
+    names = [f"model.layers.0.{name}.weight" for name in Lora().target_modules]
+    tensors = {"model.embed_tokens.weight": huge, **dict.fromkeys(names, small)}
+    header = json.dumps(tensors).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     file = recipe(place, model={"id": "./huge", "dtype": "bfloat16"})
     sentence = "'./huge' is too large for this machine: its weights are 8192.0 GiB as bfloat16"

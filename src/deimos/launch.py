@@ -62,6 +62,7 @@ def run_stages(
                     continue
                 say(f"{name}: {', '.join(damaged)} changed since it was complete")
             say(f"{name}: {_beginning(run, planned)}")
+            run.discard_spoiled(planned)
             launch(name, run.path, runtime, module=module, lock_fd=lock_fd)
             say(f"{name}: {_outcome(run.record(planned))}")
 

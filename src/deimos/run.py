@@ -201,6 +201,21 @@ class RunFolder:
         files = record["files"] if record else {}
         return [name for name, f in files.items() if file_hash(folder / name) != f["sha256"]]
 
+    def discard_spoiled(self, planned: Planned) -> None:
+        """Remove files that are not what the stage's last record says, before it runs again.
+
+        A stage takes a whole file that it finds for finished. Journals stay: their records say for
+        themselves which are sound.
+        """
+        folder = self.folder(planned)
+        record = _read_json(folder / RECORD)
+        if record is None or record["fingerprint"] != planned.fingerprint:
+            return
+        for name, entry in record["files"].items():
+            path = folder / name
+            if "records" not in entry and path.is_file() and file_hash(path) != entry["sha256"]:
+                path.unlink()
+
     def inputs(self, planned: Planned) -> dict[str, str]:
         """Folder name of each stage it needs that is complete, by stage name."""
         return {p.stage.name: p.folder for p in planned.needs if self.record(p)}

@@ -81,6 +81,15 @@ def test_run_again_does_nothing_again(job, golds):
     assert again == {**counts, "resumed_from_step": None}
 
 
+def test_an_adapter_that_lost_a_file_is_trained_again(job, golds):
+    run(job)
+    weights = job.out / "adapter" / "adapter_model.safetensors"
+    before = weights.read_bytes()
+    weights.unlink()
+    run(job)
+    assert weights.read_bytes() == before
+
+
 def test_nothing_to_train_on_says_why(job, golds):
     with pytest.raises(TokensError, match=r"has 3 golds \(3 longer than train.max_length \(2\)\)"):
         stage.run(job(golds(3), max_length=2))

@@ -6,6 +6,7 @@ Re-running resumes. ``dropped.jsonl`` lists the golds that were not trained on, 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deimos import journal
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import eos_ids_of, load_model, load_tokenizer
-from deimos.train import metrics
+from deimos.train import checkpoints, metrics
 from deimos.train.tokens import Dropped, Example, TokensError, examples_of
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def run(job: StageJob) -> dict[str, Any]:
     ref = ModelRef(job.model_path, revision=job.recipe.model.revision, dtype=precision.weights)
     tokenizer = load_tokenizer(ref)
     examples, dropped = _examples(job, eos_ids_of(tokenizer, ref.path, ref.revision))
-    adapter = job.out / "adapter"
+    adapter, told = job.out / "adapter", job.out / "metrics.jsonl"
     resumed = None
-    if not adapter.exists():  # it is put there whole, after the last step
+    # Put there whole, after the last step; a file that was damaged since has been removed.
+    if not all(p.is_file() for p in (told, *(adapter / n for n in checkpoints.ADAPTER_FILES))):
+        shutil.rmtree(adapter, ignore_errors=True)
         _set_threads(runtime.threads)
         resumed = sft.train(
             lambda: load_model(ref, device),
@@ -52,7 +55,7 @@ def run(job: StageJob) -> dict[str, Any]:
         )
     return {
         **_data_counts(examples, dropped),
-        **metrics.summary(metrics.read(job.out / "metrics.jsonl")),
+        **metrics.summary(metrics.read(told)),
         "trainable_parameters": _parameters(adapter / "adapter_model.safetensors"),
         "precision": precision.note,
         "device": device,
