@@ -68,9 +68,9 @@ def test_a_report_before_any_bench_says_so_and_what_is_next(tmp_path):
 
 def test_grade_offers_the_kinds_that_have_a_grader(monkeypatch, capsys):
     assert "math, choice" in CliRunner().invoke(app, ["grade", "--help"]).output
-    monkeypatch.setattr(sys, "argv", ["deimos", "grade", "-", "--kind", "code"])
+    monkeypatch.setattr(sys, "argv", ["deimos", "grade", "-", "--kind", "essay"])
     with pytest.raises(SystemExit) as end:
         main()
     error = capsys.readouterr().err
     assert end.value.code == 2 and error.count("\n") == 1
-    assert "--kind 'code' must be one of math, choice" in error
+    assert "--kind 'essay' must be one of math, choice, instruction, code" in error

@@ -189,9 +189,7 @@ def grade(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="JSONL of {text, reference}; - is stdin.")
     ],
-    kind: Annotated[
-        str, typer.Option(help=f"{GRADED}; a kind that has no grader yet takes --grader.")
-    ],
+    kind: Annotated[str, typer.Option(help=f"{GRADED}.")],
     plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
     grader: Annotated[
         str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
