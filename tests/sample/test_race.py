@@ -2,134 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sample.worlds import Keys, Track, World, golds, latest
 
-from deimos.engines.base import Capabilities, Done, Job, Key, Progress
-from deimos.engines.collect import Request
+from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.echo import EchoEngine
-from deimos.recipe import Sample
-from deimos.sample.race import Entrant, Stats, race, seed_of
+from deimos.sample.race import seed_of
 from deimos.select.policy import choose, is_owed
-from deimos.thinking import Rendered, Shape, ThinkIds, count
+from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
-
-EOS, OPEN, CLOSE, THOUGHT, ANSWER = range(5)
-FINISH = {"stop": "stop", "length": "length", "stopped": "outpaced", "error": "error"}
-Keys = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Track:
-    """One candidate as it would be, decoded to its end."""
-
-    think: int
-    answer: int = 2
-    verdict: bool | None = True
-    delay: int = 0
-    """Engine steps until its verdict is there."""
-    hesitant: bool = False
-    """The judge can't say the first time it is asked."""
-
-
-@dataclass
-class World:
-    """A table of tracks by prompt, raced by the echo engine."""
-
-    table: list[list[Track]]
-    shape: Shape = Shape.FREE
-    max_batch: int = 4
-    max_tokens: int = 100
-    resumes: bool = True
-    asked: dict[Keys, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.think = ThinkIds(self.shape, (OPEN,), (CLOSE,))
-        self.prompts = [
-            Prompt.of(task="t", kind="math", messages=[{"role": "user", "content": str(i)}],
-                      reference="1")
-            for i in range(len(self.table))
-        ]  # fmt: skip
-        self.tracks = {
-            (prompt.id, i): track
-            for prompt, tracks in zip(self.prompts, self.table, strict=True)
-            for i, track in enumerate(tracks)
-        }
-
-    def ids(self, track: Track) -> tuple[int, ...]:
-        body = {
-            Shape.FREE: [OPEN] + [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
-            Shape.OPEN: [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
-            Shape.SHUT: [ANSWER] * track.answer,
-            Shape.PLAIN: [ANSWER] * (track.think + track.answer),
-        }[self.shape]
-        return (*body, EOS)
-
-    def decode(self, done: Done, request: Request) -> Completion:
-        counts = count(done.completion_ids, self.think, {EOS})
-        return Completion(
-            request.prompt.id, request.index, request.seed, "", "a", "", request.rendered.ids,
-            done.completion_ids, counts.think_tokens, counts.answer_tokens,
-            FINISH[done.finish], None, done.seconds, "echo",
-        )  # fmt: skip
-
-    async def gate(self, prompt: Prompt, completion: Completion) -> Verdict:
-        key = (prompt.id, completion.index)
-        track = self.tracks[key]
-        self.asked[key] = self.asked.get(key, 0) + 1
-        for _ in range(track.delay):
-            await asyncio.sleep(0)
-        if completion.finish == "length":
-            return Verdict(False, "cut", "structure")
-        hesitates = track.hesitant and self.asked[key] == 1
-        return Verdict(None if hesitates else track.verdict)
-
-    def engine(self, kind: type[EchoEngine] = EchoEngine) -> EchoEngine:
-        made = kind(lambda job: self.ids(self.tracks[job.key]), max_batch=self.max_batch)
-        made.capabilities = Capabilities(seeds=True, token_ids=True, resumes=self.resumes)
-        return made
-
-    def race(
-        self, done: Iterable[Completion] = (), engine: EchoEngine | None = None, **recipe: object
-    ) -> tuple[list[Completion], Stats]:
-        needs = {k: recipe.pop(k) for k in ("min_pass", "min_think_tokens") if k in recipe}
-        kept: list[Completion] = []
-        rendered = Rendered("", (9,), self.think, None)
-        coroutine = race(
-            [Entrant(prompt, rendered) for prompt in self.prompts],
-            engine or self.engine(),
-            settings=Sample(
-                n=len(self.table[0]), sampling={"max_tokens": self.max_tokens}, **recipe
-            ),  # type: ignore[arg-type]
-            gate=self.gate,
-            keep=kept.append,
-            decode=self.decode,
-            done=done,
-            **needs,  # type: ignore[arg-type]
-        )
-        stats = asyncio.run(coroutine)
-        return kept, stats
-
-
-def latest(*runs: Iterable[Completion]) -> dict[Keys, Completion]:
-    return {(c.prompt_id, c.index): c for run in runs for c in run}
-
-
-def golds(pool: dict[Keys, Completion], min_pass: int = 1, min_think_tokens: int = 0) -> dict:
-    found = {}
-    for prompt_id in {p for p, _ in pool}:
-        passing = [
-            c for c in pool.values() if c.prompt_id == prompt_id and c.verdict and c.verdict.ok
-        ]
-        needs = {"min_pass": min_pass, "min_think_tokens": min_think_tokens}
-        found[prompt_id] = choose(passing, "shortest", **needs)
-    return {k: (c and (c.index, c.completion_ids)) for k, c in found.items()}
-
 
 tracks = st.builds(
     Track,
@@ -157,6 +43,7 @@ recipes = st.fixed_dictionaries(
         "min_think_tokens": st.sampled_from([0, 0, 3]),
         "probe": st.sampled_from([0, 0, 2]),
         "think_budget": st.sampled_from([None, None, 5]),
+        "unjudged": st.sampled_from([1, 3, 256]),
     }
 )
 
@@ -166,11 +53,13 @@ def needs_of(recipe: dict) -> dict:
 
 
 @settings(max_examples=300)
-@given(worlds(), recipes)
-def test_raced_and_exhaustive_keep_the_same_golds(world: World, recipe: dict) -> None:
+@given(worlds(), recipes, st.booleans())
+def test_raced_and_exhaustive_keep_the_same_golds(
+    world: World, recipe: dict, streamed: bool
+) -> None:
     full, all_stats = world.race(**recipe, exhaustive=True)
     world.asked.clear()
-    raced, stats = world.race(**recipe)
+    raced, stats = world.race(**recipe, streamed=streamed)
     pool, needs = latest(raced), needs_of(recipe)
     assert sorted(pool) == sorted(world.tracks)
     assert len(raced) == len(pool) == stats.completions, "kept exactly once each"
@@ -211,7 +100,8 @@ def test_resumed_and_regraded_races_owe_nothing(
             world.tracks[key] = replace(track, verdict=data.draw(verdict))
         done = [replace(c, verdict=None) if c.finish in ("stop", "length") else c for c in done]
     world.asked.clear()
-    second, stats = world.race(done, **recipe)
+    streamed = data.draw(st.booleans(), "streamed")
+    second, stats = world.race(done, streamed=streamed, **recipe)
     full, _ = world.race(**recipe, exhaustive=True)
     pool, needs = latest(done, second), needs_of(recipe)
     assert len(second) == len(latest(second)), "kept at most once a call"
@@ -406,6 +296,8 @@ def test_a_prompt_is_entered_once() -> None:
     world.prompts *= 2
     with pytest.raises(ValueError, match="entered twice"):
         world.race()
+    with pytest.raises(ValueError, match="entered twice"):
+        world.race(streamed=True)
 
 
 def test_seeds_differ_by_prompt_and_index_and_stay_the_same() -> None:

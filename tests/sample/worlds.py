@@ -1,0 +1,152 @@
+"""A world of tracks: what each candidate of each prompt would be, raced by the echo engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from deimos.engines.base import Capabilities, Done
+from deimos.engines.collect import Request
+from deimos.engines.echo import EchoEngine
+from deimos.recipe import Sample
+from deimos.sample.race import Entrant, Stats, race
+from deimos.select.policy import choose
+from deimos.thinking import Rendered, Shape, ThinkIds, count
+from deimos.types import Completion, Prompt, Verdict
+
+EOS, OPEN, CLOSE, THOUGHT, ANSWER = range(5)
+FINISH = {"stop": "stop", "length": "length", "stopped": "outpaced", "error": "error"}
+Keys = tuple[str, int]
+PARAMETERS = ("min_pass", "min_think_tokens", "unjudged")
+"""What a race is given beside the recipe's sample section."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One candidate as it would be, decoded to its end."""
+
+    think: int
+    answer: int = 2
+    verdict: bool | None = True
+    delay: int = 0
+    """Engine steps until its verdict is there."""
+    hesitant: bool = False
+    """The judge can't say the first time it is asked."""
+
+
+@dataclass
+class World:
+    """A table of tracks by prompt, raced by the echo engine."""
+
+    table: list[list[Track]]
+    shape: Shape = Shape.FREE
+    max_batch: int = 4
+    max_tokens: int = 100
+    resumes: bool = True
+    asked: dict[Keys, int] = field(default_factory=dict)
+    pulled: int = 0
+    """Prompts that a streamed race has asked for."""
+
+    def __post_init__(self) -> None:
+        self.think = ThinkIds(self.shape, (OPEN,), (CLOSE,))
+        self.prompts = [
+            Prompt.of(task="t", kind="math", messages=[{"role": "user", "content": str(i)}],
+                      reference="1")
+            for i in range(len(self.table))
+        ]  # fmt: skip
+        self.tracks = {
+            (prompt.id, i): track
+            for prompt, tracks in zip(self.prompts, self.table, strict=True)
+            for i, track in enumerate(tracks)
+        }
+
+    def ids(self, track: Track) -> tuple[int, ...]:
+        body = {
+            Shape.FREE: [OPEN] + [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
+            Shape.OPEN: [THOUGHT] * track.think + [CLOSE] + [ANSWER] * track.answer,
+            Shape.SHUT: [ANSWER] * track.answer,
+            Shape.PLAIN: [ANSWER] * (track.think + track.answer),
+        }[self.shape]
+        return (*body, EOS)
+
+    def decode(self, done: Done, request: Request) -> Completion:
+        counts = count(done.completion_ids, self.think, {EOS})
+        return Completion(
+            request.prompt.id, request.index, request.seed, "", "a", "", request.rendered.ids,
+            done.completion_ids, counts.think_tokens, counts.answer_tokens,
+            FINISH[done.finish], None, done.seconds, "echo",
+        )  # fmt: skip
+
+    async def gate(self, prompt: Prompt, completion: Completion) -> Verdict:
+        key = (prompt.id, completion.index)
+        track = self.tracks[key]
+        self.asked[key] = self.asked.get(key, 0) + 1
+        for _ in range(track.delay):
+            await asyncio.sleep(0)
+        if completion.finish == "length":
+            return Verdict(False, "cut", "structure")
+        hesitates = track.hesitant and self.asked[key] == 1
+        return Verdict(None if hesitates else track.verdict)
+
+    def engine(self, kind: type[EchoEngine] = EchoEngine) -> EchoEngine:
+        made = kind(lambda job: self.ids(self.tracks[job.key]), max_batch=self.max_batch)
+        made.capabilities = Capabilities(seeds=True, token_ids=True, resumes=self.resumes)
+        return made
+
+    def race(
+        self,
+        done: Iterable[Completion] = (),
+        engine: EchoEngine | None = None,
+        *,
+        streamed: bool = False,
+        keep: Callable[[Completion], None] | None = None,
+        **recipe: object,
+    ) -> tuple[list[Completion], Stats]:
+        needs = {k: recipe.pop(k) for k in PARAMETERS if k in recipe}
+        kept: list[Completion] = []
+        rendered = Rendered("", (9,), self.think, None)
+        entrants: list[Entrant] | AsyncIterator[Entrant] = [
+            Entrant(prompt, rendered) for prompt in self.prompts
+        ]
+        if streamed:
+            entrants, done = self.stream(entrants, list(done)), ()
+        coroutine = race(
+            entrants,
+            engine or self.engine(),
+            settings=Sample(
+                n=len(self.table[0]), sampling={"max_tokens": self.max_tokens}, **recipe
+            ),  # type: ignore[arg-type]
+            gate=self.gate,
+            keep=keep or kept.append,
+            decode=self.decode,
+            done=done,
+            **needs,  # type: ignore[arg-type]
+        )
+        stats = asyncio.run(coroutine)
+        return kept, stats
+
+    async def stream(
+        self, entrants: list[Entrant], done: list[Completion]
+    ) -> AsyncIterator[Entrant]:
+        """The entrants one by one, each with what is done of it."""
+        for entrant in entrants:
+            await asyncio.sleep(0)
+            self.pulled += 1
+            mine = tuple(c for c in done if c.prompt_id == entrant.prompt.id)
+            yield replace(entrant, done=mine)
+
+
+def latest(*runs: Iterable[Completion]) -> dict[Keys, Completion]:
+    return {(c.prompt_id, c.index): c for run in runs for c in run}
+
+
+def golds(pool: dict[Keys, Completion], min_pass: int = 1, min_think_tokens: int = 0) -> dict:
+    found = {}
+    for prompt_id in {p for p, _ in pool}:
+        passing = [
+            c for c in pool.values() if c.prompt_id == prompt_id and c.verdict and c.verdict.ok
+        ]
+        needs = {"min_pass": min_pass, "min_think_tokens": min_think_tokens}
+        found[prompt_id] = choose(passing, "shortest", **needs)
+    return {k: (c and (c.index, c.completion_ids)) for k, c in found.items()}
