@@ -3,14 +3,16 @@
 The journals only grow: a candidate that went on decoding, or was judged again, has several rows.
 The first row that says how a candidate ended settles its tokens: later ones count only as another
 verdict on the same text. Each journal file holds verdicts of one set of filters, named in
-``filters.json``, so a reader knows which verdicts still count. Nothing is decoded or judged here.
+``filters.json``, so a reader knows which verdicts still count: ``00000.jsonl``, or, of a race on a
+cluster, segments ``00000_000012_000.jsonl`` (shard 12, first attempt). Nothing is decoded or judged
+here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,8 @@ class Candidate:
 
     completion: Completion
     file: str
-    """Name of the journal file without ``.jsonl``: says whose filters judged it."""
+    """Name of the journal file without ``.jsonl`` (of a segment: what stands before the shard): says
+    whose filters judged it."""
     key: str
     """See ``record_key``."""
 
@@ -121,6 +124,17 @@ def record_key(made_with: str, prompt: str, index: int, seed: int) -> str:
     return fingerprint([made_with, prompt, index, seed])[:32]
 
 
+def completion_files(folder: Path, *, segments: bool = True) -> list[Path]:
+    """The journal files of a sample folder in the order in which they count.
+
+    Args:
+        folder: the sample stage's folder.
+        segments: False leaves out what a cluster's actors wrote.
+    """
+    files = sorted((folder / COMPLETIONS).glob("*.jsonl"), key=lambda path: path.stem)
+    return [path for path in files if segments or "_" not in path.stem]
+
+
 def read_candidates(folder: Path, *, ids: bool = True) -> dict[Key, Candidate]:
     """Every candidate of a sample folder by prompt id and index, in order of first writing.
 
@@ -128,34 +142,50 @@ def read_candidates(folder: Path, *, ids: bool = True) -> dict[Key, Candidate]:
         folder: the sample stage's folder.
         ids: False leaves token ids out (most of a big pool's memory).
     """
-    return _standing(_rows(folder), ids=ids)
+    return standing(completion_files(folder), ids=ids)
 
 
 def read_some(folder: Path, keys: Collection[Key]) -> dict[Key, Completion]:
     """The candidates that ``keys`` names, token ids included."""
-    rows = (item for item in _rows(folder) if (item[1]["prompt_id"], item[1]["index"]) in keys)
-    return {key: found.completion for key, found in _standing(rows, ids=True).items()}
+    found = standing(completion_files(folder), keys=keys)
+    return {key: candidate.completion for key, candidate in found.items()}
 
 
-def _standing(rows: Iterator[tuple[str, dict[str, Any]]], *, ids: bool) -> dict[Key, Candidate]:
-    found: dict[Key, Candidate] = {}
-    for file, row in rows:
-        if not ids:
-            row = {**row, "prompt_ids": (), "completion_ids": ()}
-        new = Candidate(completion_from(row), file, row.get("key", ""))
-        key = new.completion.prompt_id, new.completion.index
-        old = found.get(key)
-        if old is None or _goes_on(old.completion, new.completion):
-            found[key] = new
+def standing(
+    files: Iterable[Path],
+    *,
+    ids: bool = True,
+    keys: Collection[Key] | None = None,
+    onto: Mapping[Key, Candidate] | None = None,
+) -> dict[Key, Candidate]:
+    """The candidates of journal files by prompt id and index, as they stand after the last row.
+
+    Args:
+        files: in the order in which they count.
+        ids: False leaves token ids out.
+        keys: the candidates that are asked for; None: all.
+        onto: candidates of files before these.
+    """
+    found = dict(onto or {})
+    for path in files:
+        file = path.stem.partition("_")[0]
+        for row in read(path):
+            key = row["prompt_id"], row["index"]
+            if keys is not None and key not in keys:
+                continue
+            if not ids:
+                row = {**row, "prompt_ids": (), "completion_ids": ()}
+            new, old = Candidate(completion_from(row), file, row.get("key", "")), found.get(key)
+            if old is None or _goes_on(old.completion, new.completion):
+                found[key] = new
     return found
 
 
 def _goes_on(old: Completion, new: Completion) -> bool:
-    """Whether a later row says more of the same candidate, instead of decoding it twice."""
-    return old.finish not in ENDED or (old.finish, old.text) == (new.finish, new.text)
+    """Whether a later row says more of the same candidate, instead of decoding it twice.
 
-
-def _rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted((folder / COMPLETIONS).glob("*.jsonl")):
-        for row in read(path):
-            yield path.stem, row
+    An engine's failure says nothing, wherever it stands: segments need not be in order of time.
+    """
+    if old.finish in ENDED:
+        return (old.finish, old.text) == (new.finish, new.text)
+    return new.finish != "error" or old.finish == "error"

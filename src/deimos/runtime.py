@@ -7,7 +7,34 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Cluster(BaseModel):
+    """A Ray cluster: one engine per actor, and who gets what from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = Field(default="auto", pattern=r"^(auto|local|ray://\S+|[^\s:/]+:\d+)$")
+    """``auto``: the cluster that this machine belongs to; ``local``: one on this machine, made for
+    the run and gone with it; else ``host:port`` or ``ray://host:port``."""
+    actors: int = Field(default=1, ge=1)
+    """Engines."""
+    gpus_per_actor: float = Field(default=0.0, ge=0)
+    """A fraction of one GPU, or several whole ones."""
+    cpus_per_actor: float = Field(default=1.0, ge=0)
+    """Ray also gives an actor that many compute threads, unless ``runtime.threads`` says."""
+    patience: float = Field(default=600.0, gt=0)
+    """Seconds for which no actor finds a place in the cluster until the run gives up."""
+
+    @model_validator(mode="after")
+    def _whole_or_a_part(self) -> Cluster:
+        gpus = self.gpus_per_actor
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(
+                f"runtime.cluster.gpus_per_actor = {gpus:g}: a fraction of one GPU, or whole GPUs"
+            )
+        return self
 
 
 class Runtime(BaseModel):
@@ -19,6 +46,8 @@ class Runtime(BaseModel):
     """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
     engine_options: dict[str, Any] = {}
     """Passed to the engine's factory."""
+    cluster: Cluster | None = None
+    """Sample and bench on Ray; null: with one engine, in the stage's own process."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_batch: int = Field(default=256, ge=1)
     """Sequences decoded together."""

@@ -5,42 +5,48 @@ Each function carries out one stage from its job; heavy imports stand inside.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from deimos.identity import model_path
 from deimos.recipe import Recipe
 from deimos.run import Planned, RunError, RunFolder, StageJob
 from deimos.runtime import Runtime
+from deimos.types import Prompt
 
 Counts = Mapping[str, Any]
 
 
 def prompts(job: StageJob) -> Counts:
     """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
-    from deimos.bench.tasks import asked_by, given_tasks, load_tasks
+    from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
+    from deimos.graders.code import require_sandbox
     from deimos.prompts import stage
 
     tested = testable(job.recipe, job.runtime)
     given = given_tasks(tested)
     elsewhere = [task.name for task in job.recipe.bench.tasks if task not in tested.bench.tasks]
+
     # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
-    return stage.run(
-        job,
-        tests=asked_by(given),
-        unchecked=elsewhere,
-        check=lambda prompts: load_tasks(tested, prompts, given),
-    )
+    def check(prompts: Collection[Prompt]) -> None:
+        tasks = load_tasks(tested, prompts, given)
+        kinds = judged_kinds(prompts, tasks)
+        require_sandbox(kinds, job.recipe.select.graders, job.runtime.allow_weak_sandbox)
+
+    return stage.run(job, tests=asked_by(given), unchecked=elsewhere, check=check)
 
 
 def sample(job: StageJob) -> Counts:
-    """The race, judged by the recipe's graders and filters."""
-    from deimos.sample import stage
+    """The race, judged by the recipe's graders and filters; in this process or on a cluster."""
+    from deimos.sample import cluster, stage
     from deimos.select.words import function_word_rate
 
-    with judge_of(job) as judge:
-        return stage.run(job, gate_for=gates(job, judge), function_words=function_word_rate)
+    if job.runtime.cluster:
+        return cluster.run(job, open_gates=open_gates, function_words=function_word_rate)
+    with open_gates(job) as gate_for:
+        return stage.run(job, gate_for=gate_for, function_words=function_word_rate)
 
 
 def select(job: StageJob) -> Counts:
@@ -94,6 +100,13 @@ def gates(job: StageJob, judge: Any) -> Any:
 
     tags = job.recipe.model.tags
     return gate_for(job.recipe.select, Tags(tags.open, tags.close) if tags else None, judge)
+
+
+@contextlib.contextmanager
+def open_gates(job: StageJob) -> Iterator[Any]:
+    """The recipe's gates, with graders started here for as long as they are open."""
+    with judge_of(job) as judge:
+        yield gates(job, judge)
 
 
 def testable(recipe: Recipe, runtime: Runtime) -> Recipe:

@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import gc
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +71,42 @@ def seed_of(seed: int, prompt_id: str, index: int) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
-class Models:
-    """Base and tuned, opened when first asked for, and the tokenizer they share."""
+EngineFor = Callable[..., Engine]
+"""``(model, alone=False) -> Engine``, of one elsewhere; ``alone``: nothing decodes beside it."""
 
-    def __init__(self, job: StageJob) -> None:
+
+def refs_of(job: StageJob) -> dict[str, ModelRef]:
+    """Base and tuned."""
+    model = job.recipe.model
+    base = ModelRef(job.model_path, model.revision, model.dtype)
+    adapter = str(job.inputs["train"].resolve() / "adapter")
+    return {"base": base, "tuned": dataclasses.replace(base, adapter=adapter)}
+
+
+class Models:
+    """Base and tuned, opened when first asked for, and the tokenizer they share.
+
+    Args:
+        job: the stage's.
+        elsewhere: makes their engines on a cluster; None: they are loaded here.
+    """
+
+    def __init__(self, job: StageJob, elsewhere: EngineFor | None = None) -> None:
         model = job.recipe.model
-        base = ModelRef(job.model_path, model.revision, model.dtype)
         self._job = job
-        self._refs = {
-            "base": base,
-            "tuned": dataclasses.replace(base, adapter=str(job.inputs["train"] / "adapter")),
-        }
+        self._elsewhere = elsewhere
+        self._refs = refs_of(job)
+        base = self._refs["base"]
         self._open: dict[str, Engine] = {}
         self._made_with: dict[tuple[str, Sampling], str] = {}
         self.tokenizer: Any = load_tokenizer(base)
         self.eos_ids = eos_ids_of(self.tokenizer, base.path, base.revision)
         self.tags = Tags(open=model.tags.open, close=model.tags.close) if model.tags else None
 
-    def engine(self, name: str) -> Engine:
-        """The engine of ``base`` or ``tuned``."""
+    def engine(self, name: str, *, alone: bool = False) -> Engine:
+        """The engine of ``base`` or ``tuned``; ``alone``: one process decodes, to be timed."""
+        if self._elsewhere:
+            return self._elsewhere(name, alone=alone)
         if name not in self._open:
             runtime = self._job.runtime
             factory = resolve("engine", runtime.engine)

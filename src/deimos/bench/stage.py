@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from deimos.bench import efficiency, tables
+from deimos.bench.cluster import remote_engines
 from deimos.bench.efficiency import Outcome, Timed
 from deimos.bench.sampling import (
+    EngineFor,
     Models,
     Sampler,
     arms_of,
@@ -56,10 +58,11 @@ def run(job: StageJob, *, judge: Judge) -> dict[str, Any]:
         RecipeError: ``tight`` is asked for but the dev pass left no budget.
         BenchError: the engine failed on some completions again and again.
     """
-    return asyncio.run(_run(job, judge))
+    with remote_engines(job) as elsewhere:
+        return asyncio.run(_run(job, judge, elsewhere))
 
 
-async def _run(job: StageJob, judge: Judge) -> dict[str, Any]:
+async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict[str, Any]:
     bench = job.recipe.bench
     seen = [
         p
@@ -72,7 +75,7 @@ async def _run(job: StageJob, judge: Judge) -> dict[str, Any]:
         job.out / "prompts.jsonl",
         [prompt_row(p) for p in {p.id: p for t in tasks for p in t.prompts}.values()],
     )
-    models = Models(job)
+    models = Models(job, elsewhere)
     renders = {t.name: {p.id: models.render(p, t.thinking) for p in t.prompts} for t in tasks}
     await _decode(Sampler(job, models, judge), tasks, renders)
     timings = await _time(job, models, tasks, renders)
@@ -162,7 +165,7 @@ async def _time(
 def _closed_loop(models: Models, model: str, concurrency: int) -> efficiency.Decode:
     def decode(requests: Sequence[Request]) -> AsyncIterator[Completion]:
         return collect(
-            models.engine(model),
+            models.engine(model, alone=True),
             models.tokenizer,
             models.eos_ids,
             requests,

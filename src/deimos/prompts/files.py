@@ -17,7 +17,12 @@ from deimos.types import Prompt
 def read_prompts(path: Path) -> list[Prompt]:
     """All prompts of a file, in its order."""
     with path.open(encoding="utf-8") as lines:
-        return [prompt_from(json.loads(line)) for line in lines if line.strip()]
+        return prompts_in(lines)
+
+
+def prompts_in(lines: Iterable[str]) -> list[Prompt]:
+    """The prompts of some lines of such a file."""
+    return [prompt_from(json.loads(line)) for line in lines if line.strip()]
 
 
 def write_prompts(path: Path, prompts: Iterable[Prompt]) -> None:

@@ -1,37 +1,61 @@
 """What interrupted candidates had decoded: their ids, a stretch a row, to be gone on from.
 
-``partial.jsonl`` grows while the race runs and is removed when it is over: by then every candidate
-stands in ``completions/``. Rows: ``key prompt_id index start ids``. Not covered: engines that can't
-go on from given ids (their candidates start again).
+``partial.jsonl`` (on a cluster ``partial/*.jsonl``) grows while the race runs and is removed when it
+is over: by then every candidate stands in ``completions/``. Rows: ``key prompt_id index start ids``.
+Not covered: engines that can't go on from given ids (their candidates start again).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 from deimos.engines.base import Key
-from deimos.journal import Journal, read
+from deimos.journal import read
 
 FILE = "partial.jsonl"
+SEGMENTS = "partial"
 KeyOf = Callable[[Key], str | None]
 """The record key that a candidate must have; None: no such candidate is wanted."""
 
 
+class Writer(Protocol):
+    """What is needed of a ``Journal``."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None while there is none."""
+        ...
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one record."""
+        ...
+
+    def close(self) -> None:
+        """Let the file go."""
+        ...
+
+
+def partial_files(folder: Path) -> list[Path]:
+    """What interrupted races left in a sample folder."""
+    return [folder / FILE, *sorted((folder / SEGMENTS).glob("*.jsonl"))]
+
+
 class Partials:
-    """The ids so far of a sample folder's unfinished candidates; a context manager.
+    """The ids so far of unfinished candidates; a context manager.
 
     Args:
-        folder: the sample stage's.
+        journal: where to note them.
+        earlier: files in which interrupted races did; the journal's own may be among them.
         key_of: rows whose record key differs are left alone.
     """
 
-    def __init__(self, folder: Path, key_of: KeyOf) -> None:
-        self._path = folder / FILE
+    def __init__(self, journal: Writer, earlier: Iterable[Path], key_of: KeyOf) -> None:
+        self._journal = journal
+        self._earlier = [*earlier]
         self._key_of = key_of
-        self._journal = Journal(self._path)
         self.ids = self._read()
         """By candidate, as an interrupted race left them."""
 
@@ -55,14 +79,16 @@ class Partials:
         """The candidate stands in the completions now."""
         self.ids.pop(key, None)
 
-    def remove(self) -> None:
-        """The race is over: nothing is unfinished."""
+    def remove(self, earlier: Iterable[Path] = ()) -> None:
+        """The race is over: nothing is unfinished, neither here nor in ``earlier`` files of it."""
         self._journal.close()
-        self._path.unlink()
+        for path in (self._journal.path, *earlier):
+            if path:
+                path.unlink(missing_ok=True)
 
     def _read(self) -> dict[Key, tuple[int, ...]]:
         found: dict[Key, tuple[int, ...]] = {}
-        for row in read(self._path):
+        for row in (row for path in self._earlier for row in read(path)):
             key = Key(row["prompt_id"], row["index"])
             known = found.get(key, ())
             # A stretch behind a damaged row does not join on.

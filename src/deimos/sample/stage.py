@@ -9,14 +9,16 @@ Not covered: filters and graders (they come in), and choosing golds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deimos.candidates import (
+    Candidate,
     filters_of,
     journal_for,
     read_candidates,
@@ -30,10 +32,11 @@ from deimos.recipe import RecipeError, Sample
 from deimos.registry import resolve
 from deimos.rows import completion_from, completion_row
 from deimos.run import StageJob
-from deimos.sample.partial import Partials
-from deimos.sample.race import Decode, Entrant, Gate, decoder, race, seed_of
+from deimos.sample.partial import FILE as PARTIAL
+from deimos.sample.partial import Partials, Writer, partial_files
+from deimos.sample.race import Decode, Entrant, Gate, Stats, decoder, race, seed_of
 from deimos.thinking import Shape, Tags, render
-from deimos.types import Completion, Kind
+from deimos.types import Completion, Kind, Prompt
 
 CONSTANTS = "constants.json"
 DEV = "dev.jsonl"
@@ -56,19 +59,30 @@ class Sampler:
     decode: Decode
 
 
-def open_sampler(job: StageJob) -> Sampler:
-    """Load what the recipe and the runtime name."""
-    from deimos.engines.loading import eos_ids_of, load_tokenizer
+def open_tokenizer(job: StageJob) -> Any:
+    """The model's tokenizer; a template that won't do is said before any weights are loaded."""
+    from deimos.engines.loading import load_tokenizer
 
-    model, runtime = job.recipe.model, job.runtime
-    revision = model.revision if job.model_path == model.id else None
-    ref = ModelRef(job.model_path, revision, model.dtype)
-    tokenizer = load_tokenizer(ref)
-    if "prompts" in job.inputs:  # a template that won't do is said before the weights are loaded
-        _entrants(job, tokenizer, "dev.jsonl")
-    engine = resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
+    tokenizer = load_tokenizer(_model_of(job))
+    if "prompts" in job.inputs:
+        entrants_of(job, tokenizer, read_prompts(job.inputs["prompts"] / DEV))
+    return tokenizer
+
+
+def open_sampler(job: StageJob, tokenizer: Any = None) -> Sampler:
+    """Load what the recipe and the runtime name; ``tokenizer``: see ``open_tokenizer``."""
+    from deimos.engines.loading import eos_ids_of
+
+    runtime, tokenizer = job.runtime, tokenizer or open_tokenizer(job)
+    engine = resolve("engine", runtime.engine)(_model_of(job), runtime, **runtime.engine_options)
     eos_ids = eos_ids_of(tokenizer, job.model_path)
     return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
+
+
+def _model_of(job: StageJob) -> ModelRef:
+    model = job.recipe.model
+    revision = model.revision if job.model_path == model.id else None
+    return ModelRef(job.model_path, revision, model.dtype)
 
 
 def run(
@@ -85,26 +99,79 @@ def run(
     Raises:
         RecipeError: no dev prompts, or prompts of different shapes.
     """
-    return asyncio.run(_run(job, gate_for, function_words, sampler or open_sampler(job)))
+    sampler = sampler or open_sampler(job)
+    return asyncio.run(_run(job, gate_for, function_words, sampler))
 
 
 async def _run(
     job: StageJob, gate_for: GateFor, measure: Measure, sampler: Sampler
 ) -> dict[str, Any]:
-    dev, train = (_entrants(job, sampler.tokenizer, f"{part}.jsonl") for part in ("dev", "train"))
-    shape = _one_shape([*dev, *train])
-    constants = await _constants(job, sampler, dev, gate_for(shape, None), shape, measure)
-    select, path = job.recipe.select, journal_for(job.out, filters_of(job.recipe.select))
-    keys = _keys(job, sampler, train, job.recipe.sample)
+    made_with = made_with_of(job, sampler.tokenizer)
+    constants = await constants_of(job, sampler, made_with, gate_for, measure)
+    train = read_prompts(job.inputs["prompts"] / "train.jsonl")
+    path, left = journal_for(job.out, filters_of(job.recipe.select)), partial_files(job.out)
+    ground = Ground(
+        filters=path.stem,
+        standing=read_candidates(job.out),
+        partials=left,
+        spent=left,
+        completions=lambda: Journal(path),
+        unfinished=lambda: Journal(job.out / PARTIAL),
+    )
+    counts, stats = await race_all(job, sampler, train, made_with, constants, gate_for, ground)
+    return {"prompts": len(train), **counts, "seconds": round(stats.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a race's records go, and what stands there already."""
+
+    filters: str
+    """Name of the set of filters that judge now."""
+    standing: Mapping[tuple[str, int], Candidate]
+    """Candidates of earlier attempts, others' among them."""
+    partials: list[Path]
+    """Where earlier attempts noted what they had not finished."""
+    spent: list[Path]
+    """Which of these files are over with this race."""
+    completions: Callable[[], Writer]
+    """Opens the journal of completions."""
+    unfinished: Callable[[], Writer]
+    """Opens the journal of what is not finished."""
+
+
+async def race_all(
+    job: StageJob,
+    sampler: Sampler,
+    prompts: Sequence[Prompt],
+    made_with: str,
+    constants: Constants,
+    gate_for: GateFor,
+    ground: Ground,
+) -> tuple[dict[str, Any], Stats]:
+    """Race some prompts to their end; returns counts of their candidates as they now stand.
+
+    Raises:
+        RecipeError: the prompts are not of the dev prompts' shape.
+    """
+    select, settings, tokenizer = job.recipe.select, job.recipe.sample, sampler.tokenizer
+    entrants = entrants_of(job, tokenizer, prompts)
+    shape = _one_shape(entrants, Shape(constants["shape"]))
+    keys = keys_of(made_with, entrants, settings)
     done = [
-        candidate.completion if candidate.file == path.stem else _unjudged(candidate.completion)
-        for name, candidate in read_candidates(job.out).items()
+        candidate.completion
+        if candidate.file == ground.filters
+        else _unjudged(candidate.completion)
+        for name, candidate in ground.standing.items()
         if candidate.key == keys.get(Key(*name))
     ]
-    tally = _Tally(job, "race", len(train) * job.recipe.sample.n)
+    tally = _Tally(job, "race", len(entrants) * settings.candidates)
     for completion in done:
         tally.count(completion)
-    with Journal(path) as journal, Partials(job.out, keys.get) as partials:
+    with (
+        contextlib.closing(ground.completions()) as journal,
+        Partials(ground.unfinished(), ground.partials, keys.get) as partials,
+    ):
 
         def keep(completion: Completion) -> None:
             key = Key(completion.prompt_id, completion.index)
@@ -113,9 +180,9 @@ async def _run(
             tally.count(completion)
 
         stats = await race(
-            train,
+            entrants,
             sampler.engine,
-            settings=job.recipe.sample,
+            settings=settings,
             gate=gate_for(shape, constants),
             keep=keep,
             decode=sampler.decode,
@@ -125,21 +192,24 @@ async def _run(
             partial=partials.ids.copy(),
             checkpoint=partials.write,
         )
-        partials.remove()
-    return {"prompts": len(train), **tally.counts(), "seconds": round(stats.seconds, 3)}
+        partials.remove(ground.spent)
+    return tally.counts(), stats
 
 
-def _keys(
-    job: StageJob, sampler: Sampler, entrants: Iterable[Entrant], settings: Sample
-) -> dict[Key, str]:
-    """The record key of every candidate that is wanted."""
-    made_with = sampled_with(
+def made_with_of(job: StageJob, tokenizer: Any) -> str:
+    """Fingerprint of what makes this stage's completions; see ``record_key``."""
+    model = job.recipe.model
+    return sampled_with(
         job.model_path,
-        revision=job.recipe.model.revision,
-        dtype=job.recipe.model.dtype,
-        template=str(sampler.tokenizer.chat_template),
-        sampling=settings.sampling.value(),
+        revision=model.revision,
+        dtype=model.dtype,
+        template=str(tokenizer.chat_template),
+        sampling=job.recipe.sample.sampling.value(),
     )
+
+
+def keys_of(made_with: str, entrants: Iterable[Entrant], settings: Sample) -> dict[Key, str]:
+    """The record key of every candidate that is wanted."""
     return {
         Key(entrant.prompt.id, index): record_key(
             made_with,
@@ -148,21 +218,23 @@ def _keys(
             seed_of(settings.seed, entrant.prompt.id, index),
         )
         for entrant in entrants
-        for index in range(settings.n)
+        for index in range(settings.candidates)
     }
 
 
-def _entrants(job: StageJob, tokenizer: Any, file: str) -> list[Entrant]:
+def entrants_of(job: StageJob, tokenizer: Any, prompts: Iterable[Prompt]) -> list[Entrant]:
+    """Prompts as the model sees them."""
     model = job.recipe.model
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return [
         Entrant(p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking))
-        for p in read_prompts(job.inputs["prompts"] / file)
+        for p in prompts
     ]
 
 
-def _one_shape(entrants: Iterable[Entrant]) -> Shape:
-    shapes = sorted({entrant.rendered.shape for entrant in entrants})
+def _one_shape(entrants: Iterable[Entrant], known: Shape | None = None) -> Shape:
+    """The shape of thinking that all prompts have, those of a ``known`` shape among them."""
+    shapes = sorted({*(entrant.rendered.shape for entrant in entrants), *filter(None, [known])})
     if len(shapes) != 1:
         raise RecipeError(
             f"the chat template must give all prompts one shape of thinking, not {shapes}"
@@ -176,24 +248,26 @@ def _unjudged(completion: Completion) -> Completion:
     return replace(completion, verdict=None) if judged else completion
 
 
-async def _constants(
-    job: StageJob,
-    sampler: Sampler,
-    dev: list[Entrant],
-    gate: Gate,
-    shape: Shape,
-    measure: Measure,
+async def constants_of(
+    job: StageJob, sampler: Sampler, made_with: str, gate_for: GateFor, measure: Measure
 ) -> Constants:
-    """What the base does on dev; measured once and frozen before the race."""
+    """What the base does on dev; measured once and frozen before the race.
+
+    Raises:
+        RecipeError: no dev prompts, or prompts of different shapes.
+    """
     path = job.out / CONSTANTS
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    if not dev:
+    prompts = read_prompts(job.inputs["prompts"] / DEV)
+    if not prompts:
         raise RecipeError(
             "there are no dev prompts: give prompts.sources more, or raise prompts.dev_fraction"
         )
-    completions = await _dev_pass(job, sampler, dev, gate)
-    kinds: dict[str, Kind] = {entrant.prompt.id: entrant.prompt.kind for entrant in dev}
+    dev = entrants_of(job, sampler.tokenizer, prompts)
+    shape = _one_shape(dev)
+    completions = await _dev_pass(job, sampler, dev, made_with, gate_for(shape, None))
+    kinds: dict[str, Kind] = {prompt.id: prompt.kind for prompt in prompts}
     token_ids = sampler.engine.capabilities.token_ids
     constants: Constants = {
         **_lengths_and_accuracy(completions),
@@ -206,12 +280,12 @@ async def _constants(
 
 
 async def _dev_pass(
-    job: StageJob, sampler: Sampler, dev: list[Entrant], gate: Gate
+    job: StageJob, sampler: Sampler, dev: list[Entrant], made_with: str, gate: Gate
 ) -> list[Completion]:
     """One candidate a prompt, decoded to its end: a race without rivals."""
     sample = job.recipe.sample
     alone = sample.model_copy(update={"n": 1, "exhaustive": True, "think_budget": None})
-    keys = _keys(job, sampler, dev, alone)
+    keys = keys_of(made_with, dev, alone)
     found = {
         row["prompt_id"]: completion_from(row)
         for row in reversed(list(read(job.out / DEV)))  # the first one counts
