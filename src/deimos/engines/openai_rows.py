@@ -8,27 +8,24 @@ Not covered: sending requests (openai.py), and who gets them (openai_servers.py)
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Collection
 from typing import Any
 
-from deimos.engines.base import Done, Job, Progress
+from deimos.engines.base import Done, Job
 from deimos.engines.openai_servers import Server
 from deimos.engines.openai_stream import Chunk, Fault
-from deimos.thinking import Shape, ThinkCounter
+from deimos.engines.remote_row import RemoteRow
 
 LOOK = 64
 """Characters of new text until a text is tokenised again to see how long its thought is."""
 
 
-class Row:
-    """A job in flight."""
+class Row(RemoteRow):
+    """A job in flight at servers."""
 
     def __init__(self, job: Job, eos_ids: Collection[int], now: float) -> None:
         """Take a job up; ``now`` is the loop's time, for ``seconds``."""
-        self.job = job
-        self.started = now
-        self.cap = job.think_cap
+        super().__init__(job, eos_ids, now)
         self.failures = 0
         """Failed requests since the last token that was kept."""
         self.attempts = 0
@@ -41,46 +38,10 @@ class Row:
         self.heard: float | None = None
         """When the request's last token came; None: none has."""
         self.task: asyncio.Task[tuple[str, str]] | None = None
-        self._eos_ids = eos_ids
-        self._told = 0
-        self.told_closed = False
-        """Whether it has been told that its thought has closed."""
-        self.ids: list[int] = []
-        self.counter = ThinkCounter(job.think)
-        if self.resumable:
-            self._push(job.done_ids)
-            self._told = len(self.ids)
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it can go on from ids: a server would count penalties over what it wrote anew."""
-        sampling = self.job.sampling
-        return sampling.presence_penalty == 0 and sampling.frequency_penalty == 0
-
-    @property
-    def ended(self) -> str:
-        """The finish of what needs no further request; else empty."""
-        if self.ids and self.ids[-1] in self._eos_ids:
-            return "stop"
-        return "length" if len(self.ids) >= self.job.sampling.max_tokens else ""
-
-    @property
-    def outgrown(self) -> bool:
-        """Whether its thought is longer than it may be."""
-        return self.cap is not None and self.counter.think_tokens > self.cap
-
-    def lower(self, think_tokens: int) -> None:
-        """Lower the think cap."""
-        self.cap = think_tokens if self.cap is None else min(self.cap, think_tokens)
 
     def ask(self) -> dict[str, Any]:
         """What the next request adds to the sampling parameters."""
-        left = self.job.sampling.max_tokens - len(self.ids)
-        return {
-            "prompt": [*self.job.prompt_ids, *self.ids],
-            "max_tokens": left,
-            "seed": seed_behind(self.job.seed, len(self.ids)),
-        }
+        return {"prompt": self.prompt, "max_tokens": self.left, "seed": self.seed}
 
     def take(self, chunk: Chunk) -> None:
         """Learn what came.
@@ -90,10 +51,10 @@ class Row:
         """
         if chunk.ids is None and chunk.text:
             raise Fault("unfit", "streams text without token ids (return_token_ids)")
-        self._push(chunk.ids or ())
+        self.push(chunk.ids or ())
         if len(self.ids) > self.job.sampling.max_tokens:
             del self.ids[len(self.job.done_ids) if self.resumable else 0 :]
-            self._recount()
+            self.recount()
             raise Fault("unfit", "sent more tokens than max_tokens, or echoes the prompt")
 
     def finished(self, finish: str, matched: int | None, end: int | None) -> None:
@@ -107,36 +68,7 @@ class Row:
         """A request failed: keep what can be gone on from."""
         if not self.resumable:
             self.ids.clear()
-            self._recount()
-
-    def progress(self, *, checkpoint: bool = False) -> Progress | None:
-        """What there is to tell: a thought that has closed; at a checkpoint, new ids."""
-        closes = self.counter.closed and not self.told_closed
-        news = checkpoint and self.resumable and len(self.ids) > self._told
-        if not (closes and self.job.think.shape is not Shape.SHUT) and not news:
-            return None
-        self.told_closed = self.counter.closed
-        ids = None
-        if news:
-            self._told = len(self.ids)
-            ids = tuple(self.ids)
-        return Progress(
-            self.job.key, len(self.ids), self.counter.closed, self.counter.think_tokens, ids
-        )
-
-    def done(self, finish: str, error: str, now: float) -> Done:
-        """The job's end."""
-        seconds = now - self.started
-        return Done(self.job.key, tuple(self.ids), finish, seconds, error)  # pyright: ignore[reportArgumentType]
-
-    def _push(self, ids: Collection[int]) -> None:
-        for token in ids:
-            self.ids.append(token)
-            if token not in self._eos_ids:
-                self.counter.push(token)
-
-    def _recount(self) -> None:
-        self.counter = ThinkCounter(self.job.think, [i for i in self.ids if i not in self._eos_ids])
+            self.recount()
 
 
 class TextRow(Row):
@@ -182,7 +114,7 @@ class TextRow(Row):
 
     def _count(self, text: str) -> None:
         self.ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        self._recount()
+        self.recount()
 
     def finished(self, finish: str, matched: int | None, end: int | None) -> None:
         """Tokenise the whole text, and end it as the model did.
@@ -208,11 +140,3 @@ class TextRow(Row):
             self._count(self._text)
         told = super().done(finish, error, now)
         return Done(told.key, told.completion_ids, told.finish, told.seconds, error, self._text)
-
-
-def seed_behind(seed: int, tokens: int) -> int:
-    """The seed of a request that goes on behind so many tokens: a server would draw the same again."""
-    if not tokens:
-        return seed
-    digest = hashlib.sha256(f"{seed}+{tokens}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

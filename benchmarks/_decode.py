@@ -1,0 +1,113 @@
+"""Prompts decoded by a named engine, as a process that another Python can run.
+
+Not a benchmark: `engines.py`, `vllm_overhead.py` and the real tests of engines start it with the
+Python of an engine's environment. Reads one JSON request from standard input, writes one JSON answer
+as the last line of standard output.
+
+Request: engine (a spec), model, dtype, adapter, runtime ({device, max_batch, engine_options …}),
+source ({name, take, seed, options}), thinking, tags (whether there are any), n, sampling, seed, think_cap, stop_after (ends until
+all others are stopped). Answer: name, capabilities, seconds (of decoding), facts, rows ({prompt_id,
+index, prompt_ids, ids, finish, error, think_tokens}), progress (how many closed thoughts were told).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
+from deimos.engines.loading import load_tokenizer
+from deimos.registry import resolve
+from deimos.runtime import Runtime
+from deimos.thinking import Tags, ThinkCounter, render
+from deimos.types import Sampling
+
+
+def jobs_of(request: Mapping[str, Any], tokenizer: Any) -> list[Job]:
+    """The request's candidates, prompt by prompt."""
+    source = request["source"]
+    prompts = resolve("source", source["name"])(
+        take=source["take"], seed=source.get("seed", 0), **source.get("options", {})
+    )
+    sampling = Sampling(**request["sampling"])
+    tags = Tags() if request.get("tags", True) else None
+    jobs = []
+    for prompt in prompts:
+        rendered = render(tokenizer, prompt.messages, tags=tags, thinking=request.get("thinking"))
+        jobs += [
+            Job(
+                Key(prompt.id, index), rendered.ids, sampling, request.get("seed", 0) + index,
+                rendered.think, think_cap=request.get("think_cap"),
+            )
+            for index in range(request.get("n", 1))
+        ]  # fmt: skip
+    return jobs
+
+
+async def decode(
+    engine: Engine, jobs: list[Job], stop_after: int | None
+) -> tuple[list[Done], list[Progress], float]:
+    """Every job's end, what was told on the way, and the seconds that it took."""
+    ends: list[Done] = []
+    told: list[Progress] = []
+
+    async def feed() -> AsyncIterator[Job]:
+        for job in jobs:
+            yield job
+
+    started = time.perf_counter()
+    async for event in engine.sample(feed()):
+        if isinstance(event, Progress):
+            told.append(event)
+            continue
+        ends.append(event)
+        if len(ends) == stop_after:
+            for job in jobs:
+                engine.stop(job.key)
+    return ends, told, time.perf_counter() - started
+
+
+def rows_of(ends: list[Done], jobs: list[Job]) -> list[dict[str, Any]]:
+    """Ends as JSON, in the jobs' order."""
+    found = {end.key: end for end in ends}
+    rows = []
+    for job in jobs:
+        end = found[job.key]
+        rows.append(
+            {
+                "prompt_id": job.key.prompt_id, "index": job.key.index,
+                "prompt_ids": list(job.prompt_ids), "ids": list(end.completion_ids),
+                "finish": end.finish, "error": end.error,
+                "think_tokens": ThinkCounter(job.think, end.completion_ids).think_tokens,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    request = json.loads(sys.stdin.read())
+    ref = ModelRef(
+        request["model"], dtype=request.get("dtype", "float32"), adapter=request.get("adapter")
+    )
+    runtime = Runtime.model_validate(request.get("runtime", {}))
+    jobs = jobs_of(request, load_tokenizer(ref))
+    engine = resolve("engine", request["engine"])(ref, runtime, **runtime.engine_options)
+    ends, told, seconds = asyncio.run(decode(engine, jobs, request.get("stop_after")))
+    answer = {
+        "name": engine.name,
+        "capabilities": dataclasses.asdict(engine.capabilities),
+        "seconds": seconds,
+        "facts": getattr(engine, "facts", dict)(),
+        "rows": rows_of(ends, jobs),
+        "progress": sum(event.think_closed for event in told),
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
