@@ -3,6 +3,7 @@
 usage: python benchmarks/race.py [--n 200] [--dev 40] [--recipe recipes/lab.yaml] [--model FOLDER]
        [--out docs/results/race.md] [--work FOLDER]
        python benchmarks/race.py --replay SAMPLE_FOLDER [--lag STEPS] [--max-batch ROWS]
+       python benchmarks/race.py --grid [--n 200] [--max-batch ROWS] [--out docs/results/race.md]
 
 The same prompts, seeds and constants are sampled both ways by the recipe's sample section on the
 local engine; select then runs over both. The oracle decodes every candidate only as far as its
@@ -11,14 +12,15 @@ So raced / oracle may be a little below 1: the race stops a loser once its *thou
 a passed one's, while the oracle lets it decode the winner's thought and answer. The two agree where
 all of a prompt's candidates start together and answer at equal length; one that starts late, when
 the batch was full, is capped at the thought alone.
---replay races recorded exhaustive candidates over again by their lengths and verdicts, no model.
-The last line is one JSON object {"raced_over_exhaustive", "raced_over_oracle", "same_gold", "n"}.
+--replay races recorded exhaustive candidates over again by their lengths and verdicts, no model;
+--grid does so with drawn ones: pass rates and spreads of lengths by how late verdicts come.
+The last line is one JSON object {"raced_over_exhaustive", "raced_over_oracle", "same_gold", "n"}; of
+the grid, the worst cell at lag 64.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import shutil
@@ -26,27 +28,26 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import _replay
+from _pages import write_section
+
 from deimos.candidates import read_candidates
-from deimos.engines.base import Done, Job, Key
-from deimos.engines.collect import Request
-from deimos.engines.echo import EchoEngine
 from deimos.progress import Progress
 from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, Sample, load
 from deimos.registry import resolve
 from deimos.run import StageJob
 from deimos.runtime import Runtime
-from deimos.sample.race import Entrant, race
 from deimos.select.policy import choose
-from deimos.thinking import Rendered, Shape, ThinkIds, count
-from deimos.types import Completion, Prompt, Verdict
+from deimos.types import Completion
 
 Pool = Sequence[Completion]
+PASS_RATES, SPREADS, LAGS = (0.3, 0.7, 0.95), (0.3, 0.6, 1.0), (0, 64, 512)
 PACKAGES = ("deimos-llm", "torch", "transformers")
 ORACLE = (
     "Oracle: every candidate decoded only as far as its prompt's winner got, thought and answer, "
@@ -177,9 +178,7 @@ def model_of(recipe: Recipe) -> str:
     return str(lab_path())
 
 
-# From a recorded table ---------------------------------------------------------------------------
-
-EOS, OPEN, CLOSE, WORD = range(4)
+# From tables, without a model --------------------------------------------------------------------
 
 
 def replay(recorded: Pool, recipe: Recipe, *, max_batch: int = 256, lag: int = 0) -> Result:
@@ -187,64 +186,42 @@ def replay(recorded: Pool, recipe: Recipe, *, max_batch: int = 256, lag: int = 0
 
     Args:
         recorded: an exhaustive pool, verdicts included.
-        recipe: whose n, min_pass and min_think_tokens count.
+        recipe: whose min_pass and min_think_tokens count.
         max_batch: rows that decode together.
-        lag: engine steps until a verdict is there.
+        lag: tokens that a row decodes until a verdict is there.
     """
-    think = ThinkIds(Shape.FREE, (OPEN,), (CLOSE,))
-    lengths = [replace(c, completion_ids=_script(c)) for c in recorded]
-    table = {Key(c.prompt_id, c.index): c for c in lengths}
-    n = 1 + max(c.index for c in recorded)
+    needs = {
+        "min_pass": recipe.select.min_pass,
+        "min_think_tokens": recipe.select.min_think_tokens,
+    }
+    return over_again(_replay.recorded(recorded), max_batch=max_batch, lag=lag, **needs)
 
-    def decode(done: Done, request: Request) -> Completion:
-        counts = count(done.completion_ids, think, {EOS})
-        finish = "outpaced" if done.finish == "stopped" else table[done.key].finish
-        return replace(
-            table[done.key],
-            completion_ids=done.completion_ids,
-            think_tokens=counts.think_tokens,
-            answer_tokens=counts.answer_tokens,
-            finish=finish,
-            verdict=None,
-        )
 
-    async def gate(prompt: Prompt, completion: Completion) -> Verdict:
-        for _ in range(lag):
-            await asyncio.sleep(0)
-        return table[Key(completion.prompt_id, completion.index)].verdict or Verdict(None)
-
-    def script(job: Job) -> tuple[int, ...]:
-        return table[job.key].completion_ids
-
-    rendered = Rendered("", (WORD,), think, None)
-    prompts = [Prompt(p, "", "math", (), None) for p in by_prompt(recorded)]
-    longest = max(len(c.completion_ids) for c in lengths)
-    settings = Sample.model_validate({"n": n, "sampling": {"max_tokens": longest + 1}})
-    raced: list[Completion] = []
-    asyncio.run(
-        race(
-            [Entrant(prompt, rendered) for prompt in prompts],
-            EchoEngine(script, max_batch=max_batch),
-            settings=settings,
-            gate=gate,
-            keep=raced.append,
-            decode=decode,
-            min_pass=recipe.select.min_pass,
-            min_think_tokens=recipe.select.min_think_tokens,
-        )
+def over_again(table: _replay.Table, *, max_batch: int, lag: int, **needs: int) -> Result:
+    """Race a table's candidates beside what exhaustive sampling and the oracle would decode."""
+    n = 1 + max(key.index for key in table)
+    kept = _replay.shortest(table, **needs)
+    settings = Sample.model_validate({"n": n})
+    outcome = _replay.raced(table, settings, max_batch=max_batch, lag=lag, **needs)
+    return Result(
+        raced=outcome.tokens,
+        exhaustive=_replay.exhaustive_tokens(table),
+        oracle=_replay.oracle_tokens(table, kept),
+        same_gold=outcome.golds == kept,
+        gold=len(kept),
+        n=len({key.prompt_id for key in table}),
     )
-    return compare(raced, lengths, recipe)
 
 
-def _script(c: Completion) -> tuple[int, ...]:
-    """A completion of the recorded lengths; in the plain shape the thought is all there is."""
-    plain = c.think_tokens == c.answer_tokens and len(c.completion_ids) < 2 * c.think_tokens
-    answer = 0 if plain else c.answer_tokens
-    body = (OPEN, *(WORD,) * c.think_tokens)
-    if c.finish == "length" and not c.answer_tokens:
-        return body
-    closed = (*body, CLOSE, *(WORD,) * answer)
-    return closed if c.finish == "length" else (*closed, EOS)
+def grid(prompts: int, max_batch: int) -> dict[tuple[float, float, int], Result]:
+    """Drawn tables: pass rate, spread and lag to what the race came to."""
+    found = {}
+    for pass_rate in PASS_RATES:
+        for spread in SPREADS:
+            table = _replay.drawn(prompts, 8, pass_rate=pass_rate, spread=spread, seed=0)
+            for lag in LAGS:
+                found[pass_rate, spread, lag] = over_again(table, max_batch=max_batch, lag=lag)
+    return found
 
 
 # The table ---------------------------------------------------------------------------------------
@@ -263,8 +240,6 @@ def versions() -> str:
 def table(result: Result, command: str, how: str) -> str:
     return "\n".join(
         [
-            "# The race beside exhaustive sampling",
-            "",
             f"`{command}`; {versions()}; {os.cpu_count()} CPU cores.",
             "",
             how,
@@ -285,6 +260,32 @@ def table(result: Result, command: str, how: str) -> str:
     )
 
 
+def grid_table(cells: Mapping[tuple[float, float, int], Result], command: str) -> str:
+    prompts = next(iter(cells.values())).n
+    rows = [
+        "## By replay: how late verdicts may come",
+        "",
+        f"`{command}`; {versions()}.",
+        "",
+        f"{prompts} drawn prompts a cell, 8 candidates each, no model: lognormal thoughts (median "
+        "1,500 tokens, 0.5 between prompts, the spread within a prompt as given), answers of about "
+        "150 tokens, each candidate right with the pass rate whatever its length. The real race, "
+        "its feed and its judging; 256 rows decode together. Lag: tokens that a row decodes between "
+        "an answer's end and its verdict.",
+        "",
+        "| pass rate | spread | lag | raced / exhaustive | raced / oracle | golds | same golds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (pass_rate, spread, lag), r in cells.items():
+        rows.append(
+            f"| {pass_rate} | {spread} | {lag} | {r.raced / r.exhaustive:.3f} | "
+            f"{r.raced / r.oracle:.3f} | {r.gold} of {r.n} | {'yes' if r.same_gold else '**no**'} |"
+        )
+    over = [key for key, r in cells.items() if key[2] == 64 and r.raced > 1.15 * r.oracle]
+    verdict = f"above 1.15 in {len(over)}" if over else "at most 1.15 in all"
+    return "\n".join([*rows, "", f"At lag 64 raced / oracle is {verdict} of the nine cells.", ""])
+
+
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -296,6 +297,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="default: docs/results/race.md, none for replays")
     parser.add_argument("--work", type=Path, help="keep the sampled folders here")
     parser.add_argument("--replay", type=Path, help="an exhaustive sample stage's folder")
+    parser.add_argument("--grid", action="store_true", help="drawn tables, without a model")
     parser.add_argument("--lag", type=int, default=0, help="steps until a verdict, in a replay")
     parser.add_argument("--max-batch", type=int, default=256, help="rows at a time, in a replay")
     return parser.parse_args(argv)
@@ -303,25 +305,36 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     args = parsed(argv)
+    command = " ".join(["python benchmarks/race.py", *argv])
+    page = args.out or Path("docs/results/race.md")
+    if args.grid:
+        cells = grid(args.n, args.max_batch)
+        text = grid_table(cells, command)
+        print(text)
+        write_section("the grid", text, page)
+        late = [result for (_, _, lag), result in cells.items() if lag == 64]
+        worst = max(late, key=lambda result: result.raced / result.oracle)
+        same = all(result.same_gold for result in cells.values())
+        print(json.dumps({**worst.line(), "same_gold": same}))
+        return
     recipe, settings = load(args.recipe)
     if args.replay:
         recorded = [c.completion for c in read_candidates(args.replay).values()]
         result = replay(recorded, recipe, max_batch=args.max_batch, lag=args.lag)
-        how = f"Replay of recorded lengths and verdicts; verdicts {args.lag} steps late."
+        how = f"Replay of recorded lengths and verdicts; verdicts {args.lag} tokens late."
     else:
         result = in_folder(args, recipe, settings)
         sampling = recipe.sample.sampling
         how = (
-            f"{args.n} prompts of {recipe.prompts.sources[0].source}, {recipe.sample.n} candidates "
-            f"each, temperature {sampling.temperature:g}, top_p {sampling.top_p:g}, top_k "
-            f"{sampling.top_k}, at most {sampling.max_tokens} tokens; local engine, the same seeds."
+            f"{args.n} prompts of {recipe.prompts.sources[0].source}, {recipe.sample.candidates} "
+            f"candidates each, temperature {sampling.temperature:g}, top_p {sampling.top_p:g}, "
+            f"top_k {sampling.top_k}, at most {sampling.max_tokens} tokens; local engine, the same "
+            "seeds."
         )
-    text = table(result, " ".join(["python benchmarks/race.py", *argv]), how)
+    text = table(result, command, how)
     print(text)
-    out = args.out or (None if args.replay else Path("docs/results/race.md"))
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+    if args.out or not args.replay:
+        write_section("the race", text, page)
     print(json.dumps(result.line()))
 
 

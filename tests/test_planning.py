@@ -27,7 +27,9 @@ def benchmark():
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["race_of_plan"] = module
+    sys.path.insert(0, str(ROOT / "benchmarks"))  # its neighbours
     spec.loader.exec_module(module)
+    sys.path.remove(str(ROOT / "benchmarks"))
     return module
 
 
@@ -79,6 +81,11 @@ def test_the_arithmetic_is_what_the_race_itself_does(benchmark):
         pilot = pilot_of(pool, Sample(n=5), Select(), 1.0)
         assert (pilot.raced, pilot.exhaustive) == (real.raced, real.exhaustive)
         assert (pilot.kept, pilot.prompts) == (real.gold, real.n)
+        rule = Sample.model_validate({"n": {"max": 5, "min": 2, "stop_when": {"gain_below": 0.1}}})
+        table = benchmark._replay.recorded(pool)
+        ruled = benchmark._replay.raced(table, rule)
+        pilot = pilot_of(pool, rule, Select(), 1.0)
+        assert (pilot.raced, pilot.kept, pilot.n) == (ruled.tokens, len(ruled.golds), 5)
 
 
 def test_what_a_pilot_says_of_the_whole():

@@ -36,6 +36,16 @@ def test_there_are_shipped_recipes():
         (least(train={"learning_rates": 3}), "did you mean 'learning_rate'?"),
         (least(sample={"n": 0}), "sample.n = 0: input should be greater than or equal to 1"),
         (least(sample={"n": "many"}), "sample.n = 'many':"),
+        (least(sample={"n": {"max": 0}}), "sample.n.max = 0: input should be greater than"),
+        (least(sample={"n": {"mx": 8}}), "unknown key 'sample.n.mx': did you mean 'max'?"),
+        (least(sample={"n": {"max": 3, "min": 5}}), "sample.n.min = 5: must be at most max (3)"),
+        (least(sample={"n": {"give_up": 9}}), "sample.n.give_up = 9: must be at most max (8)"),
+        (
+            least(sample={"n": {"stop_when": {"gain_below": 1}}}),
+            "sample.n.stop_when.gain_below = 1:",
+        ),
+        (least(sample={"n": {}, "exhaustive": True}), "sample.n must be a number then"),
+        (least(sample={"n": {}, "probe": 5}), "sample.probe = 5: must be at most sample.n.min (4)"),
         (least(name="a b"), "name = 'a b':"),
         ({"name": "r", "model": {"id": "m"}}, "prompts is missing: it is required"),
         (least(model={}), "model.id is missing"),
@@ -50,6 +60,16 @@ def test_faults_are_one_sentence_naming_key_value_and_what_is_accepted(data, sen
         parse(data)
     assert sentence in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+def test_candidates_are_a_number_or_a_rule():
+    assert parse(least(sample={"n": 3})).sample.candidates == 3
+    ruled = parse(least(sample={"n": {"max": 6, "stop_when": {"gain_below": 0.1}}}))
+    assert ruled.sample.candidates == 6
+    assert parse(ruled.model_dump(mode="json")) == ruled, "frozen in the run folder, and read again"
+    assert ruled.sample.model_dump()["n"] == {
+        "max": 6, "min": 4, "stop_when": {"gain_below": 0.1}, "give_up": None,
+    }  # fmt: skip
 
 
 def test_sets_reach_into_lists_and_make_sections():

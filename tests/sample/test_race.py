@@ -8,48 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sample.worlds import Keys, Track, World, golds, latest
+from tests.sample.worlds import Keys, Track, World, golds, latest, needs_of, recipes, worlds
 
 from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.echo import EchoEngine
 from deimos.sample.race import seed_of
 from deimos.select.policy import choose, is_owed
-from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
-
-tracks = st.builds(
-    Track,
-    think=st.integers(0, 9),
-    answer=st.integers(1, 6),
-    verdict=st.sampled_from([True, True, False, None]),
-    delay=st.sampled_from([0, 0, 1, 3, 12]),
-    hesitant=st.booleans(),
-)
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    n = draw(st.integers(1, 6))
-    table = draw(st.lists(st.lists(tracks, min_size=n, max_size=n), min_size=1, max_size=4))
-    shape = draw(st.sampled_from([Shape.FREE, Shape.FREE, Shape.OPEN, Shape.PLAIN, Shape.SHUT]))
-    return World(
-        table, shape, draw(st.integers(1, 8)), draw(st.sampled_from([100, 9])), draw(st.booleans())
-    )
-
-
-recipes = st.fixed_dictionaries(
-    {
-        "min_pass": st.integers(1, 3),
-        "min_think_tokens": st.sampled_from([0, 0, 3]),
-        "probe": st.sampled_from([0, 0, 2]),
-        "think_budget": st.sampled_from([None, None, 5]),
-        "unjudged": st.sampled_from([1, 3, 256]),
-    }
-)
-
-
-def needs_of(recipe: dict) -> dict:
-    return {k: recipe[k] for k in ("min_pass", "min_think_tokens")}
 
 
 @settings(max_examples=300)

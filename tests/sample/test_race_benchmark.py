@@ -22,9 +22,11 @@ ROOT = Path(__file__).parents[2]
 def benchmark() -> ModuleType:
     spec = importlib.util.spec_from_file_location("race_benchmark", ROOT / "benchmarks/race.py")
     assert spec and spec.loader
+    sys.path.insert(0, str(ROOT / "benchmarks"))  # its neighbours
     module = importlib.util.module_from_spec(spec)
     sys.modules["race_benchmark"] = module
     spec.loader.exec_module(module)
+    sys.path.remove(str(ROOT / "benchmarks"))
     return module
 
 
@@ -77,11 +79,17 @@ def test_a_replay_of_a_big_random_table_saves_about_half(
     assert 1 <= line["raced_over_oracle"] < 1.15
 
 
-def test_plain_completions_replay_at_their_length(benchmark: ModuleType, recipe: Recipe) -> None:
-    text = Completion(
-        "a", 0, 0, "", "a", "", (1,), tuple(range(8)), 7, 7, "stop", None, 0.0, "t", Verdict(True)
-    )
-    assert benchmark._script(text).count(benchmark.WORD) == 7
+def test_the_grid_keeps_the_same_golds_however_late_verdicts_are(
+    benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = benchmark.grid(5, 16)
+    assert len(cells) == 27
+    assert all(cell.same_gold for cell in cells.values())
+    for pass_rate in benchmark.PASS_RATES:
+        raced = [cells[pass_rate, 0.6, lag].raced for lag in benchmark.LAGS]
+        assert raced[0] < raced[2] <= cells[pass_rate, 0.6, 0].exhaustive
+    text = benchmark.grid_table(cells, "command")
+    assert text.count("| yes |") == 27
 
 
 def test_the_command_replays_a_folder_and_ends_with_one_json_object(

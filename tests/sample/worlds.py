@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from hypothesis import strategies as st
+
 from deimos.engines.base import Capabilities, Done
 from deimos.engines.collect import Request
 from deimos.engines.echo import EchoEngine
@@ -94,6 +96,11 @@ class World:
         made.capabilities = Capabilities(seeds=True, token_ids=True, resumes=self.resumes)
         return made
 
+    def settings(self, **recipe: object) -> Sample:
+        """The sample section; n is as many as the table has, unless the recipe says."""
+        sampling = {"max_tokens": self.max_tokens}
+        return Sample.model_validate({"n": len(self.table[0]), "sampling": sampling, **recipe})
+
     def race(
         self,
         done: Iterable[Completion] = (),
@@ -114,9 +121,7 @@ class World:
         coroutine = race(
             entrants,
             engine or self.engine(),
-            settings=Sample(
-                n=len(self.table[0]), sampling={"max_tokens": self.max_tokens}, **recipe
-            ),  # type: ignore[arg-type]
+            settings=self.settings(**recipe),
             gate=self.gate,
             keep=keep or kept.append,
             decode=self.decode,
@@ -150,3 +155,38 @@ def golds(pool: dict[Keys, Completion], min_pass: int = 1, min_think_tokens: int
         needs = {"min_pass": min_pass, "min_think_tokens": min_think_tokens}
         found[prompt_id] = choose(passing, "shortest", **needs)
     return {k: (c and (c.index, c.completion_ids)) for k, c in found.items()}
+
+
+tracks = st.builds(
+    Track,
+    think=st.integers(0, 9),
+    answer=st.integers(1, 6),
+    verdict=st.sampled_from([True, True, False, None]),
+    delay=st.sampled_from([0, 0, 1, 3, 12]),
+    hesitant=st.booleans(),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    n = draw(st.integers(1, 6))
+    table = draw(st.lists(st.lists(tracks, min_size=n, max_size=n), min_size=1, max_size=4))
+    shape = draw(st.sampled_from([Shape.FREE, Shape.FREE, Shape.OPEN, Shape.PLAIN, Shape.SHUT]))
+    return World(
+        table, shape, draw(st.integers(1, 8)), draw(st.sampled_from([100, 9])), draw(st.booleans())
+    )
+
+
+recipes = st.fixed_dictionaries(
+    {
+        "min_pass": st.integers(1, 3),
+        "min_think_tokens": st.sampled_from([0, 0, 3]),
+        "probe": st.sampled_from([0, 0, 2]),
+        "think_budget": st.sampled_from([None, None, 5]),
+        "unjudged": st.sampled_from([1, 3, 256]),
+    }
+)
+
+
+def needs_of(recipe: dict) -> dict:
+    return {k: recipe[k] for k in ("min_pass", "min_think_tokens")}

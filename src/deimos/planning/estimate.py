@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deimos.recipe import Sample, Select
+from deimos.sample.adaptive import fate_of, line
 from deimos.sample.heat import Heat
 from deimos.types import Completion
 
@@ -71,13 +72,17 @@ def raced_tokens(candidates: Iterable[Completion], heat: Heat) -> dict[int, int]
 
     Args:
         candidates: each decoded to its end, verdict included.
-        heat: a fresh one, by the recipe's settings; it takes in those that pass.
+        heat: by the recipe's settings; it takes in those that pass. Who is in it already raced
+            before these and holds them from their first token.
     """
+    cap = heat.limit
     limits: list[tuple[int, int]] = []  # from which step, think tokens
     tokens: dict[int, int] = {}
     for c in sorted(candidates, key=lambda c: (len(c.completion_ids), c.index)):
         whole, free = len(c.completion_ids), c.index < heat.unstoppable
         stops = [step for step, limit in limits if c.think_tokens > limit and not free]
+        if cap is not None and c.think_tokens > cap and not free:
+            stops.append(cap + 1)
         tokens[c.index] = min([whole, *stops])
         passed = c.verdict is not None and c.verdict.ok
         if tokens[c.index] == whole and passed and heat.enter(c) and heat.limit is not None:
@@ -89,7 +94,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
     """What an exhaustive pool amounts to.
 
     Args:
-        pool: ``sample.n`` candidates of each of some prompts.
+        pool: all candidates, each to its end, of each of some prompts.
         sample: whose probe and exhaustive count.
         select: whose min_pass and min_think_tokens count.
         seconds: wall clock of decoding the pool.
@@ -99,12 +104,14 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
         prompts[completion.prompt_id].append(completion)
     raced, shortest, right, gold = 0, [], [], []
     for mine in prompts.values():
-        heat = Heat(
-            min_pass=select.min_pass,
-            min_think_tokens=select.min_think_tokens,
-            unstoppable=sample.n if sample.exhaustive else sample.probe,
-        )
-        raced += sum(raced_tokens(mine, heat).values())
+        needs = {"min_pass": select.min_pass, "min_think_tokens": select.min_think_tokens}
+        run = line(sample, {c.index: fate_of(c) for c in mine}, **needs)
+        mine = [c for c in mine if c.index < run.wanted]
+        heat = Heat(**needs, unstoppable=run.free)
+        together = sample.n if isinstance(sample.n, int) else sample.n.min
+        for start in range(0, run.wanted, together):
+            wave = [c for c in mine if start <= c.index < start + together]
+            raced += sum(raced_tokens(wave, heat).values())
         if heat.limit is not None:
             passed = [c for c in mine if c.verdict and c.verdict.ok]
             winner = min(passed, key=lambda c: (c.think_tokens, c.answer_tokens, c.index))
@@ -113,7 +120,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
             gold.append(len(winner.prompt_ids) + len(winner.completion_ids))
     verdicts = [c.verdict.ok for c in pool if c.verdict and c.verdict.ok is not None]
     return Pilot(
-        prompts=len(prompts), n=sample.n, exhaustive=sum(len(c.completion_ids) for c in pool),
+        prompts=len(prompts), n=sample.candidates, exhaustive=sum(len(c.completion_ids) for c in pool),
         raced=raced, judged=len(verdicts), passed=sum(verdicts), kept=len(shortest),
         shortest=_mean(shortest), right=_mean(right), gold=_mean(gold), seconds=seconds,
     )  # fmt: skip

@@ -106,7 +106,7 @@ def forecast(
     """
     train, dev, prompts = _prompts(recipe, runtime)
     needs = _memory(recipe, runtime, [*train, *dev])
-    n, most = recipe.sample.n, recipe.sample.sampling.max_tokens
+    n, most = recipe.sample.candidates, recipe.sample.sampling.max_tokens
     candidates = len(train) * n if train else None
     bound = None if candidates is None else (candidates + len(dev)) * most
     found: Pilot | None = None
@@ -180,7 +180,7 @@ def _memory(recipe: Recipe, runtime: Runtime, prompts: Sequence[Prompt]) -> Memo
     longest, note = _longest_prompt(recipe, folder, prompts)
     rows = runtime.max_batch
     if prompts:
-        rows = min(rows, len(prompts) * recipe.sample.n)
+        rows = min(rows, len(prompts) * recipe.sample.candidates)
     tokens = longest + recipe.sample.sampling.max_tokens
     known = Memory(name, total, free, None, None, None, rows, tokens, note)
     if folder is None:

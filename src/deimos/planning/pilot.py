@@ -63,11 +63,12 @@ def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> 
     """Fill the pool; returns the seconds of decoding."""
     sampler = open_sampler(job)
     entrants = [Entrant(p, rendered(job.recipe.model, sampler.tokenizer, p)) for p in chosen]
-    settings = job.recipe.sample.model_copy(update={"exhaustive": True})
+    sample = job.recipe.sample
+    settings = sample.model_copy(update={"n": sample.candidates, "exhaustive": True})
 
     def keep(completion: Completion) -> None:
         pool.append(completion)
-        job.progress("pilot", len(pool), len(chosen) * settings.n)
+        job.progress("pilot", len(pool), len(chosen) * settings.candidates)
 
     with judge_of(job) as judge:
         gate = gates(job, judge)(entrants[0].rendered.shape, {"function_word_rate_p5": None})

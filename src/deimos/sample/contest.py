@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from deimos.engines.base import Key
 from deimos.engines.collect import Request
 from deimos.recipe import Sample
+from deimos.sample.adaptive import Fate, fate_of, line
 from deimos.sample.heat import Heat
 from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
@@ -52,10 +53,12 @@ class Contest:
     settings: Sample
     outpaced: dict[int, Completion] = field(default_factory=dict)
     """By index, what an earlier call stopped and this one has not looked at yet."""
-    ended: set[int] = field(default_factory=set)
-    """Indices of the settled."""
+    fates: dict[int, Fate] = field(default_factory=dict)
+    """By index, of the settled."""
     lined_up: int = 0
     """Candidates below this index have had their turn."""
+    begun: int = 0
+    """Candidates below this index may have been started by an earlier call."""
     unsettled: int = 0
     """Candidates that wait for a place, decode or are being judged."""
     live: dict[Key, Runner] = field(default_factory=dict)
@@ -64,14 +67,15 @@ class Contest:
     @property
     def may_grow(self) -> bool:
         """Whether candidates may be wanted that have not had their turn."""
-        return self.lined_up < self.settings.n
+        return self.lined_up < self.settings.candidates
 
     def take_up(self) -> Iterator[Completion]:
         """Take in what earlier calls kept; yields what has to be judged first."""
         for completion in self.entrant.done:
             index, verdict = completion.index, completion.verdict
-            if completion.finish == "error" or index >= self.settings.n:
+            if completion.finish == "error" or index >= self.settings.candidates:
                 continue
+            self.begun = max(self.begun, index + 1)
             if completion.finish == "outpaced":
                 self.outpaced[index] = completion
             elif verdict is None or verdict.ok is None:
@@ -81,20 +85,29 @@ class Contest:
 
     def end(self, completion: Completion) -> bool:
         """Take in a settled candidate; True where its rivals have a lower limit by it."""
-        self.ended.add(completion.index)
-        passed = completion.verdict is not None and completion.verdict.ok
-        return bool(passed) and self.heat.enter(completion)
+        fate = self.fates[completion.index] = fate_of(completion)
+        return bool(fate.ok) and self.heat.enter(completion)
 
     def line_up(self, partial: Mapping[Key, tuple[int, ...]]) -> Iterator[Runner]:
-        """Those who are wanted now and have not ended, each with the ids known of it."""
-        settings = self.settings
-        self.heat.unstoppable = settings.n if settings.exhaustive else settings.probe
-        for index in range(self.lined_up, settings.n):
-            before = self.outpaced.pop(index, None)
-            beaten = before and self.heat.beaten(index, before.think_tokens)
-            if index not in self.ended and not beaten:
-                yield self._runner(index, before.completion_ids if before else (), partial)
-        self.lined_up = settings.n
+        """Those who are wanted now and have not had their turn, each with the ids known of it."""
+        heat = self.heat
+        while True:
+            now = line(
+                self.settings, self.fates,
+                min_pass=heat.min_pass, min_think_tokens=heat.min_think_tokens,
+            )  # fmt: skip
+            heat.unstoppable = now.free
+            # One that an earlier call began, under other verdicts, is gone on with all the same.
+            wanted = max(now.wanted, self.begun)
+            if wanted <= self.lined_up:
+                return
+            for index in range(self.lined_up, wanted):
+                before = self.outpaced.pop(index, None)
+                if before and heat.beaten(index, before.think_tokens):
+                    self.end(before)
+                elif index not in self.fates:
+                    yield self._runner(index, before.completion_ids if before else (), partial)
+            self.lined_up = wanted
 
     def _runner(
         self, index: int, kept: tuple[int, ...], partial: Mapping[Key, tuple[int, ...]]

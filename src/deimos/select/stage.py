@@ -93,7 +93,7 @@ def judge_pools(job: StageJob, gate_for: GateFor) -> list[Pool]:
     found = [
         candidate
         for (prompt_id, index), candidate in read_candidates(sample, ids=False).items()
-        if prompt_id in pools and index < job.recipe.sample.n
+        if prompt_id in pools and index < job.recipe.sample.candidates
     ]
     gate = gate_for(Shape(constants["shape"]), constants)
     judging = _Judging(gate, job, read_filters(sample), len(found))
@@ -172,7 +172,7 @@ def _choose(
 
 def pass_rate(pool: Pool, sample: Sample) -> float | None:
     """Share of passing candidates among those that nothing could stop; None where all could be."""
-    uncensored = sample.n if sample.exhaustive else sample.probe
+    uncensored = sample.candidates if sample.exhaustive else sample.probe
     fates = [c.verdict.ok for c in pool.judged if c.verdict and c.index < uncensored]
     return sum(map(bool, fates)) / len(fates) if fates else None
 
@@ -268,7 +268,7 @@ def preview(
     sample = job.recipe.sample
     pools = judge_pools(job, gate_for)
     which = "all" if sample.exhaustive else "probe" if sample.probe else "raced"
-    limit = sample.probe if which == "probe" else sample.n
+    limit = sample.probe if which == "probe" else sample.candidates
     rows = []
     for policy in policies:
         told = which != "raced" or policy == "shortest"

@@ -6,29 +6,27 @@ change a result (device, workers, endpoints, paths) is in ``runtime.py`` and nev
 
 from __future__ import annotations
 
-import difflib
-import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    TypeAdapter,
     ValidationError,
     model_serializer,
     model_validator,
 )
 
+from deimos.recipe.faults import RecipeError, sentence, yaml_fault
+from deimos.recipe.sets import apply_set
 from deimos.types import Kind
 from deimos.types import Sampling as SamplingValue
-
-
-class RecipeError(ValueError):
-    """A recipe the user can mend; the message is one clear sentence."""
 
 
 class Section(BaseModel):
@@ -111,10 +109,47 @@ class Sampling(Section):
         return SamplingValue(**self.model_dump())
 
 
+class StopWhen(Section):
+    """When one more candidate of a prompt is not worth its cost."""
+
+    gain_below: float = Field(default=0.06, gt=0, lt=1)
+    """It is expected to shorten the kept thought by fewer tokens than this, a token it decodes."""
+
+
+class AdaptiveN(Section):
+    """As many candidates of a prompt as are worth their cost (the rule: sample/adaptive.py)."""
+
+    max: int = Field(default=8, ge=1)
+    min: int = Field(default=4, ge=1)
+    """Start together, and as many more each time that more are worth it."""
+    stop_when: StopWhen = StopWhen()
+    give_up: int | None = Field(default=None, ge=1)
+    """A prompt without a winner gets no more once so many have failed; null: only at ``max``."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AdaptiveN:
+        for key, value in (("min", self.min), ("give_up", self.give_up)):
+            if value is not None and value > self.max:
+                raise ValueError(f"sample.n.{key} = {value}: must be at most max ({self.max})")
+        return self
+
+
+Count = Annotated[int, Field(ge=1)]
+_COUNT: TypeAdapter[int] = TypeAdapter(Count)
+
+
+def _count_or_rule(value: Any) -> int | AdaptiveN:
+    """By what it looks like, so that a fault is told of that alone."""
+    if isinstance(value, dict | AdaptiveN):
+        return AdaptiveN.model_validate(value)
+    return _COUNT.validate_python(value)
+
+
 class Sample(Section):
     """The race."""
 
-    n: int = Field(default=8, ge=1)
+    n: Annotated[Count | AdaptiveN, BeforeValidator(_count_or_rule)] = 8
+    """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``."""
     sampling: Sampling = Sampling(temperature=1.0, top_p=0.95, top_k=20)
     think_budget: int | None = Field(default=None, ge=1)
     """A thought longer than this is stopped and rejected (structure); null: only max_tokens."""
@@ -123,6 +158,26 @@ class Sample(Section):
     probe: int = Field(default=0, ge=0)
     """Never stop the first ``probe`` candidates: pass rates come from those."""
     seed: int = 0
+
+    @property
+    def candidates(self) -> int:
+        """Candidates a prompt, at most."""
+        return self.n.max if isinstance(self.n, AdaptiveN) else self.n
+
+    @model_validator(mode="after")
+    def _decided_on_what_is_there(self) -> Sample:
+        if isinstance(self.n, AdaptiveN):
+            if self.exhaustive:
+                raise ValueError(
+                    "sample.exhaustive decodes every candidate to its end: sample.n must be a "
+                    "number then, not a rule for stopping"
+                )
+            if self.probe > self.n.min:
+                raise ValueError(
+                    f"sample.probe = {self.probe}: must be at most sample.n.min ({self.n.min}), "
+                    "all that every prompt gets"
+                )
+        return self
 
 
 class Quota(Section):
@@ -274,7 +329,7 @@ def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str,
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise RecipeError(f"recipe {str(path)!r} cannot be read: {_yaml_fault(e)}") from e
+        raise RecipeError(f"recipe {str(path)!r} cannot be read: {yaml_fault(e)}") from e
     if not isinstance(data, dict):
         raise RecipeError(
             f"recipe {str(path)!r} must be a mapping of sections, not {type(data).__name__}"
@@ -301,50 +356,7 @@ def validate(model: type[M], data: dict[str, Any], section: str = "") -> M:
     try:
         return model.model_validate(data)
     except ValidationError as e:
-        raise RecipeError(_sentence(model, e, section)) from e
-
-
-def apply_set(data: dict[str, Any], item: str) -> None:
-    """Apply one ``--set a.b.0.c=value``; the value is read as YAML."""
-    key, eq, value = item.partition("=")
-    if not eq or not key:
-        raise RecipeError(f"--set {item!r} must look like key.subkey=value")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as e:
-        raise RecipeError(f"--set {key}: {value!r} is not valid YAML") from e
-    *path, last = key.split(".")
-    here: Any = data
-    for part in path:
-        here = _step(here, part, key)
-    if isinstance(here, list):
-        here[_index(here, last, key)] = parsed
-    elif isinstance(here, dict):
-        here[last] = parsed
-    else:
-        raise RecipeError(f"--set {key}: {path[-1]!r} holds the value {here!r}, not a section")
-
-
-def _step(here: Any, part: str, key: str) -> Any:
-    if isinstance(here, list):
-        return here[_index(here, part, key)]
-    if not isinstance(here, dict):
-        raise RecipeError(f"--set {key}: there is no section at {part!r}")
-    if here.get(part) is None:
-        here[part] = {}
-    return here[part]
-
-
-def _index(here: list[Any], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(here):
-        raise RecipeError(f"--set {key}: {part!r} must be an index from 0 to {len(here) - 1}")
-    return int(part)
-
-
-def _yaml_fault(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"not valid YAML, line {error.problem_mark.line + 1}: {error.problem}"
-    return str(error).splitlines()[0]
+        raise RecipeError(sentence(model, e, section)) from e
 
 
 def schema() -> dict[str, Any]:
@@ -359,40 +371,3 @@ def schema() -> dict[str, Any]:
         runtime: Runtime = Runtime()
 
     return File.model_json_schema()
-
-
-def _sentence(model: type[BaseModel], error: ValidationError, section: str) -> str:
-    fault = error.errors()[0]
-    where = ".".join(str(x) for x in (section, *fault["loc"]) if x != "") or "recipe"
-    if fault["type"] == "extra_forbidden":
-        accepted = _keys_at(model, fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), accepted, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(sorted(accepted))}"
-        return f"unknown key {where!r}: {hint}"
-    if fault["type"] == "missing":
-        return f"{where} is missing: it is required"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error":
-        return message
-    return f"{where} = {fault['input']!r}: {message[0].lower() + message[1:]}"
-
-
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Valid keys of the section that ``loc`` points at."""
-    here: Any = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        field = getattr(here, "model_fields", {}).get(part)
-        here = _section_of(field.annotation) if field else None
-    return list(getattr(here, "model_fields", {}))
-
-
-def _section_of(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (list, typing.Union, types.UnionType):
-        for arg in typing.get_args(annotation):
-            if found := _section_of(arg):
-                return found
-    return None

@@ -1,0 +1,46 @@
+"""``--set a.b.0.c=value``: changes to a recipe file's mapping before it is validated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from deimos.recipe.faults import RecipeError
+
+
+def apply_set(data: dict[str, Any], item: str) -> None:
+    """Apply one ``--set a.b.0.c=value``; the value is read as YAML."""
+    key, eq, value = item.partition("=")
+    if not eq or not key:
+        raise RecipeError(f"--set {item!r} must look like key.subkey=value")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as e:
+        raise RecipeError(f"--set {key}: {value!r} is not valid YAML") from e
+    *path, last = key.split(".")
+    here: Any = data
+    for part in path:
+        here = _step(here, part, key)
+    if isinstance(here, list):
+        here[_index(here, last, key)] = parsed
+    elif isinstance(here, dict):
+        here[last] = parsed
+    else:
+        raise RecipeError(f"--set {key}: {path[-1]!r} holds the value {here!r}, not a section")
+
+
+def _step(here: Any, part: str, key: str) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, part, key)]
+    if not isinstance(here, dict):
+        raise RecipeError(f"--set {key}: there is no section at {part!r}")
+    if here.get(part) is None:
+        here[part] = {}
+    return here[part]
+
+
+def _index(here: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(here):
+        raise RecipeError(f"--set {key}: {part!r} must be an index from 0 to {len(here) - 1}")
+    return int(part)
