@@ -94,7 +94,8 @@ def deimos(out: Path, *sets: str, until: str = "select") -> list[str]:
     """The command that runs a small lab recipe."""
     words = [
         word
-        for item in ( "prompts.sources.0.take=60", "prompts.dev_min_per_kind=4", "runtime.max_batch=64", *sets,
+        for item in (
+            "prompts.sources.0.take=60", "prompts.dev_min_per_kind=4", "runtime.max_batch=64", *sets,
         )
         for word in ("--set", item)
     ]  # fmt: skip

@@ -194,3 +194,18 @@ def test_options_are_looked_at_in_a_plan() -> None:
     with pytest.raises(RecipeError, match=r"runtime\.engine_options\.concurrency = 0"):
         check(recipe, Runtime(engine="openai", engine_options={**good, "concurrency": 0}))
     assert options_of(good).concurrency == 4
+
+
+def test_what_befell_the_servers_is_told() -> None:
+    pool = opened(Looks(a=GOOD, b=LOST), failures=2)
+    a, b = pool.servers.values()
+    for _ in range(3):
+        assert take(pool) is a
+    for _ in range(3):  # the last one was under way when the server was given up
+        pool.failed(a, Fault("server", "hung up"))
+    assert pool.facts() == [
+        {"url": a.url, "state": "down", "requests": 3, "faults": 3, "lost": 1,
+         "last_fault": "hung up"},
+        {"url": b.url, "state": "down", "requests": 0, "faults": 0, "lost": 1,
+         "last_fault": "lost the connection"},
+    ]  # fmt: skip

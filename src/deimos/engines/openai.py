@@ -70,6 +70,10 @@ class OpenAIEngine:
         if self._run is not None:
             self._run.cap(key, think_tokens)
 
+    def facts(self) -> dict[str, Any]:
+        """What befell the servers so far, for the stage's record."""
+        return {"servers": self.pool.facts()}
+
     async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
         """See ``Engine.sample``.
 

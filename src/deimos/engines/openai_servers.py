@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from deimos.engines.openai_options import Options, urls_of
 from deimos.engines.openai_stream import Fault, jitter
@@ -55,6 +55,12 @@ class Server:
     """Requests so far; settles ties."""
     failures: int = 0
     """In a row."""
+    faults: int = 0
+    """Requests that came to nothing so far."""
+    lost: int = 0
+    """How often it was given up for a while, or was not there when first looked at."""
+    fault: str = ""
+    """What went wrong last."""
     why: str = "has not been asked yet"
     not_before: float = 0.0
     """When it may be asked again, by the monotonic clock."""
@@ -166,6 +172,8 @@ class Pool:
         except Fault as fault:
             if server.state == state:
                 unfit = fault.kind in ("unfit", "request")
+                server.lost += state == "new"
+                server.fault = str(fault)
                 server.state = "unfit" if unfit else "down"
                 server.unfits += unfit
                 server.why = str(fault)
@@ -221,6 +229,8 @@ class Pool:
 
     def failed(self, server: Server, fault: Fault) -> None:
         """A request came to nothing."""
+        server.faults += 1
+        server.fault = str(fault)
         if fault.retry_after is not None:
             wait = min(fault.retry_after, self.options.backoff_max)
             server.not_before = max(server.not_before, now() + wait)
@@ -232,6 +242,7 @@ class Pool:
         server.unfits += unfit
         if unfit or server.state == "trial" or server.failures >= self.options.failures:
             server.state = "unfit" if unfit else "down"
+            server.lost += 1
             log.warning("server %s %s; it gets no more requests for now", server.url, fault)
             self._later(server, fault)
             self.notify()
@@ -240,6 +251,16 @@ class Pool:
         """Whether every server has answered, and none will do on a second look either."""
         named = [s for s in self.servers.values() if s.state != "gone"]
         return bool(named) and all(s.state == "unfit" and s.unfits > 1 for s in named)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What each server was asked and how it fared, in the order of their names' coming."""
+        return [
+            {
+                "url": s.url, "state": s.state, "requests": s.given, "faults": s.faults,
+                "lost": s.lost, "last_fault": s.fault,
+            }
+            for s in self.servers.values()
+        ]  # fmt: skip
 
     def complaint(self, when: str) -> str:
         """One sentence about every server."""
