@@ -157,7 +157,9 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     args = parsed(argv)
-    command = "`" + " ".join(["python benchmarks/adaptive_n.py", *argv]) + "`"
+    folders = {str(folder): folder.name for folder in args.sample}
+    words = ["python benchmarks/adaptive_n.py", *(folders.get(word, word) for word in argv)]
+    command = "`" + " ".join(words) + "`"
     last: dict[str, Any] = {}
     if not args.sample:
         tables = mixed(args.prompts, args.max)

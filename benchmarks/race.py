@@ -213,13 +213,17 @@ def over_again(table: _replay.Table, *, max_batch: int, lag: int, **needs: int) 
     )
 
 
-def grid(prompts: int, max_batch: int) -> dict[tuple[float, float, int], Result]:
-    """Drawn tables: pass rate, spread and lag to what the race came to."""
+def grid(
+    prompts: int, max_batch: int, *, median: float = 1500, lags: Sequence[int] = LAGS
+) -> dict[tuple[float, float, int], Result]:
+    """Drawn tables: pass rate, spread and lag to what the race came to; see ``_replay.drawn``."""
     found = {}
     for pass_rate in PASS_RATES:
         for spread in SPREADS:
-            table = _replay.drawn(prompts, 8, pass_rate=pass_rate, spread=spread, seed=0)
-            for lag in LAGS:
+            table = _replay.drawn(
+                prompts, 8, pass_rate=pass_rate, spread=spread, seed=0, median=median
+            )
+            for lag in lags:
                 found[pass_rate, spread, lag] = over_again(table, max_batch=max_batch, lag=lag)
     return found
 
@@ -260,7 +264,15 @@ def table(result: Result, command: str, how: str) -> str:
     )
 
 
-def grid_table(cells: Mapping[tuple[float, float, int], Result], command: str) -> str:
+def worst(cells: Mapping[tuple[float, float, int], Result]) -> Result:
+    """Of the cells at lag 64, the one that is farthest from the oracle."""
+    late = [result for (_, _, lag), result in cells.items() if lag == 64]
+    return max(late, key=lambda result: result.raced / result.oracle)
+
+
+def grid_table(
+    cells: Mapping[tuple[float, float, int], Result], short: Result, command: str
+) -> str:
     prompts = next(iter(cells.values())).n
     rows = [
         "## By replay: how late verdicts may come",
@@ -283,7 +295,14 @@ def grid_table(cells: Mapping[tuple[float, float, int], Result], command: str) -
         )
     over = [key for key, r in cells.items() if key[2] == 64 and r.raced > 1.15 * r.oracle]
     verdict = f"above 1.15 in {len(over)}" if over else "at most 1.15 in all"
-    return "\n".join([*rows, "", f"At lag 64 raced / oracle is {verdict} of the nine cells.", ""])
+    rows += [
+        "",
+        f"At lag 64 raced / oracle is {verdict} of the nine cells. What counts is the lag beside the "
+        "thoughts: every candidate but the winner decodes at most the lag for nothing. With thoughts "
+        f"a tenth as long the worst cell at lag 64 is {short.raced / short.oracle:.2f}.",
+        "",
+    ]
+    return "\n".join(rows)
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -309,13 +328,12 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     page = args.out or Path("docs/results/race.md")
     if args.grid:
         cells = grid(args.n, args.max_batch)
-        text = grid_table(cells, command)
+        short = worst(grid(args.n, args.max_batch, median=150, lags=(64,)))
+        text = grid_table(cells, short, command)
         print(text)
         write_section("the grid", text, page)
-        late = [result for (_, _, lag), result in cells.items() if lag == 64]
-        worst = max(late, key=lambda result: result.raced / result.oracle)
         same = all(result.same_gold for result in cells.values())
-        print(json.dumps({**worst.line(), "same_gold": same}))
+        print(json.dumps({**worst(cells).line(), "same_gold": same}))
         return
     recipe, settings = load(args.recipe)
     if args.replay:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,16 +19,22 @@ from deimos.types import Completion, Verdict
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("race_benchmark", ROOT / "benchmarks/race.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        f"{name}_benchmark", ROOT / f"benchmarks/{name}.py"
+    )
     assert spec and spec.loader
     sys.path.insert(0, str(ROOT / "benchmarks"))  # its neighbours
     module = importlib.util.module_from_spec(spec)
-    sys.modules["race_benchmark"] = module
+    sys.modules[f"{name}_benchmark"] = module
     spec.loader.exec_module(module)
     sys.path.remove(str(ROOT / "benchmarks"))
     return module
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    return script("race")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +95,7 @@ def test_the_grid_keeps_the_same_golds_however_late_verdicts_are(
     for pass_rate in benchmark.PASS_RATES:
         raced = [cells[pass_rate, 0.6, lag].raced for lag in benchmark.LAGS]
         assert raced[0] < raced[2] <= cells[pass_rate, 0.6, 0].exhaustive
-    text = benchmark.grid_table(cells, "command")
+    text = benchmark.grid_table(cells, benchmark.worst(cells), "command")
     assert text.count("| yes |") == 27
 
 
@@ -105,3 +112,36 @@ def test_the_command_replays_a_folder_and_ends_with_one_json_object(
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert sorted(last) == ["n", "raced_over_exhaustive", "raced_over_oracle", "same_gold"]
     assert "| oracle | 75 |" in out.read_text()
+
+
+def test_adaptive_n_is_beside_the_race_of_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adaptive, page = script("adaptive_n"), tmp_path / "adaptive-n.md"
+    adaptive.main(["--prompts", "4", "--out", str(page)])
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert sorted(last) == ["coverage_lost", "length_lost", "n", "tokens_saved"]
+    assert last["n"] == 36
+    assert last["coverage_lost"] == 0, "without give_up, who has a right one among max gets it"
+    assert "| n: 8 | 8.00 | 0.0% |" in page.read_text()
+
+
+def test_a_raced_folder_says_nothing_of_a_fixed_number(tmp_path: Path) -> None:
+    with Journal(journal_for(tmp_path, {"graders": {}})) as journal:
+        journal.append(completion_row(replace(POOL[0], finish="outpaced", verdict=None)))
+    with pytest.raises(SystemExit, match=r"sample it with sample\.exhaustive=true"):
+        script("adaptive_n").main(["--sample", str(tmp_path), "--out", str(tmp_path / "x.md")])
+
+
+def test_scale_is_reckoned_from_its_inputs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scale, page = script("scale"), tmp_path / "scale.md"
+    half, whole = (scale.results(1_000_000, gpus) for gpus in (50, 100))
+    assert half["gpu_days"].number == pytest.approx(whole["gpu_days"].number)
+    assert float(half["hours"].value) > float(whole["hours"].value)
+    scale.main(["--out", str(page)])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["journal_tb"] > 1
+    scale.main(["--read", "50", "--out", str(page)])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["n"] == 50
+    assert page.read_text().count("<!-- end of") == 2

@@ -33,7 +33,7 @@ def test_finished_prompts_are_forgotten() -> None:
     under_way: list[int] = []
 
     def keep(completion: Completion) -> None:
-        under_way.append(sum(isinstance(thing, Contest) for thing in gc.get_objects()))
+        under_way.append(sum(type(thing) is Contest for thing in gc.get_objects()))
 
     world.race(streamed=True, keep=keep)
     assert max(under_way) <= world.max_batch + 1
