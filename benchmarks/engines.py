@@ -1,0 +1,376 @@
+"""One recipe through several engines: do they keep as many golds, think as long, say the same?
+
+usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--take 240] [--greedy 100]
+       [--recipe recipes/lab.yaml] [--set KEY=VALUE]… [--python .venv-vllm/bin/python]
+       [--work FOLDER] [--section engines] [--out docs/results/engines.md]
+
+Engines: `local`; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
+vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors of a cluster of its own.
+Each samples the recipe's prompts twice with `deimos run --until select`: exhaustively, which is what
+the distributions are compared on, and raced. Tests against the first engine: Fisher's exact test on
+prompts with a gold; sign-flip permutation tests of per-prompt differences in passes and in mean
+length of the thought; Kolmogorov-Smirnov on all lengths, which ignores that prompts are the same and
+so errs on the side of agreeing. Holm's correction over all of them.
+Decoded tokens are the servers' own `vllm:generation_tokens_total` before and after, less the dev
+pass, where there are servers; the engine's own count else, or what the journal holds.
+Greedy agreement is in float32, each first divergence with the local model's logit gap between the
+two tokens. The last line is one JSON object {"engines", "least_p_holm", "identical", "raced_over_exhaustive"}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _pages import ROOT, write_section
+from _vllm_server import VLLMServer
+
+from deimos.candidates import read_candidates
+from deimos.engines.base import ModelRef
+from deimos.engines.loading import load_model
+from deimos.identity import model_path
+from deimos.journal import read
+from deimos.recipe import Recipe, load
+from deimos.types import Completion
+
+ARMS = ("local", "vllm", "server", "servers", "ray")
+EAGER = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30}
+RESAMPLES = 9_999
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What one run sampled."""
+
+    passes: dict[str, int]
+    """Candidates that passed, by prompt."""
+    lengths: dict[str, list[int]]
+    """Tokens of the thoughts of whole candidates, by prompt."""
+    golds: int
+    candidates: int
+    journal: int
+    """Tokens that its journal holds."""
+    counted: int | None
+    """Tokens by the counter of whoever decoded them; None: nobody counts."""
+    seconds: float
+    engine: str
+
+    @property
+    def tokens(self) -> int:
+        """By the best count there is."""
+        return self.journal if self.counted is None else self.counted
+
+
+@dataclass(frozen=True)
+class Tested:
+    """An engine beside the first one: p-values by the name of their test."""
+
+    engine: str
+    p: dict[str, float]
+
+
+# Running -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(arm: str, python: Path, model: str, dtype: str) -> Iterator[list[VLLMServer]]:
+    """The servers that an arm needs."""
+    number = {"server": 1, "servers": 2}.get(arm, 0)
+    # Two servers that are bound to cores would choose the same one.
+    threads = str(max(1, (os.cpu_count() or 1) // max(1, number)))
+    env = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": threads} if number > 1 else {}
+    with ExitStack() as stack:
+        servers = [VLLMServer(python, model, dtype=dtype, env=env) for _ in range(number)]
+        for server in servers:
+            stack.callback(server.kill)
+            server.begin()
+        yield [server.wait() for server in servers]
+
+
+def settings(arm: str, python: Path, servers: Sequence[VLLMServer]) -> dict[str, Any]:
+    """What `--set` says to have the sample stage use an engine."""
+    if arm == "vllm":
+        options = {f"runtime.engine_options.{k}": v for k, v in EAGER.items()}
+        engine = "deimos.engines.vllm:vllm"
+        return {"runtime.engine": engine, "runtime.python.sample": str(python), **options}
+    if servers:
+        options = {"urls": [s.url for s in servers], "seeds": False, "concurrency": 256}
+        return {"runtime.engine": "openai", "runtime.engine_options": options}
+    if arm == "ray":
+        return {"runtime.cluster": {"address": "local", "actors": 2}}
+    return {}
+
+
+def sample(out: Path, args: argparse.Namespace, sets: Mapping[str, Any]) -> None:
+    """`deimos run --until select`, anew: what is there already no counter would see."""
+    if out.exists():
+        raise SystemExit(f"{out} is there already: name a new folder with --work")
+    words = [w for k, v in sets.items() for w in ("--set", f"{k}={json.dumps(v)}")]
+    given = [w for item in args.set for w in ("--set", item)]
+    command = [sys.executable, "-m", "deimos.cli", "run", str(args.recipe), "--out", str(out)]
+    subprocess.run([*command, "--until", "select", *given, *words], cwd=ROOT, check=True)
+
+
+def pool_of(out: Path, counted: int | None) -> Pool:
+    """What a run folder holds; ``counted`` with the dev pass."""
+    (folder,) = out.glob("sample-*")
+    found: list[Completion] = [c.completion for c in read_candidates(folder).values()]
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    golds = (next(out.glob("select-*")) / "gold.jsonl").read_text(encoding="utf-8").splitlines()
+    passes: dict[str, int] = {}
+    lengths: dict[str, list[int]] = {}
+    for c in found:
+        passes[c.prompt_id] = passes.get(c.prompt_id, 0) + bool(c.verdict and c.verdict.ok)
+        if c.finish in ("stop", "length"):
+            lengths.setdefault(c.prompt_id, []).append(c.think_tokens)
+    dev = sum(len(row["completion_ids"]) for row in read(folder / "dev.jsonl"))
+    if counted is None and "tokens" in (told := record["counts"].get("engine", {})):
+        counted = told["tokens"]
+    return Pool(
+        passes, lengths, len(golds), len(found), sum(len(c.completion_ids) for c in found),
+        None if counted is None else counted - dev, record["counts"]["seconds"], found[0].engine,
+    )  # fmt: skip
+
+
+def measure(
+    arm: str, args: argparse.Namespace, recipe: Recipe, work: Path
+) -> tuple[Pool, Pool, list[dict[str, Any]]]:
+    """An arm exhaustively and raced, and its greedy rows."""
+    model = model_path(recipe)
+    pools = []
+    with serving(arm, args.python, model, recipe.model.dtype) as servers:
+        for way in ("exhaustive", "raced"):
+            before = sum(s.generated() for s in servers)
+            sets = {
+                **settings(arm, args.python, servers),
+                "prompts.sources.0.take": args.take,
+                "sample.exhaustive": way == "exhaustive",
+            }
+            sample(work / f"{arm}-{way}", args, sets)
+            after = sum(s.generated() for s in servers)
+            pools.append(pool_of(work / f"{arm}-{way}", after - before if servers else None))
+        rows = greedy(arm, args, recipe, servers) if args.greedy and arm != "ray" else []
+    return pools[0], pools[1], rows
+
+
+def greedy(
+    arm: str, args: argparse.Namespace, recipe: Recipe, servers: Sequence[VLLMServer]
+) -> list[dict[str, Any]]:
+    """The first prompts decoded greedily in float32."""
+    source = recipe.prompts.sources[0]
+    sets = settings(arm, args.python, servers)
+    options = EAGER if arm == "vllm" else sets.get("runtime.engine_options", {})
+    request = {
+        "engine": sets.get("runtime.engine", "local"),
+        "model": model_path(recipe),
+        "dtype": "float32",
+        "runtime": {"engine_options": options},
+        "source": {"name": source.source, "take": args.greedy, "options": source.options},
+        "thinking": recipe.model.thinking,
+        "tags": recipe.model.tags is not None,
+        "sampling": {"temperature": 0.0, "max_tokens": recipe.sample.sampling.max_tokens},
+    }
+    python = args.python if arm == "vllm" else Path(sys.executable)
+    done = subprocess.run(
+        [str(python), "benchmarks/_decode.py"], input=json.dumps(request), cwd=ROOT,
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])["rows"]
+
+
+# Comparing ---------------------------------------------------------------------------------------
+
+
+def compared(name: str, first: Pool, other: Pool) -> Tested:
+    """An engine beside the first one, on the same prompts."""
+    from scipy import stats
+
+    prompts = sorted(first.passes.keys() & other.passes.keys())
+    if len(prompts) != len(first.passes):
+        raise SystemExit(f"{name} has sampled other prompts")
+    n = len(prompts)
+    table = [[first.golds, n - first.golds], [other.golds, n - other.golds]]
+    both = [p for p in prompts if p in first.lengths and p in other.lengths]
+    passes = [first.passes[p] - other.passes[p] for p in prompts]
+    means = [float(np.mean(first.lengths[p]) - np.mean(other.lengths[p])) for p in both]
+    fisher: Any = stats.fisher_exact(table)
+    smirnov: Any = stats.ks_2samp(flat(first), flat(other))
+    found = {
+        "prompts with a gold": float(fisher.pvalue), "passes": sign_flips(passes),
+        "mean thought": sign_flips(means), "all thoughts": float(smirnov.pvalue),
+    }  # fmt: skip
+    return Tested(name, found)
+
+
+def flat(pool: Pool) -> list[int]:
+    return [length for lengths in pool.lengths.values() for length in lengths]
+
+
+def sign_flips(differences: Sequence[float]) -> float:
+    """Two-sided p-value of the mean of paired differences, under random signs."""
+    d = np.asarray(differences, dtype=float)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(RESAMPLES, len(d)))
+    extreme = np.abs((signs * d).mean(axis=1)) >= abs(d.mean()) - 1e-12
+    return float((1 + extreme.sum()) / (1 + RESAMPLES))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P-values corrected for their number, in their order."""
+    order = np.argsort(p)
+    corrected, least = [0.0] * len(p), 0.0
+    for rank, i in enumerate(order):
+        least = max(least, min(1.0, (len(p) - rank) * p[i]))
+        corrected[i] = least
+    return corrected
+
+
+def divergences(
+    first: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]], model: Any
+) -> list[tuple[str, int, float]]:
+    """Rows whose ids differ: prompt, first differing token, and the model's logit gap there."""
+    import torch
+
+    found = []
+    for a, b in zip(first, other, strict=True):
+        if a["ids"] == b["ids"]:
+            continue
+        pairs = zip(a["ids"], b["ids"])
+        at = next((i for i, (x, y) in enumerate(pairs) if x != y), -1)
+        gap = float("nan")  # one is the other's beginning
+        if at >= 0:
+            with torch.no_grad():
+                ids = torch.tensor([[*a["prompt_ids"], *a["ids"][:at]]])
+                logits = model(input_ids=ids).logits[0, -1]
+            gap = float(logits[a["ids"][at]] - logits[b["ids"][at]])
+        found.append((a["prompt_id"][:8], at, gap))
+    return found
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def page(
+    args: argparse.Namespace,
+    pools: Mapping[str, tuple[Pool, Pool]],
+    tested: Sequence[Tested],
+    apart: Mapping[str, list[tuple[str, int, float]]],
+) -> str:
+    first = next(iter(pools))
+    n = len(pools[first][0].passes)
+    lines = [
+        f"## {args.section}",
+        "",
+        f"`python benchmarks/engines.py --engines {args.engines} --take {args.take} --greedy "
+        f"{args.greedy} --recipe {args.recipe}`; {n} prompts, {os.cpu_count()} CPU cores.",
+        "",
+        "| engine | golds | passed | thought, median [quartiles] | decoded exhaustively | raced "
+        "| raced / exhaustive | counted by | golds raced | seconds exhaustive, raced |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, (full, raced) in pools.items():
+        low, middle, high = np.percentile(flat(full), [25, 50, 75])
+        who = "the journal" if full.counted is None else "whoever decoded"
+        lines.append(
+            f"| {name} ({full.engine}) | {full.golds} | {sum(full.passes.values()) / full.candidates:.3f} "
+            f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.tokens:,} | {raced.tokens:,} "
+            f"| {raced.tokens / full.tokens:.3f} | {who} | {raced.golds} "
+            f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
+        )
+    if tested:
+        lines += ["", *p_table(first, tested)]
+    if apart:
+        lines += ["", *greedy_table(first, args.greedy, apart)]
+    return "\n".join(lines)
+
+
+def p_table(first: str, tested: Sequence[Tested]) -> list[str]:
+    """P-values beside the first engine, corrected."""
+    corrected = holm([p for t in tested for p in t.p.values()])
+    names = list(tested[0].p)
+    lines = [
+        f"Exhaustive pools beside {first}'s: p-values, after Holm's correction over all "
+        f"{len(corrected)} (below {LEVEL:g} they would differ by more than sampling error).",
+        "",
+        f"| engine | {' | '.join(names)} |",
+        "|---|" + "---|" * len(names),
+    ]
+    for i, t in enumerate(tested):
+        own = corrected[i * len(names) : (i + 1) * len(names)]
+        cells = [f"{p:.3f} ({c:.3f})" for p, c in zip(t.p.values(), own)]
+        lines.append(f"| {t.engine} | {' | '.join(cells)} |")
+    return lines
+
+
+def greedy_table(
+    first: str, n: int, apart: Mapping[str, list[tuple[str, int, float]]]
+) -> list[str]:
+    """How much greedy decoding agrees, and where it parts."""
+    lines = [f"Greedy in float32, {n} prompts, beside {first}'s ids:", ""]
+    for name, found in apart.items():
+        lines.append(f"- {name}: {n - len(found)} of {n} identical")
+        lines += [
+            f"  - prompt {prompt} parts at token {at}, logit gap {gap:.2e}"
+            for prompt, at, gap in found
+        ]
+    return lines
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engines", "--engine", default="local,vllm,server,servers")
+    parser.add_argument("--take", type=int, default=240, help="prompts, dev included")
+    parser.add_argument("--greedy", type=int, default=100, help="prompts; 0: not compared")
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/lab.yaml"))
+    parser.add_argument("--set", action="append", default=[], help="as `deimos run`'s")
+    parser.add_argument("--python", type=Path, default=ROOT / ".venv-vllm/bin/python")
+    parser.add_argument("--work", type=Path, help="keep the run folders here; a new folder")
+    parser.add_argument("--section", default="The lab through several engines")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/engines.md")
+    args = parser.parse_args(argv)
+    return args
+
+
+def main(argv: Sequence[str] = sys.argv[1:]) -> None:
+    args = parsed(argv)
+    arms = args.engines.split(",")
+    if unknown := [arm for arm in arms if arm not in ARMS]:
+        raise SystemExit(f"no engine {unknown[0]!r}: {', '.join(ARMS)}")
+    recipe, _ = load(args.recipe, args.set)
+    pools: dict[str, tuple[Pool, Pool]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for arm in arms:
+            full, raced, rows[arm] = measure(arm, args, recipe, args.work or Path(scratch))
+            pools[arm] = full, raced
+    tested = [compared(arm, pools[arms[0]][0], pools[arm][0]) for arm in arms[1:]]
+    apart = {}
+    if args.greedy and len(arms) > 1:
+        model = load_model(ModelRef(model_path(recipe), dtype="float32"), "cpu")
+        for arm in (a for a in arms[1:] if rows[a]):
+            apart[arm] = divergences(rows[arms[0]], rows[arm], model)
+    write_section(args.section, page(args, pools, tested, apart), args.out)
+    corrected = holm([p for t in tested for p in t.p.values()])
+    line = {
+        "engines": {arm: full.golds for arm, (full, _) in pools.items()},
+        "least_p_holm": round(min(corrected), 4) if corrected else None,
+        "identical": {arm: 1 - len(found) / args.greedy for arm, found in apart.items()},
+        "raced_over_exhaustive": {a: round(r.tokens / f.tokens, 4) for a, (f, r) in pools.items()},
+    }
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
