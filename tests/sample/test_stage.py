@@ -169,6 +169,25 @@ def test_raced_and_exhaustive_stages_select_the_same_golds(
     assert raced < full.tokens
 
 
+def test_candidates_that_a_rule_does_not_want_are_neither_sampled_nor_owed(
+    kitchen: Kitchen,
+) -> None:
+    def ruled(least: float) -> dict[str, Any]:
+        return {"sample": {"n": {"max": 4, "min": 2, "stop_when": {"gain_below": least}}}}
+
+    counts, kept = kitchen.sample(**ruled(0.9)), kitchen.select(**ruled(0.9))
+    assert (counts["completions"], counts["unjudged"]) == (10, 0)
+    assert (kept["candidates"], kept["gold"], kept["owed"]) == (10, 5, 0)
+    assert set(kitchen.golds().values()) == {0}
+    rates = [row["pass_rate"] for row in read_lines(kitchen.folder / "select/gold.jsonl")]
+    assert rates == [None] * 5, "whoever stops when one is right has seen no pass rate"
+    kitchen.sample(**ruled(0.9))
+    assert kitchen.tokens == 0, "nothing is left to do"
+    counts, kept = kitchen.sample(**ruled(0.001)), kitchen.select(**ruled(0.001))
+    assert (counts["completions"], kept["gold"], kept["owed"]) == (20, 5, 0)
+    assert set(kitchen.golds().values()) == {3}
+
+
 def test_a_run_cut_short_goes_on_where_it_stopped(kitchen: Kitchen) -> None:
     before = kitchen.sample()
     all_tokens = kitchen.tokens

@@ -91,7 +91,7 @@ async def race(
             for only when the engine has a place that no earlier prompt's candidate needs; a prompt
             is over once ``keep`` has had, or ``done`` told, each of its candidates.
         engine: what decodes; it may be without seeds or resuming. Where prompts come from an
-            iterator it must decode on while it waits for its next job.
+            iterator, or n is a rule, it must decode on while it waits for its next job.
         settings: n, sampling, think_budget, exhaustive, probe and seed of the recipe.
         gate: filters 1 to 3.
         keep: called once for each candidate that this call settled, verdict included; a winner
