@@ -15,6 +15,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ from deimos.runtime import Cluster
 
 OBJECT_STORE = 80 << 20
 """Bytes; next to Ray's least. Items and counts are small, tokens never pass through it."""
+REACH_SECONDS = 20.0
+"""For the cluster's head to take a connection."""
 TICK = 1.0
 """Seconds between looks at whether anybody has found a place."""
 Work = Callable[[Any], Awaitable[Any]]
@@ -43,6 +46,8 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         RecipeError: Ray is not installed, or there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
+    # Tries of 40 s each at a cluster that is gone; Ray's own default is 20.
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         import ray
@@ -54,8 +59,9 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         yield ray
         return
     try:
+        _reach(cluster.address)
         ray.init(cluster.address, logging_level=logging.WARNING, **_options(cluster))
-    except (ImportError, ConnectionError, RuntimeError, ValueError) as e:
+    except (ImportError, OSError, RuntimeError, ValueError) as e:
         raise RecipeError(
             f"runtime.cluster.address = {cluster.address!r}: {_first(e)} "
             "(start a cluster with `ray start --head`, or use local)"
@@ -65,6 +71,15 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise at once where nothing listens: Ray itself would try for a quarter of an hour."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", "auto")
+    host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
 
 
 def _options(cluster: Cluster) -> dict[str, Any]:
