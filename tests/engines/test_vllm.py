@@ -220,13 +220,15 @@ def test_stop_and_a_lowered_cap_abort_what_hangs(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScriptedLLM, "holds", staticmethod(lambda n: n in (3, 4)))
-    engine = made()
+    engine = made(checkpoint_seconds=0.02)
 
     def on_event(event: Progress | Done) -> None:
-        if isinstance(event, Done) and event.finish == "stop":
-            engine.stop(Key("p", 3))
-            engine.cap(Key("p", 4), 2)
-            engine.stop(Key("nobody", 0))
+        if isinstance(event, Progress) and event.tokens == 6:  # as many as one that hangs has said
+            if event.key.index == 3:
+                engine.stop(event.key)
+            elif event.key.index == 4:
+                engine.cap(event.key, 2)
+        engine.stop(Key("nobody", 0))
 
     ends = run(engine, world.jobs(5), on_event)
     assert {k.index: e.finish for k, e in ends.items()} == {
@@ -345,6 +347,8 @@ def test_a_caller_that_leaves_aborts_everything(
         events = engine.sample(feed(world.jobs(4)))
         async for event in events:
             if isinstance(event, Done):
+                while len(ScriptedLLM.started[0].requests) < 4:
+                    await asyncio.sleep(0)
                 break
         with pytest.raises(RuntimeError, match="one sample"):
             await anext(engine.sample(feed([])))
