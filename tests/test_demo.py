@@ -10,10 +10,9 @@ import pytest
 from deimos.journal import read
 
 SMALL = (
-    "prompts.sources.0.take=60",
+    "prompts.sources.0.take=80",
     "prompts.dev_min_per_kind=10",
-    "bench.tasks.0.source.take=20",
-    "bench.tasks.1.source.take=20",
+    *(f"bench.tasks.{i}.source.take=10" for i in range(4)),
     "bench.timing_problems=8",
 )
 COMPARE = {
@@ -57,6 +56,8 @@ def test_the_run_folder_holds_what_is_promised(run):
     assert all(row.keys() >= COMPARE for row in summary["compare"])
     assert all(row.keys() >= BENCH for row in summary["bench"])
     assert {row["setting"] for row in summary["compare"]} == {"ship", "equal", "tight"}
+    kinds = {"lab_math", "lab_choice", "lab_instruction", "lab_code"}
+    assert {row["task"] for row in summary["compare"]} == {"all", *kinds}
 
 
 @pytest.mark.real

@@ -144,6 +144,7 @@ SMALL = [
     "--set", "prompts.sources.0.take=20", "--set", "prompts.dev_min_per_kind=2",
     "--set", "sample.n=3", "--set", "sample.sampling.max_tokens=256", "--set", "runtime.device=cpu",
     "--set", "bench.tasks.0.source.take=5", "--set", "bench.tasks.1.source.take=7",
+    "--set", "bench.tasks.2.source.take=3", "--set", "bench.tasks.3.source.take=2",
 ]  # fmt: skip
 
 
@@ -151,13 +152,15 @@ def test_a_plan_says_what_a_run_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = say("plan", "lab", *SMALL, "--tokens-per-second", "100").stdout.splitlines()
     told = {line.split(":")[0]: line for line in lines if ":" in line}
-    assert told["train"].startswith("train:    16 prompts (lab_choice 8, lab_math 8)")
+    assert told["train"].startswith(
+        "train:    12 prompts (lab_choice 3, lab_code 3, lab_instruction 3, lab_math 3)"
+    )
     assert "5" in told["test"] and "lab_choice 7" in told["test"]
-    assert told["sample"].startswith("sample:   48 candidates, at most 13,312 tokens")
+    assert told["sample"].startswith("sample:   36 candidates, at most 11,264 tokens")
     assert "2.5 M parameters" in told["memory"] and "free of" in told["memory"]
-    assert told["time"] == "time:     at most 2.2 minutes of sampling at 100 tokens/s"
+    assert told["time"] == "time:     at most 1.9 minutes of sampling at 100 tokens/s"
     configs = 2  # the recommended sampler and the locked config
-    answers = (5 + 7) * 2 * configs
+    answers = (5 + 7 + 3 + 2) * 2 * configs
     assert any(f"of bench at that speed ({answers} answers)" in line for line in lines)
     assert "18.0 bytes a token" in told["disk"] and told["next"].startswith("next: deimos run lab")
     assert list(tmp_path.iterdir()) == []
@@ -188,7 +191,7 @@ def test_a_source_on_a_server_that_does_not_answer_is_no_error(tmp_path, monkeyp
     assert "prompts:  not counted: away: no answer\n" in shown and "next: deimos run lab" in shown
     tests = ["--set", "bench.tasks=[{name: t, source: {source: ./away.py:away}}]"]
     shown = say("plan", "lab", *SMALL[:10], *tests).stdout
-    assert "train:    16 prompts" in shown and "test:     not counted: away: no answer\n" in shown
+    assert "train:    12 prompts" in shown and "test:     not counted: away: no answer\n" in shown
 
 
 def test_the_doctor_reads_the_machine():

@@ -382,3 +382,29 @@ def test_gsm8k_by_lm_evals_own_yaml(sums: dict, tmp_path: Path):
     seen = gsm8k(take=20, seed=0, split="test", path=str(GSM8K))
     allowed = recipe(task(spec, num_fewshot=0), allow_contamination=True)
     assert load_tasks(allowed, seen)[0].contaminated == 20
+
+
+def test_ifeval_by_lm_evals_own_yaml_needs_no_download(tmp_path: Path):
+    """In a process of its own: the rules are imported once, and here others may have done it."""
+    asked = [
+        {"key": 1, "prompt": "Name three fruits in three bullet points.",
+         "instruction_id_list": ["detectable_format:number_bullet_lists"],
+         "kwargs": [{"num_bullets": 3}]},
+        {"key": 2, "prompt": "Write no commas.", "instruction_id_list": ["punctuation:no_comma"],
+         "kwargs": [{}]},
+    ]  # fmt: skip
+    _, (original, *_) = config_of(task("ifeval"))
+    kwargs = {"data_files": {"train": rows(tmp_path / "rows.jsonl", asked)},
+              "cache_dir": str(tmp_path / "cache")}  # fmt: skip
+    spec = written(tmp_path, {
+        "include": str(original), "task": "ifeval_local", "dataset_path": "json",
+        "dataset_name": None, "dataset_kwargs": kwargs,
+    })  # fmt: skip
+    code = (
+        "from deimos.bench.lm_eval import Scorer; from deimos.recipe import Task\n"
+        f"scorer = Scorer(Task(name='i', lm_eval={spec!r}))\n"
+        "said = [(0, '* a\\n* b\\n* c'), (0, '* a'), (1, 'a b'), (1, 'a, b')]\n"
+        "print([scorer.verdict(*each).ok for each in said])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["[True, False, True, False]"], done.stderr[-2000:]

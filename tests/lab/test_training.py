@@ -6,7 +6,7 @@ import json
 import pytest
 
 from deimos.lab import training
-from deimos.lab.problems import split_of
+from deimos.lab.problem import split_of
 
 TINY = training.Config(
     hidden=32, layers=2, heads=2, kv_heads=1, head_dim=16, intermediate=64,
@@ -56,5 +56,10 @@ def test_labels_start_behind_the_prompt_and_end_with_the_turn(trained):
 
 
 def test_only_the_base_split_is_taught():
-    for problem, _, _ in itertools.islice(training.examples(0), 300):
-        assert split_of(problem.start, problem.steps) == "base"
+    for problem, _ in itertools.islice(training.examples(0), 300):
+        assert split_of(problem.skeleton) == "base"
+
+
+def test_every_kind_is_taught():
+    kinds = {problem.kind for problem, _ in itertools.islice(training.examples(0), 100)}
+    assert kinds == set(training.KIND_SHARES)

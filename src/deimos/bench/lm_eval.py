@@ -31,9 +31,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from deimos.bench.lm_eval_yaml import config_of, missing, texts
+from deimos.ifeval import registry
 from deimos.prompts.order import taken
 from deimos.recipe import RecipeError, Task
 from deimos.types import Prompt, Verdict
@@ -256,6 +258,8 @@ def _loaded(task: Task) -> Any:
         from lm_eval.tasks import TaskManager
     except ModuleNotFoundError as e:
         raise missing(task) from e
+    if any("ifeval" in part for file in files for part in Path(file).parts):
+        registry()  # its rules would download NLTK's sentence model when they are imported
     # By its file: reading the index of all of lm-eval's tasks takes ten seconds.
     found = TaskManager(include_defaults=False).load([str(files[0])])["tasks"]
     (loaded,) = found.values()

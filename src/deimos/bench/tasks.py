@@ -18,7 +18,7 @@ from deimos.prompts.decontaminate import TestText
 from deimos.prompts.wording import asked
 from deimos.recipe import Bench, Recipe, RecipeError, Task
 from deimos.registry import resolve
-from deimos.types import Prompt, Verdict
+from deimos.types import Kind, Prompt, Verdict
 
 Judge = Callable[[Prompt, str], Awaitable[Verdict]]
 """What says whether an answer is right."""
@@ -99,6 +99,12 @@ def load_tasks(
         {part for p in prompts for part in _parts(p)},
     )  # fmt: skip
     return [_load(recipe, each, known) for each in given or given_tasks(recipe)]
+
+
+def judged_kinds(prompts: Iterable[Prompt], tasks: Iterable[TestTask]) -> set[Kind]:
+    """Kinds that the recipe's graders will meet; a task may bring its own judge."""
+    given = (prompt for task in tasks if task.judge is None for prompt in task.prompts)
+    return {prompt.kind for part in (prompts, given) for prompt in part}
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ unsupported, infrastructure (null: cannot be said). The sandbox's tier stands be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from deimos.recipe import RecipeError
 from deimos.registry import grader
-from deimos.sandbox import Exam, Limits, Sandbox
-from deimos.types import Verdict
+from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
+from deimos.types import Kind, Verdict
 
 LIMITS = Limits()
 
@@ -37,6 +38,25 @@ def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
         return Verdict.of(None, f"unsupported: {e}")
     outcome = _ready().check(exam, answer)
     return Verdict.of(outcome.ok, str(outcome))
+
+
+def require_sandbox(kinds: Collection[Kind], graders: Mapping[Kind, str], allow_weak: bool) -> None:
+    """Have the sandbox prove itself now, where code is to be judged by this grader.
+
+    Args:
+        kinds: of all prompts and test problems.
+        graders: a recipe's, by kind.
+        allow_weak: limits alone will do.
+
+    Raises:
+        RecipeError: no sandbox that may be used holds on this machine.
+    """
+    if "code" not in kinds or graders.get("code") != "code":
+        return
+    try:
+        Sandbox(LIMITS, allow_weak=allow_weak or None).close()
+    except SandboxError as e:
+        raise RecipeError(f"code cannot be judged here: {e}") from e
 
 
 def prepare() -> None:

@@ -6,12 +6,14 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from deimos.lab.problems import LENGTHS, RANGES, Problem, draw
+from deimos.lab.problem import LENGTHS, Problem
+from deimos.lab.problems import draw
 from deimos.recipe import RecipeError
 from deimos.registry import source
 from deimos.types import Kind, Prompt
 
 DEFAULT_TAKE = 1000
+KINDS: tuple[Kind, ...] = ("math", "choice", "instruction", "code")
 
 
 @source("lab")
@@ -20,7 +22,7 @@ def lab(
     take: int | None,
     seed: int,
     split: Literal["train", "test"] = "train",
-    kinds: Sequence[Kind] = ("math", "choice"),
+    kinds: Sequence[Kind] = KINDS,
     steps: Sequence[int] = LENGTHS,
 ) -> list[Prompt]:
     """Distinct problems of a split, the kinds taking turns.
@@ -29,40 +31,34 @@ def lab(
         take: how many in all; None takes 1,000 (the generator has no end).
         seed: another seed draws other problems of the same split.
         split: ``train`` or ``test``; never overlapping, nor with what the lab model was taught.
-        kinds: among ``math`` and ``choice``.
-        steps: how many steps a problem may have, drawn evenly; the longer, the harder.
+        kinds: among ``math``, ``choice``, ``instruction`` and ``code``.
+        steps: how many steps (rules, changes) a problem may have, drawn evenly; the more, the harder.
 
     Raises:
         RecipeError: unknown split, kind or number of steps.
     """
     if split not in ("train", "test"):
         raise RecipeError(f"lab split {split!r} must be train or test")
-    if not kinds or not set(kinds) <= {"math", "choice"}:
-        raise RecipeError(f"lab kinds {list(kinds)!r} must be among math and choice")
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise RecipeError(f"lab kinds {list(kinds)!r} must be among {', '.join(KINDS)}")
     if not steps or not set(steps) <= set(range(1, 9)):
         raise RecipeError(f"lab steps {list(steps)!r} must be numbers from 1 to 8")
     rng = random.Random(f"{split}/{seed}")
     prompts: dict[str, Prompt] = {}
     wanted = DEFAULT_TAKE if take is None else take
     while len(prompts) < wanted:
-        kind = "math" if kinds[len(prompts) % len(kinds)] == "math" else "choice"
+        kind = kinds[len(prompts) % len(kinds)]
         prompt = _prompt(draw(rng, split, kind, steps))
         prompts.setdefault(prompt.id, prompt)
     return list(prompts.values())
 
 
 def _prompt(problem: Problem) -> Prompt:
-    kind: Kind = "choice" if problem.choice else "math"
-    reference = (
-        {"letter": problem.letter, "options": [name for name, _ in RANGES]}
-        if problem.choice
-        else str(problem.result)
-    )
     return Prompt.of(
-        task=f"lab_{kind}",
-        kind=kind,
+        task=f"lab_{problem.kind}",
+        kind=problem.kind,
         messages=[{"role": "user", "content": problem.text}],
-        reference=reference,
+        reference=problem.reference,
         source="lab",
         licence="Apache-2.0",
     )

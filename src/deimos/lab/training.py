@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deimos.lab import problems, tokenizer, traces
+from deimos.lab.problem import Problem
+from deimos.types import Kind
 
 if TYPE_CHECKING:
     import torch
 
+KIND_SHARES: dict[Kind, float] = {"math": 0.42, "choice": 0.16, "instruction": 0.2, "code": 0.22}
+"""Share of each kind among the examples; sums take the longest to learn."""
 ANSWER_ONLY_SHARE = 0.05
 """Share of examples with thinking off: the answer straight away, so that the switch means something."""
 
@@ -34,7 +38,7 @@ class Config:
     kv_heads: int = 2
     head_dim: int = 32
     intermediate: int = 512
-    tokens: int = 7_500_000
+    tokens: int = 9_000_000
     """Tokens seen in all, prompts included."""
     batch_tokens: int = 4_096
     learning_rate: float = 2e-3
@@ -94,18 +98,19 @@ def train(folder: Path, config: Config, report: Callable[[int, int, str], None])
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def examples(seed: int) -> Iterator[tuple[problems.Problem, str, str]]:
-    """Endless base-split examples: problem, thought ("" for thinking off), answer."""
+def examples(seed: int) -> Iterator[tuple[Problem, str]]:
+    """Endless base-split examples: problem and thought ("" for thinking off)."""
     rng = random.Random(seed)
     while True:
-        problem = problems.draw(rng, "base", rng.choice(("math", "choice")))
+        kind = rng.choices(tuple(KIND_SHARES), tuple(KIND_SHARES.values()))[0]
+        made = problems.draw(rng, "base", kind)
         off = rng.random() < ANSWER_ONLY_SHARE
-        thought = "" if off else traces.thought(problem, rng, traces.level(rng))
-        yield problem, thought, traces.answer(problem)
+        thought = "" if off else traces.thought(made, rng, traces.level(rng))
+        yield made, thought
 
 
 def batches(
-    config: Config, encode: Callable[[problems.Problem, str, str], tuple[list[int], int]]
+    config: Config, encode: Callable[[Problem, str], tuple[list[int], int]]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of about ``batch_tokens`` tokens, like lengths together, in random order.
 
@@ -142,8 +147,8 @@ def _padded(length: int) -> int:
 def _corpus(seed: int) -> Iterator[str]:
     stream = examples(seed)
     for _ in range(6000):
-        problem, thought, answer = next(stream)
-        yield f"{problem.text}\n{thought}\n{answer}"
+        problem, thought = next(stream)
+        yield f"{problem.text}\n{thought}\n{problem.answer}"
 
 
 def _fresh(folder: Path, config: Config) -> tuple[Any, Callable[..., tuple[list[int], int]]]:
@@ -167,12 +172,14 @@ def _fresh(folder: Path, config: Config) -> tuple[Any, Callable[..., tuple[list[
         )
     )
 
-    def encode(problem: problems.Problem, thought: str, answer: str) -> tuple[list[int], int]:
+    def encode(problem: Problem, thought: str) -> tuple[list[int], int]:
         prompt = tok.apply_chat_template(
             [{"role": "user", "content": problem.text}],
             tokenize=False, add_generation_prompt=True, enable_thinking=bool(thought),
         )  # fmt: skip
-        completion = f"<think>\n{thought}\n</think>\n\n{answer}" if thought else answer
+        completion = (
+            f"<think>\n{thought}\n</think>\n\n{problem.answer}" if thought else problem.answer
+        )
         head, tail = tok(prompt)["input_ids"], tok(f"{completion}<|im_end|>")["input_ids"]
         return head + tail, len(head)
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from deimos.bench.tasks import asked_by, given_tasks, load_tasks
+from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.engines import memory
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import check_folder, load_tokenizer
+from deimos.graders.code import require_sandbox
 from deimos.identity import model_path
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot, Tokens, expected_tokens
 from deimos.planning.pilot import rendered, run_pilot
@@ -156,6 +157,8 @@ def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Promp
     if note:
         return train, dev, known
     tests = load_tasks(tested, [*train, *dev], given)
+    kinds = judged_kinds([*train, *dev], tests)
+    require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
     return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})
 
 

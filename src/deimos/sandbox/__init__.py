@@ -4,6 +4,7 @@ The design, what is trusted and what is not defended: docs/adr/0002-the-sandbox.
 """
 
 from deimos.sandbox.box import TIERS, Limits
-from deimos.sandbox.client import OUTCOMES, WEAK, Exam, Outcome, Sandbox, SandboxError
+from deimos.sandbox.client import OUTCOMES, WEAK, Outcome, Sandbox, SandboxError
+from deimos.sandbox.exam import Exam
 
 __all__ = ["OUTCOMES", "TIERS", "WEAK", "Exam", "Limits", "Outcome", "Sandbox", "SandboxError"]

@@ -5,7 +5,6 @@ Not for threads: one check at a time, from the thread that made the sandbox.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import signal
@@ -13,16 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from socket import AF_UNIX, SOCK_SEQPACKET, send_fds, socketpair
 from types import TracebackType
 from typing import Any, Self
 
 from deimos.sandbox import kernel, landlock, probe
 from deimos.sandbox.box import LIMITED, NAMESPACED, RESTRICTED, Limits
-from deimos.sandbox.extract import names_of
+from deimos.sandbox.exam import NOT_PYTHON, Exam, prepared
 from deimos.sandbox.root import packages
 
 OUTCOMES: Mapping[str, bool | None] = {
@@ -41,37 +39,6 @@ _REPORT = 1 << 16
 
 class SandboxError(RuntimeError):
     """There is no sandbox here that is strong enough; the message says why and what allows less."""
-
-
-@dataclass(frozen=True)
-class Exam:
-    """How an answer is to be judged: a reference of kind ``code``."""
-
-    tests: str
-    """Python that asserts; or defines ``check(candidate)``, where there is an entry point."""
-    entry_point: str = ""
-    """Name that the answer must define; without it, those that the tests use and nobody defines."""
-    setup: str = ""
-    """Python before the tests; with an entry point that it defines itself, the prompt's own code."""
-
-    @classmethod
-    def of(cls, reference: Mapping[str, Any]) -> Exam:
-        """Read a reference ``{tests, entry_point?, setup?, test_imports?}``; lists are joined by lines.
-
-        Raises:
-            ValueError: the tests are missing or not text, or not Python.
-        """
-        parts = [_text(reference, key) for key in ("test_imports", "tests", "entry_point", "setup")]
-        imports, tests, entry, setup = parts
-        if not tests.strip():
-            raise ValueError("a code reference needs tests")
-        exam = cls("\n".join(part for part in (imports, tests) if part), entry.strip(), setup)
-        exam.names()
-        return exam
-
-    def names(self) -> list[str]:
-        """What the answer must define."""
-        return [self.entry_point] if self.entry_point else _free(f"{self.setup}\n{self.tests}")
 
 
 @dataclass(frozen=True)
@@ -201,6 +168,8 @@ class Sandbox:
             if self._process is None:
                 self._start()
             said, report = self._dispatch(exam, answer, start + self.limits.wall)
+        except NOT_PYTHON as e:
+            return outcome("unsupported", f"the tests are not Python: {e}")
         except OSError as e:
             self.close()
             return outcome("infrastructure", str(e))
@@ -215,11 +184,10 @@ class Sandbox:
         return outcome(*_reported(said, report, self.limits))
 
     def _dispatch(self, exam: Exam, answer: str, deadline: float) -> tuple[dict[str, Any], bytes]:
-        names = exam.names()
-        for_tests = {"tests": exam.tests, "setup": exam.setup, "entry": exam.entry_point}
         prompt = exam.setup if exam.entry_point else ""
-        for_program = {"answer": answer, "names": names, "prompt": prompt}
-        fds = [_memory_file(json.dumps(part).encode()) for part in (for_tests, for_program)]
+        for_program = {"answer": answer, "names": exam.names(), "prompt": prompt}
+        parts = prepared(exam), json.dumps(for_program).encode()
+        fds = [_memory_file(part) for part in parts]
         try:
             fds.append(_memory_file(b""))
             send_fds(self._control, [json.dumps({"deadline": deadline}).encode()], fds)
@@ -305,18 +273,6 @@ def _path() -> list[str]:
     ]
     package = os.path.dirname(os.path.dirname(deimos.__file__))  # noqa: PTH120
     return [*own, package, *dict.fromkeys(os.path.dirname(place) for place in packages())]  # noqa: PTH120
-
-
-def _text(reference: Mapping[str, Any], key: str) -> str:
-    value = reference.get(key) or ""
-    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
-        return value if isinstance(value, str) else "\n".join(value)
-    raise ValueError(f"{key} of a code reference must be text, or a list of texts")
-
-
-@lru_cache(maxsize=512)
-def _free(code: str) -> list[str]:
-    return names_of(ast.parse(code)).wanted
 
 
 _ENVIRONMENT = {

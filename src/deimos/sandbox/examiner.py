@@ -6,21 +6,17 @@ values built here. Data-set code is trusted not to attack the verdict, and boxed
 
 from __future__ import annotations
 
-import ast
 import importlib
 import json
+import marshal
 import os
 import sys
 from socket import socket
 from types import ModuleType
 from typing import Any
 
-from deimos.sandbox.extract import defined, names_of
 from deimos.sandbox.remote import Link, Stop, Stub, describe
 
-TESTS = "<tests>"
-CHECK = "check"
-"""HumanEval's form: the tests define this function, to be called with the candidate."""
 ENDED = 3
 """Exit code where the candidate's process was gone."""
 
@@ -28,7 +24,7 @@ ENDED = 3
 def main(stream: socket, exam_fd: int, report_fd: int) -> int:
     """Examine one candidate and write the report; returns this process's exit code."""
     with os.fdopen(exam_fd, "rb") as file:
-        exam = json.loads(file.read())
+        exam = marshal.loads(file.read())
     link = Link(stream)
     outcome, because = examine(link, exam)
     report = {"outcome": outcome, "because": because, "calls": link.calls}
@@ -41,15 +37,11 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
 
     Args:
         link: to the candidate.
-        exam: ``setup``, ``tests`` (code), ``entry`` (name, or empty).
+        exam: as ``exam.prepared`` made it.
     """
     try:
-        run = _prepare(link, exam)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
-        return "unsupported", f"the tests are not Python: {describe(e)}"
-    try:
         link.ready()
-        run()
+        _run(link, exam)
     except Stop:
         pass
     except BaseException as e:
@@ -64,38 +56,19 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
     return "pass", f"{link.calls} calls"
 
 
-def _prepare(link: Link, exam: dict[str, Any]) -> Any:
-    """Compile the tests; returns what runs them."""
-    setup, tests, entry = ast.parse(exam["setup"]), ast.parse(exam["tests"]), exam["entry"]
+def _run(link: Link, exam: dict[str, Any]) -> None:
+    """Execute setup and tests in a module of their own, the candidate's names being stubs."""
     module = ModuleType("tests")
+    sys.modules["tests"] = module
     space = module.__dict__
-    found = names_of(ast.Module([*setup.body, *tests.body], []))
-    names: dict[str, Any] = {n: Stub(link, 0, n) for n in (found.free if entry else found.wanted)}
-    names |= {name: importlib.import_module(name) for name in found.modules}
-    before = compile(setup, "<setup>", "exec", dont_inherit=True)
-    code = compile(tests, TESTS, "exec", dont_inherit=True)
-    final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
-
-    def run() -> None:
-        sys.modules["tests"] = module
-        space.update(names)
-        exec(before, space)
-        if entry:
-            space[entry] = Stub(link, 0, entry)  # never the setup's own, which may be a signature
-        exec(code, space)
-        if final:
-            space[final](Stub(link, 0, entry))
-
-    return run
-
-
-def _calls(tree: ast.Module, name: str) -> bool:
-    """Whether code calls a function at its top level."""
-    calls = (node.value for node in tree.body if isinstance(node, ast.Expr))
-    return any(
-        isinstance(c, ast.Call) and isinstance(c.func, ast.Name) and c.func.id == name
-        for c in calls
-    )
+    space.update({name: Stub(link, 0, name) for name in exam["stubs"]})
+    space.update({name: importlib.import_module(name) for name in exam["modules"]})
+    exec(exam["setup"], space)
+    if entry := exam["entry"]:
+        space[entry] = Stub(link, 0, entry)  # never the setup's own, which may be a signature
+    exec(exam["tests"], space)
+    if exam["final"]:
+        space[exam["final"]](Stub(link, 0, entry))
 
 
 def _failed(link: Link, error: BaseException) -> tuple[str, str]:

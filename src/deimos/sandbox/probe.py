@@ -115,7 +115,7 @@ def is_open(fd):
 
 def faults(sandbox: Sandbox, tier: int) -> str:
     """What a box of this sandbox lets through, or why it could not be tried; empty where it holds."""
-    from deimos.sandbox.client import Exam
+    from deimos.sandbox.exam import Exam
 
     limits = sandbox.limits
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:

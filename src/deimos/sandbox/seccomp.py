@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
+from functools import cache
 
 from deimos.sandbox import kernel
 
@@ -111,6 +112,7 @@ def program(pid: int, machine: str = kernel.MACHINE) -> list[Instruction]:
     ]  # fmt: skip
 
 
+@cache
 def _ranges(column: int) -> list[tuple[int, int]]:
     """The allowed numbers as closed ranges."""
     words = [entry.split() for line in _CALLS.strip().splitlines() for entry in line.split("·")]

@@ -1,0 +1,97 @@
+"""What a candidate is examined with: tests as text, and the same compiled once for all candidates.
+
+A race judges a prompt's candidates by one exam, and HumanEval+'s tests can be megabytes: compiling
+them is most of a check. It is done here, on the supervisor's side, and only the code crosses.
+"""
+
+from __future__ import annotations
+
+import ast
+import marshal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from deimos.sandbox.extract import defined, names_of
+
+TESTS = "<tests>"
+CHECK = "check"
+"""HumanEval's form: the tests define this function, to be called with the candidate."""
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What reading tests can end with that are no program."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """How an answer is to be judged: a reference of kind ``code``."""
+
+    tests: str
+    """Python that asserts; or defines ``check(candidate)``, where there is an entry point."""
+    entry_point: str = ""
+    """Name that the answer must define; without it, those that the tests use and nobody defines."""
+    setup: str = ""
+    """Python before the tests; with an entry point that it defines itself, the prompt's own code."""
+
+    @classmethod
+    def of(cls, reference: Mapping[str, Any]) -> Exam:
+        """Read a reference ``{tests, entry_point?, setup?, test_imports?}``; lists are joined by lines.
+
+        Raises:
+            ValueError: the tests are missing or not text, or not Python.
+        """
+        parts = [_text(reference, key) for key in ("test_imports", "tests", "entry_point", "setup")]
+        imports, tests, entry, setup = parts
+        if not tests.strip():
+            raise ValueError("a code reference needs tests")
+        exam = cls("\n".join(part for part in (imports, tests) if part), entry.strip(), setup)
+        exam.names()
+        return exam
+
+    def names(self) -> list[str]:
+        """What the answer must define."""
+        return [self.entry_point] if self.entry_point else _free(f"{self.setup}\n{self.tests}")
+
+
+@lru_cache(maxsize=32)
+def prepared(exam: Exam) -> bytes:
+    """The compiled exam, by ``marshal``, for a process of the same Python.
+
+    A mapping: ``setup`` and ``tests`` (code objects), ``entry`` and ``final`` (names, or empty:
+    what answers, and what is called with it), ``stubs`` and ``modules`` (names that the tests take
+    from the candidate, and from the standard library without importing them).
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: ``NOT_PYTHON``.
+    """
+    entry = exam.entry_point
+    setup, tests = ast.parse(exam.setup), ast.parse(exam.tests)
+    found = names_of(ast.Module([*setup.body, *tests.body], []))
+    final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
+    return marshal.dumps({
+        "setup": compile(setup, "<setup>", "exec", dont_inherit=True),
+        "tests": compile(tests, TESTS, "exec", dont_inherit=True),
+        "stubs": found.free if entry else found.wanted,
+        "modules": found.modules, "entry": entry, "final": final,
+    })  # fmt: skip
+
+
+def _calls(tree: ast.Module, name: str) -> bool:
+    """Whether code calls a function at its top level."""
+    calls = (node.value for node in tree.body if isinstance(node, ast.Expr))
+    return any(
+        isinstance(c, ast.Call) and isinstance(c.func, ast.Name) and c.func.id == name
+        for c in calls
+    )
+
+
+def _text(reference: Mapping[str, Any], key: str) -> str:
+    value = reference.get(key) or ""
+    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+        return value if isinstance(value, str) else "\n".join(value)
+    raise ValueError(f"{key} of a code reference must be text, or a list of texts")
+
+
+@lru_cache(maxsize=512)
+def _free(code: str) -> list[str]:
+    return names_of(ast.parse(code)).wanted
