@@ -55,6 +55,11 @@ class Cell:
     first_uid: int = 0
     read_anything: bool = False
     """Root's Python lies where others can't go: a box keeps the right to read, Landlock says what."""
+    places: list[int] = field(default_factory=list)
+    """What boxes may read, open."""
+    null: int = -1
+    rules: int = -1
+    """Landlock's, for boxes that may write nowhere."""
     others: int = 0
     """Processes and threads that its user has elsewhere, where these are counted together."""
 
@@ -65,7 +70,11 @@ class Cell:
             self.read_anything = self.tier < NAMESPACED and not _open_to_all(self.readable)
         elif not self.own_users:
             self.others = _tasks_of(os.getuid()) + 256
-        seccomp.program(0)  # reads its table of calls once, for all boxes
+        if self.tier > LIMITED:  # once, for all boxes
+            seccomp.prepared()
+            self.places = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in self.readable]
+            self.null = os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
+            self.rules = landlock.ruleset(self.abi, self.places, [self.null])
 
 
 def lock(cell: Cell, keep: Iterable[int], *, candidate: bool) -> None:
@@ -81,22 +90,21 @@ def lock(cell: Cell, keep: Iterable[int], *, candidate: bool) -> None:
     """
     os.setsid()
     os.umask(0o077)
-    _close_all_but({*keep, 0, 1, 2})
-    os.chdir(SCRATCH if candidate and cell.tier == NAMESPACED else "/")
+    writes = candidate and cell.tier == NAMESPACED
+    needed = [*cell.places, cell.null] if writes else [cell.rules] if cell.tier > LIMITED else []
+    _close_all_but({*keep, 0, 1, 2, *needed})
+    os.chdir(SCRATCH if writes else "/")
     _limit(cell, candidate)
-    paths = (
-        [os.open(p, os.O_PATH | os.O_CLOEXEC) for p in cell.readable] if cell.tier > LIMITED else []
-    )
-    writable = [os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)] if cell.tier > LIMITED else []
-    if candidate and cell.tier == NAMESPACED:
-        writable.append(os.open(SCRATCH, os.O_PATH | os.O_CLOEXEC))
+    if writes:
+        needed.append(os.open(SCRATCH, os.O_PATH | os.O_CLOEXEC))
+        needed.append(landlock.ruleset(cell.abi, cell.places, [cell.null, needed[-1]]))
     _become_nobody(cell, candidate)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if cell.tier > LIMITED:
-        landlock.restrict(cell.abi, paths, writable)
-        for fd in [*paths, *writable]:
+        landlock.restrict(needed[-1])
+        for fd in needed:
             os.close(fd)
         seccomp.install(os.getpid())
 

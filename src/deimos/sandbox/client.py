@@ -278,4 +278,5 @@ def _path() -> list[str]:
 _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the same verdict every time, for programs that list a set too
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PATH": "/usr/bin:/bin",
+    "LD_BIND_NOW": "1",  # else every child binds each library call anew, into pages of its own
 }  # fmt: skip

@@ -201,7 +201,7 @@ class Keeper:
 
 
 def _fork(work: Callable[[], int], *, leads: bool) -> Child:
-    pid = os.fork()
+    pid = kernel.fork()
     if pid:
         return Child(pid, os.pidfd_open(pid), leads)
     code = 70

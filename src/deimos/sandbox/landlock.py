@@ -42,8 +42,8 @@ def abi() -> int:
         return 0
 
 
-def restrict(version: int, readable: Iterable[int], writable: Iterable[int] = ()) -> None:
-    """Deny this process everything but reading and writing beneath some open paths.
+def ruleset(version: int, readable: Iterable[int], writable: Iterable[int] = ()) -> int:
+    """A file descriptor of rules that allow nothing but reading and writing beneath some open paths.
 
     Args:
         version: the kernel's ABI.
@@ -51,20 +51,26 @@ def restrict(version: int, readable: Iterable[int], writable: Iterable[int] = ()
         writable: those in which files may also be made, written and removed; nothing is executed.
 
     Raises:
-        OSError: the kernel refused; ``no_new_privs`` must be set before.
+        OSError: the kernel refused.
     """
     handled = (1 << _FS_BITS.get(version, 16)) - 1
     attr = _Ruleset(handled, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = kernel.syscall("landlock_create_ruleset", ctypes.byref(attr), size, 0)
+    rules = kernel.syscall("landlock_create_ruleset", ctypes.byref(attr), size, 0)
     try:
         for fd in readable:
-            _allow(ruleset, fd, _READ_FILE | _READ_DIR)
+            _allow(rules, fd, _READ_FILE | _READ_DIR)
         for fd in writable:
-            _allow(ruleset, fd, handled & ~(_EXECUTE | _DEVICES | 1 << _REFER_BIT))
-        kernel.syscall("landlock_restrict_self", ruleset, 0)
-    finally:
-        os.close(ruleset)
+            _allow(rules, fd, handled & ~(_EXECUTE | _DEVICES | 1 << _REFER_BIT))
+    except OSError:
+        os.close(rules)
+        raise
+    return rules
+
+
+def restrict(rules: int) -> None:
+    """Bind this process to a ruleset; ``no_new_privs`` must be set before."""
+    kernel.syscall("landlock_restrict_self", rules, 0)
 
 
 def _allow(ruleset: int, fd: int, rights: int) -> None:
