@@ -50,7 +50,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as e:
         raise RecipeError(
             "runtime.cluster needs Ray, which this Python has not: pip install 'deimos-llm[ray]'"
