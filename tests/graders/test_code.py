@@ -110,13 +110,21 @@ def test_a_prompt_alone_is_no_answer():
     assert program("This is prose.", ["area"], PROMPT) is None
 
 
+@pytest.mark.parametrize("name", ["'numpy'", "'num' + 'py'"])
+def test_numpy_is_there_whether_or_not_the_program_names_it(box, name):
+    pytest.importorskip("numpy")
+    answer = f"def f(x):\n    return __import__({name}).arange(x).sum().item()"
+    outcome = box.check(Exam("assert f(4) == 6"), answer)
+    assert outcome.kind == "pass", outcome
+
+
 def test_nothing_survives_a_killed_worker(tmp_path):
     """The supervisor is killed in the middle of a check: keeper and boxes go with it."""
     code = "def f(x):\n    while True: pass"
     pid = os.fork()
     if pid == 0:
         with Sandbox(Limits(wall=60.0)) as box:
-            (tmp_path / "keeper").write_text(str(box._process.pid if box._process else 0))
+            (tmp_path / "keeper").write_text(str(box._keeper().pid))
             box.check(Exam("assert f(1) == 2"), code)
         os._exit(0)
     while not (tmp_path / "keeper").is_file() or not (tmp_path / "keeper").read_text():

@@ -8,20 +8,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from socket import AF_UNIX, SOCK_SEQPACKET, send_fds, socketpair
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from deimos.sandbox import kernel, landlock, probe
 from deimos.sandbox.box import LIMITED, NAMESPACED, RESTRICTED, Limits
 from deimos.sandbox.exam import NOT_PYTHON, Exam, prepared
-from deimos.sandbox.root import packages
+from deimos.sandbox.keeper_process import KeeperProcess
+from deimos.sandbox.root import PACKAGES
 
 OUTCOMES: Mapping[str, bool | None] = {
     "pass": True, "wrong": False, "error": False, "timeout": False, "memory": False,
@@ -31,9 +29,6 @@ OUTCOMES: Mapping[str, bool | None] = {
 WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
 """Set to 1 for a process (and those it starts) that may judge in tier 1: runtime.allow_weak_sandbox,
 --allow-weak-sandbox."""
-START_SECONDS = 60.0
-GRACE = 2.0
-"""Seconds after a deadline until a keeper that says nothing is killed."""
 _REPORT = 1 << 16
 
 
@@ -87,7 +82,8 @@ class Sandbox:
         self.limits, self.tier = limits or Limits(), 0
         self.refused: dict[int, str] = {}
         """Tier to why it does not hold here."""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._keepers: dict[tuple[str, ...], KeeperProcess] = {}
+        """By the packages that their boxes find imported; started when first needed."""
         weak = os.environ.get(WEAK) == "1" if allow_weak is None else allow_weak
         for tier in range(most, 0, -1):
             if tier == LIMITED and not weak:
@@ -102,97 +98,79 @@ class Sandbox:
 
     def check(self, exam: Exam, answer: str) -> Outcome:
         """Judge one answer; never raises for an answer. Tried once more where the machinery failed."""
-        outcome = self._check(exam, answer, time.monotonic())
-        if outcome.kind == "infrastructure":
-            outcome = self._check(exam, answer, time.monotonic())
-        return outcome
+        outcome = self._check(exam, answer)
+        return self._check(exam, answer) if outcome.kind == "infrastructure" else outcome
 
     def close(self) -> None:
-        """End the keeper and whatever it holds."""
-        if self._process:
-            self._control.close()
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """End the keepers and whatever they hold."""
+        while self._keepers:
+            self._keepers.popitem()[1].close()
 
     def _try(self, tier: int) -> bool:
-        """Start a keeper of a tier and have it prove its boxes."""
-        fault = _impossible(tier)
+        """Whether a tier holds here."""
+        fault, self.tier = _impossible(tier), tier
         if not fault:
             try:
-                self.tier = tier
-                self._start()
-                fault = probe.faults(self, tier)
+                self._keeper()
             except OSError as e:
                 fault = str(e)
         if fault:
             self.refused[tier] = fault
-            self.close()
         return not fault
 
-    def _start(self) -> None:
-        ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
-        code = (
-            f"import sys; sys.path[:] = {_path()!r}\nfrom deimos.sandbox.keeper import main; main()"
-        )
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", code],
-                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_ENVIRONMENT,
-            )  # fmt: skip
-        self._control = ours
-        # A parent's death is its thread's: where that may end earlier, the pipe alone tells.
-        dies = threading.current_thread() is threading.main_thread()
-        message = {
-            "tier": self.tier, "limits": asdict(self.limits), "parent": os.getpid(), "dies": dies,
-        }  # fmt: skip
-        ours.send(json.dumps(message).encode())
-        said = self._hear(START_SECONDS)
-        if "ready" not in said:
-            raise OSError(str(said.get("failed", "the keeper did not start")))
+    def _keeper(self, packages: tuple[str, ...] = ()) -> KeeperProcess:
+        """The keeper whose boxes find these imported; a new one proves its boxes first.
 
-    def _hear(self, seconds: float) -> dict[str, Any]:
-        """The keeper's next word; an empty one where none comes."""
-        self._control.settimeout(max(0.001, seconds))
+        Not one for all: what holds numpy takes twice as long to fork.
+        """
+        if packages not in self._keepers:
+            preload = [module for name in packages for module in PACKAGES[name]]
+            keeper = KeeperProcess(self.tier, self.limits, preload)
+            try:
+                prove = partial(self._judged, keeper)
+                if fault := probe.faults(prove, self.limits, self.tier):
+                    raise OSError(fault)
+            except BaseException:
+                keeper.close()
+                raise
+            self._keepers[packages] = keeper
+        return self._keepers[packages]
+
+    def _check(self, exam: Exam, answer: str) -> Outcome:
         try:
-            data = self._control.recv(1 << 16)
-            return json.loads(data) if data else {}
-        except (OSError, ValueError):
-            return {}
-
-    def _check(self, exam: Exam, answer: str, start: float) -> Outcome:
-        def outcome(kind: str, because: str, calls: int = 0) -> Outcome:
-            return Outcome(kind, because, calls, self.tier, time.monotonic() - start)
-
-        try:
-            if self._process is None:
-                self._start()
-            said, report = self._dispatch(exam, answer, start + self.limits.wall)
-        except NOT_PYTHON as e:
-            return outcome("unsupported", f"the tests are not Python: {e}")
+            return self._judged(self._keeper(_packages(exam, answer)), exam, answer)
         except OSError as e:
             self.close()
-            return outcome("infrastructure", str(e))
+            return Outcome("infrastructure", str(e), 0, self.tier, 0.0)
         except BaseException:
             self.close()  # interrupted between question and answer: the next would get this one's
             raise
-        if "late" not in said:
-            self.close()
-            return outcome("infrastructure", str(said.get("failed", "the keeper is gone")))
-        if said["late"]:
-            return outcome(*_late(said, self.limits))
-        return outcome(*_reported(said, report, self.limits))
 
-    def _dispatch(self, exam: Exam, answer: str, deadline: float) -> tuple[dict[str, Any], bytes]:
+    def _judged(self, keeper: KeeperProcess, exam: Exam, answer: str) -> Outcome:
+        """Judge one answer; OSError where the keeper is gone."""
+        start = time.monotonic()
+        try:
+            said, report = self._dispatch(keeper, exam, answer, start + self.limits.wall)
+        except NOT_PYTHON as e:
+            kind, because, calls = "unsupported", f"the tests are not Python: {e}", 0
+        else:
+            if "late" not in said:
+                raise OSError(str(said.get("failed", "the keeper is gone")))
+            kind, because, calls = (
+                _late(said, self.limits) if said["late"] else _reported(said, report, self.limits)
+            )
+        return Outcome(kind, because, calls, self.tier, time.monotonic() - start)
+
+    def _dispatch(
+        self, keeper: KeeperProcess, exam: Exam, answer: str, deadline: float
+    ) -> tuple[dict[str, Any], bytes]:
         prompt = exam.setup if exam.entry_point else ""
         for_program = {"answer": answer, "names": exam.names(), "prompt": prompt}
         parts = prepared(exam), json.dumps(for_program).encode()
         fds = [_memory_file(part) for part in parts]
         try:
             fds.append(_memory_file(b""))
-            send_fds(self._control, [json.dumps({"deadline": deadline}).encode()], fds)
-            said = self._hear(deadline + GRACE - time.monotonic())
-            return said, os.pread(fds[2], _REPORT, 0)
+            return keeper.check(deadline, fds), os.pread(fds[2], _REPORT, 0)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -209,12 +187,18 @@ class Sandbox:
         self.close()
 
 
-def _late(said: Mapping[str, Any], limits: Limits) -> tuple[str, str]:
+def _packages(exam: Exam, answer: str) -> tuple[str, ...]:
+    """The allowed packages that a check names."""
+    texts = (exam.setup, exam.tests, answer)
+    return tuple(name for name in PACKAGES if any(name in text for text in texts))
+
+
+def _late(said: Mapping[str, Any], limits: Limits) -> tuple[str, str, int]:
     """Too slow, or on a machine too busy to say so: then it is no fault of the program's."""
     if said["waited"] > limits.wall / 2 > said["all_seconds"]:
         waited = f"{said['waited']:.1f} of {limits.wall:g} s waited for a processor"
-        return "infrastructure", f"the machine was too busy: {waited}"
-    return "timeout", f"not done in {limits.wall:g} s"
+        return "infrastructure", f"the machine was too busy: {waited}", 0
+    return "timeout", f"not done in {limits.wall:g} s", 0
 
 
 def _reported(said: Mapping[str, Any], report: bytes, limits: Limits) -> tuple[str, str, int]:
@@ -259,24 +243,3 @@ def _memory_file(content: bytes) -> int:
         view = view[os.write(fd, view) :]
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
-
-
-def _path() -> list[str]:
-    """Where a keeper finds the standard library, this package and what it preloads."""
-    import deimos
-
-    library = os.path.dirname(os.__file__)  # noqa: PTH120
-    own = [
-        p
-        for p in sys.path
-        if (p.startswith(library) and "-packages" not in p) or p.endswith(".zip")
-    ]
-    package = os.path.dirname(os.path.dirname(deimos.__file__))  # noqa: PTH120
-    return [*own, package, *dict.fromkeys(os.path.dirname(place) for place in packages())]  # noqa: PTH120
-
-
-_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",  # the same verdict every time, for programs that list a set too
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PATH": "/usr/bin:/bin",
-    "LD_BIND_NOW": "1",  # else every child binds each library call anew, into pages of its own
-}  # fmt: skip

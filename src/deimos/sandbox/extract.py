@@ -33,14 +33,15 @@ def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | 
         textwrap.dedent(text) for tag, text in _FENCE.findall(answer) if tag.lower() in _PYTHON
     ]
     texts = [*reversed(blocks), "\n\n".join(blocks), answer]
-    for wanted in [list(names), *([name] for name in names)]:
+    for wanted in dict.fromkeys([tuple(names), *((name,) for name in names)]):
         for text in texts:
             if text.strip() and _defines(text, wanted):
                 return [*before, text]
     if before:
+        begun = _statements(ast.parse(prompt), names)
         for text in texts:
             for whole in (f"{prompt}{text}", f"{prompt}    {text.lstrip()}"):
-                if text.strip() and _goes_on(whole, prompt, names):
+                if text.strip() and _goes_on(whole, begun, names):
                     return [whole]
     return None
 
@@ -97,18 +98,18 @@ def _defines(text: str, names: Iterable[str]) -> bool:
         return False
 
 
-def _goes_on(whole: str, prompt: str, names: Sequence[str]) -> bool:
+def _goes_on(whole: str, begun: int, names: Sequence[str]) -> bool:
     """Whether the text behind a prompt adds to the body of the function that it begins."""
     try:
-        compile(whole, "<answer>", "exec", dont_inherit=True)
-        return _statements(whole, names) > _statements(prompt, names)
+        tree = ast.parse(whole)
+        compile(tree, "<answer>", "exec", dont_inherit=True)  # finds what parsing lets through
+        return _statements(tree, names) > begun
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 
 
-def _statements(code: str, names: Sequence[str]) -> int:
-    body = ast.parse(code).body
-    found = (n for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+def _statements(tree: ast.Module, names: Sequence[str]) -> int:
+    found = (n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
     return sum(len(node.body) for node in found if node.name in names)
 
 

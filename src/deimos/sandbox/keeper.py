@@ -29,7 +29,6 @@ PRELOADED = """
     abc array bisect calendar cmath collections collections.abc copy dataclasses datetime decimal enum
     fractions functools hashlib heapq inspect io itertools json math operator random re secrets
     statistics string struct textwrap threading time typing unicodedata
-    numpy numpy.linalg numpy.random
 """
 """Imported before the first fork, where installed."""
 _REQUEST = 4096
@@ -70,7 +69,7 @@ def main() -> None:
 def _start(start: dict[str, Any]) -> Keeper:
     limits = box.Limits(**start["limits"])
     paths, search = [*root.interpreter(), *root.packages()], root.search_path()
-    for name in PRELOADED.split():
+    for name in [*PRELOADED.split(), *start["preload"]]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     sys.path[:] = search

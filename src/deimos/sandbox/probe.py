@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deimos.sandbox.exam import Exam
+
 if TYPE_CHECKING:
-    from deimos.sandbox.client import Sandbox
+    from deimos.sandbox.box import Limits
+    from deimos.sandbox.client import Outcome
 
 SECONDS = 10.0
 _TESTS = """
@@ -113,11 +117,14 @@ def is_open(fd):
 """
 
 
-def faults(sandbox: Sandbox, tier: int) -> str:
-    """What a box of this sandbox lets through, or why it could not be tried; empty where it holds."""
-    from deimos.sandbox.exam import Exam
+def faults(check: Callable[[Exam, str], Outcome], limits: Limits, tier: int) -> str:
+    """What a box lets through, or why it could not be tried; empty where it holds.
 
-    limits = sandbox.limits
+    Args:
+        check: judges an answer in the box to be proved.
+        limits: of that box.
+        tier: what it promises.
+    """
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         canary = Path(folder) / "canary"
         canary.write_text("secret")
@@ -127,5 +134,5 @@ def faults(sandbox: Sandbox, tier: int) -> str:
             tier=tier, canary=str(canary), folder=folder, port=server.getsockname()[1],
             pid=os.getpid(), memory=limits.memory, scratch=limits.scratch, threads=limits.threads,
         )  # fmt: skip
-        outcome = sandbox.check(Exam(tests, "attempts"), PROGRAM)
+        outcome = check(Exam(tests, "attempts"), PROGRAM)
     return "" if outcome.ok else f"{outcome.kind}: {outcome.because}"

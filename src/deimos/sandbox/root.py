@@ -16,9 +16,9 @@ from pathlib import Path
 
 from deimos.sandbox import kernel
 
-PACKAGES = ("numpy",)
-"""What a candidate may import beside the standard library, where it is installed: a short list, so
-that a verdict does not hang on what else is."""
+PACKAGES = {"numpy": ("numpy", "numpy.linalg", "numpy.random")}
+"""What a candidate may import beside the standard library, where it is installed (a short list, so
+that a verdict does not hang on what else is), and the modules of it that a check finds imported."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SCRATCH = "/tmp"
 """Where a box may write, into memory of its own."""
