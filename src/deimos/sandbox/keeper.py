@@ -73,6 +73,7 @@ def _start(start: dict[str, Any]) -> Keeper:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     sys.path[:] = search
+    sys.meta_path.append(root.Finder())
     os.environ.clear()
     held, rooted = box.address_space(), os.geteuid() == 0
     processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # the boxes close it and have none

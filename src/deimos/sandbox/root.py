@@ -12,6 +12,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from deimos.sandbox import kernel
@@ -59,6 +60,19 @@ def search_path() -> list[str]:
         p for p in sys.path if p.endswith(".zip") or Path(p) in (library, library / "lib-dynload")
     ]
     return [*own, *dict.fromkeys(str(Path(place).parent) for place in packages())]
+
+
+class Finder:
+    """Imports the allowed packages, found before their box is locked: it may not list what lies beside them."""
+
+    def __init__(self) -> None:
+        found = {name: importlib.util.find_spec(name) for name in PACKAGES}
+        self._places = {name: spec.origin for name, spec in found.items() if spec}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """A package's spec, made anew, as the import system asks for it."""
+        place = self._places.get(name)
+        return importlib.util.spec_from_file_location(name, place) if place else None
 
 
 def enter() -> int:
