@@ -156,7 +156,8 @@ class _Reader:
         if labelled := self.labelled(box, options):
             return labelled
         several = set(re.findall(rf"(?<!\w){self.label}(?!\w)", box))
-        only_labels = re.fullmatch(r"(?:\(?\w\)?|and|or|[\s,;/&])+", box) is not None
+        # One way to match each text: "and" is letters, a branch of its own doubles the ways.
+        only_labels = re.fullmatch(r"(?:\(?\w\)?|[\s,;/&])+", box) is not None
         return several if len(several) > 1 and only_labels else set()
 
     def labelled(self, line: str, options: list[str]) -> set[str]:
