@@ -148,6 +148,12 @@ SMALL = [
 ]  # fmt: skip
 
 
+def test_a_rule_for_n_is_planned_at_its_most(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = say("plan", "lab", *SMALL, "--set", "sample.n={max: 5, min: 2}").stdout
+    assert "sample:   up to 60 candidates, at most" in text
+
+
 def test_a_plan_says_what_a_run_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = say("plan", "lab", *SMALL, "--tokens-per-second", "100").stdout.splitlines()

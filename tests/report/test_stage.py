@@ -52,6 +52,34 @@ def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_pat
     assert json.loads((tmp_path / "summary.json").read_text())["sample"] == before
 
 
+def test_what_befell_the_engine_is_told(reported, tmp_path):
+    record = reported.folders["sample"] / "record.json"
+    kept = record.read_text()
+    whole = json.loads(kept)
+    servers = [
+        {"url": "http://one:8000/v1", "state": "up", "requests": 480, "faults": 0, "lost": 0,
+         "last_fault": ""},
+        {"url": "http://two:8000/v1", "state": "down", "requests": 31, "faults": 4, "lost": 1,
+         "last_fault": "refuses the connection"},
+    ]  # fmt: skip
+    whole["counts"] |= {"actors_lost": 2, "engine": {"servers": servers, "refused": 1}}
+    try:
+        record.write_text(json.dumps(whole))
+        stage.run(tmp_path, reported.folders, reported.recipe)
+    finally:
+        record.write_text(kept)
+    for name in ("report.html", "MODEL_CARD.md"):
+        told = " ".join((tmp_path / name).read_text().split())
+        assert "2 actors of the cluster were lost" in told, name
+        assert "Server http://one:8000/v1: 480 requests." in told, name
+        assert (
+            "31 requests, 4 failed and were asked again (the last: refuses the connection), "
+            "lost once, down at the end." in told.replace("\\_", "_")
+        ), name
+        assert "The engine refused 1 request." in told, name
+        assert "What befell" not in reported.text(name) and "{'url'" not in told
+
+
 def test_nothing_that_a_model_wrote_becomes_markup(reported):
     page = reported.text("report.html")
     assert "&lt;script&gt;" in page  # it is there, as text

@@ -92,6 +92,7 @@ class Engine(Protocol):
         """Decode jobs as they come; yields each job's ``Done`` once, in order of finishing.
 
         Pulls a new job only when it has a place for it, so the feeder can be lazy (back-pressure).
+        Goes on decoding while it waits for a job: the next may hang on what is running.
         Ends after ``jobs`` has ended and every admitted job is done.
         """
         ...

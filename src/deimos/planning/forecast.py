@@ -66,6 +66,9 @@ class Forecast:
 
     prompts: Prompts
     candidates: int | None
+    """Of all train prompts; at most so many where ``adaptive``."""
+    adaptive: bool
+    """``sample.n`` is a rule."""
     token_bound: int | None
     """Tokens if every candidate of train and dev ran to ``max_tokens``."""
     tokens: Tokens | None
@@ -122,7 +125,8 @@ def forecast(
     reckoned = tokens.raced if tokens else bound
     benched = None if answers is None else tokens.bench if tokens else answers * recipe.bench.budget
     return Forecast(
-        prompts=prompts, candidates=candidates, token_bound=bound, tokens=tokens, pilot=found,
+        prompts=prompts, candidates=candidates,
+        adaptive=not isinstance(recipe.sample.n, int), token_bound=bound, tokens=tokens, pilot=found,
         memory=needs, tokens_per_second=speed,
         hours=_hours(reckoned, speed), bench_answers=answers, bench_hours=_hours(benched, speed),
         bytes_per_token=row_bytes,

@@ -25,7 +25,8 @@ def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
         return
     if sampled:
         yield "sample:   there already, and not decoded anew; from nothing it would be:"
-    yield f"sample:   {f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
+    most = "up to " if f.adaptive else ""
+    yield f"sample:   {most}{f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
     if f.pilot and f.tokens:
         yield from _pilot(f.pilot, f.memory.rows)
         yield (

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from deimos import __version__
 from deimos.lab.traces import LEVELS
-from deimos.report import configs, facts, figures, pairs, words
+from deimos.report import configs, engine, facts, figures, pairs, words
 from deimos.report.records import Outcome, Row, Run, rows
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.summary import environment, sample_counts
@@ -138,12 +138,13 @@ def making(run: Run) -> Row:
                 "name": stage,
                 "folder": run.folders[stage].name,
                 "seconds": record.get("seconds"),
-                "counts": _spoken(record.get("counts") or {}),
+                "counts": _spoken({k: v for k, v in run.counts(stage).items() if k != "engine"}),
             }
             for stage, record in run.records.items()
             if record
         ],
         "training": run.counts("train"),
+        "befell": engine.befell(run),
         "contamination": contamination(run),
         "sources": [s.source for s in run.recipe.prompts.sources],
         "licences": _licences(run),
