@@ -298,3 +298,12 @@ def test_no_dev_prompts_is_one_sentence(kitchen: Kitchen) -> None:
 )
 def test_percentile_interpolates(values: list[float], q: float, expected: float) -> None:
     assert percentile(values, q) == pytest.approx(expected)
+
+
+def test_what_an_engine_tells_of_itself_is_recorded(kitchen, monkeypatch):
+    assert "engine" not in kitchen.sample()
+    monkeypatch.setattr(
+        EchoEngine, "facts", lambda engine: {"tokens": engine.tokens}, raising=False
+    )
+    counts = kitchen.sample(sample={"seed": 1})
+    assert counts["engine"] == {"tokens": kitchen.tokens} and kitchen.tokens > 0
