@@ -16,6 +16,17 @@ SLACK = 60.0
 ADD = Exam("assert add(1, 2) == 3\nassert add(5, 7) == 12")
 HONEST = "def add(a, b):\n    return a + b"
 CANARY = "canary-5e0f1c"
+SECONDS: list[float] = []
+"""What each hostile check took; docs/results/graders.md quotes the slowest."""
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line behind the tests."""
+    if SECONDS:
+        terminalreporter.write_line(
+            f"sandbox: {len(SECONDS)} hostile programs at a limit of {WALL:g} s, "
+            f"the slowest judged after {max(SECONDS):.2f} s"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +67,7 @@ def attack(sandbox):
         for program in programs:
             start = time.monotonic()
             outcome = sandbox.check(exam, program)
+            SECONDS.append(outcome.seconds)
             assert outcome.ok is not True, f"{outcome}\n{program}"
             assert time.monotonic() - start < 2 * (WALL + 1) + SLACK
             assert not kinds or outcome.kind in (*kinds, "infrastructure", "timeout"), (
