@@ -268,11 +268,12 @@ def page(
 ) -> str:
     first = next(iter(pools))
     n = len(pools[first][0].passes)
+    given = "".join(f" --set {item}" for item in args.set)
     lines = [
         f"## {args.section}",
         "",
         f"`python benchmarks/engines.py --engines {args.engines} --take {args.take} --greedy "
-        f"{args.greedy} --recipe {args.recipe}`; {n} prompts, {os.cpu_count()} CPU cores.",
+        f"{args.greedy} --recipe {args.recipe}{given}`; {n} prompts, {os.cpu_count()} CPU cores.",
         "",
         "| engine | golds | passed | thought, median [quartiles] | decoded exhaustively | raced "
         "| raced / exhaustive | counted by | golds raced | seconds exhaustive, raced |",
