@@ -88,6 +88,34 @@ def test_grade_reads_standard_input_and_plain_texts():
     assert json.loads(shown.stdout)["verdict"]["ok"] is True
 
 
+@pytest.mark.parametrize(
+    ("kind", "reference"),
+    [("math", None), ("math", {"letter": "B"}), ("math", ["4"]), ("math", " "), ("choice", "B"),
+     ("choice", {"letter": "B"}), ("instruction", {"instruction_id_list": ["x"]}), ("code", "assert 1")],
+)  # fmt: skip
+def test_a_reference_of_the_wrong_form_is_null_and_told(kind, reference):
+    row = json.dumps({"text": "The answer is B.", "reference": reference})
+    shown = say("grade", "-", "--kind", kind, "--plain", stdin=row)
+    verdict = json.loads(shown.stdout)["verdict"]
+    assert shown.exit_code == 0 and verdict["ok"] is None
+    assert f"a {kind} reference" in verdict["because"]
+
+
+def test_half_a_surrogate_pair_is_graded_and_written():
+    rows = '{"text": "4 \\ud800", "reference": "4"}\n{"text": "It is 4.", "reference": "\\ud800"}'
+    shown = say("grade", "-", "--kind", "math", "--plain", stdin=rows)
+    assert shown.exit_code == 0, shown.output
+    assert "\\ud800" in shown.stdout and len(shown.stdout.splitlines()) == 2
+
+
+def test_a_text_without_any_thought_is_told_about_plain():
+    row = json.dumps({"text": "The answer is 4.", "reference": "4"})
+    assert (
+        "--plain"
+        in json.loads(say("grade", "-", "--kind", "math", stdin=row).stdout)["verdict"]["because"]
+    )
+
+
 def test_grade_takes_a_grader_by_path(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     row = json.dumps({"text": "HI", "reference": "hi"})
@@ -106,6 +134,8 @@ def test_grade_takes_a_grader_by_path(tmp_path):
         (("plan", "lab", "--set", "runtime.device=tpu"), "runtime.device = 'tpu'"),
         (("check", "mth"), "did you mean 'math'?"),
         (("status", "nowhere"), "no run folder"),
+        (("check", "math", "--option", "path=x"), "--option belongs to a source"),
+        (("check", "math", "--source", "gsm8k", "--option", "x"), "--option 'x' must look like"),
     ],
 )
 def test_faults_of_the_user(monkeypatch, capsys, words, sentence):
@@ -114,7 +144,16 @@ def test_faults_of_the_user(monkeypatch, capsys, words, sentence):
     assert code == 2 and sentence in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("line", [b"[]", b"{", b'{"text": 1, "reference": 2}', b'{"text": "x"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{",
+        b'{"text": 1, "reference": 2}',
+        b'{"text": "x"}',
+        b'{"text": "x", "reference": NaN}',
+    ],
+)
 def test_grade_names_a_line_that_is_no_row(monkeypatch, capsys, line):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
     code, error = ended(monkeypatch, capsys, "grade", "-", "--kind", "math")

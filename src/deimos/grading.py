@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from deimos.recipe import Recipe, RecipeError, Source, apply_set
@@ -31,11 +31,12 @@ def grade_rows(
     """
     known = _kind(kind)
     rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
+    form = None if grader else known  # another grader has references of its own form
     with asyncio.Runner() as runner:
-        judged = _judged(rows, known, plain, grader or kind)
+        judged = _judged(rows, known, plain, grader or kind, form)
         try:
             while (row := runner.run(anext(judged, None))) is not None:
-                yield json.dumps(row, ensure_ascii=False)
+                yield _line(row)
         finally:
             runner.run(judged.aclose())
 
@@ -94,6 +95,8 @@ def check_source(grader: str, name: str, options: Sequence[str], take: int) -> t
 
     given: dict[str, Any] = {}
     for option in options:
+        if "=" not in option:
+            raise RecipeError(f"--option {option!r} must look like key=value")
         apply_set(given, option)
     block = Source(source=name, options=given)
     prompts = load_source(block, seed=0)[:take]
@@ -109,15 +112,32 @@ def _kind(kind: str) -> Kind:
 
 
 async def _judged(
-    rows: Iterator[dict[str, Any]], kind: Kind, plain: bool, spec: str
+    rows: Iterator[dict[str, Any]], kind: Kind, plain: bool, spec: str, form: Kind | None
 ) -> AsyncGenerator[dict[str, Any]]:
     from deimos.graders.worker import Judge
 
     with Judge({kind: spec}) as judge:
         while batch := [row for row, _ in zip(rows, range(AT_ONCE), strict=False)]:
-            verdicts = await asyncio.gather(*(_verdict(judge, row, kind, plain) for row in batch))
+            verdicts = await asyncio.gather(
+                *(_unfit(row, form) or _verdict(judge, row, kind, plain) for row in batch)
+            )
             for row, verdict in zip(batch, verdicts, strict=True):
                 yield {**row, "verdict": verdict_row(verdict)}
+
+
+def _unfit(row: dict[str, Any], form: Kind | None) -> Coroutine[Any, Any, Verdict] | None:
+    """A null verdict on a row whose reference is not of its kind's form."""
+    from deimos.prompts.jsonl import checked_reference
+
+    async def verdict(because: str) -> Verdict:
+        return Verdict.of(None, because)
+
+    try:
+        if form:
+            checked_reference(form, row["reference"])
+    except ValueError as e:
+        return verdict(str(e))
+    return None
 
 
 async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> Verdict:
@@ -130,7 +150,10 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> 
         shape = Shape.FREE if text.lstrip().startswith(tags.open) else Shape.OPEN
         parts = split(text, shape, tags)
         if parts.malformed or not parts.closed:
-            return Verdict.of(False, parts.malformed or "the thought was never closed", "structure")
+            bare = tags.open not in text and tags.close not in text
+            hint = " (it has no thought at all: --plain takes such texts)" if bare else ""
+            because = parts.malformed or f"the thought was never closed{hint}"
+            return Verdict.of(False, because, "structure")
         answer = parts.answer
     prompt = Prompt.of(task="grade", kind=kind, messages=[], reference=row["reference"])
     return await judge(prompt, answer)
@@ -138,9 +161,23 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> 
 
 def _row(line: bytes, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=_refused)
     except ValueError as e:
         raise RecipeError(f"line {number} is not JSON: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
         raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
     return row
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"it has no {name}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A row as JSON, readable where it can be: half a surrogate pair, which a model may write, is escaped."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(row)
+    return text

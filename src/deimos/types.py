@@ -52,7 +52,7 @@ class Prompt:
             ensure_ascii=False,
             allow_nan=False,
         )
-        digest = hashlib.sha256(content.encode()).hexdigest()
+        digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
         return cls(digest, task, kind, tuple(dict(m) for m in messages), reference, source, licence)
 
 

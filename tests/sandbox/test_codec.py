@@ -59,6 +59,39 @@ def test_numpy_survives():
         sent(numpy.array([object()]))
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 90),
+            st.sampled_from([1, -(2**63), 2**63, 0.5, float("inf"), True, None, "x", [2], (3,)]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from([list, tuple]),
+)
+def test_long_lists_survive_whatever_their_runs(runs, kind):
+    value = kind(item for count, item in runs for _ in range(count))
+    found = sent(value)
+    assert found == value and type(found) is kind
+    assert [type(item) for item in found] == [type(item) for item in value]
+
+
+def test_a_long_list_may_hold_itself():
+    value = [*range(100)]
+    value.append(value)
+    found = sent([value, value])
+    assert found[0] is found[1] and found[0][100] is found[0] and found[0][:100] == [*range(100)]
+
+
+@pytest.mark.parametrize(
+    "data", [b"pl", b"pl\0\0\0\1q\0\0\0\2" + bytes(15), b"pl\0\0\0\1x\0\0\0\1N", b"pd\0\0\0\0",
+             b"pl\0\0\0\1v\xff\xff\xff\xffN", b"pl\xff\xff\xff\xffq\0\0\0\0"],
+)  # fmt: skip
+def test_runs_that_no_honest_sender_writes(data):
+    with pytest.raises(Malformed):
+        Reader(data).get()
+
+
 def test_sharing_and_cycles_survive():
     inner = [1]
     twice = sent([inner, inner])

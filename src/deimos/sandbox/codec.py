@@ -38,6 +38,12 @@ _DTYPE = re.compile(r"[<>|=](?:b1|[iuf][1248]|f16|c8|c16)")
 _MOMENTS = (datetime.date, datetime.time, datetime.datetime, datetime.timedelta)
 
 
+_PACKED = (list, tuple)
+_CODES: dict[type, bytes] = {int: b"q", float: b"d"}
+_FEW = 16
+"""Shorter lists, and such as change their type more often, are written value by value."""
+
+
 class Malformed(Exception):
     """Bytes that no honest sender writes."""
 
@@ -136,9 +142,30 @@ class Writer:
             self.known.append(value)
         if depth >= DEPTH:
             raise TooLarge(f"nested deeper than {DEPTH}")
+        if kind in _PACKED and len(value) >= _FEW and self._packed(kind, value, depth):
+            return
         self.out += _CONTAINERS[kind][0] + _LENGTH.pack(len(value))
         for item in _flat(value):
             self.put(item, depth + 1)
+
+    def _packed(self, kind: type, value: Any, depth: int) -> bool:
+        """Write a long list or tuple as runs of one type, numbers packed; False: too many runs."""
+        runs = [(t, list(run)) for t, run in itertools.groupby(value, type)]
+        if len(runs) > len(value) // _FEW:
+            return False
+        self.out += b"p" + _CONTAINERS[kind][0] + _LENGTH.pack(len(runs))
+        for t, run in runs:
+            code, length = _CODES.get(t, b"v"), _LENGTH.pack(len(run))
+            try:
+                body = b"" if code == b"v" else struct.pack(f">{len(run)}{code.decode()}", *run)
+            except struct.error:  # an int of more than 64 bits
+                code, body = b"v", b""
+            if len(self.out) + len(body) > MOST:
+                raise TooLarge(f"more than {MOST >> 20} MiB")
+            self.out += code + length + body
+            for item in run if code == b"v" else ():
+                self.put(item, depth + 1)
+        return True
 
     def _bytes(self, tag: bytes, body: bytes) -> None:
         if len(self.out) + len(body) > MOST:
@@ -243,6 +270,8 @@ class Reader:
             return _REAL.unpack(self._take(8))[0]
         if tag in _BY_TAG:
             return self._container(*_BY_TAG[tag], depth)
+        if tag == b"p":
+            return self._packed(depth)
         if tag in b"TFN":
             return {b"T": True, b"F": False, b"N": None}[tag]
         if tag == b"R":
@@ -268,6 +297,25 @@ class Reader:
             [self._get(depth + 1) for _ in range(count * (2 if isinstance(made, dict) else 1))],
         )
         return made
+
+    def _packed(self, depth: int) -> Any:
+        """A list or tuple in runs."""
+        tag, runs = self._take(1), self.number()
+        kind, mutable = _BY_TAG[tag]
+        if kind not in _PACKED or depth >= DEPTH:
+            raise Malformed("packed, and no list or tuple, or nested too deeply")
+        items: list[Any] = []
+        if mutable:
+            self.known.append(items)  # before its content: it may hold itself
+        for _ in range(runs):
+            code, count = self._take(1), self.number()
+            if code in _CODES.values():
+                items += struct.unpack(f">{count}{code.decode()}", self._take(8 * count))
+            elif code == b"v" and count <= self.rest():
+                items += [self._get(depth + 1) for _ in range(count)]
+            else:
+                raise Malformed("a run of no known sort, or longer than the message")
+        return items if mutable else tuple(items)
 
     def _rare(self, tag: bytes, depth: int) -> Any:
         if tag == b"b":
