@@ -231,12 +231,9 @@ def check(
     """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
     from deimos.grading import check_grader, check_source, has_golds
     from deimos.planning.opening import load_recipe
-    from deimos.recipe import RecipeError
 
     kind = kind or (grader if grader in BUILTIN["grader"] else "math")
-    if options and not source:
-        raise RecipeError("--option belongs to a source: --source names it")
-    if source:
+    if source or options:
         text, good = check_source(grader, source, options or [], take)
     else:
         recipe = recipe or (None if has_golds(grader) else "lab")

@@ -76,7 +76,9 @@ def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tupl
     return str(report), report.ok
 
 
-def check_source(grader: str, name: str, options: Sequence[str], take: int) -> tuple[str, bool]:
+def check_source(
+    grader: str, name: str | None, options: Sequence[str], take: int
+) -> tuple[str, bool]:
     """Check a grader with a source's own golds.
 
     Args:
@@ -88,11 +90,13 @@ def check_source(grader: str, name: str, options: Sequence[str], take: int) -> t
     Returns a text and whether all held.
 
     Raises:
-        RecipeError: as ``load_source``; a source whose prompts have no golds.
+        RecipeError: as ``load_source``; options and no name; a source whose prompts have no golds.
     """
     from deimos.graders.check import check
     from deimos.prompts.load import golds_of, load_source
 
+    if name is None:
+        raise RecipeError("--option belongs to a source: --source names it")
     given: dict[str, Any] = {}
     for option in options:
         if "=" not in option:

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from deimos.sandbox import wire
-from deimos.sandbox.codec import Reader, TooLarge, Unsupported, Writer, changed, snapshot
+from deimos.sandbox.codec import Reader, TooLarge, Unsupported, Writer
+from deimos.sandbox.containers import changed, snapshot
 from deimos.sandbox.extract import program
 
 NAME = "candidate"

@@ -2,7 +2,7 @@
 
 A value is a tag and its content; nothing is evaluated, no class of the other side is ever built.
 Ints are hexadecimal text (no limit of digits), floats their eight bytes (NaN, -0.0 and inf survive).
-Lists, dicts, sets and their like are *known*: numbered as they are met, met again they are a
+Lists and tuples that are long runs of numbers are packed. Lists, dicts, sets and their like are *known*: numbered as they are met, met again they are a
 reference. So sharing survives, a list that holds itself too, and a change made on one side can be
 told to the other. Anything else is an opaque handle, or does not cross.
 
@@ -20,6 +20,8 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from deimos.sandbox.containers import fill, flat
 
 DEPTH = 100
 """Containers within containers."""
@@ -127,9 +129,9 @@ class Writer:
 
     def items(self, value: Any) -> None:
         """Write what a known container holds, for ``Reader.items``."""
-        flat = [bytes(value)] if type(value) is bytearray else list(_flat(value))
-        self.number(len(flat))
-        for item in flat:
+        held = [bytes(value)] if type(value) is bytearray else list(flat(value))
+        self.number(len(held))
+        for item in held:
             self.put(item, 1)
 
     def _container(self, kind: type, value: Any, depth: int) -> None:
@@ -145,7 +147,7 @@ class Writer:
         if kind in _PACKED and len(value) >= _FEW and self._packed(kind, value, depth):
             return
         self.out += _CONTAINERS[kind][0] + _LENGTH.pack(len(value))
-        for item in _flat(value):
+        for item in flat(value):
             self.put(item, depth + 1)
 
     def _packed(self, kind: type, value: Any, depth: int) -> bool:
@@ -351,40 +353,6 @@ class Reader:
             raise Malformed("no such array")
         made = numpy.ndarray(shape, dtype, self._body())  # TypeError where the bytes don't suffice
         return made[()] if scalar else made.copy()
-
-
-def fill(made: Any, items: list[Any]) -> None:
-    """Give a container this content (of a dict: keys and values in turn) instead of what it has."""
-    made.clear()
-    if isinstance(made, dict):
-        pairs = zip(itertools.islice(items, 0, None, 2), itertools.islice(items, 1, None, 2))
-        for key, value in pairs:
-            made[key] = value
-    elif isinstance(made, set):
-        made.update(items)
-    elif isinstance(made, bytearray):
-        made += items[0]
-    else:
-        made.extend(items)
-
-
-def snapshot(known: Sequence[Any]) -> list[Any]:
-    """What each container holds, to compare with later."""
-    return [bytes(c) if type(c) is bytearray else list(_flat(c)) for c in known]
-
-
-def changed(container: Any, before: Any) -> bool:
-    """Whether a container holds other objects than at its snapshot; nobody's ``__eq__`` is asked."""
-    if type(container) is bytearray:
-        return container != before
-    now = list(_flat(container))
-    return len(now) != len(before) or any(a is not b for a, b in zip(now, before))
-
-
-def _flat(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return itertools.chain.from_iterable(value.items())
-    return value
 
 
 def _is_numpy(value: Any) -> bool:

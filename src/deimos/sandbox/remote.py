@@ -11,7 +11,8 @@ from socket import socket
 from typing import Any
 
 from deimos.sandbox import wire
-from deimos.sandbox.codec import Malformed, Reader, TooLarge, Unsupported, Writer, fill
+from deimos.sandbox.codec import Malformed, Reader, TooLarge, Unsupported, Writer
+from deimos.sandbox.containers import fill
 
 
 def _plain_exceptions() -> dict[str, type[Exception]]:
