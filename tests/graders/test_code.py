@@ -210,8 +210,10 @@ def test_reference_solutions_pass_a_sample(box, name, known):
 @pytest.mark.parametrize("tier", [3, 2, 1])
 @pytest.mark.parametrize(("name", "known"), SETS)
 def test_reference_solutions_pass_all(name, known, tier):
+    """In the lower tiers every fourth; benchmarks/code_checks.py has all of them in all tiers."""
+    cases = list(corpus(name))[:: 1 if tier == 3 else 4]
     with Sandbox(Limits(wall=30.0), most=tier, allow_weak=True) as box:
         if box.tier != tier:
             pytest.skip(f"tier {tier}: {box.refused[tier]}")
-        failed = {problem for problem, reference, solution in corpus(name) if not box.check(Exam.of(reference), solution).ok}  # fmt: skip
-    assert failed == known
+        failed = {problem for problem, reference, solution in cases if not box.check(Exam.of(reference), solution).ok}  # fmt: skip
+    assert failed == known & {problem for problem, _, _ in cases}

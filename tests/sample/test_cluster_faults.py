@@ -33,7 +33,7 @@ SETS = (
     "runtime.max_batch=8", "runtime.engine_options.checkpoint_seconds=0.2",
 )  # fmt: skip
 ENDED = ("stop", "length", "malformed")
-KILLS = int(os.environ.get("DEIMOS_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("DEIMOS_TEST_KILLS", "2"))
 """Random moments at which the driver is killed."""
 DEIMOS = Path(sys.executable).with_name("deimos")
 
