@@ -300,7 +300,7 @@ def test_an_engine_that_never_opens_ends_the_run(
 def test_the_bench_on_two_nodes_has_the_rows_of_one_process(two: Two, tmp_path: Path) -> None:
     """Same samples and accuracies; seconds aside, which are measured."""
     small = [
-        "bench.tasks.0.source.take=8", "bench.tasks.1.source.take=8", "train.epochs=1",
+        *(f"bench.tasks.{i}.source.take=8" for i in range(4)), "train.epochs=1",
         "bench.timing_problems=4", "bench.timing_concurrency=2",
     ]  # fmt: skip
     ours = Run(tmp_path / "ours", [*small, *two.sets], until="bench")
