@@ -297,9 +297,6 @@ def test_an_engine_that_never_opens_ends_the_run(
     assert sentence in said and "Traceback" not in said
 
 
-@pytest.mark.xfail(
-    strict=False, reason="failed once with the lab's four tasks, of two before; not yet looked into"
-)
 def test_the_bench_on_two_nodes_has_the_rows_of_one_process(two: Two, tmp_path: Path) -> None:
     """Same samples and accuracies; seconds aside, which are measured."""
     small = [
@@ -315,7 +312,8 @@ def test_the_bench_on_two_nodes_has_the_rows_of_one_process(two: Two, tmp_path: 
     for path in mine.glob("samples/*.jsonl"):
         samples, expected = (
             {
-                (r["prompt_id"], r["index"], r["key"]): (r["completion_ids"], r["ok"])
+                # Not by key: it holds the adapter's files, and peft writes their modules as a set.
+                (r["prompt_id"], r["index"]): (r["completion_ids"], r["ok"])
                 for r in read(p)
             }
             for p in (path, others / "samples" / path.name)
