@@ -4,7 +4,7 @@ usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--tak
        [--recipe recipes/lab.yaml] [--set KEY=VALUE]… [--python .venv-vllm/bin/python]
        [--work FOLDER] [--section engines] [--out docs/results/engines.md]
 
-Engines: `local`; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
+Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
 vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors of a cluster of its own.
 Each samples the recipe's prompts twice with `deimos run --until select`: exhaustively, which is what
 the distributions are compared on, and raced. Tests against the first engine: Fisher's exact test on
@@ -43,7 +43,7 @@ from deimos.journal import read
 from deimos.recipe import Recipe, load
 from deimos.types import Completion
 
-ARMS = ("local", "vllm", "server", "servers", "ray")
+ARMS = ("local", "gpu", "vllm", "server", "servers", "ray")
 EAGER = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30}
 RESAMPLES = 9_999
 LEVEL = 0.05
@@ -108,8 +108,8 @@ def settings(arm: str, python: Path, servers: Sequence[VLLMServer]) -> dict[str,
         options = {"urls": [s.url for s in servers], "seeds": False, "concurrency": 256}
         return {"runtime.engine": "openai", "runtime.engine_options": options}
     if arm == "ray":
-        return {"runtime.cluster": {"address": "local", "actors": 2}}
-    return {}
+        return {"runtime.cluster": {"address": "local", "actors": 2}, "runtime.device": "cpu"}
+    return {"runtime.device": "cuda" if arm == "gpu" else "cpu"}
 
 
 def sample(out: Path, args: argparse.Namespace, sets: Mapping[str, Any]) -> None:
@@ -175,7 +175,7 @@ def greedy(
         "engine": sets.get("runtime.engine", "local"),
         "model": model_path(recipe),
         "dtype": "float32",
-        "runtime": {"engine_options": options},
+        "runtime": {"engine_options": options, "device": sets.get("runtime.device", "auto")},
         "source": {"name": source.source, "take": args.greedy, "options": source.options},
         "thinking": recipe.model.thinking,
         "tags": recipe.model.tags is not None,
