@@ -5,7 +5,8 @@ usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--tak
        [--work FOLDER] [--section engines] [--out docs/results/engines.md]
 
 Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
-vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors of a cluster of its own.
+vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors on a cluster of two nodes,
+both of this machine.
 Each samples the recipe's prompts twice with `deimos run --until select`: exhaustively, which is what
 the distributions are compared on, and raced. Tests against the first engine: Fisher's exact test on
 prompts with a gold; sign-flip permutation tests of per-prompt differences in passes and in mean
@@ -84,8 +85,10 @@ class Tested:
 
 
 @contextmanager
-def serving(arm: str, python: Path, model: str, dtype: str) -> Iterator[list[VLLMServer]]:
-    """The servers that an arm needs."""
+def ready(
+    arm: str, python: Path, model: str, dtype: str
+) -> Iterator[tuple[list[VLLMServer], dict[str, Any]]]:
+    """The servers that an arm needs, and what `--set` says to have the sample stage use it."""
     number = {"server": 1, "servers": 2}.get(arm, 0)
     # Two servers that are bound to cores would choose the same one.
     threads = str(max(1, (os.cpu_count() or 1) // max(1, number)))
@@ -95,11 +98,33 @@ def serving(arm: str, python: Path, model: str, dtype: str) -> Iterator[list[VLL
         for server in servers:
             stack.callback(server.kill)
             server.begin()
-        yield [server.wait() for server in servers]
+        for server in servers:
+            server.wait()
+        address = stack.enter_context(two_nodes()) if arm == "ray" else ""
+        yield servers, settings(arm, python, servers, address)
 
 
-def settings(arm: str, python: Path, servers: Sequence[VLLMServer]) -> dict[str, Any]:
-    """What `--set` says to have the sample stage use an engine."""
+@contextmanager
+def two_nodes() -> Iterator[str]:
+    """A Ray cluster on this machine: a head that runs nothing, and two nodes with half of the cores."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    store = 80 << 20
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": store}
+    )
+    try:
+        for _ in range(2):
+            cores = max(1, (os.cpu_count() or 1) // 2)
+            cluster.add_node(num_cpus=cores, object_store_memory=store)
+        yield str(cluster.address)
+    finally:
+        cluster.shutdown()
+
+
+def settings(arm: str, python: Path, servers: Sequence[VLLMServer], address: str) -> dict[str, Any]:
+    """What `--set` says."""
     if arm == "vllm":
         options = {f"runtime.engine_options.{k}": v for k, v in EAGER.items()}
         engine = "deimos.engines.vllm:vllm"
@@ -108,7 +133,9 @@ def settings(arm: str, python: Path, servers: Sequence[VLLMServer]) -> dict[str,
         options = {"urls": [s.url for s in servers], "seeds": False, "concurrency": 256}
         return {"runtime.engine": "openai", "runtime.engine_options": options}
     if arm == "ray":
-        return {"runtime.cluster": {"address": "local", "actors": 2}, "runtime.device": "cpu"}
+        cores = max(1, (os.cpu_count() or 1) // 2)
+        cluster = {"address": address, "actors": 2, "cpus_per_actor": cores}
+        return {"runtime.cluster": cluster, "runtime.device": "cpu"}
     return {"runtime.device": "cuda" if arm == "gpu" else "cpu"}
 
 
@@ -149,27 +176,26 @@ def measure(
     """An arm exhaustively and raced, and its greedy rows."""
     model = model_path(recipe)
     pools = []
-    with serving(arm, args.python, model, recipe.model.dtype) as servers:
+    with ready(arm, args.python, model, recipe.model.dtype) as (servers, own):
         for way in ("exhaustive", "raced"):
             before = sum(s.generated() for s in servers)
             sets = {
-                **settings(arm, args.python, servers),
+                **own,
                 "prompts.sources.0.take": args.take,
                 "sample.exhaustive": way == "exhaustive",
             }
             sample(work / f"{arm}-{way}", args, sets)
             after = sum(s.generated() for s in servers)
             pools.append(pool_of(work / f"{arm}-{way}", after - before if servers else None))
-        rows = greedy(arm, args, recipe, servers) if args.greedy and arm != "ray" else []
+        rows = greedy(arm, args, recipe, own) if args.greedy and arm != "ray" else []
     return pools[0], pools[1], rows
 
 
 def greedy(
-    arm: str, args: argparse.Namespace, recipe: Recipe, servers: Sequence[VLLMServer]
+    arm: str, args: argparse.Namespace, recipe: Recipe, sets: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """The first prompts decoded greedily in float32."""
     source = recipe.prompts.sources[0]
-    sets = settings(arm, args.python, servers)
     options = EAGER if arm == "vllm" else sets.get("runtime.engine_options", {})
     request = {
         "engine": sets.get("runtime.engine", "local"),

@@ -2,18 +2,25 @@
 
 usage: python benchmarks/scale.py [--prompts 100000000] [--gpus 1000] [--out docs/scale.md]
        python benchmarks/scale.py --read 50000 [--tokens 225] [--out docs/scale.md]
+       python benchmarks/scale.py --driver 500,5000 [--out docs/scale.md]
 
 The first writes the table of docs/scale.md: every input with where it was measured, every result with
 its formula. --read measures ``read_candidates`` on so many synthetic rows: seconds and memory.
-Tokens a second of a GPU are a bound, not a measurement: no GPU was there. The last line is one JSON
-object: of the table {"gpu_days", "journal_tb", "read_hours"}, of --read {"seconds", "mb", "n"}.
+--driver samples so many prompts each time on Ray, two actors of the echo engine on this machine, and
+measures the driver's memory, the files and the messages. The last line is one JSON object: of the
+table {"gpu_days", "journal_tb", "read_hours"}, of --read {"seconds", "mb", "n"}, of --driver
+{"driver_mb"}.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import pickle
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -46,7 +53,7 @@ INPUTS = {
     ),
     "prompt tokens": Input(200, "a prompt", "assumed"),
     "raced / exhaustive": Input(
-        0.44, "", "measured, lab model ([race](results/race.md)); by replay 0.27 to 0.9"
+        0.496, "", "measured, lab model ([race](results/race.md)); by replay 0.27 to 0.9"
     ),
     "judged": Input(
         0.75,
@@ -76,8 +83,16 @@ INPUTS = {
     ),
     "rows together": Input(256, "on a GPU", "`runtime.max_batch`"),
     "bandwidth": Input(3.35e12, "bytes a second", "NVIDIA's data sheet, H100 SXM"),
+    "copied": Input(
+        0.88,
+        "of the data sheet's bandwidth",
+        "measured, one H200: 4.23 of 4.8 TB/s ([gpu](results/gpu.md))",
+    ),
     "compute": Input(989e12, "FLOP a second", "the same, bfloat16, dense"),
-    "reached": Input(0.5, "of the bound", "assumed"),
+    "reached": Input(0.5, "of the bound", "assumed, of vLLM"),
+    "local engine": Input(
+        8871, "tokens a second of a GPU", "measured, one H200, a 4B shape, 512 rows (the same)"
+    ),
     "price": Input(2.5, "dollars a GPU hour", "assumed"),
 }
 """By the name that formulas use."""
@@ -98,7 +113,7 @@ def roofline(i: dict[str, float]) -> float:
     context = i["prompt tokens"] + i["tokens"] / 2
     read = i["parameters"] * 2 + i["rows together"] * context * i["KV cache"]
     reckon = 2 * i["parameters"] * i["rows together"]
-    return i["rows together"] / max(read / i["bandwidth"], reckon / i["compute"])
+    return i["rows together"] / max(read / (i["bandwidth"] * i["copied"]), reckon / i["compute"])
 
 
 def results(prompts: int, gpus: int) -> dict[str, Result]:
@@ -116,8 +131,9 @@ def results(prompts: int, gpus: int) -> dict[str, Result]:
     judged = rows * i["judged"] / seconds
     return {
         "tokens": Result("tokens decoded", f"{decoded:.2e}", "prompts x candidates x tokens x raced / exhaustive"),
-        "bound": Result("tokens a second of a GPU, at most", f"{bound:,.0f}", "rows together / max((2 x parameters + rows together x (prompt tokens + tokens / 2) x KV cache) / bandwidth, 2 x parameters x rows together / compute)"),
+        "bound": Result("tokens a second of a GPU, at most", f"{bound:,.0f}", "rows together / max((2 x parameters + rows together x (prompt tokens + tokens / 2) x KV cache) / (bandwidth x copied), 2 x parameters x rows together / compute)"),
         "hours": Result("hours of decoding", f"{seconds / 3600:.1f}", "tokens decoded / (bound x reached x GPUs)"),
+        "local": Result("hours of decoding on the local engine as it is", f"{decoded / i['local engine'] / gpus / 3600:.0f}", "tokens decoded / (local engine x GPUs)"),
         "gpu_days": Result("GPU days", f"{seconds * gpus / DAY:,.0f}", "the same x GPUs", seconds * gpus / DAY),
         "dollars": Result("cost of decoding", f"{dollars:,.0f} dollars", "GPU hours x price"),
         "rows": Result("rows in the journal", f"{rows:.1e}", "prompts x candidates"),
@@ -211,6 +227,79 @@ def read_table(count: int, tokens: int, command: str) -> tuple[str, dict[str, fl
     return "\n".join(lines), last
 
 
+# The driver --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Driven:
+    """One run on Ray: the driver's most memory, and what its actors wrote."""
+
+    prompts: int
+    megabytes: float
+    """Resident, of the process that hands shards out, at its most."""
+    files: int
+    rows: int
+    journal: int
+    """Bytes."""
+    message: int
+    """Bytes of what an actor is given, as Ray sends it: a shard's bounds, and the constants."""
+
+
+def driven(prompts: int) -> Driven:
+    """Sample so many lab prompts on Ray with the echo engine, watching the driver."""
+    import psutil
+
+    from deimos.sample.cluster import Leg
+    from deimos.sample.cluster_files import Shard
+    from deimos.sample.stage import load_constants
+
+    cluster = {"address": "local", "actors": 2}
+    with tempfile.TemporaryDirectory() as work:
+        sets = [
+            f"prompts.sources.0.take={prompts + 50}", "prompts.dev_min_per_kind=10",
+            "runtime.engine=echo", f"runtime.cluster={json.dumps(cluster)}",
+        ]  # fmt: skip
+        words = [word for item in sets for word in ("--set", item)]
+        out = Path(work) / "run"
+        command = [sys.executable, "-m", "deimos.cli", "run", "recipes/lab.yaml", "--out", str(out)]
+        run = subprocess.Popen(
+            [*command, "--until", "sample", *words], cwd=ROOT, stdout=sys.stderr,
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        )  # fmt: skip
+        most = 0.0
+        while run.poll() is None:
+            for child in psutil.Process(run.pid).children():
+                with contextlib.suppress(psutil.Error):
+                    if child.cmdline()[-1:] == ["sample"]:
+                        most = max(most, child.memory_info().rss / 1e6)
+            time.sleep(0.2)
+        if run.returncode:
+            raise SystemExit(f"the run ended with {run.returncode}")
+        (folder,) = out.glob("sample-*")
+        files = [*(folder / COMPLETIONS).glob("*.jsonl")]
+        counts = json.loads((folder / "record.json").read_text(encoding="utf-8"))["counts"]
+        size = sum(path.stat().st_size for path in files)
+        leg = Leg(Shard(99_999, 10**11, 10**11 + 10**7, 2500), load_constants(folder))
+        message = len(pickle.dumps(leg))
+        return Driven(counts["prompts"], most, len(files), counts["completions"], size, message)
+
+
+def driver_table(numbers: Sequence[int], command: str) -> tuple[str, dict[str, float]]:
+    found = [driven(number) for number in numbers]
+    lines = [
+        f"`{command}`: two actors of the echo engine; an actor is sent {found[-1].message} bytes a shard.",
+        "",
+        "| prompts | candidates | the driver's memory at its most, MB | files | journal, bytes a candidate |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one.prompts:,} | {one.rows:,} | {one.megabytes:,.0f} | {one.files:,} "
+            f"| {one.journal / one.rows:,.0f} |"
+            for one in found
+        ),
+    ]  # fmt: skip
+    return "\n".join(lines), {"driver_mb": round(found[-1].megabytes, 1)}
+
+
 def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -218,12 +307,15 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     parser.add_argument("--prompts", type=int, default=100_000_000)
     parser.add_argument("--gpus", type=int, default=1000)
     parser.add_argument("--read", type=int, help="measure reading so many rows instead")
+    parser.add_argument("--driver", help="watch the driver over so many prompts instead")
     parser.add_argument("--tokens", type=int, default=225, help="of a row that is read")
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args(argv)
     command = " ".join(["python benchmarks/scale.py", *argv])
     if args.read:
         text, last = read_table(args.read, args.tokens, command)
+    elif args.driver:
+        text, last = driver_table([int(n) for n in args.driver.split(",")], command)
     else:
         found = results(args.prompts, args.gpus)
         text = table(args.prompts, args.gpus, found, command)
@@ -231,7 +323,8 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
             name: round(found[name].number, 2) for name in ("gpu_days", "journal_tb", "read_hours")
         }
     print(text)
-    write_section("reading" if args.read else "scale", text, args.out)
+    section = "reading" if args.read else "driver" if args.driver else "scale"
+    write_section(section, text, args.out)
     print(json.dumps(last))
 
 

@@ -312,8 +312,7 @@ def test_the_bench_on_two_nodes_has_the_rows_of_one_process(two: Two, tmp_path: 
     for path in mine.glob("samples/*.jsonl"):
         samples, expected = (
             {
-                # Not by key: it holds the adapter's files, and peft writes their modules as a set.
-                (r["prompt_id"], r["index"]): (r["completion_ids"], r["ok"])
+                (r["prompt_id"], r["index"], r["key"]): (r["completion_ids"], r["ok"])
                 for r in read(p)
             }
             for p in (path, others / "samples" / path.name)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def test_install_leaves_no_half_adapter(tmp_path):
         checkpoints.ADAPTER_FILES
     )
     assert not (tmp_path / ".adapter.tmp").exists()
+
+
+def test_the_same_training_leaves_the_same_bytes(tmp_path):
+    """PEFT writes a set of modules, whose order is another one in each process."""
+    files = []
+    for targets in (["v_proj", "q_proj"], ["q_proj", "v_proj"]):
+        checkpoint = make(tmp_path / targets[0], 3)
+        config = {"r": 8, "target_modules": targets, "peft_type": "LORA"}
+        (checkpoint / checkpoints.CONFIG).write_text(json.dumps(config))
+        adapter = tmp_path / targets[0] / "adapter"
+        checkpoints.install(checkpoint, adapter)
+        files.append((adapter / checkpoints.CONFIG).read_bytes())
+        assert json.loads(files[-1]) == config | {"target_modules": ["q_proj", "v_proj"]}
+    assert files[0] == files[1]
 
 
 def test_install_of_a_checkpoint_without_weights_makes_no_adapter(tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deimos.engines.base import Capabilities, Done, Job, Key, ModelRef, Progress
 from deimos.engines.batch import Batch
@@ -31,6 +32,8 @@ PREFILL_TOKENS = 8192
 """Padded tokens that one prefill pass may hold."""
 CHECKPOINT_SECONDS = 10.0
 """How much decoding an interruption may cost; telling more often costs a journal row each."""
+KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Attention without cuDNN's, which plans anew for every length; every step has a new one."""
 OPTIONS = ("block_rows", "merge_waste", "checkpoint_seconds")
 """What ``runtime.engine_options`` may hold."""
 
@@ -159,11 +162,12 @@ class LocalEngine:
     def step(self, batch: Batch, cache: BlockCache, sampler: Sampler) -> np.ndarray:
         """Run every row's last token and draw the next, [rows]."""
         cache.prepare(batch.lengths, self._device)
-        logits = self._model(
-            input_ids=torch.from_numpy(batch.last_ids()).to(self._device)[:, None],
-            position_ids=torch.tensor(batch.lengths, device=self._device)[:, None],
-            past_key_values=cache, use_cache=True, logits_to_keep=1,
-        ).logits[:, -1]  # fmt: skip
+        with sdpa_kernel(KERNELS):
+            logits = self._model(
+                input_ids=torch.from_numpy(batch.last_ids()).to(self._device)[:, None],
+                position_ids=torch.tensor(batch.lengths, device=self._device)[:, None],
+                past_key_values=cache, use_cache=True, logits_to_keep=1,
+            ).logits[:, -1]  # fmt: skip
         noise = uniforms(batch.keys, batch.positions())
         if not sampler.needs_history:
             return sampler.draw(logits, noise).cpu().numpy()

@@ -17,7 +17,8 @@ from pathlib import Path
 from deimos import journal
 
 SEAL = "complete.json"
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+CONFIG = "adapter_config.json"
+ADAPTER_FILES = (CONFIG, "adapter_model.safetensors")
 _NAME = re.compile(r"^checkpoint-(\d+)$")
 
 
@@ -70,10 +71,24 @@ def install(checkpoint: Path, adapter: Path) -> None:
     beside.mkdir(parents=True)
     for name in ADAPTER_FILES:
         shutil.copyfile(checkpoint / name, beside / name)
+    _order(beside / CONFIG)
+    for name in ADAPTER_FILES:
         _sync(beside / name)
     _sync(beside)
     beside.rename(adapter)
     _sync(adapter.parent)
+
+
+def _order(path: Path) -> None:
+    """Sort the config's target modules: PEFT writes a set, in another order in each process.
+
+    What is decoded with an adapter is keyed by its files' bytes, so the same training has to leave
+    the same bytes.
+    """
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(targets := config.get("target_modules"), list):
+        config["target_modules"] = sorted(targets)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def _sync(path: Path) -> None:
