@@ -1,14 +1,14 @@
 """One recipe through several engines: do they keep as many golds, think as long, say the same?
 
 usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--take 240] [--greedy 100]
-       [--recipe recipes/lab.yaml] [--set KEY=VALUE]… [--python .venv-vllm/bin/python]
+       [--raced local,server] [--recipe recipes/lab.yaml] [--set KEY=VALUE]… [--python .venv-vllm/bin/python]
        [--work FOLDER] [--section engines] [--out docs/results/engines.md]
 
 Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
 vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors on a cluster of two nodes,
 both of this machine.
-Each samples the recipe's prompts twice with `deimos run --until select`: exhaustively, which is what
-the distributions are compared on, and raced. Tests against the first engine: Fisher's exact test on
+Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
+distributions are compared on, and (all of them, or those of --raced) raced. Tests against the first engine: Fisher's exact test on
 prompts with a gold; sign-flip permutation tests of per-prompt differences in passes and in mean
 length of the thought; Kolmogorov-Smirnov on all lengths, which ignores that prompts are the same and
 so errs on the side of agreeing. Holm's correction over all of them.
@@ -172,12 +172,13 @@ def pool_of(out: Path, counted: int | None) -> Pool:
 
 def measure(
     arm: str, args: argparse.Namespace, recipe: Recipe, work: Path
-) -> tuple[Pool, Pool, list[dict[str, Any]]]:
-    """An arm exhaustively and raced, and its greedy rows."""
+) -> tuple[Pool, Pool | None, list[dict[str, Any]]]:
+    """An arm exhaustively and, where it is wanted, raced; and its greedy rows."""
     model = model_path(recipe)
     pools = []
+    ways = ("exhaustive", "raced") if arm in raced_arms(args) else ("exhaustive",)
     with ready(arm, args.python, model, recipe.model.dtype) as (servers, own):
-        for way in ("exhaustive", "raced"):
+        for way in ways:
             before = sum(s.generated() for s in servers)
             sets = {
                 **own,
@@ -188,7 +189,11 @@ def measure(
             after = sum(s.generated() for s in servers)
             pools.append(pool_of(work / f"{arm}-{way}", after - before if servers else None))
         rows = greedy(arm, args, recipe, own) if args.greedy and arm != "ray" else []
-    return pools[0], pools[1], rows
+    return pools[0], pools[1] if len(pools) > 1 else None, rows
+
+
+def raced_arms(args: argparse.Namespace) -> list[str]:
+    return (args.raced or args.engines).split(",")
 
 
 def greedy(
@@ -288,13 +293,14 @@ def divergences(
 
 def page(
     args: argparse.Namespace,
-    pools: Mapping[str, tuple[Pool, Pool]],
+    pools: Mapping[str, tuple[Pool, Pool | None]],
     tested: Sequence[Tested],
     apart: Mapping[str, list[tuple[str, int, float]]],
 ) -> str:
     first = next(iter(pools))
     n = len(pools[first][0].passes)
     given = "".join(f" --set {item}" for item in args.set)
+    given = (f" --raced {args.raced}" if args.raced else "") + given
     lines = [
         f"## {args.section}",
         "",
@@ -310,9 +316,13 @@ def page(
         who = "the journal" if full.counted is None else "whoever decoded"
         lines.append(
             f"| {name} ({full.engine}) | {full.golds} | {sum(full.passes.values()) / full.candidates:.3f} "
-            f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.tokens:,} | {raced.tokens:,} "
-            f"| {raced.tokens / full.tokens:.3f} | {who} | {raced.golds} "
-            f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
+            f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.tokens:,} "
+            + (
+                f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} | {who} | {raced.golds} "
+                f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
+                if raced
+                else f"| not raced | | {who} | | {full.seconds:.0f} |"
+            )
         )
     if tested:
         lines += ["", *p_table(first, tested)]
@@ -358,6 +368,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--engines", "--engine", default="local,vllm,server,servers")
+    parser.add_argument("--raced", help="engines that race, too; default: all")
     parser.add_argument("--take", type=int, default=240, help="prompts, dev included")
     parser.add_argument("--greedy", type=int, default=100, help="prompts; 0: not compared")
     parser.add_argument("--recipe", type=Path, default=Path("recipes/lab.yaml"))
@@ -376,7 +387,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     if unknown := [arm for arm in arms if arm not in ARMS]:
         raise SystemExit(f"no engine {unknown[0]!r}: {', '.join(ARMS)}")
     recipe, _ = load(args.recipe, args.set)
-    pools: dict[str, tuple[Pool, Pool]] = {}
+    pools: dict[str, tuple[Pool, Pool | None]] = {}
     rows: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for arm in arms:
@@ -394,7 +405,11 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
         "engines": {arm: full.golds for arm, (full, _) in pools.items()},
         "least_p_holm": round(min(corrected), 4) if corrected else None,
         "identical": {arm: 1 - len(found) / args.greedy for arm, found in apart.items()},
-        "raced_over_exhaustive": {a: round(r.tokens / f.tokens, 4) for a, (f, r) in pools.items()},
+        "raced_over_exhaustive": {
+            arm: round(raced.tokens / full.tokens, 4)
+            for arm, (full, raced) in pools.items()
+            if raced
+        },
     }
     print(json.dumps(line))
 
