@@ -316,6 +316,24 @@ def test_all_dead_is_said_after_patience_and_ids_are_told_first(
     check_whole(world, run(engine_over(server), [job]), 1)
 
 
+def test_the_last_server_lost_in_mid_run_is_said_at_once(
+    world: World, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = 10**6
+    whole = world.completion(0, answer=long)
+    server.script = lambda prompt, body: whole if world.is_job(prompt) else world.words[:4]
+    engine = engine_over(server, patience=0.5)
+
+    def on_event(event: Progress | Done) -> None:
+        if isinstance(event, Progress):
+            server.kill()
+
+    with pytest.raises(ServersLost, match="run again to resume"):
+        run(engine, world.jobs(1, max_tokens=long), on_event)
+    assert "no server has answered since: http" in caplog.text
+    assert "waiting, 0.5 seconds at most" in caplog.text
+
+
 def test_none_there_at_the_start_is_said(world: World) -> None:
     dead = world.server().start()
     dead.kill()

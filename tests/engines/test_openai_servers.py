@@ -55,6 +55,11 @@ def take(pool: Pool) -> Server | None:
     return asyncio.run(place())
 
 
+def test_one_that_is_not_there_at_the_start_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    opened(Looks(a=GOOD, b=Fault("server", "cannot be reached")))
+    assert "server http://b/v1 cannot be reached; the others begin without it" in caplog.text
+
+
 def test_requests_go_to_the_least_loaded_up_to_the_bound() -> None:
     pool = opened(Looks(a=GOOD, b=GOOD), concurrency=2)
     assert pool.places == 4

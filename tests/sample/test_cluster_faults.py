@@ -258,6 +258,19 @@ def test_a_cluster_of_its_own_is_gone_with_the_run(alone: Run, tmp_path: Path) -
     assert psutil.wait_procs(mine, timeout=30)[1] == []
 
 
+def test_a_cluster_of_its_own_that_lost_its_node_ends_the_run(alone: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", ["runtime.cluster.address=local", "runtime.cluster.actors=2"])
+    process = run.start()
+    run.wait_for(process, 5)
+    mine = psutil.Process(process.pid).children(recursive=True)
+    next(p for p in mine if "raylet" in p.name()).kill()
+    said = process.communicate(timeout=200)[0]
+    assert process.returncode == 1 and "run the same command" in said, said[-3000:]
+    assert "Traceback" not in said
+    run.finish()
+    assert_same(run, alone)
+
+
 def test_no_cluster_and_no_place_are_one_sentence_each(two: Two, tmp_path: Path) -> None:
     nowhere = Run(tmp_path / "nowhere", ["runtime.cluster.address=127.0.0.1:1"])
     said = nowhere.finish(code=2)

@@ -31,6 +31,8 @@ REACH_SECONDS = 20.0
 """For the cluster's head to take a connection."""
 TICK = 1.0
 """Seconds between looks at whether anybody has found a place."""
+SAY_AFTER = 15.0
+"""Seconds without a place for any actor until it is said."""
 Work = Callable[[Any], Awaitable[Any]]
 Opener = Callable[[], Work]
 """Runs in the actor, in a thread without an event loop; returns what does the items, many at a time
@@ -142,6 +144,7 @@ class Pool:
         self._running: dict[asyncio.Task[Any], tuple[int, Entry]] = {}
         self._placed: set[int] = set()
         self._unplaced_since = time.monotonic()
+        self._said = False
 
     @property
     def lost(self) -> int:
@@ -256,21 +259,37 @@ class Pool:
             task.cancel()
         self._kill(place)
         because = f"{type(cause).__name__}: {_first(cause)}"
-        _log.warning("an actor was lost (%s)", because)
-        if self._ledger.died(place, because):
+        goes_on = self._ledger.died(place, because)
+        after = "another takes up its work" if goes_on else "the others take up its work"
+        _log.warning("an actor was lost (%s); %s", because, after)
+        if goes_on:
             self._start(place)
 
     def _look_for_places(self) -> None:
-        """Give up where nobody has had a place for too long."""
+        """Say so where nobody has a place, and give up where that lasts too long."""
         if self._placed:
-            self._unplaced_since = time.monotonic()
-        elif time.monotonic() - self._unplaced_since > self._cluster.patience:
-            c, has = self._cluster, self._ray.cluster_resources()
+            self._unplaced_since, self._said = time.monotonic(), False
+            return
+        c, waited = self._cluster, time.monotonic() - self._unplaced_since
+        if waited <= c.patience and (self._said or waited < SAY_AFTER):
+            return
+        has = self._ray.cluster_resources()
+        if c.address == "local" and not has.get("CPU"):
+            raise ClusterError("the run's own Ray cluster has lost its node")
+        short = (
+            f"each asks for {c.cpus_per_actor:g} CPUs and {c.gpus_per_actor:g} GPUs, the cluster has "
+            f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g} in all"
+        )
+        if waited > c.patience:
             raise ClusterError(
-                f"no actor found a place in the cluster for {c.patience:g} seconds: each asks for "
-                f"{c.cpus_per_actor:g} CPUs and {c.gpus_per_actor:g} GPUs, the cluster has "
-                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g} in all"
+                f"no actor found a place in the cluster for {c.patience:g} seconds: {short}"
             )
+        self._said = True
+        _log.warning(
+            "no actor has a place in the cluster: %s; waiting, %g seconds at most",
+            short,
+            c.patience,
+        )
 
     def _kill(self, place: int) -> None:
         self._placed.discard(place)

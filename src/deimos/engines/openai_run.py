@@ -67,6 +67,8 @@ class Run:
         self._looking: set[asyncio.Task[None]] = set()
         self._now = asyncio.get_running_loop().time
         self._heard = self._checkpoint = self._reread = self._now()
+        self._said = False
+        """Whether it has been said that no server is left."""
 
     def stop(self, key: Key) -> None:
         """End a row's stream."""
@@ -256,6 +258,9 @@ class Run:
                 self._reread = now
                 self._pool.reread()
             self._look_around()
+            if not self._pool.places and not self._said:
+                self._pool.say_waiting("since")
+            self._said = not self._pool.places
             if self._rows or not self._pool.places:
                 self._judge(now)
             else:

@@ -123,12 +123,14 @@ class Pool:
                 raise RecipeError(f"server {unfit[0].url} {unfit[0].why}")
             self._settle_ids()
             if any(s.usable for s in self.servers.values()):
+                for server in (s for s in self.servers.values() if not s.usable):
+                    log.warning("server %s %s; the others begin without it", server.url, server.why)
                 return
             wait = max(0.05, jitter(attempt, self.options.backoff, self.options.backoff_max))
             if now() + wait > end:
                 raise ServersLost(self.complaint(f"within {self.options.patience:g} seconds"))
             if attempt == 0:
-                log.warning("%s; waiting", self.complaint("yet"))
+                self.say_waiting("yet")
             attempt += 1
             await asyncio.sleep(wait)
 
@@ -267,6 +269,11 @@ class Pool:
         named = [s for s in self.servers.values() if s.state != "gone"]
         each = "; ".join(f"{s.url} {'sends nothing' if s.usable else s.why}" for s in named)
         return f"no server has answered {when}: {each or 'none is named'}"
+
+    def say_waiting(self, when: str) -> None:
+        """Say that every server is waited for, and for how long."""
+        patience = f"waiting, {self.options.patience:g} seconds at most"
+        log.warning("%s; %s", self.complaint(when), patience)
 
     def notify(self) -> None:
         """Wake whoever waits for a place."""
