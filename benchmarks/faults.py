@@ -61,7 +61,7 @@ def kills(work: Path, reference: Outcome, seconds: Mapping[str, float], n: int, 
             row.where[struck.stage] += 1
             print(f"kill {row.times}: {which} in {struck.stage}", file=sys.stderr, flush=True)
             if which == "command":  # the stage lives on, and keeps others out meanwhile
-                row.where["the command alone"] += 1
+                row.where["of all these the command alone"] += 1
                 case.wait_for_orphan()
             row.in_flight += case.decoded("sample") - done - (case.kept_tokens() - kept)
             snapshots.append(case.journals())
