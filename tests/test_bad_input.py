@@ -82,7 +82,15 @@ def model(place, name, *without):
     [
         ("sample.m=3", "unknown key 'sample.m': accepted: exhaustive, n,"),
         ("sample.samplng.top_k=3", "unknown key 'sample.samplng': did you mean 'sampling'?"),
-        ("sample.n=many", "sample.n = 'many': input should be a valid integer"),
+        ("sample.n=many", "sample.n = 'many': must be a whole number, or a rule like {max: 8"),
+        (
+            "sample.n={stop_when: 0.1}",
+            "sample.n.stop_when = 0.1: must be a section with keys of gain_",
+        ),
+        (
+            "runtime.cluster=local",
+            "runtime.cluster = 'local': must be a section with keys of actors,",
+        ),
         ("runtime.max_batch=0", "runtime.max_batch = 0"),
         ("runtime.engin=local", "unknown key 'runtime.engin': did you mean 'engine'?"),
         ("runtime.python.smaple=python3", "runtime.python.smaple: there is no such stage"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deimos.recipe import RecipeError, apply_set, load, parse, schema, validate
+from deimos.recipe import AdaptiveN, Recipe, RecipeError, apply_set, load, parse, schema, validate
 from deimos.runtime import Runtime
 
 SHIPPED = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
@@ -131,3 +131,9 @@ def test_the_schema_refuses_unknown_keys_and_describes_sections():
     assert described["additionalProperties"] is False
     assert set(LEAST) <= set(described["required"])
     assert described["$defs"]["Train"]["properties"]["max_length"]["minimum"] == 2
+
+
+def test_the_least_number_of_candidates_gives_way_to_a_smaller_most():
+    for most, least_number in ((1, 1), (3, 3), (8, 4)):
+        recipe = Recipe.model_validate(least(sample={"n": {"max": most}}))
+        assert isinstance(recipe.sample.n, AdaptiveN) and recipe.sample.n.min == least_number

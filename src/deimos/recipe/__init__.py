@@ -126,6 +126,14 @@ class AdaptiveN(Section):
     give_up: int | None = Field(default=None, ge=1)
     """A prompt without a winner gets no more once so many have failed; null: only at ``max``."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_more_than_max(cls, data: Any) -> Any:
+        """The default of ``min`` gives way to a smaller ``max``."""
+        if isinstance(data, dict) and "min" not in data and data.get("max") in (1, 2, 3):
+            return {**data, "min": data["max"]}
+        return data
+
     @model_validator(mode="after")
     def _in_order(self) -> AdaptiveN:
         for key, value in (("min", self.min), ("give_up", self.give_up)):
@@ -142,6 +150,10 @@ def _count_or_rule(value: Any) -> int | AdaptiveN:
     """By what it looks like, so that a fault is told of that alone."""
     if isinstance(value, dict | AdaptiveN):
         return AdaptiveN.model_validate(value)
+    if isinstance(value, str) and not value.strip().isdigit():
+        raise ValueError(
+            f"sample.n = {value!r}: must be a whole number, or a rule like {{max: 8, min: 4}}"
+        )
     return _COUNT.validate_python(value)
 
 

@@ -33,6 +33,11 @@ def sentence(model: type[BaseModel], error: ValidationError, section: str) -> st
         return f"unknown key {where!r}: {hint}"
     if fault["type"] == "missing":
         return f"{where} is missing: it is required"
+    if fault["type"] in ("model_type", "model_attributes_type"):
+        keys = ", ".join(sorted(_keys_at(model, fault["loc"])))
+        return f"{where} = {fault['input']!r}: must be a section with keys of {keys}"
+    if fault["type"] in ("tuple_type", "list_type"):
+        return f"{where} = {fault['input']!r}: must be a list"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return message
