@@ -25,7 +25,7 @@ from deimos.thinking import Shape, Tags, ThinkIds, render
 from deimos.types import Sampling
 
 LAB = str(lab_path())
-WORDS = ["times", "half", "jar", "jars", "bags", "take", "away", "double", "halve"]
+WORDS = ["times", "half", "jar", "jars", "bags", "take", "away", "double", "halve", "seeds"]
 """Words that are a token each, a space before them included."""
 QUICK = {
     "model": "m", "backoff": 0.01, "backoff_max": 0.05, "probe_every": 0.02, "patience": 60.0,
@@ -57,11 +57,14 @@ class World:
             Shape.OPEN, (), self.rendered.think.close_ids, self.rendered.think.pieces
         )
         self.words: list[int] = tokenizer.convert_tokens_to_ids([f"\u0120{word}" for word in WORDS])
-        assert len({*self.words}) == 9 and tokenizer.unk_token_id not in self.words
+        self.mark: int = self.words.pop()
+        """So many of them behind the prompt as a candidate's number says; none says it."""
+        assert len({*self.words, self.mark}) == 10
+        assert tokenizer.unk_token_id not in (*self.words, self.mark)
 
     def jobs(self, n: int = 6, **sampling: Any) -> list[Job]:
         chosen = Sampling(**{"max_tokens": 100, **sampling})
-        prompts = [self.rendered.ids + (self.words[i % 9],) * (1 + i // 9) for i in range(n)]
+        prompts = [self.rendered.ids + (self.mark,) * (1 + i) for i in range(n)]
         return [
             Job(Key("p", i), prompt, chosen, 7 + i, self.opened) for i, prompt in enumerate(prompts)
         ]
@@ -80,14 +83,11 @@ class World:
         head = self.rendered.ids
         if not self.is_job(prompt):
             return tuple(self.words[:4])
-        behind, marks = prompt[len(head) :], self.jobs(30)
-        for index in reversed(range(30)):
-            mark = marks[index].prompt_ids[len(head) :]
-            if behind[: len(mark)] == mark:
-                whole, done = self.completion(index), behind[len(mark) :]
-                if whole[: len(done)] == done:
-                    return whole[len(done) :]
-        raise AssertionError("a prompt that no job has")
+        behind = prompt[len(head) :]
+        marks = next((n for n, token in enumerate(behind) if token != self.mark), len(behind))
+        whole, done = self.completion(marks - 1), behind[marks:]
+        assert marks and whole[: len(done)] == done, "a prompt that no job has"
+        return whole[len(done) :]
 
     def server(self, **kwargs: Any) -> ScriptedServer:
         return ScriptedServer(

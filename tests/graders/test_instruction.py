@@ -160,7 +160,7 @@ from deimos import ifeval
 rules = ["length_constraints:number_sentences"]
 print(ifeval.follows("He met approx. Ten men. Bye.", rules, [{"num_sentences": 3, "relation": "less than"}]).strict)
 import nltk.data
-print([place for place in nltk.data.path if "deimos" in place])
+print([place for place in nltk.data.path if "deimos-nltk" in place])
 """
 
 
