@@ -17,13 +17,12 @@ from typing import Any
 
 import httpx2
 
-from deimos.engines.openai_servers import Card
+from deimos.engines.openai_servers import SEEDS, Card
 from deimos.engines.openai_stream import Fault, is_ids, refusal, transport_fault
 
 TEXT = "One two three four five six seven"
 TOKENS = 4
 """Tokens that a look decodes."""
-SEEDS = "where seeds are what it dies of, as vLLM on CPU does, set seeds to false"
 
 
 @dataclass(frozen=True)
@@ -94,13 +93,10 @@ class Probe:
         )
 
     async def _try(self, client: httpx2.AsyncClient, url: str, model: str) -> bool:
-        """Decode a few tokens, as the run will; whether their ids came.
-
-        At temperature 1: vLLM on CPU dies of a seed only where it draws, and better here than later.
-        """
+        """Decode a few tokens; whether their ids came."""
         prompt = self.tokenizer(TEXT, add_special_tokens=False)["input_ids"]
         body = {
-            "model": model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 1.0,
+            "model": model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0.0,
             "return_token_ids": True, "skip_special_tokens": False,
             **({"seed": 1} if self.seeds else {}),
         }  # fmt: skip

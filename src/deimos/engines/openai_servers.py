@@ -21,6 +21,8 @@ from deimos.recipe import RecipeError
 now = time.monotonic  # also what an event loop's clock is, so the two can be compared
 log = logging.getLogger("deimos.engines.openai")
 
+SEEDS = "where seeds are what it dies of, as vLLM on CPU may, set seeds to false"
+
 State = Literal["new", "up", "trial", "down", "unfit", "gone"]
 
 
@@ -272,8 +274,11 @@ class Pool:
 
     def say_waiting(self, when: str) -> None:
         """Say that every server is waited for, and for how long."""
-        patience = f"waiting, {self.options.patience:g} seconds at most"
-        log.warning("%s; %s", self.complaint(when), patience)
+        told = f"{self.complaint(when)}; waiting, {self.options.patience:g} seconds at most"
+        cards = (s.card for s in self.servers.values() if s.card and s.state != "gone")
+        if self.options.seeds and any("vllm" in card.software for card in cards):
+            told += f" ({SEEDS})"  # its last words don't say so
+        log.warning("%s", told)
 
     def notify(self) -> None:
         """Wake whoever waits for a place."""
