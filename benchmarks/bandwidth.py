@@ -30,7 +30,7 @@ from typing import Any
 import torch
 import transformers
 from _pages import ROOT, write_section
-from local_engine import PLAIN, SAMPLING, ours
+from local_engine import PLAIN, SAMPLING, left_padded, ours
 
 from deimos.engines.base import Job, Key, ModelRef
 from deimos.engines.loading import load_model
@@ -130,17 +130,12 @@ def cache_bytes(config: Any, tokens: float, itemsize: int) -> float:
 @torch.inference_mode()
 def generate(model: Any, prompts: Sequence[tuple[int, ...]], new: int) -> int:
     """Transformers' own, left-padded; the new tokens."""
-    longest = max(map(len, prompts))
-    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-        mask[row, longest - len(prompt) :] = 1
+    ids, mask = left_padded(prompts)
     out = model.generate(
         ids.to(model.device), attention_mask=mask.to(model.device), do_sample=True,
         max_new_tokens=new, eos_token_id=None, pad_token_id=0, **SAMPLING,
     )  # fmt: skip
-    return out[:, longest:].numel()
+    return out[:, ids.shape[1] :].numel()
 
 
 def measure(name: str, rows: int, new: int, rounds: int, device: torch.device) -> Row:

@@ -118,6 +118,17 @@ class Targets(StoppingCriteria):
         return self._ends <= input_ids.shape[1]
 
 
+def left_padded(prompts: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, [prompts, longest]."""
+    longest = max(map(len, prompts))
+    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    return ids, mask
+
+
 @torch.inference_mode()
 def theirs(
     model: Any, prompts: Sequence[tuple[int, ...]], targets: Sequence[int], batch: int
@@ -126,12 +137,8 @@ def theirs(
     useful = 0
     for start in range(0, len(prompts), batch):
         part, wanted = prompts[start : start + batch], targets[start : start + batch]
-        longest = max(map(len, part))
-        ids = torch.zeros(len(part), longest, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, prompt in enumerate(part):
-            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
+        ids, mask = left_padded(part)
+        longest = ids.shape[1]
         out = model.generate(
             ids, attention_mask=mask, do_sample=True, max_new_tokens=max(wanted), eos_token_id=None,
             pad_token_id=0, stopping_criteria=StoppingCriteriaList([Targets(longest, wanted)]),

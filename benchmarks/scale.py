@@ -53,7 +53,9 @@ INPUTS = {
     ),
     "prompt tokens": Input(200, "a prompt", "assumed"),
     "raced / exhaustive": Input(
-        0.496, "", "measured, lab model ([race](results/race.md)); by replay 0.24 to 0.82 at a lag of 64"
+        0.496,
+        "",
+        "measured, lab model ([race](results/race.md)); by replay 0.24 to 0.82 at a lag of 64",
     ),
     "judged": Input(
         0.75,
@@ -91,7 +93,9 @@ INPUTS = {
     "compute": Input(989e12, "FLOP a second", "the same, bfloat16, dense"),
     "reached": Input(0.5, "of the bound", "assumed, of vLLM"),
     "local engine": Input(
-        8871, "tokens a second of a GPU", "measured, one H200 (a faster card than the bound's), a 4B shape, 512 rows (the same)"
+        8871,
+        "tokens a second of a GPU",
+        "measured, one H200 (a faster card than the bound's), a 4B shape, 512 rows (the same)",
     ),
     "price": Input(2.5, "dollars a GPU hour", "assumed"),
 }
