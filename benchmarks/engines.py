@@ -1,14 +1,16 @@
 """One recipe through several engines: do they keep as many golds, think as long, say the same?
 
 usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--take 240] [--greedy 100]
-       [--raced local,server] [--recipe recipes/lab.yaml] [--set KEY=VALUE]… [--python .venv-vllm/bin/python]
+       [--raced local,server] [--recipe recipes/lab.yaml] [--set KEY=VALUE]…
+       [--python .venv-vllm/bin/python]
        [--work FOLDER] [--section engines] [--out docs/results/engines.md]
 
-Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own process; `server` and `servers`, one and two of
-vLLM's OpenAI-compatible servers; `ray`, the local engine in two actors on a cluster of two nodes,
-both of this machine.
+Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own
+process; `server` and `servers`, one and two of vLLM's OpenAI-compatible servers; `ray`, the local
+engine in two actors on a cluster of two nodes, both of this machine.
 Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
-distributions are compared on, and (all of them, or those of --raced) raced. Tests against the first engine: Fisher's exact test on
+distributions are compared on, and (all of them, or those of --raced) raced.
+Tests against the first engine: Fisher's exact test on
 prompts with a gold; sign-flip permutation tests of per-prompt differences in passes and in mean
 length of the thought; Kolmogorov-Smirnov on all lengths, which ignores that prompts are the same and
 so errs on the side of agreeing. Holm's correction over all of them.

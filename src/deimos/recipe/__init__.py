@@ -130,8 +130,9 @@ class AdaptiveN(Section):
     @classmethod
     def _no_more_than_max(cls, data: Any) -> Any:
         """The default of ``min`` gives way to a smaller ``max``."""
-        if isinstance(data, dict) and "min" not in data and data.get("max") in (1, 2, 3):
-            return {**data, "min": data["max"]}
+        most = data.get("max") if isinstance(data, dict) and "min" not in data else None
+        if isinstance(most, int) and 0 < most < cls.model_fields["min"].default:
+            return {**data, "min": most}
         return data
 
     @model_validator(mode="after")
