@@ -110,7 +110,7 @@ def ready(
 def two_nodes() -> Iterator[str]:
     """A Ray cluster on this machine: a head that runs nothing, and two nodes with half of the cores."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
+    from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingImports]
 
     store = 80 << 20
     cluster = Cluster(

@@ -196,6 +196,68 @@ def here(answer, reference):
     return Verdict.of(answer == reference)
 
 
+COUNTING = """
+import os, time
+from deimos import Verdict
+
+def grade(answer, reference):
+    time.sleep(0.2)
+    with open(reference, "a") as file:
+        file.write("asked ")
+    return Verdict.of(None if answer == "null" else answer == "right")
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "ok"), [("right", 1, True), ("wrong", 1, False), ("null", 8, None)]
+)
+def test_the_same_answer_to_the_same_prompt_is_judged_once(tmp_path, answer, asked, ok):
+    (tmp_path / "own.py").write_text(COUNTING)
+    one, two = (prompt(str(tmp_path / name)) for name in ("one", "two"))
+
+    async def ask():
+        async with Judge({"math": f"{tmp_path}/own.py:grade"}, workers=2) as judge:
+            at_once = await asyncio.gather(*(judge(one, answer) for _ in range(4)))
+            later = [await judge(one, answer) for _ in range(4)]
+            return *at_once, *later, await judge(two, answer)
+
+    assert [verdict.ok for verdict in asyncio.run(ask())] == [ok] * 9
+    counts = [(tmp_path / name).read_text().count("asked") for name in ("one", "two")]
+    assert counts == [asked, 1]
+
+
+def test_who_waits_for_anothers_verdict_outlives_its_being_cancelled(tmp_path):
+    (tmp_path / "own.py").write_text(COUNTING)
+    busy, mine = (prompt(str(tmp_path / name)) for name in ("busy", "mine"))
+
+    async def ask():
+        async with Judge({"math": f"{tmp_path}/own.py:grade"}) as judge:
+            tasks = [asyncio.create_task(judge(p, "right")) for p in (busy, mine, mine, mine)]
+            await asyncio.sleep(0.05)
+            tasks[1].cancel()  # it waits behind the first
+            tasks[2].cancel()  # and this one for it
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *cancelled, last = asyncio.run(ask())
+    assert first.ok is True and last.ok is True
+    assert [type(each) for each in cancelled] == [asyncio.CancelledError] * 2
+
+
+def test_verdicts_are_not_kept_for_ever(spec, monkeypatch):
+    monkeypatch.setattr("deimos.graders.worker.REMEMBERED", 2)
+
+    async def ask():
+        async with Judge({"math": spec}) as judge:
+            one = prompt()
+            first = [(await judge(one, "pid")).because for _ in range(2)]
+            for other in "abc":
+                await judge(one, other)
+            assert len(judge._known) == 2
+            return first
+
+    assert len(set(asyncio.run(ask()))) == 1
+
+
 def test_a_grader_registered_only_in_this_process_is_found_by_its_file():
     with Judge({"math": "here"}) as judge:
         assert judge.submit("math", "", "").result().ok is True

@@ -5,7 +5,8 @@ without one goes to a worker: a fresh Python process that holds one item at a ti
 all its children at the item's deadline (counted from dispatch) and replaced. Worker processes are
 started when the first item comes for them, and recycled after many items or much memory. A kind's
 grader is loaded there when the kind's first item comes (and its ``prepare`` attribute called); that
-time is not counted.
+time is not counted. Candidates of one prompt often end in the same answer: it is judged once, unless
+the verdict was null.
 Not a sandbox: it protects against hangs, crashes and memory, not against malice.
 """
 
@@ -28,6 +29,8 @@ from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, Verdict
 
 RECYCLE_AFTER = 500
+REMEMBERED = 4096
+"""Answers whose verdicts are kept, the oldest forgotten first; at 64 prompts in flight, 64 of each."""
 
 
 @dataclass
@@ -69,13 +72,27 @@ class Judge:
         self._threads: list[threading.Thread] = []
         self._children: set[Child] = set()
         self._lock = threading.Lock()
+        self._known: dict[tuple[str, int, str], tuple[Any, Future[Verdict]]] = {}
         self._idle = 0
         self._closed = False
 
     async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
-        """Judge an answer to a prompt without holding the event loop; never raises for an answer."""
+        """Judge an answer to a prompt without holding the event loop; never raises for an answer.
+
+        The same answer to the same prompt (the same ``reference`` object) is judged once.
+        """
+        # The reference is kept with its verdict, so that nothing else can come to have its id.
+        same = prompt.kind, id(prompt.reference), answer
+        if (known := self._known.get(same)) and (verdict := await _verdict_of(known[1])):
+            return verdict
         future = self.submit(prompt.kind, answer, prompt.reference)
-        return future.result() if future.done() else await asyncio.wrap_future(future)
+        if future.done():
+            return future.result()
+        with self._lock:
+            self._known[same] = prompt.reference, future
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return await asyncio.wrap_future(future)
 
     def submit(self, kind: str, answer: str, reference: Any) -> Future[Verdict]:
         """Judge in the background; from any thread. RecipeError for a kind without a grader."""
@@ -206,6 +223,14 @@ class Judge:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+
+async def _verdict_of(first: Future[Verdict]) -> Verdict | None:
+    """What somebody else's question came to; None: to nothing, so it must be asked again."""
+    if not first.done():
+        await asyncio.wait([asyncio.wrap_future(first)])  # being cancelled here leaves it alone
+    verdict = None if first.cancelled() else first.result()
+    return None if verdict is None or verdict.ok is None else verdict
 
 
 def _ask_fast(
