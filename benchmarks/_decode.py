@@ -13,14 +13,19 @@ index, prompt_ids, ids, finish, error, think_tokens}), progress (how many closed
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import functools
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
+from deimos.bench.cluster import open_engines
 from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
+from deimos.engines.cluster import Pool, connected
+from deimos.engines.cluster_engine import ClusterEngine
 from deimos.engines.loading import load_tokenizer
 from deimos.registry import resolve
 from deimos.runtime import Runtime
@@ -47,6 +52,21 @@ def jobs_of(request: Mapping[str, Any], tokenizer: Any) -> list[Job]:
             for index in range(request.get("n", 1))
         ]  # fmt: skip
     return jobs
+
+
+@contextlib.contextmanager
+def opened(ref: ModelRef, runtime: Runtime) -> Iterator[Engine]:
+    """The engine that the runtime names; on the cluster, as the benchmark opens it, if it names one."""
+    if runtime.cluster is None:
+        yield resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
+        return
+    opener = functools.partial(open_engines, {"model": ref}, runtime, False)
+    with connected(runtime.cluster) as ray:
+        pool = Pool(ray, runtime.cluster, opener, runtime.max_batch)
+        try:
+            yield ClusterEngine(pool, "model")
+        finally:
+            pool.close()
 
 
 async def decode(
@@ -94,10 +114,10 @@ def main() -> None:
     ref = ModelRef(
         request["model"], dtype=request.get("dtype", "float32"), adapter=request.get("adapter")
     )
-    runtime = Runtime.model_validate(request.get("runtime", {}))
+    runtime = Runtime.model_validate({"engine": request["engine"], **request.get("runtime", {})})
     jobs = jobs_of(request, load_tokenizer(ref))
-    engine = resolve("engine", request["engine"])(ref, runtime, **runtime.engine_options)
-    ends, told, seconds = asyncio.run(decode(engine, jobs, request.get("stop_after")))
+    with opened(ref, runtime) as engine:
+        ends, told, seconds = asyncio.run(decode(engine, jobs, request.get("stop_after")))
     answer = {
         "name": engine.name,
         "capabilities": dataclasses.asdict(engine.capabilities),

@@ -190,7 +190,7 @@ def measure(
             sample(work / f"{arm}-{way}", args, sets)
             after = sum(s.generated() for s in servers)
             pools.append(pool_of(work / f"{arm}-{way}", after - before if servers else None))
-        rows = greedy(arm, args, recipe, own) if args.greedy and arm != "ray" else []
+        rows = greedy(arm, args, recipe, own) if args.greedy else []
     return pools[0], pools[1] if len(pools) > 1 else None, rows
 
 
@@ -208,7 +208,11 @@ def greedy(
         "engine": sets.get("runtime.engine", "local"),
         "model": model_path(recipe),
         "dtype": "float32",
-        "runtime": {"engine_options": options, "device": sets.get("runtime.device", "auto")},
+        "runtime": {
+            "engine_options": options,
+            "device": sets.get("runtime.device", "auto"),
+            "cluster": sets.get("runtime.cluster"),
+        },
         "source": {"name": source.source, "take": args.greedy, "options": source.options},
         "thinking": recipe.model.thinking,
         "tags": recipe.model.tags is not None,
@@ -399,7 +403,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     apart = {}
     if args.greedy and len(arms) > 1:
         model = load_model(ModelRef(model_path(recipe), dtype="float32"), "cpu")
-        for arm in (a for a in arms[1:] if rows[a]):
+        for arm in arms[1:]:
             apart[arm] = divergences(rows[arms[0]], rows[arm], model)
     write_section(args.section, page(args, pools, tested, apart), args.out)
     corrected = holm([p for t in tested for p in t.p.values()])

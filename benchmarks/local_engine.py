@@ -53,9 +53,9 @@ class Work:
 
     def model(self) -> Any:
         """A fresh copy of the model."""
-        return (
-            random_model() if self.folder is None else load_model(ModelRef(str(self.folder)), "cpu")
-        )
+        if self.folder is None:
+            return random_model()
+        return load_model(ModelRef(str(self.folder), dtype="float32"), "cpu")
 
 
 def random_model() -> Any:

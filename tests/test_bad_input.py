@@ -94,6 +94,7 @@ def model(place, name, *without):
         ("runtime.max_batch=0", "runtime.max_batch = 0"),
         ("runtime.engin=local", "unknown key 'runtime.engin': did you mean 'engine'?"),
         ("runtime.python.smaple=python3", "runtime.python.smaple: there is no such stage"),
+        ("runtime.python.sample=other/python", "runtime.python.sample = 'other/python': there is"),
         ("runtime.engine=locl", "runtime.engine: unknown engine 'locl': did you mean 'local'?"),
         ("runtime.engine=./x.py:mine", "looked up from the current directory"),
         ("select.graders.math=mth", "select.graders.math: unknown grader 'mth'"),
@@ -185,8 +186,8 @@ def test_golds_of_another_kind_from_a_source_of_your_own(place, ended):
 def test_pilots_that_cannot_be(place, ended):
     file = recipe(place)
     one_sentence(*ended("plan", file, "--pilot", "9"), "--pilot 9: there are only 5 train prompts")
-    elsewhere = ("--set", "runtime.python.sample=other/python")
-    one_sentence(*ended("plan", file, "--pilot", "1", *elsewhere), "names 'other/python'")
+    elsewhere = ("--set", f"runtime.python.sample={sys.executable}")
+    one_sentence(*ended("plan", file, "--pilot", "1", *elsewhere), f"names '{sys.executable}'")
 
 
 def test_tests_among_the_prompts_are_told_before_anything_is_sampled(place, ended):

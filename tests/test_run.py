@@ -147,6 +147,7 @@ def test_a_version_bump_is_another_identity(run):
 
 def test_an_attempt_cut_short_is_resumed_and_its_seconds_count(run):
     def fails_once(job):
+        job.tell["lost"] = lambda: 3
         if count(job)["ran"] == 1:
             raise KeyboardInterrupt
         return {"ran": 2}
@@ -157,6 +158,18 @@ def test_an_attempt_cut_short_is_resumed_and_its_seconds_count(run):
     assert [(s.state, s.begun) for s in run.status(plan)] == [("missing", True)]
     record = do_stage(run, plan, "prompts", "m")
     assert record["attempts"] == 2 and record["counts"] == {"ran": 2}
+    [cut] = record["cut_short"]
+    assert (cut["whole"], cut["lost"]) == (False, 3) and cut["seconds"] >= 0
+
+
+def test_a_killed_attempt_is_counted_and_torn_notes_are_passed_over(run):
+    plan = plan_stages((Stage("prompts", 1, (), ("prompts",), count),), run.settings()[0])
+    notes = run.folder(plan[0]) / "attempts.jsonl"
+    notes.parent.mkdir()
+    notes.write_text('{"seconds": 2.0}\n{"began": "then"}\n{"began": "later"}\n{"seco\n')
+    record = do_stage(run, plan, "prompts", "m")
+    assert record["attempts"] == 4 and record["seconds"] >= 2
+    assert record["cut_short"] == [{"began": "then"}, {"began": "later"}]
 
 
 def test_one_writer_at_a_time(run):

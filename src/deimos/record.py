@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -65,28 +66,51 @@ def _size(path: Path) -> int | None:
         return None
 
 
+Tell = dict[str, Callable[[], Any]]
+"""What is asked at an attempt's end, by name; the answers can be written as JSON."""
+
+
 @contextlib.contextmanager
-def attempt(folder: Path | None) -> Iterator[None]:
-    """Note how long an attempt took, also one cut short: a record's seconds are the sum."""
-    start = time.monotonic()
+def attempt(folder: Path | None, tell: Tell) -> Iterator[None]:
+    """Note that an attempt began, and at its end how long it took and what it has to tell.
+
+    The end is noted also of one that fails or is interrupted; one that is killed has no end.
+    """
+    _note(folder, {"began": datetime.now(UTC).isoformat(timespec="seconds")})
+    start, whole = time.monotonic(), False
     try:
         yield
+        whole = True
     finally:
-        if folder:
-            # Where even this can't be written (a full disk), the reason matters more.
-            with (
-                contextlib.suppress(OSError),
-                (folder / ATTEMPTS).open("a", encoding="utf-8") as file,
-            ):
-                file.write(json.dumps({"seconds": round(time.monotonic() - start, 3)}) + "\n")
+        told = {name: ask() for name, ask in tell.items()}
+        _note(folder, {"seconds": round(time.monotonic() - start, 3), "whole": whole, **told})
 
 
-def attempts(folder: Path) -> list[float]:
-    """Seconds of each attempt so far, in order."""
+def _note(folder: Path | None, what: Mapping[str, Any]) -> None:
+    if folder:
+        # Where even this can't be written (a full disk), the reason matters more.
+        with contextlib.suppress(OSError), (folder / ATTEMPTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(what) + "\n")
+
+
+def attempts(folder: Path) -> list[dict[str, Any]]:
+    """Each attempt so far, in order.
+
+    Returns:
+        ``began`` (UTC); and unless it was killed ``seconds``, ``whole`` (False: it failed or was
+        interrupted) and what it had to tell.
+    """
     path = folder / ATTEMPTS
-    if not path.exists():
-        return []
-    return [json.loads(line)["seconds"] for line in path.read_text(encoding="utf-8").splitlines()]
+    found: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            noted = json.loads(line)
+        except ValueError:  # a crash tore it
+            continue
+        if "began" in noted or not found or "seconds" in found[-1]:
+            found.append({})
+        found[-1].update(noted)
+    return found
 
 
 def versions() -> dict[str, str]:

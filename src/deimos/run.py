@@ -24,7 +24,16 @@ from deimos.fingerprint import differences, file_hash, fingerprint
 from deimos.journal import sweep, write_atomic
 from deimos.progress import Progress
 from deimos.recipe import Recipe, RecipeError, load, validate
-from deimos.record import RECORD, attempt, attempts, environment, manifest, missing, versions
+from deimos.record import (
+    RECORD,
+    Tell,
+    attempt,
+    attempts,
+    environment,
+    manifest,
+    missing,
+    versions,
+)
 from deimos.runtime import Runtime
 
 RECIPE = "recipe.yaml"
@@ -48,6 +57,8 @@ class StageJob:
     out: Path
     """The stage's own folder; what is already there comes from an attempt cut short."""
     progress: Progress
+    tell: Tell = field(default_factory=dict)
+    """The stage puts in what should be known of this attempt even if it fails."""
 
 
 def _nothing(recipe: Recipe) -> Mapping[str, Any]:
@@ -320,11 +331,13 @@ def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str
     sweep(out)
     (out / RECORD).unlink(missing_ok=True)  # brought up to date in place: not complete meanwhile
     started = datetime.now(UTC)
-    with attempt(out if planned.folder else None), Progress() as progress:
+    tell: Tell = {}
+    with attempt(out if planned.folder else None, tell), Progress() as progress:
         folders = {need: run.path / folder for need, folder in inputs.items()}
-        job = StageJob(recipe, runtime, model_path, folders, out, progress)
+        job = StageJob(recipe, runtime, model_path, folders, out, progress, tell)
         counts = dict(planned.stage.run(job))
-    finished, spent = datetime.now(UTC), attempts(out)
+    finished, tried = datetime.now(UTC), attempts(out)
+    spent = [one["seconds"] for one in tried if "seconds" in one]
     record = {
         "stage": name,
         "number": number,
@@ -337,7 +350,8 @@ def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str
         "counts": counts,
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="microseconds"),
-        "attempts": max(1, len(spent)),
+        "attempts": max(1, len(tried)),
+        "cut_short": [one for one in tried if not one.get("whole", True) or "seconds" not in one],
         "seconds": sum(spent) or (finished - started).total_seconds(),
         "files": manifest(out, planned.stage.summary),
     }

@@ -63,6 +63,10 @@ def test_what_befell_the_engine_is_told(reported, tmp_path):
          "last_fault": "refuses the connection"},
     ]  # fmt: skip
     whole["counts"] |= {"actors_lost": 2, "engine": {"servers": servers, "refused": 1}}
+    whole["cut_short"] = [
+        {"began": "then"},
+        {"began": "later", "seconds": 12.3, "whole": False, "engine": {"servers": servers[1:]}},
+    ]
     try:
         record.write_text(json.dumps(whole))
         stage.run(tmp_path, reported.folders, reported.recipe)
@@ -71,6 +75,8 @@ def test_what_befell_the_engine_is_told(reported, tmp_path):
     for name in ("report.html", "MODEL_CARD.md"):
         told = " ".join((tmp_path / name).read_text().split())
         assert "2 actors of the cluster were lost" in told, name
+        assert "1 attempt at sampling was killed" in told, name
+        assert "An attempt at sampling was cut short after 12 s. Server http://two" in told, name
         assert "Server http://one:8000/v1: 480 requests." in told, name
         assert (
             "31 requests, 4 failed and were asked again (the last: refuses the connection), "

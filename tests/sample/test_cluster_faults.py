@@ -80,6 +80,9 @@ class Run:
     def counts(self) -> dict[str, Any]:
         return json.loads((self.folder("sample") / "record.json").read_bytes())["counts"]
 
+    def cut_short(self) -> list[dict[str, Any]]:
+        return json.loads((self.folder("sample") / "record.json").read_bytes())["cut_short"]
+
     def wait_for(self, process: subprocess.Popen[str], rows: int) -> None:
         """Until so many completions are written."""
         while sum(data.count(b"\n") for data in self.journals().values()) < rows:
@@ -217,21 +220,24 @@ def test_a_driver_killed_at_random_moments_goes_on(two: Two, alone: Run, tmp_pat
     rng, kills, tries = random.Random(5), 0, 0
     while kills < KILLS:
         tries += 1
-        run = Run(tmp_path / str(tries), two.sets)
+        run, before = Run(tmp_path / str(tries), two.sets), []
         while kills < KILLS:
             process = run.start()
             time.sleep(rng.uniform(2, 16))
-            before = run.journals()
+            at_kill = run.journals()
             if process.poll() is not None:
                 break
             for victim in (*psutil.Process(process.pid).children(recursive=True), process):
                 victim.kill()
             process.communicate()
             kills += 1
+            before.append(at_kill)
         run.finish()
-        if before:
-            assert_kept(run, before)
+        written = [journals for journals in before if journals]
+        for journals in written:
+            assert_kept(run, journals)
         assert_same(run, alone)
+        assert bool(run.cut_short()) >= bool(written), "a killed attempt is told"
         assert eventually(lambda: not two.actors()), "no actor outlives its driver"
 
 
@@ -263,7 +269,9 @@ def test_a_cluster_of_its_own_that_lost_its_node_ends_the_run(alone: Run, tmp_pa
     process = run.start()
     run.wait_for(process, 5)
     mine = psutil.Process(process.pid).children(recursive=True)
-    next(p for p in mine if "raylet" in p.name()).kill()
+    node = next(p for p in mine if "raylet" in p.name())
+    for victim in (*node.children(recursive=True), node):  # its actors, too, as with a machine
+        victim.kill()
     said = process.communicate(timeout=200)[0]
     assert process.returncode == 1 and "run the same command" in said, said[-3000:]
     assert "Traceback" not in said

@@ -21,7 +21,8 @@ from deimos.recipe import RecipeError
 now = time.monotonic  # also what an event loop's clock is, so the two can be compared
 log = logging.getLogger("deimos.engines.openai")
 
-SEEDS = "where seeds are what it dies of, as vLLM on CPU may, set seeds to false"
+SEEDS = "set seeds to false for vLLM on a CPU: it dies of a seed whose prompt it reads in parts"
+"""Its sampler rewinds the seed's generator after every part, which torch has for GPUs only."""
 
 State = Literal["new", "up", "trial", "down", "unfit", "gone"]
 

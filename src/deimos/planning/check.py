@@ -6,6 +6,7 @@ the data or the model can tell (``forecast.py`` looks at those).
 
 from __future__ import annotations
 
+import shutil
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,9 +30,13 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     Raises:
         RecipeError: one is missing, cannot be loaded or doesn't take its options; names the key.
     """
-    for stage in runtime.python:
+    for stage, python in runtime.python.items():
         if stage not in ALL:
             raise RecipeError(f"runtime.python.{stage}: there is no such stage: {', '.join(ALL)}")
+        if shutil.which(python) is None:
+            raise RecipeError(
+                f"runtime.python.{stage} = {python!r}: there is no such program to run"
+            )
     # Another Python has other packages: what loads there need not load here.
     elsewhere = any(stage in runtime.python for stage in ENGINE_STAGES)
     _find("engine", runtime.engine, "runtime.engine", load=not elsewhere)

@@ -11,18 +11,44 @@ from deimos.report.records import Row, Run
 def befell(run: Run) -> list[str]:
     """One sentence a server, and one for each sort of loss; empty where nothing was recorded.
 
-    Every loss here was made good: what a lost place had not finished was decoded elsewhere.
+    Attempts that were cut short come first. Every loss here was made good: what a lost place had
+    not finished was decoded elsewhere, or by the attempt after.
     """
-    counts = run.counts("sample")
-    told = counts.get("engine") or {}
-    return [*_actors(counts), *map(_server, told.get("servers") or []), *_requests(told)]
+    cut = run.records.get("sample", {}).get("cut_short") or []
+    return [
+        *_killed(cut),
+        *(said for one in cut for said in _cut(one)),
+        *_told(run.counts("sample")),
+    ]
+
+
+def _told(noted: Row) -> Iterator[str]:
+    told = noted.get("engine") or {}
+    yield from _actors(noted)
+    yield from map(_server, told.get("servers") or [])
+    yield from _requests(told)
+
+
+def _killed(cut: list[Row]) -> Iterator[str]:
+    if killed := sum("seconds" not in one for one in cut):
+        yield (
+            f"{words.plural(killed, 'attempt')} at sampling {'was' if killed == 1 else 'were'} "
+            "killed: finished candidates were kept, the seconds until then are not counted."
+        )
+
+
+def _cut(one: Row) -> Iterator[str]:
+    if "seconds" in one:
+        yield " ".join(
+            [f"An attempt at sampling was cut short after {one['seconds']:.0f} s.", *_told(one)]
+        )
 
 
 def _actors(counts: Row) -> Iterator[str]:
     if lost := counts.get("actors_lost"):
         yield (
             f"{words.plural(lost, 'actor')} of the cluster {'was' if lost == 1 else 'were'} lost; "
-            "others did their work again from what their journals held."
+            "others went on with what their journals held."
         )
 
 

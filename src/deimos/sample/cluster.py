@@ -128,16 +128,17 @@ def run(
         open_gates, function_words,
     )  # fmt: skip
     with connected(cluster) as ray:
-        return asyncio.run(_drive(ray, cluster, course, job.progress))
+        return asyncio.run(_drive(ray, cluster, course, job))
 
 
-async def _drive(ray: Any, cluster: Cluster, course: Course, progress: Progress) -> dict[str, Any]:
+async def _drive(ray: Any, cluster: Cluster, course: Course, job: StageJob) -> dict[str, Any]:
     started = time.monotonic()
     path, settings = course.prompts / TRAIN, course.recipe.sample
     prompts = count_prompts(path)
     size = shard_size(prompts)
     at_once = shards_at_once(course.runtime.max_batch, settings, size)
     pool = Pool(ray, cluster, functools.partial(open_racer, course), at_once)
+    job.tell["actors_lost"] = lambda: pool.lost
     try:
         [(_, constants)] = [done async for done in pool.results(_each([DEV_PASS]), total=1)]
         total: Counter[str] = Counter()
@@ -145,7 +146,7 @@ async def _drive(ray: Any, cluster: Cluster, course: Course, progress: Progress)
         async for _, counts in pool.results(_each(legs), total=math.ceil(prompts / size)):
             total.update(counts)
             note = f"{total['passed']} passed, {total['outpaced']} outpaced"
-            progress("race", total["completions"], prompts * settings.candidates, note)
+            job.progress("race", total["completions"], prompts * settings.candidates, note)
     finally:
         pool.close()
     for left in partial_files(course.out):  # an attempt's without the cluster, read by every shard

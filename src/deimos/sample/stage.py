@@ -100,6 +100,8 @@ def run(
         RecipeError: no dev prompts, or prompts of different shapes.
     """
     sampler = sampler or open_sampler(job)
+    if facts := getattr(sampler.engine, "facts", None):  # where an engine can tell what befell it
+        job.tell["engine"] = facts
     return asyncio.run(_run(job, gate_for, function_words, sampler))
 
 
@@ -119,8 +121,7 @@ async def _run(
         unfinished=lambda: Journal(job.out / PARTIAL),
     )
     counts, stats = await race_all(job, sampler, train, made_with, constants, gate_for, ground)
-    facts = getattr(sampler.engine, "facts", None)  # what befell it, where an engine can tell
-    told = {"engine": facts()} if facts else {}
+    told = {name: ask() for name, ask in job.tell.items()}
     return {"prompts": len(train), **counts, **told, "seconds": round(stats.seconds, 3)}
 
 
