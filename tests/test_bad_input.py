@@ -95,6 +95,7 @@ def model(place, name, *without):
         ("runtime.engin=local", "unknown key 'runtime.engin': did you mean 'engine'?"),
         ("runtime.python.smaple=python3", "runtime.python.smaple: there is no such stage"),
         ("runtime.python.sample=other/python", "runtime.python.sample = 'other/python': there is"),
+        ("runtime.engine=vllm", "engine vllm: vLLM is not installed in this Python"),
         ("runtime.engine=locl", "runtime.engine: unknown engine 'locl': did you mean 'local'?"),
         ("runtime.engine=./x.py:mine", "looked up from the current directory"),
         ("select.graders.math=mth", "select.graders.math: unknown grader 'mth'"),

@@ -68,6 +68,14 @@ def test_differences_are_dotted_keys_with_both_values():
     }
 
 
+def test_differences_go_into_lists_of_sections():
+    was = {"tasks": [{"name": "a", "take": 1}], "n": [1, 2]}
+    now = {"tasks": [{"name": "a", "take": 2}, {"name": "b"}], "n": [1, 3]}
+    assert differences(was, now) == {
+        "n": ([1, 2], [1, 3]), "tasks.0.take": (1, 2), "tasks.1.name": (None, "b"),
+    }  # fmt: skip
+
+
 def test_data_is_known_by_content_not_by_date(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "rows.jsonl"

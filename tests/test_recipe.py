@@ -131,6 +131,10 @@ def test_the_schema_refuses_unknown_keys_and_describes_sections():
     assert described["additionalProperties"] is False
     assert set(LEAST) <= set(described["required"])
     assert described["$defs"]["Train"]["properties"]["max_length"]["minimum"] == 2
+    assert (
+        "once so many have failed"
+        in described["$defs"]["AdaptiveN"]["properties"]["give_up"]["description"]
+    )
 
 
 def test_the_least_number_of_candidates_gives_way_to_a_smaller_most():

@@ -122,6 +122,8 @@ def _exists(path: Path) -> bool:
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
+        if isinstance(item, list) and any(isinstance(part, Mapping) for part in item):
+            item = {str(i): part for i, part in enumerate(item)}  # as --set names them
         if isinstance(item, Mapping) and item:
             yield from _flat(item, f"{prefix}{key}.")
         else:

@@ -291,7 +291,10 @@ class RunFolder:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
             os.close(fd)
-            raise RunError(f"{str(self.path)!r} is being written by another deimos process") from e
+            raise RunError(
+                f"{str(self.path)!r} is being written by another deimos process; a stage whose "
+                "command was killed goes on by itself (deimos status says when it is complete)"
+            ) from e
         try:
             yield fd
         finally:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Cluster(BaseModel):
     """A Ray cluster: one engine per actor, and who gets what from it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     address: str = Field(default="auto", pattern=r"^(auto|local|ray://\S+|[^\s:/]+:\d+)$")
     """``auto``: the cluster that this machine belongs to; ``local``: one on this machine, made for
@@ -40,7 +40,7 @@ class Cluster(BaseModel):
 class Runtime(BaseModel):
     """Where a run runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     engine: str = "local"
     """Registered name, ``pkg:attr`` or ``./file.py:attr``."""

@@ -443,6 +443,12 @@ def test_a_server_that_will_not_do_is_told_at_once(
         engine_over(server, **options)
 
 
+def test_a_base_url_that_lacks_its_path_is_guessed(server: ScriptedServer) -> None:
+    bare = server.url.removesuffix("/v1")
+    with pytest.raises(RecipeError, match=f"answered 404: Not Found .*may be {server.url}"):
+        engine_over(server, urls=[bare])
+
+
 def test_ids_and_text_are_not_mixed(world: World, server: ScriptedServer) -> None:
     with world.server(ids=False) as other:
         with pytest.raises(RecipeError, match="does not give token ids and others do"):

@@ -286,6 +286,10 @@ def test_no_cluster_and_no_place_are_one_sentence_each(two: Two, tmp_path: Path)
     sets = [*two.sets, "runtime.cluster.gpus_per_actor=1", "runtime.cluster.patience=3"]
     said = Run(tmp_path / "greedy", sets).finish(code=1)
     assert "no actor found a place in the cluster for 3 seconds" in said
+    assert f"Ray cluster at {two.cluster.address}: 3 nodes, 2 CPUs, 0 GPUs" in said
+    own = ["runtime.cluster.address=local", "runtime.cluster.gpus_per_actor=0.5"]
+    said = Run(tmp_path / "own", own).finish(code=2)
+    assert "runtime.cluster.gpus_per_actor = 0.5: this machine, which is" in said
     assert "Traceback" not in said
 
 

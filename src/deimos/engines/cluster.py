@@ -37,6 +37,10 @@ Work = Callable[[Any], Awaitable[Any]]
 Opener = Callable[[], Work]
 """Runs in the actor, in a thread without an event loop; returns what does the items, many at a time
 in one loop. Pickled by name where it comes from an installed module."""
+MISSING = (
+    "runtime.cluster needs Ray, which this Python has not: pip install 'deimos-llm[ray]', "
+    "or pip install -e '.[ray]' in a clone"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -54,9 +58,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as e:
-        raise RecipeError(
-            "runtime.cluster needs Ray, which this Python has not: pip install 'deimos-llm[ray]'"
-        ) from e
+        raise RecipeError(MISSING) from e
     if ray.is_initialized():
         yield ray
         return
@@ -70,9 +72,29 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         ) from e
     signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own there
     try:
+        _look_around(ray, cluster)
         yield ray
     finally:
         ray.shutdown()
+
+
+def _look_around(ray: Any, cluster: Cluster) -> None:
+    """Say which cluster it is: ``auto`` finds whichever runs here.
+
+    Raises:
+        RecipeError: it is the run's own, so nobody will bring the GPUs that it lacks.
+    """
+    has = ray.cluster_resources()
+    cpus, gpus = (f"{has.get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
+    if cluster.address != "local":
+        nodes = sum(node["Alive"] for node in ray.nodes())
+        address = ray.get_runtime_context().gcs_address
+        _log.warning("Ray cluster at %s: %d nodes, %s, %s", address, nodes, cpus, gpus)
+    elif cluster.gpus_per_actor > has.get("GPU", 0):
+        raise RecipeError(
+            f"runtime.cluster.gpus_per_actor = {cluster.gpus_per_actor:g}: this machine, which is "
+            f"all that address local uses, has {gpus}"
+        )
 
 
 def _reach(address: str) -> None:

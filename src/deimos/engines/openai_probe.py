@@ -47,7 +47,13 @@ class Probe:
         Raises:
             Fault: it is not there, or won't do.
         """
-        listed = await _get(client, f"{url}/models")
+        try:
+            listed = await _get(client, f"{url}/models")
+        except Fault as fault:
+            if fault.status == 404 and not url.endswith("/v1"):
+                hint = f"{fault} (its base URL may be {url}/v1)"
+                raise Fault(fault.kind, hint, status=404) from fault
+            raise
         cards = _cards(listed)
         card = await self._card(client, url, cards)
         software = await _software(client, url, card)

@@ -7,12 +7,16 @@ the data or the model can tell (``forecast.py`` looks at those).
 from __future__ import annotations
 
 import shutil
+import sys
 import traceback
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+from deimos.engines.cluster import MISSING as MISSING_RAY
 from deimos.engines.memory import modules_in
 from deimos.engines.openai_options import options_of
+from deimos.engines.vllm_options import MISSING as MISSING_VLLM
 from deimos.identity import model_path
 from deimos.pipeline import ALL
 from deimos.prompts.load import check_source
@@ -40,6 +44,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     # Another Python has other packages: what loads there need not load here.
     elsewhere = any(stage in runtime.python for stage in ENGINE_STAGES)
     _find("engine", runtime.engine, "runtime.engine", load=not elsewhere)
+    if not elsewhere:
+        _installed(runtime)
     if runtime.engine == "openai":
         options_of(runtime.engine_options)
     for kind, spec in recipe.select.graders.items():
@@ -51,6 +57,14 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
         except RecipeError as e:
             raise RecipeError(f"{key}: {e}") from e
     _find_targets(recipe)
+
+
+def _installed(runtime: Runtime) -> None:
+    """What the stages would else miss only after the prompts are made."""
+    if runtime.engine == "vllm" and find_spec("vllm") is None:
+        raise RecipeError(MISSING_VLLM.format(python=sys.executable))
+    if runtime.cluster and find_spec("ray") is None:
+        raise RecipeError(MISSING_RAY)
 
 
 def _find_targets(recipe: Recipe) -> None:

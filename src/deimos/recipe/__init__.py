@@ -32,7 +32,7 @@ from deimos.types import Sampling as SamplingValue
 class Section(BaseModel):
     """Base of all recipe sections: unknown keys are errors, values don't change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Tags(Section):
