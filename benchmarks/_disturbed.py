@@ -55,7 +55,7 @@ class Case:
         own = (
             f"prompts.sources.0.take={prompts}",
             f"prompts.dev_min_per_kind={dev}",
-            *(f"bench.tasks.{i}.source.take={problems}" for i in (0, 1)),
+            *(f"bench.tasks.{i}.source.take={problems}" for i in range(4)),
             f"runtime.engine_options.log={self.log}",
             f"runtime.engine_options.checkpoint_seconds={CHECKPOINT_SECONDS}",
         )

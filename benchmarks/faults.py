@@ -253,7 +253,7 @@ def table(rows: Sequence[Row], command: str, size: str) -> list[str]:
         f"{len(os.sched_getaffinity(0))} CPU cores.",
         "",
         f"The lab's recipe, made small ({prompts - 2 * dev} train and {2 * dev} dev prompts, "
-        f"{2 * problems} test problems), on the local engine, which tells ids so far every {CHECKPOINT_SECONDS:g} s here. After each fault the same "
+        f"{4 * problems} test problems), on the local engine, which tells ids so far every {CHECKPOINT_SECONDS:g} s here. After each fault the same "
         "command resumes, and the finished run is held to one that nothing disturbed.",
         "",
         "| fault | times | records lost | doubled | same golds, ids included | same adapter, byte for byte "
