@@ -10,10 +10,10 @@ process; `server` and `servers`, one and two of vLLM's OpenAI-compatible servers
 engine in two actors on a cluster of two nodes, both of this machine.
 Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
 distributions are compared on, and (all of them, or those of --raced) raced.
-Tests against the first engine: Fisher's exact test on
-prompts with a gold; sign-flip permutation tests of per-prompt differences in passes and in mean
-length of the thought; Kolmogorov-Smirnov on all lengths, which ignores that prompts are the same and
-so errs on the side of agreeing. Holm's correction over all of them.
+Each beside the first engine, prompt by prompt: the difference with its 95% interval (prompts with a
+gold: Tango's; passes and mean length of the thought: prompts drawn anew), and p: McNemar's exact test
+of prompts with a gold, sign-flip permutation tests of passes and mean lengths, Kolmogorov-Smirnov on
+all lengths, which ignores that prompts are the same. Holm's correction over all of them.
 Decoded tokens are the servers' own `vllm:generation_tokens_total` before and after, less the dev
 pass, where there are servers; the engine's own count else, or what the journal holds.
 Greedy agreement is in float32, each first divergence with the local model's logit gap between the
@@ -37,7 +37,9 @@ from typing import Any
 import numpy as np
 from _pages import ROOT, write_section
 from _vllm_server import VLLMServer
+from numpy.typing import ArrayLike
 
+from deimos.bench.stats import Estimate, Interval, accuracy, accuracy_delta, bootstrap_mean
 from deimos.candidates import read_candidates
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import load_model
@@ -60,8 +62,10 @@ class Pool:
     """Candidates that passed, by prompt."""
     lengths: dict[str, list[int]]
     """Tokens of the thoughts of whole candidates, by prompt."""
-    golds: int
-    candidates: int
+    golds: frozenset[str]
+    """Prompts that have one."""
+    sampled: dict[str, int]
+    """Candidates, by prompt."""
     journal: int
     """Tokens that its journal holds."""
     counted: int | None
@@ -77,10 +81,12 @@ class Pool:
 
 @dataclass(frozen=True)
 class Tested:
-    """An engine beside the first one: p-values by the name of their test."""
+    """An engine beside the first one, by the name of what was compared."""
 
     engine: str
     p: dict[str, float]
+    apart: dict[str, Estimate]
+    """This engine less the first one; empty where the test has no difference of its own."""
 
 
 # Running -----------------------------------------------------------------------------------------
@@ -156,10 +162,13 @@ def pool_of(out: Path, counted: int | None) -> Pool:
     (folder,) = out.glob("sample-*")
     found: list[Completion] = [c.completion for c in read_candidates(folder).values()]
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    golds = (next(out.glob("select-*")) / "gold.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = (next(out.glob("select-*")) / "gold.jsonl").read_text(encoding="utf-8").splitlines()
+    golds = frozenset(json.loads(line)["prompt_id"] for line in kept)
     passes: dict[str, int] = {}
+    sampled: dict[str, int] = {}
     lengths: dict[str, list[int]] = {}
     for c in found:
+        sampled[c.prompt_id] = sampled.get(c.prompt_id, 0) + 1
         passes[c.prompt_id] = passes.get(c.prompt_id, 0) + bool(c.verdict and c.verdict.ok)
         if c.finish in ("stop", "length"):
             lengths.setdefault(c.prompt_id, []).append(c.think_tokens)
@@ -167,7 +176,7 @@ def pool_of(out: Path, counted: int | None) -> Pool:
     if counted is None and "tokens" in (told := record["counts"].get("engine", {})):
         counted = told["tokens"]
     return Pool(
-        passes, lengths, len(golds), len(found), sum(len(c.completion_ids) for c in found),
+        passes, lengths, golds, sampled, sum(len(c.completion_ids) for c in found),
         None if counted is None else counted - dev, record["counts"]["seconds"], found[0].engine,
     )  # fmt: skip
 
@@ -236,25 +245,31 @@ def compared(name: str, first: Pool, other: Pool) -> Tested:
     prompts = sorted(first.passes.keys() & other.passes.keys())
     if len(prompts) != len(first.passes):
         raise SystemExit(f"{name} has sampled other prompts")
-    n = len(prompts)
-    table = [[first.golds, n - first.golds], [other.golds, n - other.golds]]
     both = [p for p in prompts if p in first.lengths and p in other.lengths]
-    passes = [first.passes[p] - other.passes[p] for p in prompts]
-    means = [float(np.mean(first.lengths[p]) - np.mean(other.lengths[p])) for p in both]
-    fisher: Any = stats.fisher_exact(table)
+    gold = [[p in pool.golds for p in prompts] for pool in (first, other)]
+    gained, lost = len(other.golds - first.golds), len(first.golds - other.golds)
+    mcnemar = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    rates = [[pool.passes[p] / pool.sampled[p] for p in prompts] for pool in (first, other)]
+    passes = np.subtract(rates[1], rates[0])
+    means = np.array([np.mean(other.lengths[p]) - np.mean(first.lengths[p]) for p in both])
     smirnov: Any = stats.ks_2samp(flat(first), flat(other))
-    found = {
-        "prompts with a gold": float(fisher.pvalue), "passes": sign_flips(passes),
+    p = {
+        "prompts with a gold": float(mcnemar), "passes": sign_flips(passes),
         "mean thought": sign_flips(means), "all thoughts": float(smirnov.pvalue),
     }  # fmt: skip
-    return Tested(name, found)
+    apart = {
+        "prompts with a gold": accuracy_delta(*gold, repeated=False),
+        "passes": accuracy_delta(*rates, repeated=True),
+        "mean thought": Estimate(float(means.mean()), bootstrap_mean(means)),
+    }
+    return Tested(name, p, apart)
 
 
 def flat(pool: Pool) -> list[int]:
     return [length for lengths in pool.lengths.values() for length in lengths]
 
 
-def sign_flips(differences: Sequence[float]) -> float:
+def sign_flips(differences: ArrayLike) -> float:
     """Two-sided p-value of the mean of paired differences, under random signs."""
     d = np.asarray(differences, dtype=float)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(RESAMPLES, len(d)))
@@ -313,46 +328,69 @@ def page(
         f"`python benchmarks/engines.py --engines {args.engines} --take {args.take} --greedy "
         f"{args.greedy} --recipe {args.recipe}{given}`; {n} prompts, {os.cpu_count()} CPU cores.",
         "",
-        "| engine | golds | passed | thought, median [quartiles] | decoded exhaustively | raced "
+        "| engine | golds | passed [95%] | thought, median [quartiles] | decoded exhaustively | raced "
         "| raced / exhaustive | counted by | golds raced | seconds exhaustive, raced |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, (full, raced) in pools.items():
         low, middle, high = np.percentile(flat(full), [25, 50, 75])
         who = "the journal" if full.counted is None else "whoever decoded"
+        rates = [full.passes[p] / k for p, k in full.sampled.items()]
+        passed = accuracy(rates, sum(full.sampled.values()) / n)
         lines.append(
-            f"| {name} ({full.engine}) | {full.golds} | {sum(full.passes.values()) / full.candidates:.3f} "
+            f"| {name} ({full.engine}) | {len(full.golds)} | {passed.value:.3f} {shown(passed.ci, '.3f')} "
             f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.tokens:,} "
             + (
-                f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} | {who} | {raced.golds} "
+                f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} | {who} | {len(raced.golds)} "
                 f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
                 if raced
                 else f"| not raced | | {who} | | {full.seconds:.0f} |"
             )
         )
     if tested:
-        lines += ["", *p_table(first, tested)]
+        lines += ["", *beside(first, tested)]
     if apart:
         lines += ["", *greedy_table(first, args.greedy, apart)]
     return "\n".join(lines)
 
 
-def p_table(first: str, tested: Sequence[Tested]) -> list[str]:
-    """P-values beside the first engine, corrected."""
+def beside(first: str, tested: Sequence[Tested]) -> list[str]:
+    """Differences from the first engine, and their p-values, corrected."""
     corrected = holm([p for t in tested for p in t.p.values()])
-    names = list(tested[0].p)
+    units = {
+        "prompts with a gold": (100, "points"),
+        "passes": (100, "points"),
+        "mean thought": (1, "tokens"),
+    }
+    heads = [f"{k}, {units[k][1]}" if k in units else k for k in tested[0].p]
     lines = [
-        f"Exhaustive pools beside {first}'s: p-values, after Holm's correction over all "
-        f"{len(corrected)} (below {LEVEL:g} they would differ by more than sampling error).",
+        f"Exhaustive pools less {first}'s, of the same prompts: difference [95% interval]; p, and after "
+        f"Holm's correction over all {len(corrected)} (below {LEVEL:g} they would differ by more than "
+        "sampling error).",
         "",
-        f"| engine | {' | '.join(names)} |",
-        "|---|" + "---|" * len(names),
+        f"| engine | {' | '.join(heads)} |",
+        "|---|" + "---|" * len(heads),
     ]
-    for i, t in enumerate(tested):
-        own = corrected[i * len(names) : (i + 1) * len(names)]
-        cells = [f"{p:.3f} ({c:.3f})" for p, c in zip(t.p.values(), own)]
+    left = iter(corrected)
+    for t in tested:
+        cells = []
+        for name, p in t.p.items():
+            cell = f"{p:.3f} ({next(left):.3f})"
+            if name in t.apart:
+                scale, (value, ci) = units[name][0], t.apart[name]
+                assert value is not None  # there are prompts
+                cell = f"{signed(scale * value, '+.1f')} {shown(ci, '+.1f', scale)}; {cell}"
+            cells.append(cell)
         lines.append(f"| {t.engine} | {' | '.join(cells)} |")
     return lines
+
+
+def shown(ci: Interval | None, form: str, scale: float = 1) -> str:
+    return "" if ci is None else f"[{signed(scale * ci[0], form)}, {signed(scale * ci[1], form)}]"
+
+
+def signed(value: float, form: str) -> str:
+    return f"{value:{form}}".replace("-", "−")
 
 
 def greedy_table(
@@ -408,7 +446,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     write_section(args.section, page(args, pools, tested, apart), args.out)
     corrected = holm([p for t in tested for p in t.p.values()])
     line = {
-        "engines": {arm: full.golds for arm, (full, _) in pools.items()},
+        "engines": {arm: len(full.golds) for arm, (full, _) in pools.items()},
         "least_p_holm": round(min(corrected), 4) if corrected else None,
         "identical": {arm: 1 - len(found) / args.greedy for arm, found in apart.items()},
         "raced_over_exhaustive": {
