@@ -7,7 +7,8 @@ usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--tak
 
 Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own
 process; `server` and `servers`, one and two of vLLM's OpenAI-compatible servers; `ray`, the local
-engine in two actors on a cluster of two nodes, both of this machine.
+engine in two actors on a cluster of two nodes, both of this machine; `seed1`, `seed2`, …: the local
+engine with that seed in place of the recipe's, which shows how far two pools of one engine are apart.
 Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
 distributions are compared on, and (all of them, or those of --raced) raced.
 Each beside the first engine, prompt by prompt: the difference with its 95% interval (prompts with a
@@ -25,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,7 @@ from deimos.recipe import Recipe, load
 from deimos.types import Completion
 
 ARMS = ("local", "gpu", "vllm", "server", "servers", "ray")
+SEEDED = re.compile(r"seed(\d+)")
 EAGER = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30}
 RESAMPLES = 9_999
 LEVEL = 0.05
@@ -144,6 +147,8 @@ def settings(arm: str, python: Path, servers: Sequence[VLLMServer], address: str
         cores = max(1, (os.cpu_count() or 1) // 2)
         cluster = {"address": address, "actors": 2, "cpus_per_actor": cores}
         return {"runtime.cluster": cluster, "runtime.device": "cpu"}
+    if seeded := SEEDED.fullmatch(arm):
+        return {"runtime.device": "cpu", "sample.seed": int(seeded[1])}
     return {"runtime.device": "cuda" if arm == "gpu" else "cpu"}
 
 
@@ -428,8 +433,8 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     args = parsed(argv)
     arms = args.engines.split(",")
-    if unknown := [arm for arm in arms if arm not in ARMS]:
-        raise SystemExit(f"no engine {unknown[0]!r}: {', '.join(ARMS)}")
+    if unknown := [arm for arm in arms if arm not in ARMS and not SEEDED.fullmatch(arm)]:
+        raise SystemExit(f"no engine {unknown[0]!r}: {', '.join(ARMS)}, seed1, seed2, …")
     recipe, _ = load(args.recipe, args.set)
     pools: dict[str, tuple[Pool, Pool | None]] = {}
     rows: dict[str, list[dict[str, Any]]] = {}
