@@ -19,8 +19,8 @@ def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
     assert summary["prompts"] == {
         "train": 60, "dev": 10, "decontaminated": 3, "decontamination": runfolder.OVERLAPS,
     }  # fmt: skip
-    record = json.loads((reported.folders["sample"] / "record.json").read_text())["counts"]
-    assert summary["sample"] == record
+    record = json.loads((reported.folders["sample"] / "record.json").read_text())
+    assert summary["sample"] == {**record["counts"], "seconds": record["seconds"]}
     verdicts = read_rows(reported.folders["select"] / "verdicts.jsonl")
     wrong = Counter(r["stage"] for r in verdicts if r["ok"] is False and r["finish"] != "outpaced")
     assert summary["select"]["rejects"] == {
@@ -50,6 +50,14 @@ def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_pat
     finally:
         record.write_text(kept)
     assert json.loads((tmp_path / "summary.json").read_text())["sample"] == before
+
+
+def test_sampling_has_one_time_and_it_is_of_all_attempts(reported):
+    record = json.loads((reported.folders["sample"] / "record.json").read_text())
+    assert record["seconds"] != record["counts"]["seconds"]
+    told = " ".join(reported.text("report.html").split())
+    counts = told.split("<h2>How it was made</h2>")[1].split("</table>")[0]
+    assert "prompts" in counts and "seconds" not in counts
 
 
 def test_what_befell_the_engine_is_told(reported, tmp_path):
@@ -84,6 +92,22 @@ def test_what_befell_the_engine_is_told(reported, tmp_path):
         ), name
         assert "The engine refused 1 request." in told, name
         assert "What befell" not in reported.text(name) and "{'url'" not in told
+
+
+def test_a_pool_of_two_engines_says_so(reported, tmp_path):
+    record = reported.folders["select"] / "record.json"
+    kept = record.read_text()
+    whole = json.loads(kept)
+    whole["counts"]["engines"] = {"local/transformers-1": 1200, "openai/vllm-2": 80}
+    try:
+        record.write_text(json.dumps(whole))
+        stage.run(tmp_path, reported.folders, reported.recipe)
+    finally:
+        record.write_text(kept)
+    said = "decoded by 2 engines: 1,200 by local/transformers-1, 80 by openai/vllm-2."
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert said in " ".join((tmp_path / name).read_text().split()), name
+        assert "Candidates were decoded by" not in reported.text(name), name
 
 
 def test_nothing_that_a_model_wrote_becomes_markup(reported):

@@ -119,6 +119,7 @@ def test_every_candidate_has_a_verdict_and_the_shortest_is_gold(tmp_path: Path) 
     assert all(r["because"] for r in rows)
     assert counts["rejects"] == {"structure": 1, "correctness": 1, "presentation": 1, "length": 1}
     assert [counts[k] for k in ("gold", "outpaced", "unjudged", "owed")] == [1, 1, 1, 0]
+    assert counts["engines"] == {"test": 7}
     assert list(golds[0]) == GOLD_FIELDS.split()
     assert (golds[0]["index"], golds[0]["completion_ids"]) == (1, [3, 1, 4])
     assert (golds[0]["passed"], golds[0]["judged"], golds[0]["pass_rate"]) == (2, 5, None)

@@ -9,7 +9,7 @@ from deimos.report.records import Row, Run
 
 
 def befell(run: Run) -> list[str]:
-    """One sentence a server, and one for each sort of loss; empty where nothing was recorded.
+    """One sentence a server, and one for each sort of loss or change; empty where there was none.
 
     Attempts that were cut short come first. Every loss here was made good: what a lost place had
     not finished was decoded elsewhere, or by the attempt after.
@@ -18,6 +18,7 @@ def befell(run: Run) -> list[str]:
     return [
         *_killed(cut),
         *(said for one in cut for said in _cut(one)),
+        *_engines(run.counts("select").get("engines") or {}),
         *_told(run.counts("sample")),
     ]
 
@@ -42,6 +43,13 @@ def _cut(one: Row) -> Iterator[str]:
         yield " ".join(
             [f"An attempt at sampling was cut short after {one['seconds']:.0f} s.", *_told(one)]
         )
+
+
+def _engines(candidates: Row) -> Iterator[str]:
+    """Where a run went on with another engine: who decoded how many, which distributions may show."""
+    if len(candidates) > 1:
+        shares = [f"{words.number(n)} by {name}" for name, n in candidates.items()]
+        yield f"Candidates were decoded by {len(candidates)} engines: {', '.join(shares)}."
 
 
 def _actors(counts: Row) -> Iterator[str]:

@@ -30,6 +30,8 @@ MEANINGS = {
     "presentation": "not a clean answer for its reader",
     "length": "passed, but another of its prompt was kept, or by a quota",
 }
+NOT_COUNTED = ("engine", "seconds")
+"""Told elsewhere: what befell the engine, and the stage's time, of which this is one attempt's part."""
 WIDTHS = (figures.WIDE, figures.NARROW)
 
 
@@ -138,7 +140,9 @@ def making(run: Run) -> Row:
                 "name": stage,
                 "folder": run.folders[stage].name,
                 "seconds": record.get("seconds"),
-                "counts": _spoken({k: v for k, v in run.counts(stage).items() if k != "engine"}),
+                "counts": _spoken(
+                    {k: v for k, v in run.counts(stage).items() if k not in NOT_COUNTED}
+                ),
             }
             for stage, record in run.records.items()
             if record

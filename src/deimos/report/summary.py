@@ -40,10 +40,11 @@ def sample_counts(run: Run) -> Row:
     """Prompts, completions, decoded tokens and seconds: as recorded, else counted from the rows.
 
     ``decoded_tokens`` counts every token that was decoded, those of stopped candidates too.
-    Without the stage, each is null.
+    So ``seconds`` are the whole stage's over all its attempts, loading included, and not those of
+    the race that ended it. Without the stage, each is null.
     """
-    recorded = {**run.counts("sample")}
-    recorded.setdefault("seconds", run.records.get("sample", {}).get("seconds"))
+    seconds = run.records.get("sample", {}).get("seconds")
+    recorded = {**run.counts("sample"), "seconds": seconds}
     if any(recorded.get(name) is None for name in SAMPLE[:3]):
         recorded = {**_counted(run), **{k: v for k, v in recorded.items() if v is not None}}
     return {name: recorded.get(name) for name in SAMPLE}

@@ -81,7 +81,9 @@ def run(job: StageJob, *, gate_for: GateFor) -> dict[str, Any]:
             row.update(ok=False, because=dropped[row["prompt_id"]])
     write_rows(job.out / "verdicts.jsonl", rows)
     write_rows(job.out / "gold.jsonl", _gold_rows(kept, job.inputs["sample"]))
-    return {**_counts(rows), "gold": len(kept), "prompts": len(pools), "owed": owed}
+    engines = Counter(c.engine for pool in pools for c in pool.completions)
+    counts = {**_counts(rows), "gold": len(kept), "prompts": len(pools), "owed": owed}
+    return {**counts, "engines": dict(engines)}
 
 
 def judge_pools(job: StageJob, gate_for: GateFor) -> list[Pool]:
