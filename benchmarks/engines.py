@@ -65,6 +65,8 @@ class Pool:
     """Candidates that passed, by prompt."""
     lengths: dict[str, list[int]]
     """Tokens of the thoughts of whole candidates, by prompt."""
+    cut: int
+    """Candidates that the budget ended."""
     golds: frozenset[str]
     """Prompts that have one."""
     sampled: dict[str, int]
@@ -181,7 +183,7 @@ def pool_of(out: Path, counted: int | None) -> Pool:
     if counted is None and "tokens" in (told := record["counts"].get("engine", {})):
         counted = told["tokens"]
     return Pool(
-        passes, lengths, golds, sampled, sum(len(c.completion_ids) for c in found),
+        passes, lengths, sum(c.finish == "length" for c in found), golds, sampled, sum(len(c.completion_ids) for c in found),
         None if counted is None else counted - dev, record["counts"]["seconds"], found[0].engine,
     )  # fmt: skip
 
@@ -319,6 +321,7 @@ def divergences(
 
 def page(
     args: argparse.Namespace,
+    budget: int,
     pools: Mapping[str, tuple[Pool, Pool | None]],
     tested: Sequence[Tested],
     apart: Mapping[str, list[tuple[str, int, float]]],
@@ -333,9 +336,10 @@ def page(
         f"`python benchmarks/engines.py --engines {args.engines} --take {args.take} --greedy "
         f"{args.greedy} --recipe {args.recipe}{given}`; {n} prompts, {os.cpu_count()} CPU cores.",
         "",
-        "| engine | golds | passed [95%] | thought, median [quartiles] | decoded exhaustively | raced "
-        "| raced / exhaustive | counted by | golds raced | seconds exhaustive, raced |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"| engine | golds | passed [95%] | thought, median [quartiles] | cut at {budget} "
+        "| decoded exhaustively | raced | raced / exhaustive | counted by | golds raced "
+        "| seconds exhaustive, raced |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, (full, raced) in pools.items():
         low, middle, high = np.percentile(flat(full), [25, 50, 75])
@@ -344,7 +348,8 @@ def page(
         passed = accuracy(rates, sum(full.sampled.values()) / n)
         lines.append(
             f"| {name} ({full.engine}) | {len(full.golds)} | {passed.value:.3f} {shown(passed.ci, '.3f')} "
-            f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.tokens:,} "
+            f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.cut / sum(full.sampled.values()):.1%} "
+            f"| {full.tokens:,} "
             + (
                 f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} | {who} | {len(raced.golds)} "
                 f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
@@ -448,7 +453,9 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
         model = load_model(ModelRef(model_path(recipe), dtype="float32"), "cpu")
         for arm in arms[1:]:
             apart[arm] = divergences(rows[arms[0]], rows[arm], model)
-    write_section(args.section, page(args, pools, tested, apart), args.out)
+    write_section(
+        args.section, page(args, recipe.sample.sampling.max_tokens, pools, tested, apart), args.out
+    )
     corrected = holm([p for t in tested for p in t.p.values()])
     line = {
         "engines": {arm: len(full.golds) for arm, (full, _) in pools.items()},

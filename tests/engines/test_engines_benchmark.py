@@ -17,7 +17,7 @@ PROMPTS = [f"p{i}" for i in range(24)]
 def pool(passes: int = 6, longer: int = 0, golds: int = 24) -> Any:
     lengths = {p: [100 + 9 * i + 4 * k + longer for k in range(8)] for i, p in enumerate(PROMPTS)}
     return engines.Pool(
-        dict.fromkeys(PROMPTS, passes), lengths, frozenset(PROMPTS[:golds]),
+        dict.fromkeys(PROMPTS, passes), lengths, 0, frozenset(PROMPTS[:golds]),
         dict.fromkeys(PROMPTS, 8), 1000, None, 1.0, "test",
     )  # fmt: skip
 
@@ -48,6 +48,6 @@ def test_every_cell_of_the_table_has_its_own_corrected_value():
 
 
 def test_pools_of_other_prompts_are_not_compared():
-    other = engines.Pool({"x": 1}, {"x": [1]}, frozenset(), {"x": 8}, 1, None, 1.0, "test")
+    other = engines.Pool({"x": 1}, {"x": [1]}, 0, frozenset(), {"x": 8}, 1, None, 1.0, "test")
     with pytest.raises(SystemExit, match="has sampled other prompts"):
         engines.compared("other", pool(), other)
