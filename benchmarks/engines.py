@@ -7,7 +7,9 @@ usage: python benchmarks/engines.py [--engines local,vllm,server,servers] [--tak
 
 Engines: `local`, on the CPU; `gpu`, the local engine on one; `vllm`, in the sample stage's own
 process; `server` and `servers`, one and two of vLLM's OpenAI-compatible servers; `ray`, the local
-engine in two actors on a cluster of two nodes, both of this machine; `seed1`, `seed2`, …: the local
+engine in two actors on a cluster of two nodes, both of this machine; `vllm-ray`, vLLM in two actors
+of a cluster that the sample stage's own process makes (a node's workers have its own Python, which
+must then be vLLM's); `seed1`, `seed2`, …: the local
 engine with that seed in place of the recipe's, which shows how far two pools of one engine are apart.
 Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
 distributions are compared on, and (all of them, or those of --raced) raced.
@@ -50,7 +52,8 @@ from deimos.journal import read
 from deimos.recipe import Recipe, load
 from deimos.types import Completion
 
-ARMS = ("local", "gpu", "vllm", "server", "servers", "ray")
+ARMS = ("local", "gpu", "vllm", "server", "servers", "ray", "vllm-ray")
+IN_VLLMS_PYTHON = ("vllm", "vllm-ray")
 SEEDED = re.compile(r"seed(\d+)")
 EAGER = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30}
 RESAMPLES = 9_999
@@ -138,15 +141,17 @@ def two_nodes() -> Iterator[str]:
 
 def settings(arm: str, python: Path, servers: Sequence[VLLMServer], address: str) -> dict[str, Any]:
     """What `--set` says."""
-    if arm == "vllm":
+    cores = max(1, (os.cpu_count() or 1) // 2)
+    if arm in IN_VLLMS_PYTHON:
         options = {f"runtime.engine_options.{k}": v for k, v in EAGER.items()}
         engine = "deimos.engines.vllm:vllm"
-        return {"runtime.engine": engine, "runtime.python.sample": str(python), **options}
+        own = {"runtime.engine": engine, "runtime.python.sample": str(python), **options}
+        cluster = {"address": "local", "actors": 2, "cpus_per_actor": cores}
+        return own if arm == "vllm" else {**own, "runtime.cluster": cluster}
     if servers:
         options = {"urls": [s.url for s in servers], "seeds": False, "concurrency": 256}
         return {"runtime.engine": "openai", "runtime.engine_options": options}
     if arm == "ray":
-        cores = max(1, (os.cpu_count() or 1) // 2)
         cluster = {"address": address, "actors": 2, "cpus_per_actor": cores}
         return {"runtime.cluster": cluster, "runtime.device": "cpu"}
     if seeded := SEEDED.fullmatch(arm):
@@ -219,7 +224,7 @@ def greedy(
 ) -> list[dict[str, Any]]:
     """The first prompts decoded greedily in float32."""
     source = recipe.prompts.sources[0]
-    options = EAGER if arm == "vllm" else sets.get("runtime.engine_options", {})
+    options = EAGER if arm in IN_VLLMS_PYTHON else sets.get("runtime.engine_options", {})
     request = {
         "engine": sets.get("runtime.engine", "local"),
         "model": model_path(recipe),
@@ -234,7 +239,7 @@ def greedy(
         "tags": recipe.model.tags is not None,
         "sampling": {"temperature": 0.0, "max_tokens": recipe.sample.sampling.max_tokens},
     }
-    python = args.python if arm == "vllm" else Path(sys.executable)
+    python = args.python if arm in IN_VLLMS_PYTHON else Path(sys.executable)
     done = subprocess.run(
         [str(python), "benchmarks/_decode.py"], input=json.dumps(request), cwd=ROOT,
         stdout=subprocess.PIPE, text=True, check=True,

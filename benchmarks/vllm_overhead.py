@@ -9,7 +9,8 @@ Four ways in turn, each a process of its own, started and warmed before the cloc
 on the same prompts, each request held to exactly as many tokens as `engine` decoded for it in this
 round (`ignore_eos`); `ungraded`, our engine in the sample stage, exhaustive, with filters and journal
 and a grader that says yes at once; `stage`, the same with the recipe's graders beside decoding (both
-have their own tokens: this build takes no seeds). Compared are medians of seconds a decoded token.
+have their own tokens: this build takes no seeds). Compared are seconds a decoded token: the median of
+the rounds' ratios, the least and the most.
 Both sides get the same engine arguments and prefix caching.
 The last line is one JSON object {"engine_over_offline", "stage_over_ungraded", "stage_over_offline",
 "rounds", "tokens"}.
@@ -165,6 +166,16 @@ def started(way: str, request: Mapping[str, Any], python: Path) -> dict[str, Any
     return json.loads(next(x for x in reversed(done.stdout.splitlines()) if x.startswith("{")))
 
 
+def ratios(seconds: Mapping[str, list[float]], way: str, other: str) -> list[float]:
+    """Round by round, as a round decodes its own lengths in its own weather."""
+    return [a / b for a, b in zip(seconds[way], seconds[other], strict=True)]
+
+
+def said(seconds: Mapping[str, list[float]], way: str, other: str) -> str:
+    each = ratios(seconds, way, other)
+    return f"{statistics.median(each):.3f} [{min(each):.3f}, {max(each):.3f}]"
+
+
 def page(args: argparse.Namespace, seconds: Mapping[str, list[float]], tokens: int) -> str:
     middle = {way: statistics.median(values) for way, values in seconds.items()}
     lines = [
@@ -172,14 +183,15 @@ def page(args: argparse.Namespace, seconds: Mapping[str, list[float]], tokens: i
         f"`python benchmarks/vllm_overhead.py --prompts {args.prompts} --rounds {args.rounds} "
         f"--recipe {args.recipe}`; {args.prompts} prompts x 8, about {tokens:,} tokens a round, "
         f"{os.cpu_count()} CPU cores.", "",
-        "| | microseconds a token, each round | median | beside |", "|---|---|---|---|",
+        "| | microseconds a token, each round | median | beside: median of the rounds' ratios "
+        "[least, most] |", "|---|---|---|---|",
     ]  # fmt: skip
     beside = {
         "offline": "vLLM's LLM.generate: 1",
-        "engine": f"{middle['engine'] / middle['offline']:.3f} of it",
-        "ungraded": f"{middle['ungraded'] / middle['offline']:.3f} of it",
-        "stage": f"{middle['stage'] / middle['offline']:.3f} of it, "
-        f"{middle['stage'] / middle['ungraded']:.3f} of ungraded",
+        "engine": f"{said(seconds, 'engine', 'offline')} of it",
+        "ungraded": f"{said(seconds, 'ungraded', 'offline')} of it",
+        "stage": f"{said(seconds, 'stage', 'offline')} of it, "
+        f"{said(seconds, 'stage', 'ungraded')} of ungraded",
     }
     for way, words in beside.items():
         each = ", ".join(f"{1e6 * value:.0f}" for value in seconds[way])
@@ -221,11 +233,10 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
             if way == "offline" and told["tokens"] != tokens:
                 raise SystemExit(f"offline decoded {told['tokens']} tokens, the engine {tokens}")
     write_section(args.section, page(args, seconds, tokens), args.out)
-    middle = {way: statistics.median(values) for way, values in seconds.items()}
     line = {
-        "engine_over_offline": round(middle["engine"] / middle["offline"], 4),
-        "stage_over_ungraded": round(middle["stage"] / middle["ungraded"], 4),
-        "stage_over_offline": round(middle["stage"] / middle["offline"], 4),
+        f"{way}_over_{other}": round(statistics.median(ratios(seconds, way, other)), 4)
+        for way, other in (("engine", "offline"), ("stage", "ungraded"), ("stage", "offline"))
+    } | {
         "rounds": args.rounds, "tokens": tokens,
     }  # fmt: skip
     print(json.dumps(line))
