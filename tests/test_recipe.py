@@ -39,7 +39,9 @@ def test_there_are_shipped_recipes():
         (least(sample={"n": {"max": 0}}), "sample.n.max = 0: input should be greater than"),
         (least(sample={"n": {"mx": 8}}), "unknown key 'sample.n.mx': did you mean 'max'?"),
         (least(sample={"n": {"max": 3, "min": 5}}), "sample.n.min = 5: must be at most max (3)"),
-        (least(sample={"n": {"give_up": 9}}), "sample.n.give_up = 9: must be at most max (8)"),
+        (least(sample={"n": {"give_up": 5}}), "sample.n.give_up = 5: must be at most 4, the last"),
+        (least(sample={"n": {"give_up": 7, "min": 3}}), "give_up = 7: must be at most 6, the last"),
+        (least(sample={"n": {"give_up": 1, "min": 8}}), "give_up = 1: must be null where all 8"),
         (
             least(sample={"n": {"stop_when": {"gain_below": 1}}}),
             "sample.n.stop_when.gain_below = 1:",
@@ -64,6 +66,7 @@ def test_faults_are_one_sentence_naming_key_value_and_what_is_accepted(data, sen
 
 def test_candidates_are_a_number_or_a_rule():
     assert parse(least(sample={"n": 3})).sample.candidates == 3
+    assert parse(least(sample={"n": {"give_up": 6, "min": 3}})).sample.candidates == 8
     ruled = parse(least(sample={"n": {"max": 6, "stop_when": {"gain_below": 0.1}}}))
     assert ruled.sample.candidates == 6
     assert parse(ruled.model_dump(mode="json")) == ruled, "frozen in the run folder, and read again"

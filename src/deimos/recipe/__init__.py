@@ -124,7 +124,10 @@ class AdaptiveN(Section):
     """Start together, and as many more each time that more are worth it."""
     stop_when: StopWhen = StopWhen()
     give_up: int | None = Field(default=None, ge=1)
-    """A prompt without a winner gets no more once so many have failed; null: only at ``max``."""
+    """A prompt without a winner gets no more once so many have failed; null: only at ``max``.
+
+    Looked at whenever ``min`` more could start.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -137,9 +140,19 @@ class AdaptiveN(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> AdaptiveN:
-        for key, value in (("min", self.min), ("give_up", self.give_up)):
-            if value is not None and value > self.max:
-                raise ValueError(f"sample.n.{key} = {value}: must be at most max ({self.max})")
+        if self.min > self.max:
+            raise ValueError(f"sample.n.min = {self.min}: must be at most max ({self.max})")
+        decisions = range(self.min, self.max, self.min)
+        if self.give_up and not decisions:
+            raise ValueError(
+                f"sample.n.give_up = {self.give_up}: must be null where all {self.max} candidates "
+                "(min, max) start at once"
+            )
+        if self.give_up and self.give_up > decisions[-1]:
+            raise ValueError(
+                f"sample.n.give_up = {self.give_up}: must be at most {decisions[-1]}, the last time "
+                f"that more may start (min {self.min} at a time, max {self.max})"
+            )
         return self
 
 
