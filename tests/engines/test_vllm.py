@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import asdict, make_dataclass
+from dataclasses import asdict, make_dataclass, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
@@ -374,8 +374,18 @@ def test_a_feeder_that_fails_fails_the_call(world: World) -> None:
 
 
 def test_a_prompt_and_budget_that_do_not_fit_are_said(world: World) -> None:
-    with pytest.raises(RecipeError, match=r"max_tokens = 100: a prompt of .* than the 64 that"):
+    with pytest.raises(RecipeError, match="max_tokens = 100: this vLLM holds 64 tokens, prompt"):
         run(made(max_model_len=64), world.jobs(1))
+
+
+def test_one_prompt_that_is_too_long_ends_no_run(world: World) -> None:
+    jobs = world.jobs(2)
+    jobs[0] = replace(jobs[0], prompt_ids=(1,) * 60)
+    ends = run(made(max_model_len=150), jobs)
+    told = ends[jobs[0].key]
+    assert (told.finish, told.completion_ids) == ("error", ())
+    assert told.error.startswith("this vLLM holds 150 tokens: prompt (60) and max_tokens (100)")
+    assert ends[jobs[1].key].finish != "error"
 
 
 def test_base_and_tuned_are_one_process(world: World, tmp_path: Path) -> None:
