@@ -164,7 +164,8 @@ class Run:
             return "error", "the prompt has no tokens"
         if row.ended or row.outgrown:
             return row.ended or "stopped", ""
-        self._fits(row.job)
+        if too_long := self._too_long(row.job):
+            return "error", too_long
         self.counts["requests"] += 1
         try:
             return await self._ask(row) or "stopped", ""
@@ -176,15 +177,25 @@ class Run:
                 ) from e
             return "error", f"vLLM refuses the request: {first_line(e.__cause__ or e)}"
 
-    def _fits(self, job: Job) -> None:
-        length = self._llm.model_config.max_model_len
-        asked = len(job.prompt_ids) + job.sampling.max_tokens
-        if asked > length:
+    def _too_long(self, job: Job) -> str:
+        """What is wrong where a prompt leaves too little room; nothing else.
+
+        Raises:
+            RecipeError: there would be no room behind any prompt.
+        """
+        length, prompt, most = (
+            self._llm.model_config.max_model_len, len(job.prompt_ids), job.sampling.max_tokens,
+        )  # fmt: skip
+        if most >= length:
             raise RecipeError(
-                f"max_tokens = {job.sampling.max_tokens}: a prompt of {len(job.prompt_ids)} tokens and "
-                f"these are more than the {length} that this vLLM holds: lower max_tokens, or raise "
-                "runtime.engine_options.max_model_len as far as the model allows"
+                f"max_tokens = {most}: this vLLM holds {length} tokens, prompt included: lower "
+                "max_tokens, or raise runtime.engine_options.max_model_len as far as the model allows"
             )
+        if prompt + most > length:
+            return (
+                f"this vLLM holds {length} tokens: prompt ({prompt}) and max_tokens ({most}) are more"
+            )
+        return ""
 
     async def _ask(self, row: RemoteRow) -> str | None:
         """Decode; the finish, or None where the row is to be stopped. Leaving aborts the request."""
