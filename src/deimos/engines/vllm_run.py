@@ -192,9 +192,7 @@ class Run:
                 "max_tokens, or raise runtime.engine_options.max_model_len as far as the model allows"
             )
         if prompt + most > length:
-            return (
-                f"this vLLM holds {length} tokens: prompt ({prompt}) and max_tokens ({most}) are more"
-            )
+            return f"this vLLM holds {length} tokens: prompt ({prompt}) and max_tokens ({most}) are more"
         return ""
 
     async def _ask(self, row: RemoteRow) -> str | None:
