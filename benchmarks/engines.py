@@ -14,9 +14,10 @@ engine with that seed in place of the recipe's, which shows how far two pools of
 Each samples the recipe's prompts with `deimos run --until select`: exhaustively, which is what the
 distributions are compared on, and (all of them, or those of --raced) raced.
 Each beside the first engine, prompt by prompt: the difference with its 95% interval (prompts with a
-gold: Tango's; passes and mean length of the thought: prompts drawn anew), and p: McNemar's exact test
-of prompts with a gold, sign-flip permutation tests of passes and mean lengths, Kolmogorov-Smirnov on
-all lengths, which ignores that prompts are the same. Holm's correction over all of them.
+gold: Tango's; kept thoughts where both keep one, passes and mean length of the thought: prompts drawn
+anew), and p: McNemar's exact test of prompts with a gold, sign-flip permutation tests of kept thoughts,
+passes and mean lengths, Kolmogorov-Smirnov on all lengths, which ignores that prompts are the same.
+Holm's correction over all of them.
 Decoded tokens are the servers' own `vllm:generation_tokens_total` before and after, less the dev
 pass, where there are servers; the engine's own count else, or what the journal holds.
 Greedy agreement is in float32, each first divergence with the local model's logit gap between the
@@ -43,7 +44,14 @@ from _pages import ROOT, write_section
 from _vllm_server import VLLMServer
 from numpy.typing import ArrayLike
 
-from deimos.bench.stats import Estimate, Interval, accuracy, accuracy_delta, bootstrap_mean
+from deimos.bench.stats import (
+    Estimate,
+    Interval,
+    accuracy,
+    accuracy_delta,
+    bootstrap_mean,
+    mean_reduction,
+)
 from deimos.candidates import read_candidates
 from deimos.engines.base import ModelRef
 from deimos.engines.loading import load_model
@@ -70,12 +78,12 @@ class Pool:
     """Tokens of the thoughts of whole candidates, by prompt."""
     cut: int
     """Candidates that the budget ended."""
-    golds: frozenset[str]
-    """Prompts that have one."""
+    golds: dict[str, int]
+    """Tokens of the kept thought, by prompt; only prompts that have one."""
     sampled: dict[str, int]
     """Candidates, by prompt."""
-    journal: int
-    """Tokens that its journal holds."""
+    decoded: dict[str, int]
+    """Tokens that its journal holds, by prompt."""
     counted: int | None
     """Tokens by the counter of whoever decoded them; None: nobody counts."""
     seconds: float
@@ -84,7 +92,7 @@ class Pool:
     @property
     def tokens(self) -> int:
         """By the best count there is."""
-        return self.journal if self.counted is None else self.counted
+        return sum(self.decoded.values()) if self.counted is None else self.counted
 
 
 @dataclass(frozen=True)
@@ -175,12 +183,14 @@ def pool_of(out: Path, counted: int | None) -> Pool:
     found: list[Completion] = [c.completion for c in read_candidates(folder).values()]
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     kept = (next(out.glob("select-*")) / "gold.jsonl").read_text(encoding="utf-8").splitlines()
-    golds = frozenset(json.loads(line)["prompt_id"] for line in kept)
+    golds = {gold["prompt_id"]: gold["think_tokens"] for gold in map(json.loads, kept)}
     passes: dict[str, int] = {}
     sampled: dict[str, int] = {}
+    decoded: dict[str, int] = {}
     lengths: dict[str, list[int]] = {}
     for c in found:
         sampled[c.prompt_id] = sampled.get(c.prompt_id, 0) + 1
+        decoded[c.prompt_id] = decoded.get(c.prompt_id, 0) + len(c.completion_ids)
         passes[c.prompt_id] = passes.get(c.prompt_id, 0) + bool(c.verdict and c.verdict.ok)
         if c.finish in ("stop", "length"):
             lengths.setdefault(c.prompt_id, []).append(c.think_tokens)
@@ -188,7 +198,7 @@ def pool_of(out: Path, counted: int | None) -> Pool:
     if counted is None and "tokens" in (told := record["counts"].get("engine", {})):
         counted = told["tokens"]
     return Pool(
-        passes, lengths, sum(c.finish == "length" for c in found), golds, sampled, sum(len(c.completion_ids) for c in found),
+        passes, lengths, sum(c.finish == "length" for c in found), golds, sampled, decoded,
         None if counted is None else counted - dev, record["counts"]["seconds"], found[0].engine,
     )  # fmt: skip
 
@@ -259,18 +269,22 @@ def compared(name: str, first: Pool, other: Pool) -> Tested:
         raise SystemExit(f"{name} has sampled other prompts")
     both = [p for p in prompts if p in first.lengths and p in other.lengths]
     gold = [[p in pool.golds for p in prompts] for pool in (first, other)]
-    gained, lost = len(other.golds - first.golds), len(first.golds - other.golds)
+    kept_by_both = first.golds.keys() & other.golds.keys()
+    gained, lost = (len(a.golds.keys() - kept_by_both) for a in (other, first))
+    kept = np.array([other.golds[p] - first.golds[p] for p in prompts if p in kept_by_both])
     mcnemar = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     rates = [[pool.passes[p] / pool.sampled[p] for p in prompts] for pool in (first, other)]
     passes = np.subtract(rates[1], rates[0])
     means = np.array([np.mean(other.lengths[p]) - np.mean(first.lengths[p]) for p in both])
     smirnov: Any = stats.ks_2samp(flat(first), flat(other))
     p = {
-        "prompts with a gold": float(mcnemar), "passes": sign_flips(passes),
+        "prompts with a gold": float(mcnemar), "kept thought": sign_flips(kept),
+        "passes": sign_flips(passes),
         "mean thought": sign_flips(means), "all thoughts": float(smirnov.pvalue),
     }  # fmt: skip
     apart = {
         "prompts with a gold": accuracy_delta(*gold, repeated=False),
+        "kept thought": Estimate(float(kept.mean()), bootstrap_mean(kept)),
         "passes": accuracy_delta(*rates, repeated=True),
         "mean thought": Estimate(float(means.mean()), bootstrap_mean(means)),
     }
@@ -342,7 +356,7 @@ def page(
         f"{args.greedy} --recipe {args.recipe}{given}`; {n} prompts, {os.cpu_count()} CPU cores.",
         "",
         f"| engine | golds | passed [95%] | thought, median [quartiles] | cut at {budget} "
-        "| decoded exhaustively | raced | raced / exhaustive | counted by | golds raced "
+        "| decoded exhaustively | raced | raced / exhaustive [95%] | counted by | golds raced "
         "| seconds exhaustive, raced |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -356,7 +370,7 @@ def page(
             f"| {middle:.0f} [{low:.0f}, {high:.0f}] | {full.cut / sum(full.sampled.values()):.1%} "
             f"| {full.tokens:,} "
             + (
-                f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} | {who} | {len(raced.golds)} "
+                f"| {raced.tokens:,} | {raced.tokens / full.tokens:.3f} {saved(full, raced)} | {who} | {len(raced.golds)} "
                 f"| {full.seconds:.0f}, {raced.seconds:.0f} |"
                 if raced
                 else f"| not raced | | {who} | | {full.seconds:.0f} |"
@@ -369,11 +383,20 @@ def page(
     return "\n".join(lines)
 
 
+def saved(full: Pool, raced: Pool) -> str:
+    """The interval of raced / exhaustive over prompts drawn anew, both sides alike; by the journals."""
+    prompts = sorted(full.decoded)
+    pair = ([pool.decoded[p] for p in prompts] for pool in (full, raced))
+    ci = mean_reduction(*pair).ci
+    return shown(ci and (1 - ci[1], 1 - ci[0]), ".3f")
+
+
 def beside(first: str, tested: Sequence[Tested]) -> list[str]:
     """Differences from the first engine, and their p-values, corrected."""
     corrected = holm([p for t in tested for p in t.p.values()])
     units = {
         "prompts with a gold": (100, "points"),
+        "kept thought": (1, "tokens"),
         "passes": (100, "points"),
         "mean thought": (1, "tokens"),
     }
