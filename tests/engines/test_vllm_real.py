@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.engines.environments import (
     LAB,
+    SMALL,
     VLLM,
     begin,
     check_complete,
@@ -24,6 +26,7 @@ from tests.engines.environments import (
     of_session,
     request,
 )
+from tests.sample.folders import Run, assert_kept, assert_once
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]
 OURS = "deimos.engines.vllm:vllm"
@@ -120,6 +123,27 @@ def test_no_process_is_left_however_it_ends(how: str) -> None:
     assert left_of(process.pid) == []
     if how == "engine killed":
         assert "VLLMLost: vLLM" in err
+
+
+def test_a_run_whose_vllm_dies_goes_on(tmp_path: Path) -> None:
+    run = Run(
+        tmp_path / "run",
+        [
+            f"runtime.engine={OURS}", f"runtime.python.sample={VLLM}",
+            *(f"runtime.engine_options.{k}={json.dumps(v)}" for k, v in SMALL.items()),
+        ],
+    )  # fmt: skip
+    process = run.start()
+    run.wait_for(process, 30)
+    children = psutil.Process(process.pid).children(recursive=True)
+    next(child for child in children if "Worker" in child.name()).kill()
+    before = run.journals()
+    told = process.communicate()[0]
+    assert process.returncode == 1 and "run again to resume" in told, told[-3000:]
+    run.finish()
+    assert_kept(run, before)
+    assert_once(run)
+    assert "An attempt at sampling was cut short" in run.report()
 
 
 def test_the_recipe_runs_unchanged(tmp_path: Path) -> None:
