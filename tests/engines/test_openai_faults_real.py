@@ -81,6 +81,17 @@ def over(out: Path, *servers: ScriptedServer) -> Run:
     return Run(out, [*OPTIONS, f"runtime.engine_options.urls=[{urls}]"])
 
 
+def goes_through(run: Run, calm: Run, rows: int) -> None:
+    """In one go, with what the journal held after so many rows kept."""
+    process = run.start()
+    run.wait_for(process, rows)
+    before = run.journals()
+    told = process.communicate()[0]
+    assert process.returncode == 0, told[-3000:]
+    assert_kept(run, before)
+    assert_same(run, calm)
+
+
 STREAMS: dict[str, Callable[[random.Random], Fault]] = {
     "500": lambda rng: Fault("status", status=500),
     "429": lambda rng: Fault("status", status=429, Retry_After="1"),
@@ -106,13 +117,7 @@ def test_a_fault_of_streams_costs_no_candidate(
         )
         server.faults[rng.randrange(10, 20)] = STREAMS[kind](rng)  # at least this one
     run = over(tmp_path / "run", *servers)
-    process = run.start()
-    run.wait_for(process, 20)
-    before = run.journals()
-    told = process.communicate()[0]
-    assert process.returncode == 0, told[-3000:]
-    assert_kept(run, before)
-    assert_same(run, calm)
+    goes_through(run, calm, rows=20)
     reported = run.report()
     for server in servers:
         assert f"Server {server.url}: " in reported
@@ -128,13 +133,7 @@ def test_a_server_killed_and_started_again(servers: Any, calm: Run, tmp_path: Pa
             threading.Thread(target=lambda: (one.kill(), time.sleep(0.5), one.start())).start()
 
     one.on_token = kill
-    process = run.start()
-    run.wait_for(process, 10)
-    before = run.journals()
-    told = process.communicate()[0]
-    assert process.returncode == 0, told[-3000:]
-    assert_kept(run, before)
-    assert_same(run, calm)
+    goes_through(run, calm, rows=10)
     assert ", lost once" in run.report()
 
 
