@@ -11,9 +11,9 @@ import struct
 import sys
 from typing import Any
 
-from deimos.engines.base import ModelRef
-from deimos.engines.local import LocalEngine, local
-from deimos.runtime import Runtime
+from deimos.engines.local.engine import LocalEngine, local
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
 
 
 def counted(ref: ModelRef, runtime: Runtime, *, log: str, **options: Any) -> LocalEngine:

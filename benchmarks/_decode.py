@@ -22,13 +22,14 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from deimos.bench.cluster import open_engines
-from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
-from deimos.engines.cluster import Pool, connected
-from deimos.engines.cluster_engine import ClusterEngine
-from deimos.engines.loading import load_tokenizer
+from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.ray.cluster import Pool, connected
+from deimos.engines.ray.engine import ClusterEngine
+from deimos.evaluate.ray import open_engines
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
-from deimos.runtime import Runtime
 from deimos.thinking import Tags, ThinkCounter, render
 from deimos.types import Sampling
 

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from deimos.journal import read
-from deimos.run import RunFolder
+from deimos.runs.folder import RunFolder
+from deimos.store.journal import read
 
 ROOT = Path(__file__).resolve().parents[1]
 TAKES = {"small": (120, 10, 40), "tiny": (32, 4, 8)}
@@ -60,7 +60,7 @@ class Case:
             f"runtime.engine_options.checkpoint_seconds={CHECKPOINT_SECONDS}",
         )
         sets = [word for item in (*SETS, *own) for word in ("--set", item)]
-        command = [sys.executable, "-m", "deimos.cli", "run", "lab", "--out", str(self.out)]
+        command = [sys.executable, "-m", "deimos.cli.main", "run", "lab", "--out", str(self.out)]
         return [*command, *sets, *more]
 
     def run(self, *more: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -232,7 +232,7 @@ def strike(case: Case, stage: str, wait: float, which: str) -> Struck:
         pass
     over = process.poll() is not None
     tree = [] if over else psutil.Process(process.pid).children(recursive=True)
-    stages = [p for p in tree if "deimos.process" in _words(p)]
+    stages = [p for p in tree if "deimos.pipeline.process" in _words(p)]
     running = _words(stages[0])[-1] if stages else running
     for victim in (*stages, *([process] if which != "stage" else [])):
         if which != "command" or victim is process:

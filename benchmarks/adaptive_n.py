@@ -27,9 +27,9 @@ import _replay
 from _pages import write_section
 from _replay import Outcome, Table
 
-from deimos.candidates import read_candidates
 from deimos.engines.base import Key
 from deimos.recipe import AdaptiveN, Sample, StopWhen
+from deimos.store.candidates import read_candidates
 
 PASS_RATES, SPREADS = (0.3, 0.7, 0.95), (0.3, 0.6, 1.0)
 THRESHOLDS = (0.02, 0.04, 0.05, 0.06, 0.08, 0.12)

@@ -32,10 +32,11 @@ import transformers
 from _pages import ROOT, write_section
 from local_engine import PLAIN, SAMPLING, left_padded, ours
 
-from deimos.engines.base import Job, Key, ModelRef
-from deimos.engines.loading import load_model
-from deimos.engines.local import LocalEngine
+from deimos.engines.base import Job, Key
+from deimos.engines.local.engine import LocalEngine
 from deimos.lab.weights import lab_path
+from deimos.models.loading import load_model
+from deimos.models.ref import ModelRef
 from deimos.types import Sampling
 
 N = 8

@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from deimos.graders import Judge
-from deimos.prompts.humaneval import humaneval_golds, humaneval_plus_golds
-from deimos.prompts.mbpp import SPLITS, mbpp_golds, mbpp_plus_golds
+from deimos.prompts.sources.humaneval import humaneval_golds, humaneval_plus_golds
+from deimos.prompts.sources.mbpp import SPLITS, mbpp_golds, mbpp_plus_golds
 from deimos.sandbox import TIERS, Exam, Limits, Sandbox, SandboxError
 from deimos.types import Prompt
 

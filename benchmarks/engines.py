@@ -44,7 +44,7 @@ from _pages import ROOT, write_section
 from _vllm_server import VLLMServer
 from numpy.typing import ArrayLike
 
-from deimos.bench.stats import (
+from deimos.evaluate.stats import (
     Estimate,
     Interval,
     accuracy,
@@ -52,12 +52,12 @@ from deimos.bench.stats import (
     bootstrap_mean,
     mean_reduction,
 )
-from deimos.candidates import read_candidates
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import load_model
-from deimos.identity import model_path
-from deimos.journal import read
+from deimos.models.loading import load_model
+from deimos.models.ref import ModelRef
+from deimos.pipeline.identity import model_path
 from deimos.recipe import Recipe, load
+from deimos.store.candidates import read_candidates
+from deimos.store.journal import read
 from deimos.types import Completion
 
 ARMS = ("local", "gpu", "vllm", "server", "servers", "ray", "vllm-ray")
@@ -152,7 +152,7 @@ def settings(arm: str, python: Path, servers: Sequence[VLLMServer], address: str
     cores = max(1, (os.cpu_count() or 1) // 2)
     if arm in IN_VLLMS_PYTHON:
         options = {f"runtime.engine_options.{k}": v for k, v in EAGER.items()}
-        engine = "deimos.engines.vllm:vllm"
+        engine = "deimos.engines.vllm.engine:vllm"
         own = {"runtime.engine": engine, "runtime.python.sample": str(python), **options}
         cluster = {"address": "local", "actors": 2, "cpus_per_actor": cores}
         return own if arm == "vllm" else {**own, "runtime.cluster": cluster}
@@ -173,7 +173,7 @@ def sample(out: Path, args: argparse.Namespace, sets: Mapping[str, Any]) -> None
         raise SystemExit(f"{out} is there already: name a new folder with --work")
     words = [w for k, v in sets.items() for w in ("--set", f"{k}={json.dumps(v)}")]
     given = [w for item in args.set for w in ("--set", item)]
-    command = [sys.executable, "-m", "deimos.cli", "run", str(args.recipe), "--out", str(out)]
+    command = [sys.executable, "-m", "deimos.cli.main", "run", str(args.recipe), "--out", str(out)]
     subprocess.run([*command, "--until", "select", *given, *words], cwd=ROOT, check=True)
 
 

@@ -26,7 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from deimos.journal import GROUP_RECORDS, GROUP_SECONDS, Journal, encode, read
+from deimos.store.journal import GROUP_RECORDS, GROUP_SECONDS, Journal, encode, read
 
 BLOCK = 1 << 20
 

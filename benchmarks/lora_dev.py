@@ -27,16 +27,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deimos.bench import stats
-from deimos.engines.base import ModelRef
 from deimos.engines.collect import Request, collect
-from deimos.engines.loading import eos_ids_of, load_tokenizer
-from deimos.graders.worker import Judge
-from deimos.identity import model_path
+from deimos.evaluate import stats
+from deimos.graders.worker.pool import Judge
+from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.pipeline.identity import model_path
 from deimos.prompts.files import read_prompts
 from deimos.registry import resolve
-from deimos.report import words
-from deimos.run import RunFolder
+from deimos.report import formatting
+from deimos.runs.folder import RunFolder
 from deimos.thinking import Tags, render
 from deimos.types import Prompt
 
@@ -90,7 +90,7 @@ def trained(source: RunFolder, work: Path, rate: str, epochs: str) -> Path:
             copy.mkdir(exist_ok=True)
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, target)
     sets = ["--set", f"train.learning_rate={float(rate)}", "--set", f"train.epochs={epochs}"]
-    command = [sys.executable, "-m", "deimos.cli", "train", str(copy), *sets]
+    command = [sys.executable, "-m", "deimos.cli.main", "train", str(copy), *sets]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return next(copy.glob("train-*")) / "adapter"
 
@@ -104,9 +104,9 @@ def line(name: str, found: Answers, base: Answers) -> tuple[str, dict[str, Any]]
     change = stats.median_reduction(before, after, n, seed=0)
     cells = (
         name,
-        f"{words.percent(value, 1)} {words.interval(ci, lambda x: words.percent(x, 1))}",
+        f"{formatting.percent(value, 1)} {formatting.interval(ci, lambda x: formatting.percent(x, 1))}",
         f"{statistics.median(found.think):.0f}",
-        f"{words.change(change.value)} {words.change_interval(change.ci)}",
+        f"{formatting.change(change.value)} {formatting.change_interval(change.ci)}",
         str(found.unfinished),
     )
     return f"| {' | '.join(cells)} |", {"accuracy": value, "reduction": change.value, "n": n}

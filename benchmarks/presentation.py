@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deimos.bench.stats import wilson
-from deimos.journal import read_rows
+from deimos.evaluate.stats import wilson
 from deimos.recipe import Select
 from deimos.select.filters import presentation
+from deimos.store.journal import read_rows
 from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
 

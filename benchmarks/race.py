@@ -36,14 +36,14 @@ from typing import Any
 import _replay
 from _pages import write_section
 
-from deimos.candidates import read_candidates
-from deimos.progress import Progress
 from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, Sample, load
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
 from deimos.select.policy import choose
+from deimos.store.candidates import read_candidates
 from deimos.types import Completion
 
 Pool = Sequence[Completion]
@@ -158,10 +158,10 @@ def measure(recipe: Recipe, runtime: Runtime, model: str, work: Path, n: int, de
 
 
 def sample(job: StageJob) -> None:
-    from deimos.graders.worker import Judge
+    from deimos.graders.worker.pool import Judge
     from deimos.sample import stage
     from deimos.select.filters import gate_for
-    from deimos.select.words import function_word_rate
+    from deimos.select.function_words import function_word_rate
     from deimos.thinking import Tags
 
     tags, select = job.recipe.model.tags, job.recipe.select

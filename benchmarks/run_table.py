@@ -14,30 +14,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deimos.report import configs, facts, words
+from deimos.report import decoding_labels, formatting, headline
 
 Row = dict[str, Any]
 
 
 def of(row: Row, number: str, text: str) -> str:
     """A number's text with its config behind it, where the row mixes numbers of two."""
-    config = configs.origins(row).get(number)
-    return words.with_unit(text, f" ({config})") if config else text
+    config = decoding_labels.origins(row).get(number)
+    return formatting.with_unit(text, f" ({config})") if config else text
 
 
 def changed(row: Row, name: str) -> str:
     """The change in a length, in percent, with its interval and config."""
     field = f"{name}_reduction"
-    ci = words.change_interval(row.get(f"{field}_ci"), 1)
-    return of(row, name, f"{words.change(row[field], 1)} {ci}".rstrip())
+    ci = formatting.change_interval(row.get(f"{field}_ci"), 1)
+    return of(row, name, f"{formatting.change(row[field], 1)} {ci}".rstrip())
 
 
 def seconds(row: Row) -> str:
     """The change in seconds with its interval and the number of timed problems."""
     if row["seconds_reduction"] is None:
-        return words.NOT_MEASURED
-    ci = words.change_interval(row.get("seconds_reduction_ci"))
-    return f"{words.change(row['seconds_reduction'])} {ci} of {row.get('timed')} timed"
+        return formatting.NOT_MEASURED
+    ci = formatting.change_interval(row.get("seconds_reduction_ci"))
+    return f"{formatting.change(row['seconds_reduction'])} {ci} of {row.get('timed')} timed"
 
 
 def compare_table(rows: list[Row]) -> list[str]:
@@ -47,19 +47,19 @@ def compare_table(rows: list[Row]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        ci = words.interval(row["accuracy_delta_ci"], words.points)
+        ci = formatting.interval(row["accuracy_delta_ci"], formatting.points)
         smallest = row.get("smallest_detectable")
         cells = (
             row["setting"],
             row["task"],
-            words.number(row["n"]),
-            words.number(row.get("budget")),
-            of(row, "accuracy", f"{words.points(row['accuracy_delta'])} {ci}".rstrip()),
+            formatting.number(row["n"]),
+            formatting.number(row.get("budget")),
+            of(row, "accuracy", f"{formatting.points(row['accuracy_delta'])} {ci}".rstrip()),
             changed(row, "think_tokens"),
             changed(row, "total_tokens"),
             of(row, "seconds", seconds(row)),
-            of(row, "accuracy", words.number(None if smallest is None else 100 * smallest, 1)),
-            configs.short(row),
+            of(row, "accuracy", formatting.number(None if smallest is None else 100 * smallest, 1)),
+            decoding_labels.short(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -67,8 +67,8 @@ def compare_table(rows: list[Row]) -> list[str]:
 
 def median(row: Row, name: str) -> str:
     """A median with its interval."""
-    ci = words.interval(row.get(f"{name}_median_ci"), words.number)
-    return f"{words.number(row[f'{name}_median'])} {ci}".rstrip()
+    ci = formatting.interval(row.get(f"{name}_median_ci"), formatting.number)
+    return f"{formatting.number(row[f'{name}_median'])} {ci}".rstrip()
 
 
 def bench_table(rows: list[Row]) -> list[str]:
@@ -80,22 +80,22 @@ def bench_table(rows: list[Row]) -> list[str]:
     ]
 
     def percent(value: float | None) -> str:
-        return words.percent(value, 1)
+        return formatting.percent(value, 1)
 
     for row in rows:
-        ci = words.interval(row["accuracy_ci"], percent)
-        cut = f"{percent(facts.unfinished(row))} of budget {words.number(row['budget'])}"
+        ci = formatting.interval(row["accuracy_ci"], percent)
+        cut = f"{percent(headline.unfinished(row))} of budget {formatting.number(row['budget'])}"
         cells = (
             row["model"],
             row["setting"],
             row["task"],
-            words.number(row["n"]),
+            formatting.number(row["n"]),
             of(row, "accuracy", f"{percent(row['accuracy'])} {ci}".rstrip()),
             of(row, "think_tokens", median(row, "think_tokens")),
             of(row, "answer_tokens", median(row, "answer_tokens")),
             of(row, "finished", cut),
-            of(row, "seconds", words.seconds(row["seconds_per_problem"])),
-            configs.short(row),
+            of(row, "seconds", formatting.seconds(row["seconds_per_problem"])),
+            decoding_labels.short(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -139,7 +139,7 @@ def main() -> None:
         "",
         *([args.note, ""] if args.note else []),
     ]
-    lines += ["## Tuned against base", "", configs.MIXED, ""]
+    lines += ["## Tuned against base", "", decoding_labels.MIXED, ""]
     lines += [*compare_table(summary["compare"]), ""]
     lines += ["## Each model", "", *bench_table(summary["bench"]), ""]
     lines += [

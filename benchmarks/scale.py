@@ -30,8 +30,8 @@ from pathlib import Path
 
 from _pages import ROOT, write_section
 
-from deimos.candidates import COMPLETIONS, read_candidates
-from deimos.journal import Journal
+from deimos.store.candidates import COMPLETIONS, read_candidates
+from deimos.store.journal import Journal
 
 PAGE = ROOT / "docs/scale.md"
 DAY = 86400
@@ -253,8 +253,8 @@ def driven(prompts: int) -> Driven:
     """Sample so many lab prompts on Ray with the echo engine, watching the driver."""
     import psutil
 
-    from deimos.sample.cluster import Leg
-    from deimos.sample.cluster_files import Shard
+    from deimos.sample.ray import Leg
+    from deimos.sample.shards import Shard
     from deimos.sample.stage import load_constants
 
     cluster = {"address": "local", "actors": 2}
@@ -265,7 +265,15 @@ def driven(prompts: int) -> Driven:
         ]  # fmt: skip
         words = [word for item in sets for word in ("--set", item)]
         out = Path(work) / "run"
-        command = [sys.executable, "-m", "deimos.cli", "run", "recipes/lab.yaml", "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "deimos.cli.main",
+            "run",
+            "recipes/lab.yaml",
+            "--out",
+            str(out),
+        ]
         run = subprocess.Popen(
             [*command, "--until", "sample", *words], cwd=ROOT, stdout=sys.stderr,
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},

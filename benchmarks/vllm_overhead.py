@@ -34,15 +34,16 @@ from typing import Any
 from _decode import decode, jobs_of
 from _pages import ROOT, write_section
 
-from deimos.engines.base import Job, ModelRef
-from deimos.engines.loading import load_tokenizer
-from deimos.identity import model_path
-from deimos.progress import Progress
+from deimos.engines.base import Job
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.pipeline.identity import model_path
 from deimos.prompts.files import write_prompts
 from deimos.recipe import load
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
 from deimos.types import Prompt, Verdict
 
 WAYS = ("engine", "offline", "ungraded", "stage")
@@ -60,7 +61,9 @@ def engine_of(request: Mapping[str, Any]) -> Any:
     asked = request["decode"]
     runtime = Runtime.model_validate(asked["runtime"])
     ref = ModelRef(asked["model"], dtype=asked["dtype"])
-    return resolve("engine", "deimos.engines.vllm:vllm")(ref, runtime, **runtime.engine_options)
+    return resolve("engine", "deimos.engines.vllm.engine:vllm")(
+        ref, runtime, **runtime.engine_options
+    )
 
 
 def engine(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def engine(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def offline(request: Mapping[str, Any]) -> dict[str, Any]:
     """VLLM's own, on as many tokens."""
-    from deimos.engines.vllm_options import load_vllm
+    from deimos.engines.vllm.options import load_vllm
 
     vllm = load_vllm()
     asked, wanted = request["decode"], jobs(request)
@@ -112,10 +115,10 @@ def ungraded(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
     """Our engine in the sample stage."""
-    from deimos.graders.worker import Judge
+    from deimos.graders.worker.pool import Judge
     from deimos.sample import stage as sampling
     from deimos.select.filters import gate_for
-    from deimos.select.words import function_word_rate
+    from deimos.select.function_words import function_word_rate
     from deimos.thinking import Tags
 
     recipe, _ = load(Path(request["recipe"]), [*request["set"], "sample.exhaustive=true"])
@@ -129,7 +132,9 @@ def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
         (folder / "prompts").mkdir()
         write_prompts(folder / "prompts" / "train.jsonl", found[: source["take"]])
         write_prompts(folder / "prompts" / "dev.jsonl", found[source["take"] :])
-        runtime = Runtime.model_validate({**asked["runtime"], "engine": "deimos.engines.vllm:vllm"})
+        runtime = Runtime.model_validate(
+            {**asked["runtime"], "engine": "deimos.engines.vllm.engine:vllm"}
+        )
         inputs = {"prompts": folder / "prompts"}
         job = StageJob(recipe, runtime, asked["model"], inputs, folder / "out", progress)
         (folder / "out").mkdir()

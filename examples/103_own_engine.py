@@ -22,9 +22,10 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
-from deimos.engines.base import Capabilities, Done, Job, Key, ModelRef, Progress
+from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
-from deimos.runtime import Runtime
 from deimos.thinking import Shape, ThinkCounter, ThinkIds
 from deimos.types import Sampling
 

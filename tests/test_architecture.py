@@ -70,15 +70,15 @@ def test_no_file_is_empty():
     "code",
     [
         "import deimos",
-        "import sys; sys.argv = ['deimos', '--help']; from deimos.cli import main\n"
+        "import sys; sys.argv = ['deimos', '--help']; from deimos.cli.main import main\n"
         "try: main()\nexcept SystemExit: pass",
-        "import deimos.pipeline, deimos.planning.opening; deimos.pipeline.plan("
-        "deimos.planning.opening.load_recipe('lab')[0])",
+        "import deimos.pipeline.stages, deimos.planning.arguments; deimos.pipeline.stages.plan("
+        "deimos.planning.arguments.load_recipe('lab')[0])",
     ],
     ids=["import", "help", "plan"],
 )
 def test_a_light_start(code):
-    code = f"import deimos.cli\n{code}\nimport sys; print('loaded:', *sys.modules)"
+    code = f"import deimos.cli.main\n{code}\nimport sys; print('loaded:', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -87,7 +87,7 @@ def test_a_light_start(code):
 
 
 def test_help_does_not_even_load_the_recipe():
-    code = "import sys, deimos.cli; print(*sys.modules)"
+    code = "import sys, deimos.cli.main; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

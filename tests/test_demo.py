@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deimos.journal import read
+from deimos.store.journal import read
 
 SMALL = (
     "prompts.sources.0.take=80",
@@ -31,7 +31,7 @@ BENCH = {
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "lab"
     words = [word for item in SMALL for word in ("--set", item)]
-    command = [sys.executable, "-m", "deimos.cli", "demo", "--out", str(out), *words]
+    command = [sys.executable, "-m", "deimos.cli.main", "demo", "--out", str(out), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert f"next: open {out}/report.html" in done.stdout
@@ -77,7 +77,7 @@ def test_golds_are_the_shortest_that_passed_by_ids_that_were_sampled(run):
 @pytest.mark.real
 def test_running_again_does_nothing_again(run):
     before = {p: p.stat().st_mtime_ns for p in run.glob("*-*/record.json")}
-    command = [sys.executable, "-m", "deimos.cli", "run", str(run)]
+    command = [sys.executable, "-m", "deimos.cli.main", "run", str(run)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert {p: p.stat().st_mtime_ns for p in run.glob("*-*/record.json")} == before

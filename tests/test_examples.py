@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deimos.journal import read
+from deimos.store.journal import read
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -38,7 +38,7 @@ def test_there_are_examples():
 
 def test_a_recipe_takes_the_examples_by_path_and_nothing_else_is_edited(tmp_path):
     command = [
-        sys.executable, "-m", "deimos.cli", "run", "lab", "--out", str(tmp_path / "run"),
+        sys.executable, "-m", "deimos.cli.main", "run", "lab", "--out", str(tmp_path / "run"),
         "--until", "sample",
         "--set", "runtime.engine=./examples/103_own_engine.py:bigram",
         "--set", "select.graders.math=./examples/102_own_grader.py:roman",

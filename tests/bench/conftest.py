@@ -8,18 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from deimos.engines.base import Done, Job, ModelRef
+from deimos.engines.base import Done, Job
 from deimos.engines.echo import EchoEngine
-from deimos.engines.loading import load_tokenizer
-from deimos.graders.worker import Judge
-from deimos.journal import write_atomic
+from deimos.graders.worker.pool import Judge
 from deimos.lab import tokenizer as lab_tokenizer
-from deimos.progress import Progress
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.prompts.files import write_prompts
 from deimos.recipe import parse
+from deimos.recipe.runtime import Runtime
 from deimos.registry import engine, source
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
+from deimos.store.journal import write_atomic
 from deimos.types import Prompt
 
 decoded: list[tuple[str, str, int]] = []

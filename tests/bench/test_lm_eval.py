@@ -11,12 +11,12 @@ import yaml
 
 pytest.importorskip("lm_eval")
 
-from deimos.bench import lm_eval, stage
-from deimos.bench.lm_eval import Judge, Scorer, load_problems, stopped
-from deimos.bench.lm_eval_yaml import config_of, task_data
+from deimos.bench import stage
+from deimos.bench.lm_eval.problems import Judge, Scorer, load_problems, stopped
+from deimos.bench.lm_eval.task_files import config_of, task_data
 from deimos.bench.tasks import load_tasks
-from deimos.journal import read, read_rows
 from deimos.recipe import Recipe, RecipeError, Task, parse
+from deimos.store.journal import read, read_rows
 from deimos.types import Prompt
 
 GSM8K = Path(__file__).parents[2].parent / "shared" / "data" / "gsm8k"
@@ -73,7 +73,7 @@ def recipe(*tasks: Task, **more: object) -> Recipe:
 
 
 def test_prompts_are_lm_evals_own_chats(sums: dict, tmp_path: Path):
-    from lm_eval.tasks import TaskManager
+    from problems.tasks import TaskManager
 
     spec = written(tmp_path, sums)
     theirs = TaskManager(include_defaults=False).load([spec])["tasks"]["sums_cot"]
@@ -180,7 +180,7 @@ def test_instructions_are_judged_by_a_metric_of_the_whole_prompt(rules: str):
 
 
 def test_a_scorer_that_hangs_or_dies_costs_one_verdict(rules: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lm_eval, "SCORE_SECONDS", 3.0)
+    monkeypatch.setattr("deimos.bench.lm_eval.problems.SCORE_SECONDS", 3.0)
     problems = load_problems(task(rules, metric="prompt_level_strict_acc"), seed=0)
     (prompt,) = problems.prompts
 
@@ -335,7 +335,7 @@ def test_a_plan_loads_nothing_of_lm_eval(sums: dict, tmp_path: Path):
     file = tmp_path / "recipe.yaml"
     file.write_text(recipe(task(written(tmp_path, sums))).model_dump_json())
     code = (
-        "import sys; from pathlib import Path; from deimos.pipeline import plan; from deimos.recipe import load\n"
+        "import sys; from pathlib import Path; from deimos.pipeline.stages import plan; from deimos.recipe import load\n"
         "planned = {p.stage.name: p for p in plan(load(Path(sys.argv[1]))[0])}\n"
         "print(*[k for k in planned['bench'].keys['data'] if k.startswith('lm_eval ')])\n"
         "print('loaded:', *({'lm_eval', 'datasets', 'torch'} & set(sys.modules)))"
@@ -361,7 +361,7 @@ def test_stops_cut_at_the_first():
 
 @pytest.mark.skipif(not GSM8K.is_dir(), reason="the real GSM8K is not here (../shared/data/gsm8k)")
 def test_gsm8k_by_lm_evals_own_yaml(sums: dict, tmp_path: Path):
-    from deimos.prompts.gsm8k import gsm8k
+    from deimos.prompts.sources.gsm8k import gsm8k
 
     _, (original, *_) = config_of(task("gsm8k"))
     files = {split: str(GSM8K / f"{split}.jsonl") for split in ("train", "test")}
@@ -401,7 +401,7 @@ def test_ifeval_by_lm_evals_own_yaml_needs_no_download(tmp_path: Path):
         "dataset_name": None, "dataset_kwargs": kwargs,
     })  # fmt: skip
     code = (
-        "from deimos.bench.lm_eval import Scorer; from deimos.recipe import Task\n"
+        "from deimos.bench.lm_eval.problems import Scorer; from deimos.recipe import Task\n"
         f"scorer = Scorer(Task(name='i', lm_eval={spec!r}))\n"
         "said = [(0, '* a\\n* b\\n* c'), (0, '* a'), (1, 'a b'), (1, 'a, b')]\n"
         "print([scorer.verdict(*each).ok for each in said])"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deimos.bench import sampling, stage
+from deimos.bench import stage
 from deimos.bench.tables import Arm
-from deimos.journal import Journal, read, read_rows
+from deimos.evaluate import samples
 from deimos.recipe import RecipeError
+from deimos.store.journal import Journal, read, read_rows
 from deimos.types import Prompt, Verdict
 
 
@@ -177,7 +178,7 @@ def test_engine_errors_are_tried_again_and_then_told(job, judge, world):
         path.unlink()
     world.broken[world.problem(3).id] = 10**6
     with pytest.raises(
-        sampling.BenchError,
+        samples.BenchError,
         match=r"1 of 12 completions of sums \(base, recommended\) failed 3 times",
     ):
         stage.run(j, judge=judge)
@@ -191,7 +192,7 @@ def test_ship_alone_needs_two_sets(job, judge):
         "sums-base-recommended.jsonl",
         "sums-tuned-locked.jsonl",
     }
-    assert sampling.arms_of(j.recipe.bench) == [Arm("base", "recommended"), Arm("tuned", "locked")]
+    assert samples.arms_of(j.recipe.bench) == [Arm("base", "recommended"), Arm("tuned", "locked")]
 
 
 def test_configs_that_draw_alike_share_one_set(job, judge):
@@ -224,11 +225,11 @@ def test_rows_of_another_key_are_decoded_again(job, judge):
 
 def test_greedy_is_never_repeated_and_seeds_are_shared(job):
     bench = job(repeats=4, recommended={"temperature": 0}).recipe.bench
-    assert [sampling.repeats_of(bench, c) for c in ("recommended", "locked")] == [1, 1]
+    assert [samples.repeats_of(bench, c) for c in ("recommended", "locked")] == [1, 1]
     bench = job(repeats=4).recipe.bench
-    assert [sampling.repeats_of(bench, c) for c in ("recommended", "locked")] == [4, 1]
-    assert {sampling.sampling_of(bench, c).max_tokens for c in ("recommended", "locked")} == {400}
-    seeds = {sampling.seed_of(s, p, i) for s in range(3) for p in "abc" for i in range(3)}
+    assert [samples.repeats_of(bench, c) for c in ("recommended", "locked")] == [4, 1]
+    assert {samples.sampling_of(bench, c).max_tokens for c in ("recommended", "locked")} == {400}
+    seeds = {samples.seed_of(s, p, i) for s in range(3) for p in "abc" for i in range(3)}
     assert len(seeds) == 27 and all(0 <= s < 2**31 for s in seeds)
 
 

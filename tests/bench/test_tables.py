@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deimos.bench import stats
-from deimos.bench.efficiency import Outcome, accuracy_curve, budgets_between
 from deimos.bench.tables import (
     Arm,
     Slice,
@@ -19,6 +17,8 @@ from deimos.bench.tables import (
     ship,
     within,
 )
+from deimos.evaluate import stats
+from deimos.evaluate.outcomes import Outcome, accuracy_curve, budgets_between
 
 EQUAL = Slice("equal", True, "all", 100)
 

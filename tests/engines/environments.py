@@ -100,14 +100,14 @@ def deimos(out: Path, *sets: str, until: str = "select") -> list[str]:
         for word in ("--set", item)
     ]  # fmt: skip
     return [
-        sys.executable, "-m", "deimos.cli", "run", str(ROOT / "recipes/lab.yaml"),
+        sys.executable, "-m", "deimos.cli.main", "run", str(ROOT / "recipes/lab.yaml"),
         "--out", str(out), "--until", until, *words,
     ]  # fmt: skip
 
 
 def check_complete(out: Path) -> dict[str, Any]:
     """Every candidate of a run is there, ended once, and some were outpaced; its sample record."""
-    from deimos.journal import read
+    from deimos.store.journal import read
 
     (sample,) = out.glob("sample-*")
     record = json.loads((sample / "record.json").read_text())

@@ -11,7 +11,7 @@ import torch
 from tests.engines.runs import EOS, make_jobs, run, share_of_differing_tokens
 
 from deimos.engines.base import Done
-from deimos.engines.local import LocalEngine
+from deimos.engines.local.engine import LocalEngine
 from deimos.types import Sampling
 
 pytestmark = [

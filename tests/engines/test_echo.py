@@ -8,10 +8,11 @@ from typing import Any
 
 from tests.engines.runs import CLOSE, EOS, OPENED, make_jobs, run
 
-from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
+from deimos.engines.base import Done, Engine, Job, Key, Progress
 from deimos.engines.echo import EchoEngine, echo
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
-from deimos.runtime import Runtime
 from deimos.types import Sampling
 
 LONG = Sampling(max_tokens=100)

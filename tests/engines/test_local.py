@@ -24,7 +24,7 @@ from tests.engines.runs import (
 )
 
 from deimos.engines.base import Done, Engine, Key, Progress
-from deimos.engines.local import LocalEngine
+from deimos.engines.local.engine import LocalEngine
 from deimos.thinking import Shape, ThinkIds
 from deimos.types import Sampling
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deimos.engines.noise import stream_key, uniforms
+from deimos.engines.local.noise import stream_key, uniforms
 
 
 def grid(candidates: int, positions: int) -> np.ndarray:

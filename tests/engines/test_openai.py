@@ -13,14 +13,15 @@ import pytest
 from tests.engines.runs import feed, run
 from tests.engines.scripted_server import Fault, ScriptedServer
 
-from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
-from deimos.engines.loading import load_tokenizer
-from deimos.engines.openai import OpenAIEngine, openai
-from deimos.engines.openai_servers import ServersLost
+from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.openai.engine import OpenAIEngine, openai
+from deimos.engines.openai.servers import ServersLost
 from deimos.lab.weights import lab_path
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
-from deimos.runtime import Runtime
 from deimos.thinking import Shape, Tags, ThinkIds, render
 from deimos.types import Sampling
 

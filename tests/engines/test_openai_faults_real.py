@@ -18,10 +18,10 @@ import pytest
 from tests.engines.scripted_server import Fault, ScriptedServer
 from tests.sample.folders import Run, assert_kept, assert_same
 
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import load_tokenizer
-from deimos.journal import read
 from deimos.lab.weights import lab_path
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.store.journal import read
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 

@@ -12,10 +12,10 @@ import pytest
 from tests.engines.scripted_server import Fault, ScriptedServer
 from tests.engines.test_openai import QUICK, World, engine_over
 
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import load_tokenizer
-from deimos.engines.openai import OpenAIEngine
+from deimos.engines.openai.engine import OpenAIEngine
 from deimos.lab.weights import lab_path
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.recipe import Sample
 from deimos.sample.race import Entrant, Stats, decoder, race, seed_of
 from deimos.thinking import Tags, render

@@ -24,8 +24,8 @@ from tests.engines.environments import (
     request,
 )
 
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import eos_ids_of, load_tokenizer
+from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.ref import ModelRef
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]
 HERE = Path(sys.executable)
@@ -140,6 +140,6 @@ def run(out: Path, chosen: list[str]) -> None:
 
 def rows_of(out: Path, pattern: str) -> list[dict[str, Any]]:
     """Rows of a sample stage's journals, as far as they have come."""
-    from deimos.journal import read
+    from deimos.store.journal import read
 
     return [row for path in out.glob(f"sample-*/{pattern}") for row in read(path)]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from deimos.engines.openai_options import Options, options_of
-from deimos.engines.openai_servers import Card, Pool, Server, ServersLost
-from deimos.engines.openai_stream import Fault, jitter, retry_after
+from deimos.engines.openai.options import Options, options_of
+from deimos.engines.openai.servers import Card, Pool, Server, ServersLost
+from deimos.engines.openai.stream import Fault, jitter, retry_after
 from deimos.planning.check import check
 from deimos.recipe import RecipeError, load
-from deimos.runtime import Runtime
+from deimos.recipe.runtime import Runtime
 
 URLS = ("http://a/v1", "http://b/v1")
 GOOD = Card("m", True, "scripted")

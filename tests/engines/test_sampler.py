@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from deimos.engines.sampler import Sampler, parameter_row
+from deimos.engines.local.sampler import Sampler, parameter_row
 from deimos.types import Sampling
 
 

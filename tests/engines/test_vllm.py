@@ -23,12 +23,13 @@ import pytest
 from tests.engines.runs import feed, run
 from tests.engines.test_openai import LAB, World, check_whole
 
-from deimos.engines.base import Done, Engine, Job, Key, ModelRef, Progress
-from deimos.engines.loading import load_tokenizer
-from deimos.engines.vllm import VLLMEngine, vllm
-from deimos.engines.vllm_host import VLLMLost
+from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.vllm.engine import VLLMEngine, vllm
+from deimos.engines.vllm.host import VLLMLost
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError
-from deimos.runtime import Runtime
+from deimos.recipe.runtime import Runtime
 from deimos.types import Sampling
 
 ARGUMENTS = (
@@ -456,7 +457,7 @@ def test_no_vllm_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_killed_process_started_does_not_outlive_it() -> None:
     script = (
-        "import subprocess, time; from deimos.engines.vllm_host import _leash\n"
+        "import subprocess, time; from deimos.engines.vllm.host import _leash\n"
         "child = subprocess.Popen(['sleep', '1000'])\n"
         "leash = _leash([child.pid]); print(child.pid, flush=True); time.sleep(1000)"
     )

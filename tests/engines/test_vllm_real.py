@@ -29,7 +29,7 @@ from tests.engines.environments import (
 from tests.sample.folders import Run, assert_kept, assert_once
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]
-OURS = "deimos.engines.vllm:vllm"
+OURS = "deimos.engines.vllm.engine:vllm"
 HERE = Path(sys.executable)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deimos.graders import Judge, check
-from deimos.prompts.mbpp import entry_point
+from deimos.prompts.sources.mbpp import entry_point
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
 from deimos.sandbox.extract import names_of, program
 

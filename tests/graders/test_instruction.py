@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deimos import Prompt, ifeval
-from deimos.graders import Judge, check
+from deimos import Prompt
+from deimos.cli.grading import grade_rows
+from deimos.graders import Judge, check, ifeval
 from deimos.graders.instruction import gold, instruction
-from deimos.grading import grade_rows
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data/ifeval_cases.jsonl").open()]
 AMBIGUOUS = "Une information importante"
@@ -107,7 +107,7 @@ def test_a_threshold_of_nothing_is_a_threshold():
 
 REPEATED = """
 import sys, hashlib, json
-from deimos import ifeval
+from deimos.graders import ifeval
 text, languages = json.loads(sys.argv[1])
 told = [ifeval.follows(text, ["language:response_language"] * len(languages),
                        [{"language": one} for one in languages]) for _ in range(200)]
@@ -118,7 +118,7 @@ print(len(set(told)), json.dumps(told[0]))
 def test_verdicts_are_the_same_over_repeats_and_processes():
     said = set()
     for seed in ("0", "1", "77"):
-        source = str(Path(ifeval.__file__).parents[1])
+        source = str(Path(ifeval.__file__).parents[2])
         done = subprocess.run(
             [sys.executable, "-c", REPEATED, json.dumps([AMBIGUOUS, LANGUAGES])],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": source},
@@ -156,7 +156,7 @@ def test_a_sentence_model_that_is_there_is_used(tmp_path, monkeypatch):
 
 
 WITH_MODEL = """
-from deimos import ifeval
+from deimos.graders import ifeval
 rules = ["length_constraints:number_sentences"]
 print(ifeval.follows("He met approx. Ten men. Bye.", rules, [{"num_sentences": 3, "relation": "less than"}]).strict)
 import nltk.data
@@ -173,7 +173,7 @@ def test_the_sentence_model_decides_what_a_sentence_is(tmp_path, abbreviations, 
     (model / "abbrev_types.txt").write_text(abbreviations)
     done = subprocess.run(
         [sys.executable, "-c", WITH_MODEL],
-        env={**os.environ, "NLTK_DATA": str(tmp_path), "PYTHONPATH": str(Path(ifeval.__file__).parents[1])},
+        env={**os.environ, "NLTK_DATA": str(tmp_path), "PYTHONPATH": str(Path(ifeval.__file__).parents[2])},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split("\n")[:2] == [f"({few},)", "[]"]
@@ -204,7 +204,7 @@ def test_naming_the_grader_loads_no_rules():
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(ifeval.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(ifeval.__file__).parents[2])},
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
 

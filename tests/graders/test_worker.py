@@ -244,7 +244,7 @@ def test_who_waits_for_anothers_verdict_outlives_its_being_cancelled(tmp_path):
 
 
 def test_verdicts_are_not_kept_for_ever(spec, monkeypatch):
-    monkeypatch.setattr("deimos.graders.worker.REMEMBERED", 2)
+    monkeypatch.setattr("deimos.graders.worker.pool.REMEMBERED", 2)
 
     async def ask():
         async with Judge({"math": spec}) as judge:

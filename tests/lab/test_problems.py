@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from deimos.graders.worker import Judge
+from deimos.graders.worker.pool import Judge
 from deimos.lab.problem import SHARES, split_of
 from deimos.lab.problems import draw
 from deimos.lab.source import KINDS, lab

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.prompts.decontaminate import TEMPLATE, Index, TestText, words
-from deimos.prompts.gsm8k import gsm8k
-from deimos.prompts.math import math
-from deimos.prompts.wording import asked
+from deimos.prompts.sources.gsm8k import gsm8k
+from deimos.prompts.sources.math import math
+from deimos.prompts.text import asked
 from deimos.recipe import Decontaminate, RecipeError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -8,9 +8,9 @@ import pytest
 
 from deimos import Prompt
 from deimos.bench.tasks import asked_by, given_tasks
-from deimos.pipeline import plan
+from deimos.pipeline.stages import plan
 from deimos.prompts import load_source, read_prompts, stage, write_prompts
-from deimos.prompts.split import common
+from deimos.prompts.splits import common
 from deimos.recipe import RecipeError, Source, load, parse
 
 OWN = """

@@ -13,8 +13,8 @@ from statistics import median
 from typing import Any
 
 from deimos.bench import tables
-from deimos.journal import Journal
 from deimos.recipe import Recipe, parse
+from deimos.store.journal import Journal
 
 Row = dict[str, Any]
 CONFIGS = ("recommended", "locked")

@@ -8,9 +8,9 @@ import pytest
 import runfolder
 import yaml
 
-from deimos.journal import read_rows, write_rows
 from deimos.recipe import parse
 from deimos.report import stage
+from deimos.store.journal import read_rows, write_rows
 
 
 def test_summary_has_the_contract_fields_and_the_records_numbers(reported):

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from deimos.journal import read
+from deimos.store.journal import read
 
 CANDIDATES = 4
 SETS = (

@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from deimos.candidates import journal_for
-from deimos.journal import Journal
 from deimos.recipe import Recipe, parse
-from deimos.rows import completion_row
+from deimos.store.candidates import journal_for
+from deimos.store.journal import Journal
+from deimos.store.schema import completion_row
 from deimos.types import Completion, Verdict
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from tests.sample.worlds import Keys, Track, World
 
 from deimos.engines.base import Done, Job, Progress
 from deimos.engines.echo import EchoEngine
-from deimos.sample.contest import Contest
+from deimos.sample.prompt_race import Contest
 from deimos.types import Completion, Prompt, Verdict
 
 

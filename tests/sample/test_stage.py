@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from deimos.candidates import read_candidates, read_filters
 from deimos.engines.base import Job, Key
 from deimos.engines.echo import EchoEngine
-from deimos.graders.worker import Judge
-from deimos.journal import Journal, read
+from deimos.graders.worker.pool import Judge
 from deimos.lab.tokenizer import build
-from deimos.progress import Progress
 from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, RecipeError, parse
-from deimos.run import StageJob
-from deimos.runtime import Runtime
-from deimos.sample.partial import FILE
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
+from deimos.sample.checkpoints import FILE
 from deimos.sample.race import decoder
 from deimos.sample.stage import CONSTANTS, Sampler, percentile, run
 from deimos.select import stage as select_stage
 from deimos.select.filters import gate_for
-from deimos.select.words import function_word_rate
+from deimos.select.function_words import function_word_rate
+from deimos.store.candidates import read_candidates, read_filters
+from deimos.store.journal import Journal, read
 from deimos.thinking import Tags
 from deimos.types import Prompt
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
-from deimos.sandbox.box import _UIDS
+from deimos.sandbox.isolation.box import _UIDS
 
 WALL = 1.0
 SLACK = 60.0
@@ -98,7 +98,7 @@ def _boxes():
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             words = entry.name.isdigit() and (entry / "cmdline").read_bytes()
-            ours = words and b"deimos.sandbox.keeper" in words
+            ours = words and b"deimos.sandbox.fork_server" in words
             if ours and (entry.stat().st_uid in _UIDS or _child_of_nobody(entry)):
                 found.append(entry.name)
     return found

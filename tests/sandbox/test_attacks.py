@@ -128,8 +128,8 @@ return any(word in text for text in texts)
 def test_attack_10_patched_builtins(attack):
     attack(
         "import builtins, json, time, struct\nbuiltins.AssertionError = Exception\nbuiltins.isinstance = lambda *a: True\njson.loads = json.dumps = lambda *a: 'pass'\ntime.monotonic = lambda: 0\nbuiltins.all = builtins.any = lambda *a: True\ndef add(a, b): return 0",
-        "import deimos.sandbox.codec as c\nc.Writer.put = lambda s, v, d=0: s.out.extend(b'T')\ndef add(a, b): return 0",
-        "import deimos.sandbox.wire as w\nold = w.send\nw.send = lambda s, k, b=b'': old(s, b'G', b'')\ndef add(a, b): return 0",
+        "import deimos.sandbox.exchange.codec as c\nc.Writer.put = lambda s, v, d=0: s.out.extend(b'T')\ndef add(a, b): return 0",
+        "import deimos.sandbox.exchange.wire as w\nold = w.send\nw.send = lambda s, k, b=b'': old(s, b'G', b'')\ndef add(a, b): return 0",
     )
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deimos.sandbox.codec import DEPTH, Malformed, Reader, TooLarge, Unsupported, Writer
-from deimos.sandbox.containers import fill
+from deimos.sandbox.exchange.codec import DEPTH, Malformed, Reader, TooLarge, Unsupported, Writer
+from deimos.sandbox.isolation.containers import fill
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from deimos.journal import read_rows
+from deimos.store.journal import read_rows
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from deimos.candidates import filters_of, journal_for
-from deimos.journal import Journal
-from deimos.progress import Progress
 from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, RecipeError, parse
-from deimos.rows import completion_row
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
 from deimos.select.filters import gate_for
 from deimos.select.stage import preview, run
+from deimos.store.candidates import filters_of, journal_for
+from deimos.store.journal import Journal
+from deimos.store.schema import completion_row
 from deimos.thinking import Tags
 from deimos.types import Completion, Prompt, Verdict
 

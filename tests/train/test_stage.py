@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from deimos import journal, recipe
-from deimos.progress import Progress
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos import recipe
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
+from deimos.store import journal
 from deimos.train import metrics, stage
 from deimos.train.tokens import TokensError
 

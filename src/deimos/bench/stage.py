@@ -14,10 +14,14 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from deimos.bench import efficiency, tables
-from deimos.bench.cluster import remote_engines
-from deimos.bench.efficiency import Outcome, Timed
-from deimos.bench.sampling import (
+from deimos.bench import tables
+from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
+from deimos.bench.tasks import POOLED, Judge, TestTask, load_tasks
+from deimos.engines.collect import Request, collect
+from deimos.evaluate import outcomes
+from deimos.evaluate.outcomes import Outcome, Timed
+from deimos.evaluate.ray import remote_engines
+from deimos.evaluate.samples import (
     EngineFor,
     Models,
     Sampler,
@@ -27,14 +31,11 @@ from deimos.bench.sampling import (
     samples_path,
     stored,
 )
-from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
-from deimos.bench.tasks import POOLED, Judge, TestTask, load_tasks
-from deimos.engines.collect import Request, collect
-from deimos.journal import Journal, read, write_rows
 from deimos.prompts.files import read_prompts
 from deimos.recipe import Bench, RecipeError
-from deimos.rows import prompt_row
-from deimos.run import StageJob
+from deimos.runs.folder import StageJob
+from deimos.store.journal import Journal, read, write_rows
+from deimos.store.schema import prompt_row
 from deimos.thinking import Rendered
 from deimos.types import Completion
 
@@ -153,7 +154,7 @@ async def _time(
     block = BLOCKS_OF * bench.timing_concurrency
     first = len({row.block for row in rows})
     with Journal(path) as journal:
-        async for timed in efficiency.timed(
+        async for timed in outcomes.timed(
             decoders, left, block=block, warmup=bench.timing_concurrency, first=first
         ):
             journal.append({"rows": [dataclasses.asdict(row) for row in timed]})
@@ -162,7 +163,7 @@ async def _time(
     return rows
 
 
-def _closed_loop(models: Models, model: str, concurrency: int) -> efficiency.Decode:
+def _closed_loop(models: Models, model: str, concurrency: int) -> outcomes.Decode:
     def decode(requests: Sequence[Request]) -> AsyncIterator[Completion]:
         return collect(
             models.engine(model, alone=True),
@@ -189,12 +190,12 @@ def _outcomes(
             for completion in sampled(path, models.keys(arm.model, requests)):
                 rendered = renders[task.name][completion.prompt_id]
                 whole[arm].append(
-                    efficiency.outcome(completion, task.name, task.thinking, rendered.shape)
+                    outcomes.outcome(completion, task.name, task.thinking, rendered.shape)
                 )
                 if tight is not None:
-                    shorter = efficiency.cut(completion, tight, models.grammar(rendered))
+                    shorter = outcomes.cut(completion, tight, models.grammar(rendered))
                     cuts[arm].append(
-                        efficiency.outcome(shorter, task.name, task.thinking, rendered.shape)
+                        outcomes.outcome(shorter, task.name, task.thinking, rendered.shape)
                     )
     return whole, cuts
 
@@ -217,9 +218,9 @@ def tabulate(
         for thinking, task in slices(tasks):
             names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
             # A cut trace was not timed at its budget.
-            seconds = {} if setting == "tight" else efficiency.mean_seconds(timings, names)
+            seconds = {} if setting == "tight" else outcomes.mean_seconds(timings, names)
             ci, timed = (
-                efficiency.seconds_reduction_ci(timings, names, bench.seed)
+                outcomes.seconds_reduction_ci(timings, names, bench.seed)
                 if setting == "equal"
                 else (None, 0)
             )
@@ -250,13 +251,13 @@ def curves(
 ) -> list[dict[str, Any]]:
     """Accuracy against budget, every sample set cut at the same budgets."""
     everything = [o for outcomes in samples.values() for o in outcomes]
-    budgets = efficiency.budgets_between(everything, bench.budget, tight or 0)
+    budgets = outcomes.budgets_between(everything, bench.budget, tight or 0)
     rows = []
     for thinking, task in slices(tasks):
         part = tables.within(samples, thinking, task)
         for arm in sorted(part, key=lambda a: (CONFIGS.index(a.config), a.model)):
             head = {"task": task, "thinking": thinking, "config": arm.config, "model": arm.model}
-            rows += [{**head, **row} for row in efficiency.accuracy_curve(part[arm], budgets)]
+            rows += [{**head, **row} for row in outcomes.accuracy_curve(part[arm], budgets)]
     return rows
 
 

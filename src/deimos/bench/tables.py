@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deimos.bench import stats
-from deimos.bench.efficiency import Outcome, by_problem, fractions_right, listed
 from deimos.bench.tasks import POOLED
+from deimos.evaluate import stats
+from deimos.evaluate.outcomes import Outcome, by_problem, fractions_right, listed
 
 Row = dict[str, Any]
 CONFIGS = ("recommended", "locked")

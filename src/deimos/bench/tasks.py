@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from deimos.prompts.decontaminate import TestText
-from deimos.prompts.wording import asked
+from deimos.prompts.text import asked
 from deimos.recipe import Bench, Recipe, RecipeError, Task
 from deimos.registry import resolve
 from deimos.types import Kind, Prompt, Verdict
@@ -148,7 +148,7 @@ def _given(
 ) -> tuple[list[Prompt], Judge | None, Mapping[str, Sequence[str]]]:
     """A task's problems, its own judge, and by prompt id what is asked apart from its wording."""
     if task.source is None:
-        from deimos.bench.lm_eval import load_problems
+        from deimos.bench.lm_eval.problems import load_problems
 
         found = load_problems(task, recipe.bench.seed)
         return found.prompts, found.judge, found.questions

@@ -104,16 +104,3 @@ class Engine(Protocol):
     def cap(self, key: Key, think_tokens: int) -> None:
         """Lower a candidate's think cap: it is stopped once its thought is strictly longer."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRef:
-    """Which weights to load."""
-
-    path: str
-    """Local folder or Hub id."""
-    revision: str | None = None
-    dtype: str = "auto"
-    """auto, float32, bfloat16 or float16."""
-    adapter: str | None = None
-    """Folder of a LoRA adapter to put on top."""

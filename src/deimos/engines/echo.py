@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from deimos.engines.base import Capabilities, Done, Job, Key, ModelRef, Progress
+from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
-from deimos.runtime import Runtime
 from deimos.thinking import ThinkCounter
 
 Script = Callable[[Job], Sequence[int]]

@@ -5,6 +5,6 @@ worker processes that can be killed (``worker.Judge``); nothing here runs a mode
 """
 
 from deimos.graders.check import Report, check
-from deimos.graders.worker import Judge
+from deimos.graders.worker.pool import Judge
 
 __all__ = ["Judge", "Report", "check"]

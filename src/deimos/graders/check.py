@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deimos import registry
-from deimos.graders.worker import Judge
+from deimos.graders.worker.pool import Judge
 from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, Verdict
 

@@ -1,6 +1,6 @@
 """The instruction grader: does the answer follow every rule that it was given?
 
-lm-eval's IFEval rules (see ``deimos.ifeval``). The strict reading decides, and all rules are
+lm-eval's IFEval rules (see ``deimos.graders.ifeval``). The strict reading decides, and all rules are
 required: a gold has no partial credit. What the loose reading says is told beside a refusal.
 Reference: ``{"instruction_id_list": [name, …], "kwargs": [{…}, …]}``. Always judged in a worker: the
 rules need packages that a caller's process should not have to load.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deimos import ifeval
+from deimos.graders import ifeval
 from deimos.registry import grader
 from deimos.types import Verdict
 

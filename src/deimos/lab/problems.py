@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from deimos.lab import functions, notes, sums
+from deimos.lab import arithmetic, code_problems, instructions
 from deimos.lab.problem import LENGTHS, Problem, Split, split_of
 from deimos.types import Kind
 
@@ -15,10 +15,10 @@ def draw(rng: random.Random, split: Split, kind: Kind, lengths: Sequence[int] = 
     while True:
         match kind:
             case "math" | "choice":
-                problem = sums.draw(rng, lengths).problem(kind)
+                problem = arithmetic.draw(rng, lengths).problem(kind)
             case "instruction":
-                problem = notes.draw(rng, lengths)
+                problem = instructions.draw(rng, lengths)
             case _:
-                problem = functions.draw(rng, lengths)
+                problem = code_problems.draw(rng, lengths)
         if split_of(problem.skeleton) == split:
             return problem

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from deimos.engines.cluster import MISSING as MISSING_RAY
-from deimos.engines.memory import modules_in
-from deimos.engines.openai_options import options_of
-from deimos.engines.vllm_options import MISSING as MISSING_VLLM
-from deimos.identity import model_path
-from deimos.pipeline import ALL
+from deimos.engines.openai.options import options_of
+from deimos.engines.ray.cluster import MISSING as MISSING_RAY
+from deimos.engines.vllm.options import MISSING as MISSING_VLLM
+from deimos.models.memory import modules_in
+from deimos.pipeline.identity import model_path
+from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
 from deimos.recipe import Recipe, RecipeError, Source
+from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
-from deimos.runtime import Runtime
 
 ENGINE_STAGES = ("sample", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""

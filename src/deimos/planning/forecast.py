@@ -14,18 +14,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
-from deimos.engines import memory
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import check_folder, load_tokenizer
 from deimos.graders.code import require_sandbox
-from deimos.identity import model_path
+from deimos.models import memory
+from deimos.models.loading import check_folder, load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.pipeline.identity import model_path
+from deimos.pipeline.wiring import testable
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot, Tokens, expected_tokens
 from deimos.planning.pilot import rendered, run_pilot
 from deimos.prompts.stage import gather
 from deimos.recipe import Recipe, RecipeError
-from deimos.runtime import Runtime
+from deimos.recipe.runtime import Runtime
 from deimos.types import Prompt
-from deimos.wiring import testable
 
 
 @dataclass(frozen=True)

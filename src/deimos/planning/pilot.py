@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.identity import model_path
+from deimos.pipeline.identity import model_path
+from deimos.pipeline.wiring import gates, judge_of
 from deimos.planning.estimate import Pilot, pilot_of
-from deimos.progress import Progress
 from deimos.prompts.order import rank
 from deimos.recipe import Model, Recipe, RecipeError
-from deimos.rows import completion_row
-from deimos.run import StageJob
-from deimos.runtime import Runtime
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import StageJob
+from deimos.runs.progress import Progress
 from deimos.sample.race import Entrant, race
 from deimos.sample.stage import open_sampler
+from deimos.store.schema import completion_row
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt
-from deimos.wiring import gates, judge_of
 
 
 def run_pilot(

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from deimos.journal import write_atomic
-from deimos.rows import prompt_from, prompt_row
+from deimos.store.journal import write_atomic
+from deimos.store.schema import prompt_from, prompt_row
 from deimos.types import Prompt
 
 

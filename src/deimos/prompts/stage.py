@@ -7,20 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deimos.journal import write_atomic
 from deimos.prompts.decontaminate import Index, Overlap, TestText
 from deimos.prompts.files import write_prompts
-from deimos.prompts.jsonl import checked_reference
 from deimos.prompts.load import check_source, load_source
-from deimos.prompts.split import split
-from deimos.prompts.wording import asked
+from deimos.prompts.sources.jsonl import checked_reference
+from deimos.prompts.splits import split
+from deimos.prompts.text import asked
 from deimos.recipe import Recipe, RecipeError
 from deimos.registry import BUILTIN
-from deimos.rows import prompt_row
+from deimos.store.journal import write_atomic
+from deimos.store.schema import prompt_row
 from deimos.types import Prompt
 
 if TYPE_CHECKING:
-    from deimos.run import StageJob
+    from deimos.runs.folder import StageJob
 
 Progress = Callable[[str, int, int, str], None]
 

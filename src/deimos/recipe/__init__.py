@@ -387,7 +387,7 @@ def validate(model: type[M], data: dict[str, Any], section: str = "") -> M:
 
 def schema() -> dict[str, Any]:
     """JSON schema of a recipe file, its ``runtime`` block included, for editors."""
-    from deimos.runtime import Runtime
+    from deimos.recipe.runtime import Runtime
 
     class File(Recipe):
         """A recipe file: what changes a result, and under ``runtime`` what does not."""

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from deimos import __version__
-from deimos.report import configs, facts, usage, words
+from deimos.report import decoding_labels, formatting, headline, snippet
 from deimos.report.html import commands, groups, templates
 from deimos.report.records import Row, Run
 from deimos.report.rejects import Rejects, by_stage
@@ -26,9 +26,9 @@ def card(run: Run, tally: Rejects, made: Row) -> str:
         front=front_matter(run, made),
         run=run,
         recipe=run.recipe,
-        headline=facts.headline(run),
+        headline=headline.headline(run),
         groups=groups(run),
-        mixed=configs.MIXED,
+        mixed=decoding_labels.MIXED,
         rejects=tally,
         stages=by_stage(tally),
         sample=sample_counts(run),
@@ -36,10 +36,10 @@ def card(run: Run, tally: Rejects, made: Row) -> str:
         contamination=made["contamination"],
         training=_yaml(run.recipe.train.model_dump(mode="json")),
         decoding=_yaml(_decoding(run)),
-        usage=usage.snippet(run),
+        usage=snippet.snippet(run),
         commands=commands(run),
         version=__version__,
-        not_measured=words.NOT_MEASURED,
+        not_measured=formatting.NOT_MEASURED,
     )
 
 

@@ -15,8 +15,8 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from deimos.report.formatting import number, percent
 from deimos.report.records import Row
-from deimos.report.words import number, percent
 
 WIDE, NARROW = 530, 350
 MODELS = ("base", "tuned")

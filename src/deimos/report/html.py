@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from deimos import __version__
 from deimos.lab.traces import LEVELS
-from deimos.report import configs, engine, facts, figures, pairs, words
+from deimos.report import decoding_labels, figures, formatting, headline, incidents, side_by_side
 from deimos.report.records import Outcome, Row, Run, rows
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.summary import environment, sample_counts
@@ -85,14 +85,21 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    forms = (words.number, words.percent, words.points, words.change, words.seconds, words.plural)
+    forms = (
+        formatting.number,
+        formatting.percent,
+        formatting.points,
+        formatting.change,
+        formatting.seconds,
+        formatting.plural,
+    )
     env.filters.update({form.__name__: form for form in forms})
     return env
 
 
 def page(run: Run, tally: Rejects, made: Row) -> str:
     """Render the report; ``made`` is what ``making`` found."""
-    config = facts.length_config(run)
+    config = headline.length_config(run)
     return (
         templates()
         .get_template("report.html.j2")
@@ -100,15 +107,15 @@ def page(run: Run, tally: Rejects, made: Row) -> str:
             run=run,
             recipe=run.recipe,
             recipe_yaml=recipe_yaml(run),
-            headline=facts.headline(run),
+            headline=headline.headline(run),
             groups=groups(run),
-            mixed=configs.MIXED,
+            mixed=decoding_labels.MIXED,
             by_config=by_config(run),
             lengths=length_figures(run, config) if config else [],
-            length_config=configs.CONFIGS.get(config or "", config),
+            length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=curve_figures(run),
-            pairs=pairs.shown(run, config) if config else [],
-            rule=pairs.RULE,
+            pairs=side_by_side.shown(run, config) if config else [],
+            rule=side_by_side.RULE,
             rejects=tally,
             stages=by_stage(tally),
             sample=sample_counts(run),
@@ -118,7 +125,7 @@ def page(run: Run, tally: Rejects, made: Row) -> str:
             lab_levels=LEVELS,
             commands=commands(run),
             version=__version__,
-            not_measured=words.NOT_MEASURED,
+            not_measured=formatting.NOT_MEASURED,
         )
     )
 
@@ -148,7 +155,7 @@ def making(run: Run) -> Row:
             if record
         ],
         "training": run.counts("train"),
-        "befell": engine.befell(run),
+        "befell": incidents.befell(run),
         "contamination": contamination(run),
         "sources": [s.source for s in run.recipe.prompts.sources],
         "licences": _licences(run),
@@ -161,23 +168,23 @@ def contamination(run: Run) -> list[str]:
     if run.recipe.allow_contamination:
         said.append("This run was allowed to tune or train on what it reports.")
     if bench.get("contaminated") is None:
-        said.append(f"The same problem in training and test: {words.NOT_MEASURED}.")
+        said.append(f"The same problem in training and test: {formatting.NOT_MEASURED}.")
     else:
         said.append(
-            f"{words.number(bench['contaminated'])} of {words.plural(bench['problems'], 'test problem')} "
+            f"{formatting.number(bench['contaminated'])} of {formatting.plural(bench['problems'], 'test problem')} "
             "stand among the training or dev prompts (same content, or same words)."
         )
     found = run.counts("prompts").get("decontamination")
     if found is None:
-        return [*said, f"Near-duplicates (shared runs of words): {words.NOT_MEASURED}."]
+        return [*said, f"Near-duplicates (shared runs of words): {formatting.NOT_MEASURED}."]
     settings = run.recipe.prompts.decontaminate
-    rules = [f"{words.number(n)} by {rule}" for rule, n in found["by_rule"].items()]
+    rules = [f"{formatting.number(n)} by {rule}" for rule, n in found["by_rule"].items()]
     fate = "kept" if run.recipe.allow_contamination else "dropped"
     said.append(
-        f"Overlap with one of {words.plural(found['tests'], 'test problem')} (the same words, "
+        f"Overlap with one of {formatting.plural(found['tests'], 'test problem')} (the same words, "
         f"{settings.ngram} or {settings.short_ngram} words in a row, near-duplicates): "
-        f"{words.plural(found['overlaps'], 'prompt')} {fate}{': ' if rules else ''}"
-        f"{words.listed(rules)}."
+        f"{formatting.plural(found['overlaps'], 'prompt')} {fate}{': ' if rules else ''}"
+        f"{formatting.listed(rules)}."
     )
     if found["unchecked"]:
         said.append(f"Not compared with: {found['unchecked']}.")
@@ -187,15 +194,16 @@ def contamination(run: Run) -> list[str]:
 def groups(run: Run) -> list[Group]:
     """The results table: one group a setting, its pooled row first."""
     found = []
-    for setting in (s for s in facts.SETTINGS if any(r["setting"] == s for r in run.compare)):
+    for setting in (s for s in headline.SETTINGS if any(r["setting"] == s for r in run.compare)):
         own = [row for row in run.compare if row["setting"] == setting]
         own.sort(key=lambda row: row["task"] != "all")
         budgets = {r["budget"] for r in run.bench if r["setting"] == setting}
         found.append(
             Group(
                 setting,
-                facts.SETTINGS[setting],
-                words.listed([words.number(b) for b in sorted(budgets)]) or words.NOT_MEASURED,
+                headline.SETTINGS[setting],
+                formatting.listed([formatting.number(b) for b in sorted(budgets)])
+                or formatting.NOT_MEASURED,
                 tuple(_line(run, row, _reach(run.compare)) for row in own),
             )
         )
@@ -215,13 +223,13 @@ def by_config(run: Run) -> list[Row]:
         {
             "place": f"{row['setting']} · {_task(row)}",
             "model": row["model"],
-            "config": configs.short(row),
-            "n": words.number(row["n"]),
-            "accuracy": _with_ci(words.percent(row["accuracy"], 1), row.get("accuracy_ci")),
-            "think": words.number(row.get("think_tokens_median")),
-            "answer": words.number(row.get("answer_tokens_median")),
-            "cut": words.percent(facts.unfinished(row), 1),
-            "empty": words.percent(row.get("empty_think"), 1),
+            "config": decoding_labels.short(row),
+            "n": formatting.number(row["n"]),
+            "accuracy": _with_ci(formatting.percent(row["accuracy"], 1), row.get("accuracy_ci")),
+            "think": formatting.number(row.get("think_tokens_median")),
+            "answer": formatting.number(row.get("answer_tokens_median")),
+            "cut": formatting.percent(headline.unfinished(row), 1),
+            "empty": formatting.percent(row.get("empty_think"), 1),
         }
         for row in keep
     ]
@@ -254,9 +262,9 @@ def curve_figures(run: Run) -> list[tuple[str, list[Figure]]]:
     found = []
     for part in order:
         named = []
-        for config in configs.ordered(row["config"] for row in parts[part]):
+        for config in decoding_labels.ordered(row["config"] for row in parts[part]):
             own = [row for row in parts[part] if row["config"] == config]
-            title = configs.CONFIGS.get(config, config)
+            title = decoding_labels.CONFIGS.get(config, config)
             drawn = tuple(figures.budget_curve(own, tight, title, w) for w in WIDTHS)
             named.append(Figure(title[0].upper() + title[1:], drawn))
         found.append((_task(parts[part][0]), named))
@@ -272,44 +280,46 @@ def flat(value: Any, under: str = "") -> list[tuple[str, str]]:
     """Nested settings as dotted names and text values."""
     if isinstance(value, dict):
         return [pair for k, v in value.items() for pair in flat(v, f"{under}.{k}" if under else k)]
-    return [(under, words.NOT_MEASURED if value is None else str(value))]
+    return [(under, formatting.NOT_MEASURED if value is None else str(value))]
 
 
 def _line(run: Run, row: Row, reach: float) -> Line:
-    at = facts.pick(run, row)
+    at = headline.pick(run, row)
     ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
     fits = ci and None not in ci and max(map(abs, ci)) <= reach
     return Line(
         task=_task(row),
-        n=words.number(row["n"]),
-        accuracy=_arrow(at, "accuracy", lambda v: words.percent(v, 1)),
-        delta=f"{words.points(delta)} {words.interval(ci, words.points)}",
+        n=formatting.number(row["n"]),
+        accuracy=_arrow(at, "accuracy", lambda v: formatting.percent(v, 1)),
+        delta=f"{formatting.points(delta)} {formatting.interval(ci, formatting.points)}",
         delta_parts=_parts(row),
-        delta_note=facts.not_shown(row) if delta is not None and words.includes_zero(ci) else "",
+        delta_note=headline.not_shown(row)
+        if delta is not None and formatting.includes_zero(ci)
+        else "",
         mark=figures.interval_mark(delta, ci, reach) if fits else Markup(""),
-        think=_arrow(at, "think_tokens_median", words.number),
+        think=_arrow(at, "think_tokens_median", formatting.number),
         think_change=_changed(row, "think_tokens_reduction"),
-        total=_arrow(at, "total_tokens_median", words.number),
+        total=_arrow(at, "total_tokens_median", formatting.number),
         total_change=_changed(row, "total_tokens_reduction"),
-        seconds=_arrow(at, "seconds_per_problem", words.seconds),
+        seconds=_arrow(at, "seconds_per_problem", formatting.seconds),
         cut=tuple(_cut(run, at)),
-        config=configs.short(row),
-        origin=configs.origins(row),
+        config=decoding_labels.short(row),
+        origin=decoding_labels.origins(row),
     )
 
 
-def _cut(run: Run, at: facts.Pick) -> Iterator[tuple[str, str]]:
+def _cut(run: Run, at: headline.Pick) -> Iterator[tuple[str, str]]:
     """The unfinished share; that of the lengths too, where they come from another config."""
-    origin, sides = configs.origins(at.compare), (at.base, at.tuned)
+    origin, sides = decoding_labels.origins(at.compare), (at.base, at.tuned)
     yield _unfinished(sides), origin.get("finished", "")
     of_lengths = origin.get("think_tokens")
     if of_lengths and of_lengths != origin.get("finished"):
-        own = [configs.at_own_length(run.by_config, side) for side in sides]
+        own = [decoding_labels.at_own_length(run.by_config, side) for side in sides]
         yield _unfinished(own), f"{of_lengths}, as the think tokens"
 
 
 def _unfinished(sides: Sequence[Row]) -> str:
-    return _both(*(words.percent(facts.unfinished(side), 1) for side in sides))
+    return _both(*(formatting.percent(headline.unfinished(side), 1) for side in sides))
 
 
 def _parts(row: Row) -> str:
@@ -317,13 +327,13 @@ def _parts(row: Row) -> str:
     parts = row.get("finished_more"), row.get("reasoned_better")
     if None in parts:
         return ""
-    return f"finishing {words.points(parts[0])}, reasoning {words.points(parts[1])}"
+    return f"finishing {formatting.points(parts[0])}, reasoning {formatting.points(parts[1])}"
 
 
 def _changed(row: Row, name: str) -> str:
     ci = row.get(f"{name}_ci")
-    text = f"{words.change(row.get(name))} {words.change_interval(ci)}"
-    return text + (" not shown" if ci is not None and words.includes_zero(ci) else "")
+    text = f"{formatting.change(row.get(name))} {formatting.change_interval(ci)}"
+    return text + (" not shown" if ci is not None and formatting.includes_zero(ci) else "")
 
 
 def _task(row: Row) -> str:
@@ -331,16 +341,16 @@ def _task(row: Row) -> str:
     return name + (", thinking off" if row.get("thinking") is False else "")
 
 
-def _arrow(at: facts.Pick, name: str, form: Callable[[Any], str]) -> str:
+def _arrow(at: headline.Pick, name: str, form: Callable[[Any], str]) -> str:
     return _both(form(at.base.get(name)), form(at.tuned.get(name)))
 
 
 def _both(base: str, tuned: str) -> str:
-    return base if base == tuned == words.NOT_MEASURED else f"{base} → {tuned}"
+    return base if base == tuned == formatting.NOT_MEASURED else f"{base} → {tuned}"
 
 
-def _with_ci(text: str, ci: words.Interval) -> str:
-    return f"{text} {words.interval(ci, lambda v: words.percent(v, 1))}".strip()
+def _with_ci(text: str, ci: formatting.Interval) -> str:
+    return f"{text} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".strip()
 
 
 def _spoken(counts: Row, under: str = "") -> str:
@@ -351,7 +361,7 @@ def _spoken(counts: Row, under: str = "") -> str:
             parts.append(_spoken(value, f"{label}: "))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             whole = isinstance(value, int) or abs(value) >= 1000
-            parts.append(f"{label} {words.number(value) if whole else f'{value:.3g}'}")
+            parts.append(f"{label} {formatting.number(value) if whole else f'{value:.3g}'}")
         elif value is not None:
             parts.append(f"{label} {value}")
     return ", ".join(filter(None, parts))

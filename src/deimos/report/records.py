@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deimos import journal
 from deimos.recipe import Recipe
+from deimos.store import journal
 
 Row = dict[str, Any]
 _CHECKSUM = re.compile(rb'"crc32":\s*"[0-9a-f]{8}"\}\s*$')

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from deimos.candidates import read_some
-from deimos.report.pairs import clip
 from deimos.report.records import Row, Run, prompt_texts, rows
+from deimos.report.side_by_side import clip
+from deimos.store.candidates import read_some
 from deimos.types import Completion
 
 STAGES = ("structure", "correctness", "presentation", "length")

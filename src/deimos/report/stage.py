@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from deimos.journal import write_atomic
 from deimos.recipe import Recipe
 from deimos.report.card import card
 from deimos.report.html import making, page
 from deimos.report.records import read_run
 from deimos.report.rejects import read_rejects
 from deimos.report.summary import summary
+from deimos.store.journal import write_atomic
 
 
 def run(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> dict[str, int]:

@@ -8,7 +8,7 @@ limit only falls and what was beaten once stays beaten.
 
 from __future__ import annotations
 
-from deimos.candidates import rank
+from deimos.store.candidates import rank
 from deimos.types import Completion
 
 

@@ -22,8 +22,8 @@ from typing import Protocol
 from deimos.engines.base import Done, Engine, Job, Key, Progress
 from deimos.engines.collect import Request, completion_of
 from deimos.recipe import Sample
-from deimos.sample.contest import Contest, Entrant, Runner, seed_of
 from deimos.sample.heat import Heat
+from deimos.sample.prompt_race import Contest, Entrant, Runner, seed_of
 from deimos.types import Completion, Prompt, Verdict
 
 __all__ = ["Decode", "Entrant", "Gate", "Stats", "decoder", "race", "seed_of"]

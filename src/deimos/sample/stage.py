@@ -17,7 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deimos.candidates import (
+from deimos.engines.base import Engine, Key
+from deimos.models.ref import ModelRef
+from deimos.prompts.files import read_prompts
+from deimos.recipe import RecipeError, Sample
+from deimos.registry import resolve
+from deimos.runs.folder import StageJob
+from deimos.sample.checkpoints import FILE as PARTIAL
+from deimos.sample.checkpoints import Partials, Writer, partial_files
+from deimos.sample.race import Decode, Entrant, Gate, Stats, decoder, race, seed_of
+from deimos.store.candidates import (
     Candidate,
     filters_of,
     journal_for,
@@ -25,16 +34,8 @@ from deimos.candidates import (
     record_key,
     sampled_with,
 )
-from deimos.engines.base import Engine, Key, ModelRef
-from deimos.journal import Journal, read, write_atomic
-from deimos.prompts.files import read_prompts
-from deimos.recipe import RecipeError, Sample
-from deimos.registry import resolve
-from deimos.rows import completion_from, completion_row
-from deimos.run import StageJob
-from deimos.sample.partial import FILE as PARTIAL
-from deimos.sample.partial import Partials, Writer, partial_files
-from deimos.sample.race import Decode, Entrant, Gate, Stats, decoder, race, seed_of
+from deimos.store.journal import Journal, read, write_atomic
+from deimos.store.schema import completion_from, completion_row
 from deimos.thinking import Shape, Tags, render
 from deimos.types import Completion, Kind, Prompt
 
@@ -61,7 +62,7 @@ class Sampler:
 
 def open_tokenizer(job: StageJob) -> Any:
     """The model's tokenizer; a template that won't do is said before any weights are loaded."""
-    from deimos.engines.loading import load_tokenizer
+    from deimos.models.loading import load_tokenizer
 
     tokenizer = load_tokenizer(_model_of(job))
     if "prompts" in job.inputs:
@@ -71,7 +72,7 @@ def open_tokenizer(job: StageJob) -> Any:
 
 def open_sampler(job: StageJob, tokenizer: Any = None) -> Sampler:
     """Load what the recipe and the runtime name; ``tokenizer``: see ``open_tokenizer``."""
-    from deimos.engines.loading import eos_ids_of
+    from deimos.models.loading import eos_ids_of
 
     runtime, tokenizer = job.runtime, tokenizer or open_tokenizer(job)
     engine = resolve("engine", runtime.engine)(_model_of(job), runtime, **runtime.engine_options)

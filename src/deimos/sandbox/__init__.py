@@ -3,8 +3,8 @@
 The design, what is trusted and what is not defended: docs/adr/0002-the-sandbox.md.
 """
 
-from deimos.sandbox.box import TIERS, Limits
 from deimos.sandbox.client import OUTCOMES, WEAK, Outcome, Sandbox, SandboxError
-from deimos.sandbox.exam import Exam
+from deimos.sandbox.code_tests import Exam
+from deimos.sandbox.isolation.box import TIERS, Limits
 
 __all__ = ["OUTCOMES", "TIERS", "WEAK", "Exam", "Limits", "Outcome", "Sandbox", "SandboxError"]

@@ -15,11 +15,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from deimos.sandbox import kernel, landlock, probe
-from deimos.sandbox.box import LIMITED, NAMESPACED, RESTRICTED, Limits
-from deimos.sandbox.exam import NOT_PYTHON, Exam, prepared
-from deimos.sandbox.keeper_process import KeeperProcess
-from deimos.sandbox.root import PACKAGES
+from deimos.sandbox import selftest
+from deimos.sandbox.code_tests import NOT_PYTHON, Exam, prepared
+from deimos.sandbox.fork_client import KeeperProcess
+from deimos.sandbox.isolation import kernel, landlock
+from deimos.sandbox.isolation.box import LIMITED, NAMESPACED, RESTRICTED, Limits
+from deimos.sandbox.isolation.root import PACKAGES
 
 OUTCOMES: Mapping[str, bool | None] = {
     "pass": True, "wrong": False, "error": False, "timeout": False, "memory": False,
@@ -128,7 +129,7 @@ class Sandbox:
             keeper = KeeperProcess(self.tier, self.limits, preload)
             try:
                 prove = partial(self._judged, keeper)
-                if fault := probe.faults(prove, self.limits, self.tier):
+                if fault := selftest.faults(prove, self.limits, self.tier):
                     raise OSError(fault)
             except BaseException:
                 keeper.close()

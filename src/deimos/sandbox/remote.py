@@ -10,9 +10,9 @@ import builtins
 from socket import socket
 from typing import Any
 
-from deimos.sandbox import wire
-from deimos.sandbox.codec import Malformed, Reader, TooLarge, Unsupported, Writer
-from deimos.sandbox.containers import fill
+from deimos.sandbox.exchange import wire
+from deimos.sandbox.exchange.codec import Malformed, Reader, TooLarge, Unsupported, Writer
+from deimos.sandbox.isolation.containers import fill
 
 
 def _plain_exceptions() -> dict[str, type[Exception]]:

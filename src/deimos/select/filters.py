@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deimos.recipe import Select
-from deimos.select.words import function_word_rate
+from deimos.select.function_words import function_word_rate
 from deimos.thinking import Shape, Tags, split
 from deimos.types import Completion, Prompt, Verdict
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deimos.candidates import rank
 from deimos.recipe import Quota, RecipeError
+from deimos.store.candidates import rank
 from deimos.types import Completion, Prompt
 
 

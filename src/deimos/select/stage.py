@@ -18,13 +18,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deimos.candidates import Candidate, filters_of, read_candidates, read_filters, read_some
-from deimos.journal import write_rows
 from deimos.prompts.files import read_prompts
 from deimos.recipe import RecipeError, Sample, Select
-from deimos.run import StageJob
+from deimos.runs.folder import StageJob
 from deimos.select.filters import Gate, correctness_in
 from deimos.select.policy import Chosen, choose, is_owed, within_quota
+from deimos.store.candidates import Candidate, filters_of, read_candidates, read_filters, read_some
+from deimos.store.journal import write_rows
 from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
 

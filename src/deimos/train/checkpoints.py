@@ -14,7 +14,7 @@ import re
 import shutil
 from pathlib import Path
 
-from deimos import journal
+from deimos.store import journal
 
 SEAL = "complete.json"
 CONFIG = "adapter_config.json"

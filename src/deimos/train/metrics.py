@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from deimos import journal
+from deimos.store import journal
 
 
 class Metrics:

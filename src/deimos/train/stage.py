@@ -11,14 +11,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deimos import journal
-from deimos.engines.base import ModelRef
-from deimos.engines.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.store import journal
 from deimos.train import checkpoints, metrics
 from deimos.train.tokens import Dropped, Example, TokensError, examples_of
 
 if TYPE_CHECKING:
-    from deimos.run import StageJob
+    from deimos.runs.folder import StageJob
 
 
 def run(job: StageJob) -> dict[str, Any]:

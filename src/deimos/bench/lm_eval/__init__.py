@@ -1,0 +1,1 @@
+"""Benchmarks that lm-eval defines: its problems and scoring, our decoding."""

@@ -1,0 +1,314 @@
+"""lm-eval's generative tasks as test tasks of the bench: its documents, prompts and scoring, our decoding.
+
+lm-eval builds the chat of every document (description, few-shot examples as turns, question), and
+its filters and metrics judge the answer. All between is ours, the same for base and tuned and for
+any other task: template, sampler, budget, resume, timing. So there is no ``LM`` subclass here:
+lm-eval's evaluator decodes a task as a whole and keeps neither thought nor counts nor a journal.
+
+What differs from ``lm_eval run --apply_chat_template``, on purpose:
+
+- An unfinished thought or a completion that was cut is wrong without asking (lm-eval grades it).
+- The task's ``until`` strings cut the *answer* before it is scored. They never stop decoding: a
+  blank line in a thought ends nothing, and lengths mean the same with and without thinking.
+- Its sampler, ``max_gen_toks`` and ``repeats`` are not used; the recipe's are.
+- Right is a metric of exactly 1; part of the marks (an F1 of 0.7) is wrong.
+
+Scoring is lm-eval's code, some of which can hang (sympy): it runs in a process of its own that is
+killed at a deadline. Not covered: likelihood tasks, groups, tasks written in Python, images,
+prefilled answers, and tasks that run code that the model wrote; each is refused. A data set on the
+Hub enters the bench's identity by name alone (``dataset_kwargs: {revision: …}`` pins it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from deimos.bench.lm_eval.task_files import config_of, missing, texts
+from deimos.graders.ifeval import registry
+from deimos.prompts.order import taken
+from deimos.recipe import RecipeError, Task
+from deimos.types import Prompt, Verdict
+
+FEWSHOT_SEED = 1234
+"""lm-eval's own default: the examples are those that it would show."""
+START_SECONDS = 300.0
+"""For the scoring process to import lm-eval and load the data."""
+SCORE_SECONDS = 30.0
+"""For one answer; lm-eval's own timeouts are shorter."""
+WORDS = 3
+"""A field of fewer words ("18", "history") is no question that training could have seen."""
+
+
+@dataclass(frozen=True)
+class Problems:
+    """What the bench takes from an lm-eval task."""
+
+    prompts: list[Prompt]
+    """``kind`` says nothing here: the task judges. ``reference`` is its target, and what chose it."""
+    judge: Judge
+    questions: Mapping[str, list[str]]
+    """Prompt id to the document's fields that are asked, without the wording around them."""
+
+
+def load_problems(task: Task, seed: int) -> Problems:
+    """Documents of a task as prompts, in the seed's order.
+
+    Args:
+        task: one with ``lm_eval``.
+        seed: of the order that ``take`` takes from.
+
+    Raises:
+        RecipeError: no such task, one that is not supported, one that lm-eval cannot load, a
+            metric that does not say right or wrong, fewer documents than ``take``.
+    """
+    scorer = Scorer(task)
+    documents: dict[str, int] = {}
+    questions: dict[str, list[str]] = {}
+    prompts = scorer.prompts()
+    for number, prompt in enumerate(prompts):
+        documents.setdefault(prompt.id, number)
+        questions[prompt.id] = scorer.asked(number, prompt)
+    chosen = taken(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
+    return Problems(chosen, Judge(task, documents), questions)
+
+
+def stopped(answer: str, stops: Sequence[str]) -> str:
+    """The answer up to its first stop."""
+    cuts = [at for stop in stops if stop and (at := answer.find(stop)) >= 0]
+    return answer[: min(cuts)] if cuts else answer
+
+
+class Scorer:
+    """An lm-eval task in this process."""
+
+    def __init__(self, task: Task) -> None:
+        self._name = task.name
+        with _told(task.name, "load it"):
+            self._task = _loaded(task)
+            self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
+        self._metric, self._filter = _choice(task, self._task)
+        self._stops = list(texts(self._task.config.generation_kwargs.get("until")))
+        self._refuse_no_number(task)
+
+    def prompts(self) -> list[Prompt]:
+        """One prompt a document, in the documents' order."""
+        self._task.set_fewshot_seed(FEWSHOT_SEED)
+        shots = self._task.config.num_fewshot or 0
+        with _told(self._name, "build its prompts"):
+            return [self._prompt(doc, self._chat(doc, shots)) for doc in self._docs]
+
+    def asked(self, document: int, prompt: Prompt) -> list[str]:
+        """The document's own texts that stand in the prompt's last message."""
+        said = prompt.messages[-1]["content"]
+        fields = (value for value in self._docs[document].values() if isinstance(value, str))
+        return [text for text in fields if text.strip() in said and len(text.split()) >= WORDS]
+
+    def verdict(self, document: int, answer: str) -> Verdict:
+        """What the task's metric says of an answer; null where its scorer fails."""
+        try:
+            results, read = self._results(document, answer)
+            value = float(results[self._metric])
+        except Exception as e:
+            return Verdict.of(None, f"lm-eval's scorer failed: {type(e).__name__}: {e}")
+        said = f"{self._metric},{self._filter} is {value:g} for {_excerpt(read)}"
+        return Verdict.of(value == 1, said)
+
+    def _chat(self, doc: Mapping[str, Any], shots: int) -> list[dict[str, str]]:
+        chats: list[list[dict[str, str]]] = []
+
+        def keep(chat: list[dict[str, str]], **template: Any) -> str:
+            chats.append(chat)
+            return ""
+
+        self._task.fewshot_context(
+            doc, num_fewshot=shots, apply_chat_template=True, fewshot_as_multiturn=True, chat_template=keep,
+        )  # fmt: skip
+        (chat,) = chats
+        return chat
+
+    def _prompt(self, doc: Mapping[str, Any], messages: Sequence[Mapping[str, str]]) -> Prompt:
+        whole = json.dumps(doc, sort_keys=True, default=str)
+        reference = {
+            "target": json.loads(json.dumps(self._task.doc_to_target(doc), default=str)),
+            "metric": f"{self._metric},{self._filter}",
+            # Documents may ask the same and be judged by another field.
+            "document": hashlib.sha256(whole.encode()).hexdigest(),
+        }
+        return Prompt.of(
+            task=self._task.task_name, kind="instruction", messages=messages, reference=reference,
+            source=f"lm_eval:{self._task.config.dataset_path}",
+        )  # fmt: skip
+
+    def _results(self, document: int, answer: str) -> tuple[Mapping[str, Any], Any]:
+        """All metrics of an answer, and what the filter read out of it."""
+        from lm_eval.api.instance import Instance
+
+        doc = self._docs[document]
+        response = Instance("generate_until", doc, (), 0, (self._task.task_name, document, 1))
+        response.resps = [stopped(answer, self._stops)]
+        next(f for f in self._task._filters if f.name == self._filter).apply([response])
+        read = response.filtered_resps[self._filter]
+        return self._task.process_results(doc, [read]), read
+
+    def _refuse_no_number(self, task: Task) -> None:
+        """Some metrics of a document are lists, and some names stand for several metrics."""
+        try:
+            results, _ = self._results(0, "an answer")
+        except Exception:  # not every scorer survives any text: its verdict will be null
+            return
+        numbers = [name for name, value in results.items() if _is_number(value)]
+        if self._metric not in numbers:
+            raise RecipeError(
+                f"bench.tasks: {task.name!r}: metric {self._metric!r} gives no single number for "
+                f"a document: accepted: {', '.join(numbers)}"
+            )
+
+
+class ScoringError(RuntimeError):
+    """The process that scores answers does not start; one sentence."""
+
+
+class Judge:
+    """Verdicts on a task's answers, from a process of its own that can be killed.
+
+    It is started at the first answer, again after a kill, and ends with this object. One answer at
+    a time; a coroutine that waits holds no thread.
+    """
+
+    def __init__(self, task: Task, documents: Mapping[str, int]) -> None:
+        self._task, self._documents = task, documents
+        self._turn = asyncio.Lock()
+        self._running: tuple[BaseProcess, Connection] | None = None
+
+    async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
+        """Judge an answer; null where the scorer fails, dies or takes too long.
+
+        Raises:
+            ScoringError: the process does not start, which would make every verdict null.
+        """
+        async with self._turn:
+            return await asyncio.to_thread(self._ask, self._documents[prompt.id], answer)
+
+    def _ask(self, document: int, answer: str) -> Verdict:
+        because = f"timeout: no verdict in {SCORE_SECONDS:g} s"
+        pipe = self._started()
+        try:
+            pipe.send((document, answer))
+            if pipe.poll(SCORE_SECONDS):
+                return pipe.recv()
+        except (EOFError, OSError):
+            because = "infrastructure: the scoring process ended"
+        self._kill()
+        return Verdict.of(None, because)
+
+    def _started(self) -> Connection:
+        if self._running is None:
+            # Spawned: a fork of a process that runs an engine inherits its threads' locks.
+            spawning = multiprocessing.get_context("spawn")
+            pipe, theirs = spawning.Pipe()
+            process = spawning.Process(target=_serve, args=(theirs, self._task), daemon=True)
+            process.start()
+            theirs.close()
+            self._running = process, pipe
+            try:
+                ready = pipe.poll(START_SECONDS) and pipe.recv()
+            except (EOFError, OSError):
+                ready = False
+            if not ready:
+                self._kill()
+                raise ScoringError(
+                    f"bench: the process that scores {self._task.name!r} with lm-eval does not start"
+                )
+        return self._running[1]
+
+    def _kill(self) -> None:
+        if self._running is not None:
+            process, pipe = self._running
+            process.kill()
+            process.join()
+            pipe.close()
+            self._running = None
+
+
+def _serve(pipe: Connection, task: Task) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted bench closes the pipe
+    scorer = Scorer(task)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        pipe.send(True)
+        while True:
+            document, answer = pipe.recv()
+            pipe.send(scorer.verdict(document, answer))
+
+
+def _loaded(task: Task) -> Any:
+    """lm-eval's own object for a task."""
+    _, files = config_of(task)
+    try:
+        from lm_eval.tasks import TaskManager
+    except ModuleNotFoundError as e:
+        raise missing(task) from e
+    if any("ifeval" in part for file in files for part in Path(file).parts):
+        registry()  # its rules would download NLTK's sentence model when they are imported
+    # By its file: reading the index of all of lm-eval's tasks takes ten seconds.
+    found = TaskManager(include_defaults=False).load([str(files[0])])["tasks"]
+    (loaded,) = found.values()
+    if task.num_fewshot is not None:
+        loaded.set_config(key="num_fewshot", value=task.num_fewshot)
+    return loaded
+
+
+def _choice(task: Task, loaded: Any) -> tuple[str, str]:
+    """The metric and the filter that say right or wrong, as lm-eval writes them: metric,filter."""
+    metrics, filters = list(loaded.aggregation()), [f.name for f in loaded._filters]
+    metric, _, chosen = (task.metric or "").partition(",")
+    metric, chosen = metric or metrics[0], chosen or filters[0]
+    for what, name, known in (("metric", metric, metrics), ("filter", chosen, filters)):
+        if name not in known:
+            raise RecipeError(
+                f"bench.tasks: {task.name!r}: metric {task.metric!r}: there is no {what} {name!r} "
+                f"in {task.lm_eval!r}: accepted: {', '.join(known)}"
+            )
+    if loaded.higher_is_better().get(metric) is False:
+        raise RecipeError(
+            f"bench.tasks: {task.name!r}: metric {metric!r} is better the lower it is: "
+            "it does not say right or wrong"
+        )
+    return metric, chosen
+
+
+@contextlib.contextmanager
+def _told(name: str, doing: str) -> Iterator[None]:
+    """Whatever the task's YAML, code or data makes lm-eval raise is told in one sentence."""
+    try:
+        yield
+    except RecipeError:
+        raise
+    except Exception as e:
+        said = (str(e).splitlines() or [""])[0]
+        raise RecipeError(
+            f"bench.tasks: {name!r}: lm-eval cannot {doing}: {type(e).__name__}: {said}"
+        ) from e
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _excerpt(read: Any) -> str:
+    said = " ".join(str(read).split())
+    return repr(said if len(said) <= 60 else f"{said[:59]}…")

@@ -1,0 +1,165 @@
+"""Which files an lm-eval task is made of, and what they say, read without loading or running lm-eval.
+
+A plan, a status and a bench's identity need no more. Not covered: code that the code beside a task
+imports from elsewhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deimos.recipe import RecipeError, Task
+from deimos.store.hashing import file_hash, fingerprint, path_hash
+
+_NAMED = re.compile(r"^(?:task|group):[ \t]*(['\"]?)([^\s'\"#\[]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+def task_data(task: Task) -> dict[str, str]:
+    """Content hashes of a task: its YAML with what that includes, the code beside, local data.
+
+    Loads nothing of lm-eval.
+
+    Raises:
+        RecipeError: no such task, or one that is not supported.
+    """
+    config, files = config_of(task)
+    home = files[0].parent
+    content = [[os.path.relpath(file, home), file_hash(file)] for file in files]
+    options = config.get("dataset_kwargs") or {}
+    named = [config.get("dataset_path"), options.get("data_dir"), options.get("data_files")]
+    # As datasets reads them: patterns, from the working folder.
+    local = (path for text in texts(named) for path in sorted(glob.glob(text, recursive=True)))  # noqa: PTH207
+    return {
+        f"lm_eval {task.lm_eval} {files[0].name}": fingerprint(content),
+        **{path: path_hash(Path(path)) for path in local},
+    }
+
+
+def config_of(task: Task) -> tuple[dict[str, Any], list[Path]]:
+    """A task's settings, read without running anything of it, and the files they come from.
+
+    The task's own YAML stands first.
+
+    Raises:
+        RecipeError: no such task, a file that cannot be read, a task that is not supported.
+    """
+    config, files = _read(_file(task), task, ())
+    fault = _unsupported(config, task)
+    if fault:
+        raise RecipeError(f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r} {fault}")
+    return config, list(dict.fromkeys(files))
+
+
+def _unsupported(config: Mapping[str, Any], task: Task) -> str:
+    output = config.get("output_type", "generate_until")
+    if "group" in config or not isinstance(config.get("task"), str):
+        return "is no task but a group of tasks: name one of them"
+    if "class" in config:
+        return "is written in Python: only tasks that are YAML alone are accepted"
+    if output != "generate_until":
+        return (
+            f"has output_type {output}: only generate_until is accepted (there is no likelihood "
+            "of an answer without its thought)"
+        )
+    if config.get("unsafe_code"):
+        return "runs code that the model wrote: such tasks are not accepted"
+    if config.get("doc_to_image") or config.get("doc_to_audio"):
+        return "asks about images or sounds: only text is accepted"
+    if config.get("gen_prefix"):
+        return "begins the answer itself (gen_prefix), where the thought would stand"
+    if config.get("num_fewshot") == 0 and task.num_fewshot:
+        return (
+            f"has no examples to show (its own num_fewshot is 0): num_fewshot = {task.num_fewshot}"
+        )
+    return ""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with lm-eval's ``!function``, kept as a name."""
+
+
+_Loader.add_constructor("!function", lambda _, node: str(node.value))
+
+
+def _read(path: Path, task: Task, above: tuple[Path, ...]) -> tuple[dict[str, Any], list[Path]]:
+    """A YAML merged over what it includes, as lm-eval does it, and all files behind it."""
+    where = f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r}"
+    if path in above:
+        raise RecipeError(f"{where}: {path.name} includes itself")
+    try:
+        text = path.read_text(encoding="utf-8")
+        own = yaml.load(text, Loader=_Loader)  # safe: a SafeLoader that knows one more tag
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise RecipeError(f"{where}: {path.name} cannot be read: {str(e).splitlines()[0]}") from e
+    if not isinstance(own, dict):
+        raise RecipeError(f"{where}: {path.name} must be a mapping of settings")
+    code = sorted(path.parent.glob("*.py")) if "!function" in text else []
+    merged, files = {}, [path, *code]
+    for include in texts(own.pop("include", None)):
+        settings, more = _read((path.parent / include).resolve(), task, (*above, path))
+        merged |= settings
+        files += more
+    return merged | own, files
+
+
+def _file(task: Task) -> Path:
+    """The YAML that a task's ``lm_eval`` names: a path, or a name among lm-eval's own tasks."""
+    spec = task.lm_eval or ""
+    if "/" not in spec and not spec.endswith((".yaml", ".yml")):
+        installed = importlib.util.find_spec("lm_eval")
+        if installed is None or not installed.submodule_search_locations:
+            raise missing(task)
+        return _among(Path(installed.submodule_search_locations[0]) / "tasks", spec, task)
+    path = Path(spec).expanduser().resolve()
+    if path.is_dir():
+        return _among(path, task.name, task)
+    if not path.is_file():
+        raise RecipeError(
+            f"bench.tasks: {task.name!r}: lm_eval = {spec!r} does not exist: accepted: a task's "
+            "YAML, a folder of them, or the name of one of lm-eval's own tasks"
+        )
+    return path
+
+
+def _among(folder: Path, name: str, task: Task) -> Path:
+    """The YAML under a folder that calls itself ``name``."""
+    known: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        named = _NAMED.search(path.read_text(encoding="utf-8", errors="replace"))
+        if named:
+            known.setdefault(named[2], path)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see `lm_eval ls tasks`"
+        if len(known) < 20:
+            hint = f"there are {', '.join(known) or 'none'}"
+        raise RecipeError(
+            f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r}: no task is called {name!r}: {hint}"
+        )
+    return known[name]
+
+
+def missing(task: Task) -> RecipeError:
+    """What to tell where lm-eval is not installed."""
+    return RecipeError(
+        f"bench.tasks: {task.name!r} is a task of lm-eval, which is not installed: "
+        "pip install 'deimos-llm[bench]', or give a source"
+    )
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a text, a list or a mapping."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(item)

@@ -1,0 +1,1 @@
+"""The command line, ``deimos VERB``: thin verbs, and what only they need."""

@@ -1,0 +1,187 @@
+"""Judging answers outside a run: ``deimos grade`` and ``deimos check``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, get_args
+
+from deimos.recipe import Recipe, RecipeError, Source, apply_set
+from deimos.store.schema import verdict_row
+from deimos.types import Kind, Prompt, Verdict
+
+AT_ONCE = 64
+"""Rows judged together: bounds memory, keeps the workers busy."""
+
+
+def grade_rows(
+    lines: Iterable[bytes], *, kind: str, plain: bool = False, grader: str | None = None
+) -> Iterator[str]:
+    """Judge JSONL rows ``{text, reference}``; yields each row as JSON with ``verdict`` added.
+
+    Args:
+        lines: the rows; ``text`` is a whole completion.
+        kind: math, choice, instruction or code.
+        plain: the texts have no think part.
+        grader: a registered name, ``pkg:attr`` or ``./file.py:attr``; the kind's own unless given.
+
+    Raises:
+        RecipeError: unknown kind, or a line that is no such row.
+    """
+    known = _kind(kind)
+    rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
+    form = None if grader else known  # another grader has references of its own form
+    with asyncio.Runner() as runner:
+        judged = _judged(rows, known, plain, grader or kind, form)
+        try:
+            while (row := runner.run(anext(judged, None))) is not None:
+                yield _line(row)
+        finally:
+            runner.run(judged.aclose())
+
+
+def has_golds(spec: str) -> bool:
+    """Whether the grader's module has a list ``gold`` to check it with."""
+    import sys
+
+    from deimos.registry import resolve
+
+    return bool(getattr(sys.modules.get(resolve("grader", spec).__module__), "gold", ()))
+
+
+def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tuple[str, bool]:
+    """Check a grader against a recipe's prompts of its kind, or the golds beside it.
+
+    Returns a text and whether all held.
+
+    Raises:
+        RecipeError: the recipe has fewer than two prompts of that kind.
+    """
+    from deimos.graders.check import check
+    from deimos.prompts.load import load_source
+
+    if recipe is None:
+        report = check(spec, _kind(kind))
+        return str(report), report.ok
+    prompts: list[Prompt] = []
+    for source in recipe.prompts.sources:
+        found = load_source(source, recipe.prompts.seed)
+        prompts += [prompt for prompt in found if prompt.kind == kind]
+    if len(prompts) < 2:
+        raise RecipeError(
+            f"recipe {recipe.name!r} has {len(prompts)} prompts of kind {kind!r}: two are needed"
+        )
+    report = check(spec, _kind(kind), prompts[:take])
+    return str(report), report.ok
+
+
+def check_source(
+    grader: str, name: str | None, options: Sequence[str], take: int
+) -> tuple[str, bool]:
+    """Check a grader with a source's own golds.
+
+    Args:
+        grader: of the kind that the source's prompts are.
+        name: of the source.
+        options: the source's, ``key=value`` each, the value read as YAML.
+        take: how many of its prompts at most, in its seeded order.
+
+    Returns a text and whether all held.
+
+    Raises:
+        RecipeError: as ``load_source``; options and no name; a source whose prompts have no golds.
+    """
+    from deimos.graders.check import check
+    from deimos.prompts.load import golds_of, load_source
+
+    if name is None:
+        raise RecipeError("--option belongs to a source: --source names it")
+    given: dict[str, Any] = {}
+    for option in options:
+        if "=" not in option:
+            raise RecipeError(f"--option {option!r} must look like key=value")
+        apply_set(given, option)
+    block = Source(source=name, options=given)
+    prompts = load_source(block, seed=0)[:take]
+    report = check(grader, prompts[0].kind, prompts, pairs=golds_of(block, prompts))
+    return f"{name}: {report}", report.ok
+
+
+def _kind(kind: str) -> Kind:
+    for known in get_args(Kind):
+        if known == kind:
+            return known
+    raise RecipeError(f"--kind {kind!r} must be one of {', '.join(get_args(Kind))}")
+
+
+async def _judged(
+    rows: Iterator[dict[str, Any]], kind: Kind, plain: bool, spec: str, form: Kind | None
+) -> AsyncGenerator[dict[str, Any]]:
+    from deimos.graders.worker.pool import Judge
+
+    with Judge({kind: spec}) as judge:
+        while batch := [row for row, _ in zip(rows, range(AT_ONCE), strict=False)]:
+            verdicts = await asyncio.gather(
+                *(_unfit(row, form) or _verdict(judge, row, kind, plain) for row in batch)
+            )
+            for row, verdict in zip(batch, verdicts, strict=True):
+                yield {**row, "verdict": verdict_row(verdict)}
+
+
+def _unfit(row: dict[str, Any], form: Kind | None) -> Coroutine[Any, Any, Verdict] | None:
+    """A null verdict on a row whose reference is not of its kind's form."""
+    from deimos.prompts.sources.jsonl import checked_reference
+
+    async def verdict(because: str) -> Verdict:
+        return Verdict.of(None, because)
+
+    try:
+        if form:
+            checked_reference(form, row["reference"])
+    except ValueError as e:
+        return verdict(str(e))
+    return None
+
+
+async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> Verdict:
+    from deimos.thinking import Shape, Tags, split
+
+    tags, text = Tags(), row["text"]
+    if plain:
+        answer = text
+    else:
+        shape = Shape.FREE if text.lstrip().startswith(tags.open) else Shape.OPEN
+        parts = split(text, shape, tags)
+        if parts.malformed or not parts.closed:
+            bare = tags.open not in text and tags.close not in text
+            hint = " (it has no thought at all: --plain takes such texts)" if bare else ""
+            because = parts.malformed or f"the thought was never closed{hint}"
+            return Verdict.of(False, because, "structure")
+        answer = parts.answer
+    prompt = Prompt.of(task="grade", kind=kind, messages=[], reference=row["reference"])
+    return await judge(prompt, answer)
+
+
+def _row(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line, parse_constant=_refused)
+    except ValueError as e:
+        raise RecipeError(f"line {number} is not JSON: {e}") from e
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
+        raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
+    return row
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"it has no {name}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A row as JSON, readable where it can be: half a surrogate pair, which a model may write, is escaped."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(row)
+    return text

@@ -1,0 +1,398 @@
+"""The command line: thin verbs over the pipeline. What a verb needs is imported inside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deimos.registry import BUILTIN
+
+if TYPE_CHECKING:
+    from deimos.runs.folder import Planned, RunFolder
+
+app = typer.Typer(
+    name="deimos",
+    help="Make a reasoning model think tersely and answer just as well, with numbers to show it.",
+    epilog="Begin with: deimos demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+lab_app = typer.Typer(help="The embedded reasoner.", no_args_is_help=True)
+app.add_typer(lab_app, name="lab")
+
+GRADED = ", ".join(BUILTIN["grader"])
+"""Kinds that come with a grader."""
+RecipeArg = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Recipe file, run folder, or a packaged name: lab.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Run folder; runs/<recipe name> unless given.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")
+]
+ContaminationOption = Annotated[
+    bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
+]
+WeakOption = Annotated[
+    bool,
+    typer.Option("--allow-weak-sandbox", callback=lambda on: _weak(on), help="Judge code anyway."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    allow_contamination: ContaminationOption = False,
+    allow_weak_sandbox: WeakOption = False,
+) -> None:
+    """Run a recipe all the way; running it again resumes."""
+    folder, plan = _prepare(recipe, out, sets, until, allow_contamination)
+    _drive(folder, plan)
+    _end_of_run(folder, plan, recipe)
+
+
+@app.command()
+def demo(out: OutOption = None, sets: SetOption = None) -> None:
+    """Run the whole way on the embedded reasoner: minutes on two cores."""
+    run("lab", out, sets, None, False)
+
+
+@app.command()
+def plan(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    pilot: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Load the engine and measure on N train prompts."),
+    ] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(metavar="X", min=1e-9, help="Reckon hours with this speed.")
+    ] = None,
+    as_json: JsonOption = False,
+    allow_contamination: ContaminationOption = False,
+) -> None:
+    """Show what `run` would do and what it would take, without doing it."""
+    from deimos.cli.console import plan_json, status_lines
+    from deimos.planning import arguments, text
+    from deimos.planning.forecast import forecast
+    from deimos.runs.folder import RunFolder
+
+    sets = [*(sets or []), *_allowed(allow_contamination)]
+    loaded, runtime = arguments.load_recipe(recipe, sets)
+    stages = arguments.planned(loaded, runtime)
+    folder = RunFolder(arguments.run_path(recipe, out, loaded))
+    begun, states = arguments.is_run(folder.path), folder.status(stages)
+    found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
+    command = f"deimos run {arguments.again(recipe, out, sets)}"
+    if as_json:
+        return typer.echo(plan_json(folder, states, text.as_json(found), command))
+    sampled = any(state.stage == "sample" and state.state == "fresh" for state in states)
+    for line in [*status_lines(states, differences=begun), *text.lines(found, sampled=sampled)]:
+        typer.echo(line)
+    return _next(command)
+
+
+@app.command()
+def status(
+    run: RunArg,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which stages of a run are fresh, missing or stale, and by which keys."""
+    from deimos.cli.console import status_json, status_lines
+    from deimos.pipeline.stages import plan
+    from deimos.runs.folder import RunFolder
+
+    folder = RunFolder.open(run)
+    recipe, _ = folder.settings()
+    states = folder.status(plan(recipe))
+    running = folder.is_running()
+    if as_json:
+        typer.echo(status_json(folder, states, running=running))
+        return
+    for line in status_lines(states, differences=True):
+        typer.echo(line)
+    if running:
+        typer.echo("a deimos process is writing this run")
+    elif all(state.state == "fresh" for state in states):
+        _next(f"open {run}/report.html")
+    else:
+        _next(f"deimos run {run}")
+
+
+def _stage_command(name: str, summary: str) -> None:
+    """Add the verb that runs one stage alone."""
+
+    def command(
+        recipe: RecipeArg,
+        out: OutOption = None,
+        sets: SetOption = None,
+        allow_contamination: ContaminationOption = False,
+        allow_weak_sandbox: WeakOption = False,
+    ) -> None:
+        folder, plan = _prepare(recipe, out, sets, name, allow_contamination)
+        _drive_last(folder, plan)
+        _end_of_run(folder, plan, recipe)
+
+    command.__doc__ = summary
+    app.command(name)(command)
+
+
+_stage_command("prompts", "Gather prompts and hold the dev slice out (one stage).")
+_stage_command("sample", "Race candidates for every prompt (one stage).")
+_stage_command("train", "Fine-tune the adapter on the golds (one stage).")
+_stage_command("bench", "Measure base against tuned (one stage).")
+_stage_command("report", "Write summary.json, report.html and MODEL_CARD.md (one stage).")
+
+
+@app.command()
+def select(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what several policies would keep.")
+    ] = False,
+    allow_weak_sandbox: WeakOption = False,
+) -> None:
+    """Filter the candidates and choose the golds (one stage)."""
+    if not preview:
+        folder, plan = _prepare(recipe, out, sets, "select")
+        _drive_last(folder, plan)
+        return _end_of_run(folder, plan, recipe)
+    from deimos.pipeline.wiring import preview_select
+    from deimos.planning import arguments
+    from deimos.runs.folder import RunFolder
+
+    loaded, runtime = arguments.load_recipe(recipe, sets or [])
+    folder = RunFolder(arguments.run_path(recipe, out, loaded))  # looked at, not written
+    last = arguments.planned(loaded, runtime, "select")[-1]
+    for line in preview_select(folder, last, loaded, runtime):
+        typer.echo(line)
+    return _next(f"deimos select {arguments.again(recipe, out, sets or [])} --set select.policy=…")
+
+
+@app.command()
+def grade(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSONL of {text, reference}; - is stdin.")
+    ],
+    kind: Annotated[str, typer.Option(help=f"{GRADED}.")],
+    plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
+    grader: Annotated[
+        str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
+    ] = None,
+    allow_weak_sandbox: WeakOption = False,
+) -> None:
+    """Judge answers: writes each row with `verdict` added to standard output."""
+    from deimos.cli.grading import grade_rows
+    from deimos.recipe import RecipeError
+
+    if grader is None and kind not in BUILTIN["grader"]:
+        raise RecipeError(
+            f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
+        )
+    with sys.stdin.buffer if file == "-" else _open(file) as rows:
+        for line in grade_rows(rows, kind=kind, plain=plain, grader=grader):
+            sys.stdout.write(line + "\n")
+
+
+@app.command()
+def check(
+    grader: Annotated[str, typer.Argument(help="Name, pkg:attr or ./file.py:attr.")],
+    recipe: Annotated[
+        str | None, typer.Option(help="Whose prompts to check with; else its golds, or the lab's.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of prompt it judges; its own name, or math.")
+    ] = None,
+    take: Annotated[int, typer.Option(help="How many prompts.", min=2)] = 50,
+    source: Annotated[
+        str | None, typer.Option(help="Source of prompts whose own golds to check with.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Of that source: path=DATA, split=…"),
+    ] = None,
+    allow_weak_sandbox: WeakOption = False,
+) -> None:
+    """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
+    from deimos.cli.grading import check_grader, check_source, has_golds
+    from deimos.planning.arguments import load_recipe
+
+    kind = kind or (grader if grader in BUILTIN["grader"] else "math")
+    if source or options:
+        text, good = check_source(grader, source, options or [], take)
+    else:
+        recipe = recipe or (None if has_golds(grader) else "lab")
+        text, good = check_grader(grader, kind, load_recipe(recipe)[0] if recipe else None, take)
+    typer.echo(text)
+    if not good:
+        raise typer.Exit(1)
+    _next(f"deimos run {recipe or 'RECIPE'} --set select.graders.{kind}={grader}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed here and what is missing."""
+    from deimos.cli.doctor import findings
+
+    for line in findings():
+        typer.echo(line)
+    _next("deimos demo")
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Packaged recipe to copy.")] = "lab",
+    to: Annotated[Path | None, typer.Argument(help="File to write.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of recipes, for editors.")
+    ] = False,
+) -> None:
+    """Copy a packaged recipe to begin your own from."""
+    import json
+
+    from deimos.planning.arguments import copy_recipe
+    from deimos.recipe import schema as recipe_schema
+
+    if schema:
+        return typer.echo(json.dumps(recipe_schema(), indent=1))
+    target = copy_recipe(name, to)
+    typer.echo(f"wrote {target}")
+    _next(f"deimos plan {target}")
+
+
+@lab_app.command("train")
+def lab_train(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("lab-reasoner"),
+) -> None:
+    """Make the embedded reasoner again from nothing."""
+    from deimos.lab.training import Config, train
+    from deimos.runs.progress import Progress
+
+    with Progress() as progress:
+        train(out, Config(), lambda done, total, note: progress("lab train", done, total, note))
+    typer.echo(f"wrote {out}")
+    _next(f"deimos run lab --set model.id={out}")
+
+
+def _prepare(
+    recipe: str,
+    out: Path | None,
+    sets: Sequence[str] | None,
+    until: str | None,
+    allow_contamination: bool = False,
+) -> tuple[RunFolder, list[Planned]]:
+    from deimos.cli.console import changed_lines
+    from deimos.planning.arguments import prepare
+
+    given = [*(sets or []), *_allowed(allow_contamination)]
+    folder, plan, changed = prepare(recipe, out, given, until)
+    for line in changed_lines(folder.path, changed):
+        typer.echo(line, err=True)
+    return folder, plan
+
+
+def _weak(on: bool) -> None:
+    os.environ.update({"DEIMOS_ALLOW_WEAK_SANDBOX": "1"} if on else {})  # stages inherit it
+
+
+def _allowed(contamination: bool) -> list[str]:
+    return ["allow_contamination=true"] if contamination else []
+
+
+def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:
+    from deimos.planning.arguments import writing
+    from deimos.runs.launch import run_stages
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    with writing(folder.path), folder.lock():
+        pass  # a folder that has turned read-only is told in one sentence
+    run_stages(folder, plan, module="deimos.pipeline.process", say=say, again=again)
+
+
+def _drive_last(folder: RunFolder, plan: Sequence[Planned]) -> None:
+    """Run a plan's last stage, and before it what is complete but has to be brought up to date."""
+    last = plan[-1]
+    behind = [p for p in plan[:-1] if folder.record(p) and not folder.is_fresh(p)]
+    _drive(folder, [*behind, last], again=last.stage.name if last.stage.summary else None)
+
+
+def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None:
+    """Name the file to open and the next command."""
+    from deimos.cli.console import headline
+    from deimos.pipeline.stages import ALL
+
+    last = plan[-1]
+    if not last.stage.summary:
+        typer.echo(f"see {folder.folder(last)}")
+        return _next(f"deimos {ALL[ALL.index(last.stage.name) + 1]} {folder.path}")
+    numbers = list(headline(folder.path))
+    if not numbers:
+        typer.echo("nothing is measured yet: the benchmark has not run")
+        return _next(f"deimos run {folder.path}")
+    for line in numbers:
+        typer.echo(line)
+    typer.echo(f"card: {folder.path}/MODEL_CARD.md")
+    return _next(f"open {folder.path}/report.html")
+
+
+def _next(command: str) -> None:
+    typer.echo(f"next: {command}")
+
+
+def _open(file: str) -> Any:
+    from deimos.recipe import RecipeError
+
+    path = Path(file)
+    if not path.is_file():
+        raise RecipeError(f"file {file!r} does not exist")
+    return path.open("rb")
+
+
+def main() -> None:
+    """Entry point: what the user can mend is one sentence and exit code 2."""
+    _guard(app)
+
+
+def _guard(command: Callable[[], None]) -> None:
+    try:
+        command()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as e:
+        sys.exit(_exit_code(e))
+
+
+def _exit_code(error: Exception) -> int:
+    from deimos.pipeline.process import exit_code_of
+    from deimos.runs.launch import StageFailed
+
+    code = error.code if isinstance(error, StageFailed) else exit_code_of(error)
+    if code is None:
+        raise error
+    if str(error):
+        typer.echo(f"error: {error}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

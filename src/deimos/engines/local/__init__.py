@@ -1,0 +1,1 @@
+"""The engine that decodes on this machine with transformers."""

@@ -1,0 +1,204 @@
+"""The bookkeeping of a running batch: who stands in which row, and which rows need attention.
+
+Counters are arrays over rows; Python looks at a single row only when something happened to it
+(an end-of-turn token, a full budget, a tag token, a think cap within reach). No model in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from deimos.engines.base import Done, Job, Progress
+from deimos.engines.local.noise import stream_key
+from deimos.engines.local.sampler import FIELDS, parameter_row
+from deimos.thinking import Shape, ThinkCounter, ThinkIds
+
+NEVER = np.iinfo(np.int64).max
+TAG_SLACK = 16
+"""Tokens that a ThinkCounter may hold back because they could still become a tag, generously."""
+
+
+@dataclass
+class Waiting:
+    """A job without a place."""
+
+    job: Job
+    started: float | None = None
+    """When it was first admitted, where memory ran out and it gave its place back."""
+
+
+@dataclass
+class Slot:
+    """One row's candidate."""
+
+    job: Job
+    started: float
+    cap: int | None
+    counter: ThinkCounter
+    fed: int = 0
+    """Completion tokens that the counter has seen."""
+    closed: bool = False
+    """Whether a closed thought has been reported."""
+    stopped: bool = field(default=False)
+
+
+class Batch:
+    """Rows of ids and counters; all arrays have one entry a row."""
+
+    def __init__(self, eos_ids: Collection[int], vocabulary: int) -> None:
+        """Know which ids end a turn, out of ``vocabulary`` columns of logits."""
+        size = max(vocabulary, *(i + 1 for i in eos_ids)) if eos_ids else vocabulary
+        self._eos = np.zeros(size, dtype=bool)
+        self._eos[list(eos_ids)] = True
+        self._tag = np.zeros(size, dtype=bool)
+        self._tags_of: set[tuple[int, ...]] = set()
+        self.slots: list[Slot] = []
+        self.ids = np.zeros((0, 0), dtype=np.int64)
+        """Prompt and completion, left-aligned; the last one is not in the cache yet."""
+        self.lengths = np.zeros(0, dtype=np.int64)
+        """Tokens in the cache: all of a row's ids but the last."""
+        self.prompts = np.zeros(0, dtype=np.int64)
+        self.limits = np.zeros(0, dtype=np.int64)
+        """Ids of prompt and full budget."""
+        self.watch = np.zeros(0, dtype=np.int64)
+        """Number of ids from which the think cap has to be looked at."""
+        self.keys = np.zeros(0, dtype=np.uint64)
+        self.parameters = np.zeros((0, len(FIELDS)))
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def last_ids(self) -> npt.NDArray[np.int64]:
+        """The ids to be run through the model next, [rows]."""
+        return self.ids[np.arange(len(self)), self.lengths]
+
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Which completion token each row draws next, from 0, [rows]."""
+        return self.lengths + 1 - self.prompts
+
+    def history(self) -> npt.NDArray[np.int64]:
+        """All ids up to the longest row's last, [rows, longest]."""
+        return self.ids[:, : int(self.lengths.max()) + 1]
+
+    def add(self, waiting: Sequence[Waiting], now: float) -> None:
+        """Append a row a job, in order."""
+        rows = [np.array(w.job.prompt_ids + w.job.done_ids, dtype=np.int64) for w in waiting]
+        first = len(self)
+        longest = max(len(ids) for ids in rows)
+        grown = np.zeros((first + len(rows), max(self.ids.shape[1], longest + 1)), dtype=np.int64)
+        grown[:first, : self.ids.shape[1]] = self.ids
+        for at, ids in enumerate(rows, start=first):
+            grown[at, : len(ids)] = ids
+        self.ids = grown
+        jobs = [w.job for w in waiting]
+        prompts = np.array([len(j.prompt_ids) for j in jobs], dtype=np.int64)
+        self.prompts = np.concatenate([self.prompts, prompts])
+        self.lengths = np.concatenate([self.lengths, [len(ids) - 1 for ids in rows]])
+        self.limits = np.concatenate([self.limits, prompts + [j.sampling.max_tokens for j in jobs]])
+        self.keys = np.concatenate([self.keys, np.array([_stream(j) for j in jobs], np.uint64)])
+        self.parameters = np.vstack([self.parameters, *(parameter_row(j.sampling) for j in jobs)])
+        self.watch = np.concatenate([self.watch, np.full(len(jobs), NEVER)])
+        for entry in waiting:
+            self.slots.append(_slot(entry, now))
+            self._learn_tags(entry.job.think)
+            self._consult(len(self.slots) - 1)
+            self.slots[-1].closed = self.slots[-1].counter.closed
+
+    def keep(self, order: Sequence[int]) -> None:
+        """Keep the rows of ``order``, in that order."""
+        at = np.array(order, dtype=np.int64)
+        self.slots = [self.slots[i] for i in order]
+        for name in ("ids", "lengths", "prompts", "limits", "watch", "keys", "parameters"):
+            setattr(self, name, getattr(self, name)[at])
+
+    def push(self, tokens: npt.NDArray[np.int64]) -> tuple[list[Progress], dict[int, str]]:
+        """Append one token a row; says which thoughts closed and which rows ended, and how."""
+        self.lengths += 1
+        if int(self.lengths.max()) >= self.ids.shape[1]:
+            wider = np.zeros((len(self), self.ids.shape[1] * 5 // 4 + 64), dtype=np.int64)
+            wider[:, : self.ids.shape[1]] = self.ids
+            self.ids = wider
+        self.ids[np.arange(len(self)), self.lengths] = tokens
+        counts = self.lengths + 1
+        ended = self._eos[tokens]
+        event = ended | (counts >= self.limits) | (counts >= self.watch) | self._tag[tokens]
+        progress: list[Progress] = []
+        ends: dict[int, str] = {}
+        for row in np.flatnonzero(event).tolist():
+            if ended[row]:
+                ends[row] = "stop"
+                continue
+            over = self._consult(row)
+            if counts[row] >= self.limits[row]:
+                ends[row] = "length"
+            elif over:
+                ends[row] = "stopped"
+            slot = self.slots[row]
+            if slot.counter.closed and not slot.closed:
+                slot.closed = True
+                tokens_so_far = int(counts[row] - self.prompts[row])
+                progress.append(Progress(slot.job.key, tokens_so_far, think_closed=True))
+        return progress, ends
+
+    def settled(self) -> dict[int, str]:
+        """Rows that end without another token: stopped, or already beyond a cap."""
+        return {
+            row: "stopped"
+            for row, slot in enumerate(self.slots)
+            if slot.stopped or (slot.cap is not None and self._consult(row))
+        }
+
+    def completion(self, row: int) -> tuple[int, ...]:
+        """The row's completion ids so far."""
+        return tuple(self.ids[row, self.prompts[row] : self.lengths[row] + 1].tolist())
+
+    def checkpoint(self) -> list[Progress]:
+        """Every row's ids so far, for whoever wants to go on from them after an interruption."""
+        told = []
+        for row, slot in enumerate(self.slots):
+            ids = self.completion(row)
+            told.append(Progress(slot.job.key, len(ids), slot.closed, completion_ids=ids))
+        return told
+
+    def done(self, row: int, finish: str, now: float, error: str = "") -> Done:
+        """The row's end, as told to the caller."""
+        slot = self.slots[row]
+        return Done(slot.job.key, self.completion(row), finish, now - slot.started, error)  # pyright: ignore[reportArgumentType]
+
+    def _consult(self, row: int) -> bool:
+        """Bring a row's counter up to date; True where its thought is longer than its cap."""
+        slot = self.slots[row]
+        start, count = int(self.prompts[row]), int(self.lengths[row]) + 1
+        for token in self.ids[row, start + slot.fed : count].tolist():
+            slot.counter.push(token)
+        slot.fed = count - start
+        think = slot.counter.think_tokens
+        if slot.cap is None or (slot.counter.closed and think <= slot.cap):
+            self.watch[row] = NEVER
+            return False
+        # A thought grows by at most one a token, plus what the counter holds back.
+        self.watch[row] = count + max(1, slot.cap + 1 - think - TAG_SLACK)
+        return think > slot.cap
+
+    def _learn_tags(self, think: ThinkIds) -> None:
+        """Remember which tokens can complete a closing tag."""
+        if think.shape in (Shape.SHUT, Shape.PLAIN) or think.close_ids in self._tags_of:
+            return
+        self._tags_of.add(think.close_ids)
+        last = think.close_ids[-1]
+        end = think.pieces.get(last, "").rstrip()[-1:]
+        found = {i for i, piece in think.pieces.items() if end and end in piece} | {last}
+        self._tag[[i for i in found if i < len(self._tag)]] = True
+
+
+def _stream(job: Job) -> int:
+    return stream_key(job.seed, job.key.prompt_id, job.key.index)
+
+
+def _slot(entry: Waiting, now: float) -> Slot:
+    started = now if entry.started is None else entry.started
+    return Slot(entry.job, started, entry.job.think_cap, ThinkCounter(entry.job.think))

@@ -1,0 +1,208 @@
+"""The local engine: transformers models on CPU or GPU, continuous batching, seeded noise.
+
+Every step runs one token of every row; rows come and go between steps (scheduler.py says when). A candidate's tokens are a
+function of model, prompt, sampling and (seed, prompt id, index) alone, up to rounding in the model's
+arithmetic. When memory runs out all rows give their places back and go on later, fewer at a time.
+Not covered: several devices, CUDA graphs, speculative decoding, quantised caches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.local.batch import Batch
+from deimos.engines.local.cache import ATTENTION, BlockCache, Prefix, layer_types, prefill_cache
+from deimos.engines.local.noise import uniforms
+from deimos.engines.local.sampler import Sampler
+from deimos.engines.local.scheduler import Scheduler
+from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.recipe import RecipeError
+from deimos.recipe.runtime import Runtime
+from deimos.registry import engine
+
+PREFILL_TOKENS = 8192
+"""Padded tokens that one prefill pass may hold."""
+CHECKPOINT_SECONDS = 10.0
+"""How much decoding an interruption may cost; telling more often costs a journal row each."""
+KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Attention without cuDNN's, which plans anew for every length; every step has a new one."""
+OPTIONS = ("block_rows", "merge_waste", "checkpoint_seconds")
+"""What ``runtime.engine_options`` may hold."""
+
+
+class LocalEngine:
+    """An ``Engine`` over one transformers causal language model."""
+
+    name = f"local/transformers-{transformers.__version__}"
+    capabilities = Capabilities(seeds=True, token_ids=True, resumes=True)
+
+    def __init__(
+        self,
+        model: Any,
+        eos_ids: Collection[int],
+        *,
+        max_batch: int = 256,
+        block_rows: int | None = None,
+        merge_waste: int | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        """Take over a model (its attention implementation is replaced).
+
+        Args:
+            model: a causal language model in eval mode, on its device.
+            eos_ids: ids that end a turn.
+            max_batch: most rows decoded together.
+            block_rows: most rows that attend as one block; more of them means fewer calls, fewer
+                of them less padding. Default 64 on CPU, all on other devices.
+            merge_waste: padding (rows times tokens) accepted to make two blocks one. Default 512
+                on CPU, unlimited elsewhere.
+            checkpoint_seconds: how often the ids so far of all rows are told.
+
+        Raises:
+            RecipeError: a layer type that the cache cannot hold.
+        """
+        self._types = layer_types(model.config)
+        self._model = model
+        self._device = next(model.parameters()).device
+        on_cpu = self._device.type == "cpu"
+        self.block_rows = block_rows or (64 if on_cpu else max_batch)
+        self._merge_waste = merge_waste if merge_waste is not None else (512 if on_cpu else 2**62)
+        self.max_batch = max_batch
+        self.checkpoint_seconds = checkpoint_seconds
+        self.eos_ids = frozenset(eos_ids)
+        self._run: Scheduler | None = None
+        model.set_attn_implementation(ATTENTION)
+
+    def stop(self, key: Key) -> None:
+        """See ``Engine.stop``; takes effect before the next token."""
+        if self._run is not None:
+            self._run.stop(key)
+
+    def cap(self, key: Key, think_tokens: int) -> None:
+        """See ``Engine.cap``; takes effect before the next token."""
+        if self._run is not None:
+            self._run.cap(key, think_tokens)
+
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+        """See ``Engine.sample``.
+
+        Raises:
+            RuntimeError: another ``sample`` of this engine is still going on.
+        """
+        if self._run is not None:
+            raise RuntimeError("the local engine is already sampling: one sample() at a time")
+        self._run = run = Scheduler(self)
+        feeder = asyncio.create_task(run.feed(jobs))
+        try:
+            while True:
+                for event in run.turn():
+                    yield event
+                if feeder.done():
+                    feeder.result()
+                    if run.idle:
+                        return
+                if run.idle:
+                    await run.arrival(feeder)
+                else:
+                    await asyncio.sleep(0)
+        finally:
+            self._run = None
+            feeder.cancel()
+
+    def new_cache(self) -> BlockCache:
+        """An empty batch."""
+        return BlockCache(self._types)
+
+    def new_batch(self) -> Batch:
+        """Empty bookkeeping."""
+        vocabulary = self._model.get_output_embeddings().weight.shape[0]
+        return Batch(self.eos_ids, vocabulary)
+
+    def prefill(self, sequences: Sequence[tuple[int, ...]]) -> list[Prefix]:
+        """Run all but the last token of each sequence; one ``Prefix`` each, in order."""
+        found: dict[int, Prefix] = {}
+        for part in self._prefill_parts(sequences):
+            lengths = [max(1, len(sequences[i]) - 1) for i in part]
+            ids = np.zeros((len(part), max(lengths)), dtype=np.int64)
+            for row, (i, length) in enumerate(zip(part, lengths, strict=True)):
+                ids[row, :length] = sequences[i][:length]
+            cache = prefill_cache(self._types)
+            places = torch.arange(ids.shape[1], device=self._device).expand(len(part), -1)
+            self._model(
+                input_ids=torch.from_numpy(ids).to(self._device), position_ids=places,
+                past_key_values=cache, use_cache=True, logits_to_keep=1,
+            )  # fmt: skip
+            for row, i in enumerate(part):
+                found[i] = Prefix(cache, self._types, row, len(sequences[i]) - 1)
+        return [found[i] for i in range(len(sequences))]
+
+    def _prefill_parts(self, sequences: Sequence[tuple[int, ...]]) -> list[list[int]]:
+        """Which sequences run together: like lengths, and equal ones where padding would leak."""
+        parts: list[list[int]] = []
+        exact = "linear_attention" in self._types  # a recurrent state would swallow the padding
+        longest = 0
+        for i in sorted(range(len(sequences)), key=lambda i: -len(sequences[i])):
+            length = len(sequences[i])
+            fits = bool(parts) and (len(parts[-1]) + 1) * longest <= PREFILL_TOKENS
+            if fits and (length == longest or (not exact and length * 2 >= longest)):
+                parts[-1].append(i)
+            else:
+                parts.append([i])
+                longest = length
+        return parts
+
+    def step(self, batch: Batch, cache: BlockCache, sampler: Sampler) -> np.ndarray:
+        """Run every row's last token and draw the next, [rows]."""
+        cache.prepare(batch.lengths, self._device)
+        with sdpa_kernel(KERNELS):
+            logits = self._model(
+                input_ids=torch.from_numpy(batch.last_ids()).to(self._device)[:, None],
+                position_ids=torch.tensor(batch.lengths, device=self._device)[:, None],
+                past_key_values=cache, use_cache=True, logits_to_keep=1,
+            ).logits[:, -1]  # fmt: skip
+        noise = uniforms(batch.keys, batch.positions())
+        if not sampler.needs_history:
+            return sampler.draw(logits, noise).cpu().numpy()
+        tensors = (
+            torch.tensor(x, device=self._device)
+            for x in (batch.history(), batch.prompts, batch.lengths + 1)
+        )
+        return sampler.draw(logits, noise, *tensors).cpu().numpy()
+
+    def new_sampler(self, batch: Batch) -> Sampler:
+        """A sampler for the rows as they stand now."""
+        return Sampler(batch.parameters, self._device)
+
+    def tidy(self, batch: Batch, cache: BlockCache) -> None:
+        """Merge blocks that have grown alike."""
+        cache.merge(batch.lengths, self.block_rows, self._merge_waste)
+
+
+@engine("local")
+def local(ref: ModelRef, runtime: Runtime, **options: Any) -> LocalEngine:
+    """Load a model and make an engine of it; ``options`` are ``LocalEngine``'s.
+
+    Raises:
+        RecipeError: what ``load_model``, ``load_tokenizer`` and ``LocalEngine`` raise.
+    """
+    unknown = sorted({*options} - {*OPTIONS})
+    if unknown:
+        raise RecipeError(
+            f"runtime.engine_options.{unknown[0]}: the local engine takes {', '.join(OPTIONS)}"
+        )
+    device = runtime.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
+    eos_ids = eos_ids_of(load_tokenizer(ref), ref.path, ref.revision)
+    return LocalEngine(load_model(ref, device), eos_ids, max_batch=runtime.max_batch, **options)

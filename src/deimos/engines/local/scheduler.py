@@ -1,0 +1,261 @@
+"""Who decodes when: one ``sample`` call's waiting jobs and running rows, and the turns it takes.
+
+A turn lets waiting jobs in, takes out what was stopped or outgrew its cap, and runs one token of
+every row. When memory runs out all rows give their places back and go on later from their ids, half
+as many at a time. Knows the model only through ``Model``; not covered: priorities between jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from deimos.engines.base import Done, Job, Key, Progress
+from deimos.engines.local.batch import Batch, Waiting
+from deimos.engines.local.cache import BlockCache, Prefix
+from deimos.engines.local.sampler import Sampler
+
+KEPT_PREFIX_TOKENS = 8192
+"""Tokens of recently used prompts that are kept for candidates still to come."""
+WAVE = 16
+"""New jobs are asked for once one in this many places is free: a wave shares its prefill."""
+
+
+class Model(Protocol):
+    """What a scheduler needs of the engine it works for."""
+
+    max_batch: int
+    block_rows: int
+    checkpoint_seconds: float
+    eos_ids: frozenset[int]
+
+    def new_batch(self) -> Batch:
+        """Empty bookkeeping."""
+        ...
+
+    def new_cache(self) -> BlockCache:
+        """An empty cache."""
+        ...
+
+    def new_sampler(self, batch: Batch) -> Sampler:
+        """A sampler for the rows as they stand."""
+        ...
+
+    def prefill(self, sequences: Sequence[tuple[int, ...]]) -> list[Prefix]:
+        """Run all but the last token of each sequence."""
+        ...
+
+    def step(self, batch: Batch, cache: BlockCache, sampler: Sampler) -> np.ndarray:
+        """The next token of every row."""
+        ...
+
+    def tidy(self, batch: Batch, cache: BlockCache) -> None:
+        """Merge blocks that have grown alike."""
+        ...
+
+
+class Scheduler:
+    """One ``sample`` call: what waits, what runs, and the turns it takes."""
+
+    def __init__(self, engine: Model) -> None:
+        self._engine = engine
+        self._waiting: deque[Waiting] = deque()
+        self._batch = engine.new_batch()
+        self._cache = engine.new_cache()
+        self._sampler: Sampler | None = None
+        self._places = engine.max_batch
+        """Rows at a time; fewer than asked for once memory ran out."""
+        self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self._room = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._dirty = False
+        """Whether a stop or cap has come that the rows have not been held to."""
+        self._told: list[Done] = []
+        self._checkpoint = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits or is left to be told."""
+        return not (self._batch.slots or self._waiting or self._told)
+
+    async def feed(self, jobs: AsyncIterator[Job]) -> None:
+        """Pull jobs while there are places for them, until there are no more."""
+        source = aiter(jobs)
+        while True:
+            await self._room.wait()
+            try:
+                job = await anext(source)
+            except StopAsyncIteration:
+                return
+            self._waiting.append(Waiting(job))
+            self._arrived.set()
+            if len(self._batch) + len(self._waiting) >= self._places:
+                self._room.clear()
+
+    async def arrival(self, feeder: asyncio.Task[None]) -> None:
+        """Wait for a job, or for the end of jobs."""
+        self._arrived.clear()
+        self._room.set()
+        waiter = asyncio.create_task(self._arrived.wait())
+        await asyncio.wait({waiter, feeder}, return_when=asyncio.FIRST_COMPLETED)
+        waiter.cancel()
+
+    def stop(self, key: Key) -> None:
+        """Mark a row as stopped, or end a job that still waits."""
+        for entry in [w for w in self._waiting if w.job.key == key]:
+            self._waiting.remove(entry)
+            self._tell(entry, "stopped")
+            self._arrived.set()
+        for slot in self._batch.slots:
+            if slot.job.key == key:
+                slot.stopped = self._dirty = True
+
+    def cap(self, key: Key, think_tokens: int) -> None:
+        """Lower a think cap."""
+        for entry in self._waiting:
+            if entry.job.key == key:
+                entry.job = replace(entry.job, think_cap=_lower(entry.job.think_cap, think_tokens))
+        for slot in self._batch.slots:
+            if slot.job.key == key:
+                slot.cap = _lower(slot.cap, think_tokens)
+                self._dirty = True
+
+    @torch.inference_mode()
+    def turn(self) -> list[Progress | Done]:
+        """Let new rows in, hold all to what was asked since, run one token; what came of it."""
+        events: list[Progress | Done] = []
+        try:
+            self._admit()
+            if self._dirty:
+                self._dirty = False
+                events += self._remove(self._batch.settled())
+            if self._batch.slots:
+                events += self._step()
+        except (torch.OutOfMemoryError, MemoryError) as e:
+            self._shed(e)
+        except RuntimeError as e:
+            if "can't allocate memory" not in str(e):  # how the CPU allocator says it
+                raise
+            self._shed(e)
+        events += self._told
+        self._told = []
+        self._make_room()
+        if time.monotonic() - self._checkpoint >= self._engine.checkpoint_seconds:
+            events += self._batch.checkpoint()
+            self._checkpoint = time.monotonic()
+        return events
+
+    def _step(self) -> list[Progress | Done]:
+        engine, batch = self._engine, self._batch
+        if self._sampler is None:
+            self._sampler = engine.new_sampler(batch)
+        tokens = engine.step(batch, self._cache, self._sampler)
+        progress, ends = batch.push(tokens)
+        return [*progress, *self._remove(ends)]
+
+    def _remove(self, ends: dict[int, str]) -> list[Done]:
+        if not ends:
+            return []
+        now = time.perf_counter()
+        told = [self._batch.done(row, finish, now) for row, finish in ends.items()]
+        self._batch.keep(self._cache.keep(list(ends)))
+        self._engine.tidy(self._batch, self._cache)
+        self._sampler = None
+        return told
+
+    def _make_room(self) -> None:
+        """Ask for jobs once enough places are free that a wave of them is worth its prefill."""
+        free = self._places - len(self._batch) - len(self._waiting)
+        if free >= max(1, self._places // WAVE):
+            self._room.set()
+
+    def _admit(self) -> None:
+        entries: list[Waiting] = []
+        while self._waiting and len(self._batch) + len(entries) < self._places:
+            entry = self._waiting.popleft()
+            finish = _finished_before(entry.job, self._engine.eos_ids)
+            if finish:
+                self._tell(entry, finish)
+            elif not entry.job.prompt_ids:
+                self._tell(entry, "error", "the prompt has no tokens")
+            else:
+                entries.append(entry)
+        if not entries:
+            return
+        now = time.perf_counter()
+        try:
+            self._place(entries, now)
+        except BaseException:
+            if len(self._batch) == self._cache.rows:
+                self._waiting.extendleft(reversed(entries))
+            raise
+        self._sampler = None
+        self._engine.tidy(self._batch, self._cache)
+
+    def _place(self, entries: Sequence[Waiting], now: float) -> None:
+        """Give jobs rows: ids into the batch, their prompts' prefixes into the cache."""
+        entries = sorted(entries, key=lambda w: -len(w.job.prompt_ids) - len(w.job.done_ids))
+        sequences = [w.job.prompt_ids + w.job.done_ids for w in entries]
+        prefixes = self._prefixes_of(list(dict.fromkeys(sequences)))
+        for start in range(0, len(entries), self._engine.block_rows):
+            self._cache.add([prefixes[s] for s in sequences[start:][: self._engine.block_rows]])
+        self._batch.add(entries, now)
+        # A job may come back with a thought that is already longer than its cap.
+        self._dirty = self._dirty or any(w.job.done_ids for w in entries)
+        for entry in entries:
+            if not entry.job.done_ids:
+                self._prefixes[entry.job.prompt_ids] = prefixes[entry.job.prompt_ids]
+                self._prefixes.move_to_end(entry.job.prompt_ids)
+        while sum(p.tokens for p in self._prefixes.values()) > KEPT_PREFIX_TOKENS:
+            self._prefixes.popitem(last=False)
+
+    def _prefixes_of(self, sequences: list[tuple[int, ...]]) -> dict[tuple[int, ...], Prefix]:
+        new = [s for s in sequences if s not in self._prefixes]
+        made = dict(zip(new, self._engine.prefill(new), strict=True))
+        return {s: made[s] if s in made else self._prefixes[s] for s in sequences}
+
+    def _shed(self, error: BaseException) -> None:
+        """Out of memory: all rows give their places back and half as many go on from their ids."""
+        batch = self._batch
+        rows = [
+            Waiting(replace(s.job, done_ids=batch.completion(i), think_cap=s.cap), s.started)
+            for i, s in enumerate(batch.slots)
+        ]
+        stopped = {s.job.key for s in batch.slots if s.stopped}
+        self._prefixes.clear()
+        self._batch, self._cache = self._engine.new_batch(), self._engine.new_cache()
+        self._sampler = None
+        self._waiting.extendleft(reversed(rows))
+        running = max(1, min(self._places, len(self._waiting)))
+        if running == 1:
+            sentence = f"out of memory with one sequence: {str(error).splitlines()[0]}"
+            self._tell(self._waiting.popleft(), "error", sentence)
+        self._places = max(1, running // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        for key in stopped:
+            self.stop(key)
+
+    def _tell(self, entry: Waiting, finish: str, error: str = "") -> None:
+        started = time.perf_counter() if entry.started is None else entry.started
+        seconds = time.perf_counter() - started
+        ids = entry.job.done_ids
+        self._told.append(Done(entry.job.key, ids, finish, seconds, error))  # pyright: ignore[reportArgumentType]
+
+
+def _lower(cap: int | None, think_tokens: int) -> int:
+    return think_tokens if cap is None else min(cap, think_tokens)
+
+
+def _finished_before(job: Job, eos_ids: Collection[int]) -> str:
+    """How a resumed job had already ended; empty where it can go on."""
+    if job.done_ids and job.done_ids[-1] in eos_ids:
+        return "stop"
+    return "length" if len(job.done_ids) >= job.sampling.max_tokens else ""

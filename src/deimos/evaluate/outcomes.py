@@ -1,0 +1,245 @@
+"""What thinking costs: traces cut at smaller budgets, and wall-clock seconds.
+
+A smaller budget is not decoded anew: under greedy or counter-based sampling the shorter run *is*
+the beginning of the longer one, so cutting recorded traces answers exactly. A cut trace never
+finished, so it is wrong, whatever stood in it. Not covered: models that are told their budget.
+
+Timing is a closed loop: a fixed number of requests in flight, one leaving lets the next in. Base
+and tuned take turns in blocks (ABBA), so that a machine that slows down slows both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deimos.evaluate import stats
+from deimos.thinking import Shape, Tags, ThinkIds, count, split
+from deimos.types import Completion, Verdict
+
+CURVE_POINTS = 24
+CUT = Verdict.of(False, "cut at the budget: it never finished")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A graded completion, reduced to what rows are made of."""
+
+    problem: str
+    """Unique within a bench: task and prompt id."""
+    task: str
+    thinking: bool | None
+    index: int
+    ok: bool | None
+    """None: could not be judged, never counted as wrong."""
+    finish: str
+    think_tokens: int
+    answer_tokens: int
+    total_tokens: int
+    """All completion tokens, tags and end of turn included: what a budget counts."""
+    chars: int
+    empty_think: bool | None
+    """None in the shut and plain shapes, which have no thought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What it takes to read a prompt's completions again after a cut."""
+
+    think: ThinkIds
+    tags: Tags | None
+    eos_ids: Collection[int]
+    decode: Callable[[Sequence[int]], str]
+
+
+def total_tokens(completion: Completion) -> int:
+    """Completion tokens as a budget counts them; summed up where an engine gave no ids."""
+    if completion.completion_ids or not completion.text:
+        return len(completion.completion_ids)
+    plain = completion.answer == completion.text
+    return completion.answer_tokens + (0 if plain else completion.think_tokens)
+
+
+def cut(completion: Completion, budget: int, grammar: Grammar) -> Completion:
+    """The completion as a budget of ``budget`` tokens would have left it.
+
+    One that fits is returned as it is. A longer one loses its end: finish ``length``, verdict
+    false, text, thought, answer and counts of what is left. ``seconds`` isn't rescaled.
+    """
+    if total_tokens(completion) <= budget:
+        return completion
+    ids = completion.completion_ids[:budget]
+    text = grammar.decode(ids)
+    parts = split(text, grammar.think.shape, grammar.tags)
+    counts = count(ids, grammar.think, grammar.eos_ids)
+    return dataclasses.replace(
+        completion, text=text, think=parts.think, answer=parts.answer, completion_ids=ids,
+        think_tokens=counts.think_tokens, answer_tokens=counts.answer_tokens,
+        finish="length", verdict=CUT,
+    )  # fmt: skip
+
+
+def outcome(completion: Completion, task: str, thinking: bool | None, shape: Shape) -> Outcome:
+    """Reduce a graded completion.
+
+    Raises:
+        ValueError: it has no verdict; ungraded is not wrong.
+    """
+    if completion.verdict is None:
+        raise ValueError(
+            f"completion {completion.index} of {completion.prompt_id[:16]} is not graded"
+        )
+    has_thought = shape in (Shape.OPEN, Shape.FREE)
+    return Outcome(
+        problem=f"{task}/{completion.prompt_id}",
+        task=task,
+        thinking=thinking,
+        index=completion.index,
+        ok=completion.verdict.ok,
+        finish=completion.finish,
+        think_tokens=completion.think_tokens,
+        answer_tokens=completion.answer_tokens,
+        total_tokens=total_tokens(completion),
+        chars=len(completion.text),
+        empty_think=not completion.think.strip() if has_thought else None,
+    )
+
+
+def by_problem(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes of each problem, problems in order of name."""
+    groups: dict[str, list[Outcome]] = {
+        o.problem: [] for o in sorted(outcomes, key=lambda o: o.problem)
+    }
+    for o in outcomes:
+        groups[o.problem].append(o)
+    return groups
+
+
+def fractions_right(outcomes: Sequence[Outcome], budget: int | None = None) -> dict[str, float]:
+    """Each judged problem's fraction of right samples, under a smaller budget where one is given."""
+    fractions = {}
+    for problem, group in by_problem(outcomes).items():
+        right = [_right(o, budget) for o in group if o.ok is not None]
+        if right:
+            fractions[problem] = sum(right) / len(right)
+    return fractions
+
+
+def _right(o: Outcome, budget: int | None) -> bool:
+    return bool(o.ok) and (budget is None or o.total_tokens <= budget)
+
+
+def budgets_between(outcomes: Sequence[Outcome], budget: int, *marks: int) -> list[int]:
+    """Budgets worth plotting: geometric from the shortest trace's length to ``budget``, and marks."""
+    shortest = min((o.total_tokens for o in outcomes), default=1)
+    low = max(1, min(shortest, budget))
+    grid = np.unique(np.geomspace(low, budget, CURVE_POINTS).round().astype(int))
+    return sorted({*map(int, grid), *(m for m in marks if 0 < m <= budget)})
+
+
+def accuracy_curve(outcomes: Sequence[Outcome], budgets: Sequence[int]) -> list[dict[str, Any]]:
+    """Accuracy at each budget, all from the same traces: rows ``budget n accuracy accuracy_ci``."""
+    rows = []
+    judged = [o for o in outcomes if o.ok is not None]
+    for budget in budgets:
+        fractions = list(fractions_right(judged, budget).values())
+        value, ci = stats.accuracy(fractions, len(judged) / max(len(fractions), 1))
+        rows.append(
+            {"budget": budget, "n": len(fractions), "accuracy": value, "accuracy_ci": listed(ci)}
+        )
+    return rows
+
+
+def listed(ci: stats.Interval | None) -> list[float] | None:
+    """An interval as it stands in a row."""
+    return None if ci is None else list(ci)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One timed request."""
+
+    block: int
+    model: str
+    task: str
+    prompt_id: str
+    seconds: float
+    """Admission to last token, with the others in flight beside it."""
+    tokens: int
+
+
+Decode = Callable[[Sequence[Any]], AsyncIterator[Completion]]
+"""Decodes requests in a closed loop on one warm model."""
+
+
+async def timed(
+    decoders: Mapping[str, Decode],
+    requests: Sequence[tuple[str, Any]],
+    *,
+    block: int,
+    warmup: int,
+    first: int = 0,
+) -> AsyncIterator[list[Timed]]:
+    """Time the same requests on every model, in turn; yields one block's rows when it is done.
+
+    Args:
+        decoders: model name to its closed loop.
+        requests: task name and request of the fixed subset, in fixed order, no prompt twice; each
+            is run once on each model.
+        block: requests a model gets before it is the next one's turn.
+        warmup: requests each model runs untimed first.
+        first: number of the first block, where earlier ones are already timed.
+    """
+    for decode in decoders.values():
+        async for _ in decode([request for _, request in requests[:warmup]]):
+            pass
+    for number, start in enumerate(range(0, len(requests), block), first):
+        part = requests[start : start + block]
+        models = list(decoders)[:: 1 if number % 2 == 0 else -1]
+        yield [
+            row
+            for model in models
+            for row in await _timed_block(number, model, decoders[model], part)
+        ]
+
+
+async def _timed_block(
+    number: int, model: str, decode: Decode, part: Sequence[tuple[str, Any]]
+) -> list[Timed]:
+    task_of = {request.prompt.id: task for task, request in part}
+    rows = []
+    async for c in decode([request for _, request in part]):
+        if c.finish == "error":
+            raise RuntimeError(
+                f"timing: the engine failed on a problem of {task_of[c.prompt_id]} ({model})"
+            )
+        rows.append(
+            Timed(number, model, task_of[c.prompt_id], c.prompt_id, c.seconds, total_tokens(c))
+        )
+    return rows
+
+
+def seconds_reduction_ci(
+    rows: Sequence[Timed], tasks: Collection[str], seed: int
+) -> tuple[stats.Interval | None, int]:
+    """Interval of the reduction in seconds over the problems timed on both, and their number."""
+    seconds: dict[str, dict[str, float]] = {"base": {}, "tuned": {}}
+    for row in rows:
+        if row.task in tasks and row.model in seconds:
+            seconds[row.model][row.prompt_id] = row.seconds
+    both = sorted(seconds["base"].keys() & seconds["tuned"].keys())
+    sides = ([seconds[model][p] for p in both] for model in ("base", "tuned"))
+    return stats.mean_reduction(*sides, seed=seed).ci, len(both)
+
+
+def mean_seconds(rows: Sequence[Timed], tasks: Collection[str]) -> dict[str, float]:
+    """Mean seconds per problem of each model over the timed problems of some tasks."""
+    seconds: dict[str, list[float]] = {}
+    for row in rows:
+        if row.task in tasks:
+            seconds.setdefault(row.model, []).append(row.seconds)
+    return {model: float(np.mean(s)) for model, s in seconds.items()}

@@ -1,0 +1,51 @@
+"""The benchmark on a Ray cluster: problems spread over the actors, rows and grading as ever.
+
+Samples are decoded by whichever actor has room; timing is done on one actor, which then holds base
+and tuned at once, as one process would. Rows, keys and seeds are those of a bench without a cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
+
+from deimos.engines.base import Engine
+from deimos.engines.ray.cluster import Pool, connected
+from deimos.engines.ray.engine import ClusterEngine, Engines
+from deimos.evaluate.samples import EngineFor, refs_of
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
+from deimos.registry import resolve
+from deimos.runs.folder import StageJob
+
+
+@contextlib.contextmanager
+def remote_engines(job: StageJob) -> Iterator[EngineFor | None]:
+    """Engines on the cluster that the runtime names; None where it names none.
+
+    Raises:
+        RecipeError: there is no Ray, or no such cluster.
+    """
+    cluster, runtime = job.runtime.cluster, job.runtime
+    if cluster is None:
+        yield None
+        return
+    together = job.recipe.bench.timing_problems > 0
+    opener = functools.partial(open_engines, refs_of(job), runtime, together)
+    with connected(cluster) as ray:
+        pool = Pool(ray, cluster, opener, runtime.max_batch)
+        try:
+            yield functools.partial(ClusterEngine, pool)
+        finally:
+            pool.close()
+
+
+def open_engines(refs: Mapping[str, ModelRef], runtime: Runtime, together: bool) -> Engines:
+    """See ``Opener``; an engine is loaded when its first job comes."""
+    factories = {name: functools.partial(_load, ref, runtime) for name, ref in refs.items()}
+    return Engines(factories, together=together)
+
+
+def _load(ref: ModelRef, runtime: Runtime) -> Engine:
+    return resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)

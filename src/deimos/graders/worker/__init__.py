@@ -1,0 +1,1 @@
+"""Judging in processes that can be killed."""

@@ -1,0 +1,139 @@
+"""A judging process and the pipes to it: started, asked under a deadline, killed.
+
+Everything here blocks; ``worker.Judge`` calls it from a thread of its own per process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from deimos.graders.worker.child import LENGTH, packed
+from deimos.types import Verdict
+
+START_SECONDS = 120.0
+"""For a worker to load its graders; a by-path grader may import much."""
+RECYCLE_RSS = 512 << 20
+"""Resident bytes beyond what the loaded graders hold."""
+MEMORY = 1 << 30
+"""Address space, likewise, that one item may take."""
+_KEPT_VARIABLES = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "NLTK_DATA",
+    "DEIMOS_ALLOW_WEAK_SANDBOX",
+)  # fmt: skip
+
+
+class Crashed(Exception):
+    """The worker process ended while it held an item."""
+
+
+class Late(Exception):
+    """The worker process did not answer in time."""
+
+
+class Child:
+    """A judging process and the two pipes to it."""
+
+    def __init__(self) -> None:
+        self.judged = 0
+        self.spent = False
+        self._loaded: set[str] = set()
+        self._rss_limit = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from deimos.graders.worker.child import main; main()"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin and self._process.stdout
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    def start(self, specs: Mapping[str, str]) -> None:
+        """Tell it the graders' names; raises where it doesn't come up."""
+        start = {"specs": dict(specs), "memory": MEMORY, "parent": os.getpid()}
+        self._rss_limit = self._ask(start, START_SECONDS)["rss"] + RECYCLE_RSS
+
+    def load(self, kind: str) -> None:
+        """Have a kind's grader loaded, unless it is; Crashed where that takes too long."""
+        if kind in self._loaded:
+            return
+        try:
+            ready = self._ask({"load": kind}, START_SECONDS)
+        except Late:
+            raise Crashed(
+                f"the grader of kind {kind!r} did not load in {START_SECONDS:g} s"
+            ) from None
+        self._loaded.add(kind)
+        self._rss_limit = ready["rss"] + RECYCLE_RSS
+
+    def judge(self, kind: str, answer: str, reference: Any, timeout: float) -> Verdict:
+        """One item's verdict, its kind loaded; raises Late, Crashed, or TypeError for a reference beyond JSON."""
+        message = {"kind": kind, "answer": answer, "reference": reference}
+        reply = self._ask(message, timeout)
+        self.judged += 1
+        self.spent = reply["spent"] or reply["rss"] > self._rss_limit
+        return Verdict(ok=reply["ok"], because=reply["because"], stage=reply["stage"])
+
+    def kill(self) -> None:
+        """SIGKILL the process and whatever it started."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Wait for the killed process and close its pipes."""
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+    def _ask(self, message: Any, timeout: float) -> dict[str, Any]:
+        data = memoryview(packed(message))
+        deadline = time.monotonic() + timeout
+        while data:
+            _await(self._in, select.POLLOUT, deadline)
+            try:
+                data = data[os.write(self._in, data) :]
+            except BrokenPipeError as e:
+                raise Crashed(self._ending()) from e
+        length = LENGTH.unpack(self._read(LENGTH.size, deadline))[0]
+        return json.loads(self._read(length, deadline))
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        data = b""
+        while len(data) < size:
+            _await(self._out, select.POLLIN, deadline)
+            chunk = os.read(self._out, size - len(data))
+            if not chunk:
+                raise Crashed(self._ending())
+            data += chunk
+        return data
+
+    def _ending(self) -> str:
+        self.kill()
+        code = self._process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"the judging process {how}"
+
+
+def _await(pipe: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(pipe, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise Late
+
+
+def _environment() -> dict[str, str]:
+    """Enough to run Python with this process's packages; no tokens, one compute thread."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    packages = os.pathsep.join(path for path in sys.path if path)
+    return kept | {"PYTHONPATH": packages, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}

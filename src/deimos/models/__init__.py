@@ -1,0 +1,1 @@
+"""Models and tokenizers: where they are, loading them, the memory they take."""

@@ -1,0 +1,148 @@
+"""What is plugged into each stage: packages on one level don't know each other, they meet here.
+
+Each function carries out one stage from its job; heavy imports stand inside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from deimos.pipeline.identity import model_path
+from deimos.recipe import Recipe
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import Planned, RunError, RunFolder, StageJob
+from deimos.types import Prompt
+
+Counts = Mapping[str, Any]
+
+
+def prompts(job: StageJob) -> Counts:
+    """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
+    from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
+    from deimos.graders.code import require_sandbox
+    from deimos.prompts import stage
+
+    tested = testable(job.recipe, job.runtime)
+    given = given_tasks(tested)
+    elsewhere = [task.name for task in job.recipe.bench.tasks if task not in tested.bench.tasks]
+
+    # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
+    def check(prompts: Collection[Prompt]) -> None:
+        tasks = load_tasks(tested, prompts, given)
+        kinds = judged_kinds(prompts, tasks)
+        require_sandbox(kinds, job.recipe.select.graders, job.runtime.allow_weak_sandbox)
+
+    return stage.run(job, tests=asked_by(given), unchecked=elsewhere, check=check)
+
+
+def sample(job: StageJob) -> Counts:
+    """The race, judged by the recipe's graders and filters; in this process or on a cluster."""
+    from deimos.sample import ray, stage
+    from deimos.select.function_words import function_word_rate
+
+    if job.runtime.cluster:
+        return ray.run(job, open_gates=open_gates, function_words=function_word_rate)
+    with open_gates(job) as gate_for:
+        return stage.run(job, gate_for=gate_for, function_words=function_word_rate)
+
+
+def select(job: StageJob) -> Counts:
+    """Candidates to golds."""
+    from deimos.select import stage
+
+    with judge_of(job) as judge:
+        return stage.run(job, gate_for=gates(job, judge))
+
+
+def train(job: StageJob) -> Counts:
+    """Golds to an adapter."""
+    from deimos.train import stage
+
+    return stage.run(job)
+
+
+def bench(job: StageJob) -> Counts:
+    """Base against tuned."""
+    from deimos.bench import stage
+
+    with judge_of(job) as judge:
+        return stage.run(job, judge=judge)
+
+
+def report(job: StageJob) -> Counts:
+    """Everything so far to the three files at the run's top."""
+    from deimos.report import stage
+
+    return stage.run(job.out, job.inputs, job.recipe)
+
+
+def judge_of(job: StageJob) -> Any:
+    """The recipe's graders behind processes that can be killed; a context manager."""
+    from deimos.graders.worker.pool import Judge
+    from deimos.sandbox import WEAK
+
+    if job.runtime.allow_weak_sandbox:
+        os.environ[WEAK] = "1"
+    return Judge(
+        job.recipe.select.graders,
+        workers=job.runtime.grader_workers,
+        timeout=job.runtime.grader_timeout,
+    )
+
+
+def gates(job: StageJob, judge: Any) -> Any:
+    """Filters 1 to 3 of a recipe; called with a shape and the constants it makes a gate."""
+    from deimos.select.filters import gate_for
+    from deimos.thinking import Tags
+
+    tags = job.recipe.model.tags
+    return gate_for(job.recipe.select, Tags(tags.open, tags.close) if tags else None, judge)
+
+
+@contextlib.contextmanager
+def open_gates(job: StageJob) -> Iterator[Any]:
+    """The recipe's gates, with graders started here for as long as they are open."""
+    with judge_of(job) as judge:
+        yield gates(job, judge)
+
+
+def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
+    """The recipe with those test tasks that this Python can load: lm-eval may be in another."""
+    if "bench" not in runtime.python:
+        return recipe
+    tasks = [task for task in recipe.bench.tasks if task.source]
+    return recipe.model_copy(update={"bench": recipe.bench.model_copy(update={"tasks": tasks})})
+
+
+def preview_select(
+    run: RunFolder, planned: Planned, recipe: Recipe, runtime: Runtime
+) -> Iterator[str]:
+    """What several policies would keep of the pool, a line each; writes nothing.
+
+    Args:
+        run: the run folder, whose frozen recipe may be another one.
+        planned: the select stage of the recipe.
+        recipe: whose filters judge.
+        runtime: the other half.
+
+    Raises:
+        RunError: the stages before have not run.
+    """
+    from deimos.runs.progress import Progress
+    from deimos.select.stage import preview
+
+    inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
+    if len(inputs) < len(planned.needs):
+        raise RunError(f"{str(run.path)!r} has no candidates to choose from: run `deimos sample`")
+    with Progress() as progress:
+        folder = run.folder(planned)
+        job = StageJob(recipe, runtime, model_path(recipe), inputs, folder, progress)
+        with judge_of(job) as judge:
+            rows = preview(job, gate_for=gates(job, judge))
+    unknown = "not measured: the race stopped candidates (set sample.exhaustive or sample.probe)"
+    for row in rows:
+        told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens"
+        yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"

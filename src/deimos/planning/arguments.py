@@ -1,0 +1,140 @@
+"""From the words of a command to a recipe, its run folder and its stages.
+
+Whatever a command needs is opened and checked here, before anything runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import deimos
+from deimos.pipeline.stages import ALL, plan
+from deimos.planning.check import check
+from deimos.recipe import Recipe, RecipeError, load, validate
+from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import RECIPE, Planned, RunError, RunFolder
+from deimos.store.hashing import differences
+from deimos.store.journal import JournalError
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""Dotted key to its value before and now."""
+
+
+def prepare(
+    name: str, out: Path | None, sets: Sequence[str], until: str | None
+) -> tuple[RunFolder, list[Planned], Changes]:
+    """Load a recipe, check what it names, lay the plan, open the run folder.
+
+    Also returns which keys differ from the recipe that the folder held before.
+
+    Args:
+        name: recipe file, run folder or packaged name.
+        out: run folder; None: by the recipe's name, or the one that ``name`` is.
+        sets: ``key=value`` each.
+        until: last stage; None: all.
+
+    Raises:
+        RecipeError: recipe, key or value that a run would refuse.
+        RunError: the run folder is something else, or cannot be written.
+    """
+    file = recipe_file(name)
+    recipe, raw = load(file, sets)
+    runtime = validate(Runtime, raw, "runtime")
+    stages = planned(recipe, runtime, until)
+    path = run_path(name, out, recipe)
+    before = RunFolder(path).settings()[0] if is_run(path) else recipe
+    changed = differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"))
+    with writing(path):
+        return RunFolder.create(path, recipe, raw), stages, changed
+
+
+def load_recipe(name: str, sets: Sequence[str] = ()) -> tuple[Recipe, Runtime]:
+    """The recipe and the runtime that a recipe argument means.
+
+    Raises:
+        RecipeError: there is none, or it says what is not accepted.
+    """
+    recipe, runtime = load(recipe_file(name), sets)
+    return recipe, validate(Runtime, runtime, "runtime")
+
+
+def recipe_file(name: str) -> Path:
+    """The file that a recipe argument means: a file, a run folder's, or a packaged one."""
+    path = Path(name)
+    if is_run(path):
+        return path / RECIPE
+    if path.is_file():
+        return path
+    here = Path(deimos.__file__).resolve().parent
+    for folder in (here / "recipes", here.parents[1] / "recipes"):
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"  # a packaged name may have dots in it
+    return path
+
+
+def copy_recipe(name: str, to: Path | None) -> Path:
+    """Copy a packaged recipe to a new file, which is returned.
+
+    Raises:
+        RecipeError: no such recipe, or the file exists or cannot be written.
+    """
+    source, target = recipe_file(name), to or Path(f"{name}.yaml")
+    if not source.is_file():
+        known = ", ".join(sorted(path.stem for path in recipe_file("lab").parent.glob("*.yaml")))
+        raise RecipeError(f"there is no packaged recipe {name!r}: there are {known}")
+    if target.exists():
+        raise RecipeError(f"{str(target)!r} exists already: give another file to write")
+    try:
+        target.write_bytes(source.read_bytes())
+    except OSError as e:
+        raise RecipeError(f"{str(target)!r} cannot be written: {e.strerror}") from e
+    return target
+
+
+def run_path(name: str, out: Path | None, recipe: Recipe) -> Path:
+    """Where a recipe argument's run lies, there or not."""
+    if out:
+        return out
+    return Path(name) if is_run(Path(name)) else Path("runs") / recipe.name
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder."""
+    return (path / RECIPE).is_file()
+
+
+def planned(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[Planned]:
+    """The stages of a recipe up to ``until``, once all that they name is found.
+
+    Raises:
+        RecipeError: no such stage, or as ``check``.
+    """
+    if until and until not in ALL:
+        raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
+    check(recipe, runtime)
+    return plan(recipe, until)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """RunError in one sentence where the run folder cannot be written: it is the user's to mend."""
+    try:
+        yield
+    except (OSError, JournalError) as e:
+        cause = e if isinstance(e, OSError) else e.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(e)
+        raise RunError(
+            f"run folder {str(folder)!r} cannot be written: {reason}; choose another with --out"
+        ) from e
+
+
+def again(recipe: str, out: Path | None, sets: Sequence[str]) -> str:
+    """The same words for another verb."""
+    words = [recipe, *(["--out", str(out)] if out else [])]
+    for item in sets:
+        words += ["--set", item]
+    return shlex.join(words)

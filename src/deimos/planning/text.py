@@ -1,0 +1,151 @@
+"""A forecast in lines for people, or as one object for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deimos.models.memory import GIB
+from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot
+from deimos.planning.forecast import Forecast, Memory, Prompts
+
+
+def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
+    """One line a quantity, each with its unit.
+
+    Args:
+        forecast: of a whole run from nothing.
+        sampled: the run folder has the candidates already.
+    """
+    f = forecast
+    yield from _prompts(f.prompts)
+    yield from _memory(f.memory)
+    if f.candidates is None:
+        return
+    if sampled:
+        yield "sample:   there already, and not decoded anew; from nothing it would be:"
+    most = "up to " if f.adaptive else ""
+    yield f"sample:   {most}{f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
+    if f.pilot and f.tokens:
+        yield from _pilot(f.pilot, f.memory.rows)
+        yield (
+            f"expected: {_count(f.tokens.raced)} tokens raced, {_count(f.tokens.exhaustive)} "
+            f"exhaustive ({f.tokens.raced / max(1, f.tokens.exhaustive):.2f}; from {f.pilot.prompts} prompts)"
+        )
+    yield from _times(f)
+    source = (
+        "as GSM8K takes in Qwen2.5's tokens"
+        if f.bytes_per_token == BYTES_PER_TOKEN
+        else "as the pilot took"
+    )
+    yield (
+        f"disk:     {_bound(f)}{_size(f.disk_needed)} of candidates ({f.bytes_per_token:.1f} bytes a "
+        f"token, {source}), {_size(f.disk_free)} free"
+    )
+
+
+def as_json(forecast: Forecast) -> dict[str, Any]:
+    """The same as JSON values: tokens, bytes, hours and tokens a second as plain numbers."""
+    values = dataclasses.asdict(forecast)
+    if forecast.pilot:
+        values["pilot"]["tokens_per_second"] = forecast.pilot.tokens_per_second
+    return values
+
+
+def _pilot(pilot: Pilot, rows: int) -> Iterator[str]:
+    speed = pilot.tokens_per_second
+    yield (
+        f"pilot:    {pilot.prompts} prompts x {pilot.n}: {_share(pilot.passed, pilot.judged)} of "
+        f"{pilot.judged} judged candidates pass, {_share(pilot.kept, pilot.prompts)} of "
+        f"{pilot.prompts} prompts are kept"
+    )
+    if pilot.shortest is not None and pilot.right:
+        yield (
+            f"{'':9} shortest right thought {pilot.shortest:.0f} tokens, mean right one "
+            f"{pilot.right:.0f} ({pilot.shortest / pilot.right:.2f}; n={pilot.kept} prompts)"
+        )
+    if speed is not None:
+        together = min(rows, pilot.prompts * pilot.n)
+        more = f" (the run has {rows}, which is faster)" if together < rows else ""
+        yield (
+            f"{'':9} {speed:,.0f} tokens/s with {together} rows together{more}, over "
+            f"{pilot.exhaustive:,} tokens"
+        )
+
+
+def _memory(m: Memory) -> Iterator[str]:
+    if m.weights is None:
+        weights = "weights not known"
+    else:
+        weights = f"weights {_size(m.weights)} ({_count(m.parameters)} parameters)"
+    cache = "not known" if m.kv_cache is None else f"at most {_size(m.kv_cache)}"
+    yield (
+        f"memory:   {weights}, KV cache {cache} ({m.rows} rows x {m.tokens:,} tokens); "
+        f"{m.device}: {_size(m.free)} free of {_size(m.total)}"
+    )
+    if m.note:
+        yield f"{'':9} {m.note}: their tokens are not in it"
+
+
+def _times(f: Forecast) -> Iterator[str]:
+    if f.hours is None or f.tokens_per_second is None:
+        yield "time:     not known: give --tokens-per-second, or --pilot to measure it"
+    else:
+        yield (
+            f"time:     {_bound(f)}{_duration(f.hours)} of sampling at "
+            f"{f.tokens_per_second:,.0f} tokens/s"
+        )
+        if f.bench_hours:
+            yield (
+                f"{'':9} {_bound(f)}{_duration(f.bench_hours)} of bench at that speed "
+                f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
+            )
+    if f.tokens:
+        yield f"{'':9} training reads {_count(f.tokens.train)} tokens; its speed is not measured"
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
+
+
+def _bound(f: Forecast) -> str:
+    return "" if f.tokens else "at most "
+
+
+def _prompts(prompts: Prompts) -> Iterator[str]:
+    if prompts.train:
+        yield f"train:    {_counts(prompts.train)}"
+        yield f"dev:      {_counts(prompts.dev)}"
+    if prompts.note:
+        yield f"{'test:   ' if prompts.train else 'prompts:'}  not counted: {prompts.note}"
+    else:
+        yield f"test:     {_counts(prompts.test)}"
+    if prompts.overlaps:
+        yield f"overlap:  {prompts.overlaps:,} prompts with a test problem (see `deimos prompts`)"
+
+
+def _counts(by_task: Mapping[str, int]) -> str:
+    if not by_task:
+        return "none"
+    parts = ", ".join(f"{task} {count:,}" for task, count in by_task.items())
+    return f"{sum(by_task.values()):,} prompts ({parts})"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "none"
+
+
+def _count(number: int | None) -> str:
+    if number is None:
+        return "unknown"
+    for size, unit in ((10**9, " G"), (10**6, " M")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return f"{number:,}"
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "unknown"
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.1f} MiB"

@@ -1,0 +1,1 @@
+"""What crosses between a program and its tests: plain values, length-prefixed."""

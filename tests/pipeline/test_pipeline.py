@@ -1,0 +1,206 @@
+"""The whole way, every stage in its own process: real tokenizer, filters, training and bench.
+
+Only the sampler is scripted (a random model answers nothing right): it solves each sum, with
+thoughts of several lengths, the tuned model's shorter.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deimos.pipeline.process import exit_code_of
+from deimos.pipeline.stages import STAGES, plan
+from deimos.recipe import RecipeError, parse
+from deimos.runs.folder import RunFolder
+from deimos.store.candidates import read_candidates
+
+SCRIPTED = """
+import hashlib, re
+from deimos.engines.echo import EchoEngine
+from deimos.models.loading import load_tokenizer
+
+def scripted(ref, runtime):
+    tokenizer = load_tokenizer(ref)
+
+    def script(job):
+        a, b = re.findall(r"(\\d+) plus (\\d+)", tokenizer.decode(list(job.prompt_ids)))[-1]
+        draw = hashlib.sha256(f"{job.seed}/{job.key.index}".encode()).digest()[0]
+        result = int(a) + int(b) + (draw % 5 == 0)
+        thought = "so " * ((1 if ref.adapter else 4) + draw % 7) + f"{a} + {b} = {result}"
+        text = f"<think>\\n{thought}\\n</think>\\n\\nThe sum is \\\\boxed{{{result}}}.<|im_end|>"
+        return tokenizer.encode(text, add_special_tokens=False)
+
+    return EchoEngine(script, max_batch=8)
+"""
+
+
+def question(a, b):
+    return {"prompt": f"What is {a} plus {b}?", "kind": "math", "reference": str(a + b)}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a recipe, its data, a tiny random model and the scripted engine."""
+    place = tmp_path_factory.mktemp("whole")
+    tiny_model(place / "model")
+    (place / "scripted.py").write_text(SCRIPTED)
+    for name, b in (("train", 3), ("test", 50)):
+        rows = [json.dumps(question(a, b)) for a in range(10, 24)]
+        (place / f"{name}.jsonl").write_text("\n".join(rows))
+    source = {"source": "jsonl", "options": {"path": "train.jsonl"}}
+    test = {"source": "jsonl", "options": {"path": "test.jsonl"}}
+    recipe = {
+        "name": "tiny",
+        "model": {"id": "model", "dtype": "float32"},
+        "prompts": {"sources": [source], "dev_fraction": 0.2, "dev_min_per_kind": 1},
+        "sample": {"n": 4, "sampling": {"max_tokens": 128}},
+        "select": {"graders": {"math": "math"}},
+        "train": {"lora": {"r": 2, "alpha": 2}, "dtype": "float32", "save_steps": 1},
+        "bench": {
+            "tasks": [{"name": "sums", "source": test}],
+            "budget": 128, "timing_problems": 4, "timing_concurrency": 2,
+        },
+        "runtime": {"engine": "./scripted.py:scripted", "threads": 1, "device": "cpu"},
+    }  # fmt: skip
+    (place / "tiny.yaml").write_text(yaml.safe_dump(recipe))
+    return place
+
+
+def tiny_model(folder):
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    from deimos.lab import tokenizer
+
+    tokenizer.build(["What is 12 plus 50? The sum is \\boxed{62}. so so so = +"], folder)
+    config = Qwen3Config(
+        vocab_size=1024, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=512,
+    )  # fmt: skip
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+
+
+def deimos(place, *words):
+    source = str(Path(__file__).parents[2] / "src")
+    paths = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, "-m", "deimos.cli.main", *words],
+        cwd=place, capture_output=True, text=True, timeout=280, check=False,
+        env={**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def told(place):
+    shown = deimos(place, "status", "runs/tiny", "--json")
+    assert shown.returncode == 0, shown.stderr
+    return {s["stage"]: s for s in json.loads(shown.stdout)["stages"]}
+
+
+def test_the_whole_way_then_resuming_then_a_changed_filter(place):
+    done = deimos(place, "run", "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    run = place / "runs" / "tiny"
+    assert "next: open runs/tiny/report.html" in done.stdout
+    assert {s["state"] for s in told(place).values()} == {"fresh"}
+    for name in ("summary.json", "report.html", "MODEL_CARD.md", "recipe.yaml"):
+        assert (run / name).is_file(), name
+    compare = json.loads((run / "summary.json").read_text())["compare"]
+    shipped = next(r for r in compare if (r["setting"], r["task"]) == ("ship", "all"))
+    assert shipped["n"] == 14 and shipped["think_tokens_reduction"] > 0.1
+
+    again = deimos(place, "run", "tiny.yaml")
+    assert again.returncode == 0
+    assert [line for line in again.stderr.splitlines() if "complete" not in line] == []
+
+    stricter = deimos(place, "select", "runs/tiny", "--set", "select.min_pass=3")
+    assert stricter.returncode == 0, stricter.stderr
+    assert "sample: bringing up to date" in stricter.stderr
+    states = told(place)
+    assert states["select"]["state"] == "fresh" and states["train"]["state"] == "stale"
+    assert len(list(run.glob("sample-*"))) == 1 and len(list(run.glob("select-*"))) == 2
+    golds = [len(p.read_text().splitlines()) for p in sorted(run.glob("select-*/gold.jsonl"))]
+    assert all(golds), golds
+
+
+def tokens(sample):
+    return {key: c.completion.completion_ids for key, c in read_candidates(sample).items()}
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_another_filter_decodes_nothing_and_another_temperature_leaves_the_old_stage_whole(place):
+    run = place / "runs" / "tiny"
+    assert deimos(place, "run", "tiny.yaml", "--until", "select").returncode == 0
+    (sample,) = run.glob("sample-*")
+    decoded, selections = tokens(sample), len(list(run.glob("select-*")))
+    frozen = (run / "recipe.yaml").read_text()
+    preview = deimos(place, "select", "runs/tiny", "--preview", "--set", "select.min_pass=2")
+    assert preview.returncode == 0 and "shortest" in preview.stdout, preview.stderr
+    assert (run / "recipe.yaml").read_text() == frozen, "a preview changes nothing"
+    other = deimos(place, "select", "runs/tiny", "--set", "select.function_words=false")
+    assert "select.function_words: true → false" in other.stderr
+    assert other.returncode == 0, other.stderr
+    assert tokens(sample) == decoded
+    assert len(list(run.glob("select-*"))) == selections + 1
+
+    before = contents(sample)
+    hotter = ("--set", "sample.sampling.temperature=0.7")
+    assert deimos(place, "prompts", "runs/tiny", *hotter).returncode == 0
+    state = told(place)["sample"]
+    differs = [(d["key"], d["was"], d["now"]) for d in state["differs"]]
+    assert (state["state"], differs) == (
+        "stale",
+        [("recipe.sample.sampling.temperature", 1.0, 0.7)],
+    )
+    assert "sample.sampling.temperature: 1.0 → 0.7" in deimos(place, "status", "runs/tiny").stdout
+    assert deimos(place, "sample", "runs/tiny", *hotter).returncode == 0
+    assert len(list(run.glob("sample-*"))) == 2 and contents(sample) == before
+
+
+def test_faults_of_the_user_end_with_2_and_one_sentence(place):
+    for words, sentence in (
+        (("run", "tiny.yaml", "--set", "sample.m=3"), "accepted: exhaustive, n,"),
+        (("run", "nowhere.yaml"), "does not exist"),
+        (("run", "tiny.yaml", "--until", "serve"), "must be one of prompts, sample"),
+        (("run", "tiny.yaml", "--out", "model"), "is not empty"),
+        (("status", "model"), "no run folder"),
+        (("train", "tiny.yaml", "--out", "runs/new"), "train needs select"),
+        (("prompts", "tiny.yaml", "--out", "runs/none", "--set",
+          "prompts.sources.0.options.path=no.jsonl"), "'no.jsonl'"),
+    ):  # fmt: skip
+        done = deimos(place, *words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert sentence in done.stderr and "Traceback" not in done.stderr, (words, done.stderr)
+
+
+def test_every_recipe_key_belongs_to_some_stage_or_changes_nothing():
+    """A new section or field of the recipe that no fingerprint sees would be a silent bug."""
+    recipe = parse({"name": "r", "model": {"id": "m"}, "prompts": {"sources": [{"source": "lab"}]}})
+    seen = {key.split(".")[0] for stage in STAGES for key in stage.keys}
+    assert set(type(recipe).model_fields) == seen
+
+
+def test_a_changed_grader_file_changes_selection_not_sampling(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("def own(answer, reference): ...")
+    data = {"name": "r", "model": {"id": "m"}, "prompts": {"sources": [{"source": "lab"}]}}
+    recipe = parse({**data, "select": {"graders": {"math": f"{file}:own"}}})
+    before = {p.stage.name: p.fingerprint for p in plan(recipe)}
+    file.write_text("def own(answer, reference): return 1")
+    after = {p.stage.name: p.fingerprint for p in plan(recipe)}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"select", "train", "bench", "report"}
+    run = RunFolder.create(tmp_path / "run", recipe, {})
+    assert {s.state for s in run.status(plan(recipe))} == {"missing"}
+
+
+def test_only_our_own_errors_are_told_in_one_sentence():
+    assert exit_code_of(RecipeError("x")) == 2
+    assert exit_code_of(ValueError("x")) is None
+    assert exit_code_of(ZeroDivisionError()) is None
