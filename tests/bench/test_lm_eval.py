@@ -73,7 +73,7 @@ def recipe(*tasks: Task, **more: object) -> Recipe:
 
 
 def test_prompts_are_lm_evals_own_chats(sums: dict, tmp_path: Path):
-    from problems.tasks import TaskManager
+    from lm_eval.tasks import TaskManager
 
     spec = written(tmp_path, sums)
     theirs = TaskManager(include_defaults=False).load([spec])["tasks"]["sums_cot"]

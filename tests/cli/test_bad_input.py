@@ -37,7 +37,7 @@ def ended(monkeypatch, capfd):
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["deimos", *words])
         with pytest.raises(SystemExit) as end:
-            main.main()
+            main()
         return end.value.code, capfd.readouterr().err
 
     return run
