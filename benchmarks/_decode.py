@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
+from deimos import engines
 from deimos.engines.base import Done, Engine, Job, Key, Progress
 from deimos.engines.ray.cluster import Pool, connected
 from deimos.engines.ray.engine import ClusterEngine
@@ -59,7 +60,7 @@ def jobs_of(request: Mapping[str, Any], tokenizer: Any) -> list[Job]:
 def opened(ref: ModelRef, runtime: Runtime) -> Iterator[Engine]:
     """The engine that the runtime names; on the cluster, as the benchmark opens it, if it names one."""
     if runtime.cluster is None:
-        yield resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
+        yield engines.open(ref, runtime)
         return
     opener = functools.partial(open_engines, {"model": ref}, runtime, False)
     with connected(runtime.cluster) as ray:

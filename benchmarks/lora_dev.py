@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from deimos import engines
 from deimos.engines.collect import Request, collect
 from deimos.evaluate import stats
 from deimos.graders.worker.pool import Judge
@@ -34,7 +35,6 @@ from deimos.models.loading import eos_ids_of, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
 from deimos.prompts.files import read_prompts
-from deimos.registry import resolve
 from deimos.report import formatting
 from deimos.runs.folder import RunFolder
 from deimos.thinking import Tags, render
@@ -58,7 +58,7 @@ def answers(run: RunFolder, prompts: Sequence[Prompt], adapter: Path | None) -> 
     ref = ModelRef(path, model.revision, model.dtype, str(adapter) if adapter else None)
     tokenizer = load_tokenizer(ref)
     eos_ids = eos_ids_of(tokenizer, path, model.revision)
-    engine = resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)
+    engine = engines.open(ref, runtime)
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     locked = recipe.bench.locked.model_copy(update={"max_tokens": recipe.bench.budget}).value()
     requests = [

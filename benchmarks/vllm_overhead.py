@@ -34,6 +34,7 @@ from typing import Any
 from _decode import decode, jobs_of
 from _pages import ROOT, write_section
 
+from deimos import engines
 from deimos.engines.base import Job
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
@@ -59,11 +60,8 @@ def jobs(request: Mapping[str, Any]) -> list[Job]:
 
 def engine_of(request: Mapping[str, Any]) -> Any:
     asked = request["decode"]
-    runtime = Runtime.model_validate(asked["runtime"])
-    ref = ModelRef(asked["model"], dtype=asked["dtype"])
-    return resolve("engine", "deimos.engines.vllm.engine:vllm")(
-        ref, runtime, **runtime.engine_options
-    )
+    runtime = Runtime.model_validate({**asked["runtime"], "engine": "vllm"})
+    return engines.open(ModelRef(asked["model"], dtype=asked["dtype"]), runtime)
 
 
 def engine(request: Mapping[str, Any]) -> dict[str, Any]:

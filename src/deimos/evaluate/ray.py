@@ -10,13 +10,12 @@ import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 
-from deimos.engines.base import Engine
+from deimos import engines
 from deimos.engines.ray.cluster import Pool, connected
 from deimos.engines.ray.engine import ClusterEngine, Engines
 from deimos.evaluate.samples import EngineFor, refs_of
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
-from deimos.registry import resolve
 from deimos.runs.folder import StageJob
 
 
@@ -43,9 +42,5 @@ def remote_engines(job: StageJob) -> Iterator[EngineFor | None]:
 
 def open_engines(refs: Mapping[str, ModelRef], runtime: Runtime, together: bool) -> Engines:
     """See ``Opener``; an engine is loaded when its first job comes."""
-    factories = {name: functools.partial(_load, ref, runtime) for name, ref in refs.items()}
+    factories = {name: functools.partial(engines.open, ref, runtime) for name, ref in refs.items()}
     return Engines(factories, together=together)
-
-
-def _load(ref: ModelRef, runtime: Runtime) -> Engine:
-    return resolve("engine", runtime.engine)(ref, runtime, **runtime.engine_options)

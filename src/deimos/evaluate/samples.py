@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deimos import engines
 from deimos.bench.tables import MODELS, SHIP, Arm
 from deimos.bench.tasks import Judge, TestTask
 from deimos.engines.base import Engine
@@ -25,7 +26,6 @@ from deimos.evaluate.outcomes import Grammar
 from deimos.models.loading import eos_ids_of, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe import Bench
-from deimos.registry import resolve
 from deimos.runs.folder import StageJob
 from deimos.store.candidates import record_key, sampled_with
 from deimos.store.journal import Journal, read
@@ -109,9 +109,7 @@ class Models:
         if self._elsewhere:
             return self._elsewhere(name, alone=alone)
         if name not in self._open:
-            runtime = self._job.runtime
-            factory = resolve("engine", runtime.engine)
-            self._open[name] = factory(self._refs[name], runtime, **runtime.engine_options)
+            self._open[name] = engines.open(self._refs[name], self._job.runtime)
         return self._open[name]
 
     def key(self, name: str, request: Request) -> str:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deimos import engines
 from deimos.engines.base import Engine, Key
 from deimos.models.ref import ModelRef
 from deimos.prompts.files import read_prompts
 from deimos.recipe import RecipeError, Sample
-from deimos.registry import resolve
 from deimos.runs.folder import StageJob
 from deimos.sample.checkpoints import FILE as PARTIAL
 from deimos.sample.checkpoints import Partials, Writer, partial_files
@@ -74,9 +74,9 @@ def open_sampler(job: StageJob, tokenizer: Any = None) -> Sampler:
     """Load what the recipe and the runtime name; ``tokenizer``: see ``open_tokenizer``."""
     from deimos.models.loading import eos_ids_of
 
-    runtime, tokenizer = job.runtime, tokenizer or open_tokenizer(job)
-    engine = resolve("engine", runtime.engine)(_model_of(job), runtime, **runtime.engine_options)
-    eos_ids = eos_ids_of(tokenizer, job.model_path)
+    ref, tokenizer = _model_of(job), tokenizer or open_tokenizer(job)
+    engine = engines.open(ref, job.runtime)
+    eos_ids = eos_ids_of(tokenizer, ref.path, ref.revision)
     return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
 
 
