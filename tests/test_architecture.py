@@ -1,6 +1,7 @@
 """The house as drawn: arrows one way, small files and functions, a light start, a true tree."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -121,3 +122,39 @@ def test_the_readmes_tree_is_true():
     assert (top | folders) - drawn == set(), "not drawn"
     assert {d for d in drawn if d.split("/")[-1] and d not in here} == set(), "drawn but not there"
     assert {d for d in drawn if d.endswith("/")} - here - places == set(), "drawn but not there"
+
+
+@pytest.fixture(scope="module")
+def house():
+    """What benchmarks/house.py finds in the working tree."""
+    script = [sys.executable, ROOT / "benchmarks" / "house.py", "--json"]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["package_circles", "module_circles", "upward"])
+def test_imports_make_no_circle_and_never_go_up(house, name):
+    assert house[name] == []
+
+
+def test_the_top_level_and_every_room_fit_on_one_screen(house):
+    assert house["top"] <= 5
+    assert len(house["rooms"]) <= 24
+    assert house["largest_room"] <= 24
+
+
+def test_files_and_functions_are_short(house):
+    assert house["file_median"] <= 180
+    assert house["function_p90"] <= 35
+
+
+def test_every_public_name_is_documented(house):
+    assert house["undocumented"] == []
+
+
+def test_nothing_is_written_twice(house):
+    assert house["repeated"] == []
+
+
+def test_no_class_name_stands_twice(house):
+    assert house["twice"] == {}
