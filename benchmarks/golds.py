@@ -26,7 +26,7 @@ from _pages import PAGE, ROOT, write_section
 from deimos.graders import Judge
 from deimos.graders.rational import rational
 from deimos.prompts.load import load_source
-from deimos.recipe import Source
+from deimos.recipe import SourceSettings
 from deimos.types import Prompt, Verdict
 
 SETS = {
@@ -191,7 +191,7 @@ def load(data: Path, take: int | None) -> dict[str, list[Prompt]]:
     for name, (source, options) in SETS.items():
         path = data / str(options["path"])
         if path.is_file():
-            block = Source(source=source, take=None, options={**options, "path": str(path)})
+            block = SourceSettings(source=source, take=None, options={**options, "path": str(path)})
             found[name] = list(load_source(block, 0))[:take]
     return found
 

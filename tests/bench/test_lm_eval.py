@@ -15,7 +15,7 @@ from deimos.bench import stage
 from deimos.bench.lm_eval.problems import Judge, Scorer, load_problems, stopped
 from deimos.bench.lm_eval.task_files import config_of, task_data
 from deimos.bench.tasks import load_tasks
-from deimos.recipe import Recipe, RecipeError, Task, parse
+from deimos.recipe import Recipe, RecipeError, TaskSettings, parse
 from deimos.store.journal import read, read_rows
 from deimos.types import Prompt
 
@@ -63,11 +63,11 @@ def written(folder: Path, settings: dict, name: str = "task.yaml") -> str:
     return str(folder / name)
 
 
-def task(spec: str, name: str = "sums", **more: object) -> Task:
-    return Task.model_validate({"name": name, "lm_eval": spec, **more})
+def task(spec: str, name: str = "sums", **more: object) -> TaskSettings:
+    return TaskSettings.model_validate({"name": name, "lm_eval": spec, **more})
 
 
-def recipe(*tasks: Task, **more: object) -> Recipe:
+def recipe(*tasks: TaskSettings, **more: object) -> Recipe:
     return parse({"name": "t", "model": {"id": "m"}, "prompts": {"sources": [{"source": "jsonl"}]},
                   "bench": {"tasks": [t.model_dump() for t in tasks]}, **more})  # fmt: skip
 
@@ -347,10 +347,10 @@ def test_a_plan_loads_nothing_of_lm_eval(sums: dict, tmp_path: Path):
 
 
 def test_a_task_without_lm_eval_keeps_its_identity():
-    plain = Task.model_validate({"name": "t", "source": {"source": "jsonl"}})
+    plain = TaskSettings.model_validate({"name": "t", "source": {"source": "jsonl"}})
     assert set(plain.model_dump()) == {"name", "source", "thinking"}
     named = task("gsm8k_cot", take=3)
-    assert Task.model_validate(named.model_dump()) == named
+    assert TaskSettings.model_validate(named.model_dump()) == named
     assert (plain.origin, named.origin) == ("jsonl", "lm-eval gsm8k_cot")
 
 
@@ -401,8 +401,8 @@ def test_ifeval_by_lm_evals_own_yaml_needs_no_download(tmp_path: Path):
         "dataset_name": None, "dataset_kwargs": kwargs,
     })  # fmt: skip
     code = (
-        "from deimos.bench.lm_eval.problems import Scorer; from deimos.recipe import Task\n"
-        f"scorer = Scorer(Task(name='i', lm_eval={spec!r}))\n"
+        "from deimos.bench.lm_eval.problems import Scorer; from deimos.recipe import TaskSettings\n"
+        f"scorer = Scorer(TaskSettings(name='i', lm_eval={spec!r}))\n"
         "said = [(0, '* a\\n* b\\n* c'), (0, '* a'), (1, 'a b'), (1, 'a, b')]\n"
         "print([scorer.verdict(*each).ok for each in said])"
     )

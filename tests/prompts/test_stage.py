@@ -11,7 +11,7 @@ from deimos.bench.tasks import asked_by, given_tasks
 from deimos.pipeline.stages import plan
 from deimos.prompts import load_source, read_prompts, stage, write_prompts
 from deimos.prompts.splits import common
-from deimos.recipe import RecipeError, Source, load, parse
+from deimos.recipe import RecipeError, SourceSettings, load, parse
 
 OWN = """
 from deimos import Prompt, source
@@ -121,7 +121,7 @@ def test_prompts_come_back_as_they_were_written(tmp_path):
 def test_faults_of_a_block_are_told(own, source, options, message):
     source = source.replace("own.py:", own)
     with pytest.raises(RecipeError, match=message):
-        load_source(Source(source=source, options=options), 0)
+        load_source(SourceSettings(source=source, options=options), 0)
 
 
 CROSSED = """

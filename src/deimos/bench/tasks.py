@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from deimos.prompts.decontaminate import TestText
 from deimos.prompts.text import asked
-from deimos.recipe import Bench, Recipe, RecipeError, Task
+from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
 from deimos.types import Kind, Prompt, Verdict
 
@@ -48,7 +48,7 @@ class TestTask:
 class Given:
     """One task's problems as its source or lm-eval gives them."""
 
-    task: Task
+    task: TaskSettings
     prompts: Sequence[Prompt]
     judge: Judge | None
     questions: Mapping[str, Sequence[str]]
@@ -144,7 +144,7 @@ def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
 
 
 def _given(
-    recipe: Recipe, task: Task
+    recipe: Recipe, task: TaskSettings
 ) -> tuple[list[Prompt], Judge | None, Mapping[str, Sequence[str]]]:
     """A task's problems, its own judge, and by prompt id what is asked apart from its wording."""
     if task.source is None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
-from deimos.recipe import Recipe, RecipeError, Source, apply_set
+from deimos.recipe import Recipe, RecipeError, SourceSettings, apply_set
 from deimos.store.schema import verdict_row
 from deimos.types import Kind, Prompt, Verdict
 
@@ -102,7 +102,7 @@ def check_source(
         if "=" not in option:
             raise RecipeError(f"--option {option!r} must look like key=value")
         apply_set(given, option)
-    block = Source(source=name, options=given)
+    block = SourceSettings(source=name, options=given)
     prompts = load_source(block, seed=0)[:take]
     report = check(grader, prompts[0].kind, prompts, pairs=golds_of(block, prompts))
     return f"{name}: {report}", report.ok

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.recipe import Recipe, Source
+from deimos.recipe import Recipe, SourceSettings
 from deimos.registry import content_hash
 from deimos.store.hashing import data_hashes, model_hash
 
@@ -85,7 +85,7 @@ def bench_data(recipe: Recipe) -> dict[str, str]:
     return {**_test_data(recipe), **grader_data(recipe), **model_data(recipe)}
 
 
-def _sources_data(sources: Sequence[Source]) -> dict[str, str]:
+def _sources_data(sources: Sequence[SourceSettings]) -> dict[str, str]:
     data: dict[str, str] = {}
     for source in sources:
         digest = content_hash(source.source)

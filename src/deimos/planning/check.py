@@ -20,7 +20,7 @@ from deimos.models.memory import modules_in
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
-from deimos.recipe import Recipe, RecipeError, Source
+from deimos.recipe import Recipe, RecipeError, SourceSettings
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
 
@@ -80,7 +80,7 @@ def _find_targets(recipe: Recipe) -> None:
             )
 
 
-def _sources(recipe: Recipe) -> Iterator[tuple[str, Source]]:
+def _sources(recipe: Recipe) -> Iterator[tuple[str, SourceSettings]]:
     for i, source in enumerate(recipe.prompts.sources):
         yield f"prompts.sources.{i}", source
     for i, task in enumerate(recipe.bench.tasks):

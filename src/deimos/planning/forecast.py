@@ -29,7 +29,7 @@ from deimos.types import Prompt
 
 
 @dataclass(frozen=True)
-class Prompts:
+class PromptCounts:
     """How many there are, by task."""
 
     train: dict[str, int]
@@ -64,7 +64,7 @@ class Memory:
 class Forecast:
     """A plan in numbers; None: not known."""
 
-    prompts: Prompts
+    prompts: PromptCounts
     candidates: int | None
     """Of all train prompts; at most so many where ``adaptive``."""
     adaptive: bool
@@ -147,7 +147,7 @@ def _answers(recipe: Recipe, problems: int) -> int:
     return 2 * problems * sum(configs.values())
 
 
-def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Prompt], Prompts]:
+def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Prompt], PromptCounts]:
     tested, given, note = testable(recipe, runtime), [], ""
     try:
         given = given_tasks(tested)
@@ -156,8 +156,8 @@ def _prompts(recipe: Recipe, runtime: Runtime) -> tuple[list[Prompt], list[Promp
     try:
         train, dev, overlaps = gather(recipe, tests=asked_by(given))
     except RecipeError as e:
-        return [], [], Prompts({}, {}, {}, _unreachable(e))
-    known = Prompts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
+        return [], [], PromptCounts({}, {}, {}, _unreachable(e))
+    known = PromptCounts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
     if note:
         return train, dev, known
     tests = load_tasks(tested, [*train, *dev], given)

@@ -16,7 +16,7 @@ from deimos.pipeline.identity import model_path
 from deimos.pipeline.wiring import gates, judge_of
 from deimos.planning.estimate import Pilot, pilot_of
 from deimos.prompts.order import rank
-from deimos.recipe import Model, Recipe, RecipeError
+from deimos.recipe import ModelSettings, Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
@@ -53,7 +53,7 @@ def run_pilot(
     return pilot, size / max(1, pilot.exhaustive)
 
 
-def rendered(model: Model, tokenizer: Any, prompt: Prompt) -> Rendered:
+def rendered(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
     """A prompt as the recipe's model sees it; ThinkingError where its template refuses."""
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return render(tokenizer, prompt.messages, tags=tags, thinking=model.thinking)

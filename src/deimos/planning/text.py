@@ -8,7 +8,7 @@ from typing import Any
 
 from deimos.models.memory import GIB
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot
-from deimos.planning.forecast import Forecast, Memory, Prompts
+from deimos.planning.forecast import Forecast, Memory, PromptCounts
 
 
 def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _bound(f: Forecast) -> str:
     return "" if f.tokens else "at most "
 
 
-def _prompts(prompts: Prompts) -> Iterator[str]:
+def _prompts(prompts: PromptCounts) -> Iterator[str]:
     if prompts.train:
         yield f"train:    {_counts(prompts.train)}"
         yield f"dev:      {_counts(prompts.dev)}"

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from deimos import registry
-from deimos.recipe import RecipeError, Source
+from deimos.recipe import RecipeError, SourceSettings
 from deimos.types import Prompt
 
 
-def load_source(source: Source, seed: int) -> list[Prompt]:
+def load_source(source: SourceSettings, seed: int) -> list[Prompt]:
     """The prompts that a recipe's source block names.
 
     Raises:
@@ -34,7 +34,7 @@ def load_source(source: Source, seed: int) -> list[Prompt]:
     return prompts
 
 
-def golds_of(source: Source, prompts: Sequence[Prompt]) -> list[tuple[str, Any]]:
+def golds_of(source: SourceSettings, prompts: Sequence[Prompt]) -> list[tuple[str, Any]]:
     """(answer, reference) of prompts whose right answers stand beside them and not in them.
 
     A source ``name`` may have beside it a function ``name_golds(**options)`` that yields (answer,
@@ -58,7 +58,7 @@ def golds_of(source: Source, prompts: Sequence[Prompt]) -> list[tuple[str, Any]]
     return []
 
 
-def check_source(source: Source) -> Callable[..., Any]:
+def check_source(source: SourceSettings) -> Callable[..., Any]:
     """The function behind a source block, whose options it takes; nothing is loaded.
 
     Raises:
@@ -78,7 +78,7 @@ def check_source(source: Source) -> Callable[..., Any]:
     return function
 
 
-def _check_names(parameters: dict[str, inspect.Parameter], source: Source) -> None:
+def _check_names(parameters: dict[str, inspect.Parameter], source: SourceSettings) -> None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     for name in source.options:
@@ -90,7 +90,7 @@ def _check_names(parameters: dict[str, inspect.Parameter], source: Source) -> No
             raise RecipeError(f"source {source.source!r} needs the option {name!r}")
 
 
-def _check_types(function: Callable[..., Any], source: Source) -> None:
+def _check_types(function: Callable[..., Any], source: SourceSettings) -> None:
     """Options against the annotations of the function, where it has any that can be read."""
     try:
         hints = typing.get_type_hints(function)

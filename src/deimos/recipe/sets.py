@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from deimos.recipe.faults import RecipeError
+from deimos.recipe.errors import RecipeError
 
 
 def apply_set(data: dict[str, Any], item: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from deimos.recipe import Sampling
+from deimos.recipe import SamplingSettings
 from deimos.report.records import Run
 
 QUESTION = (
@@ -60,7 +60,7 @@ def _imports(run: Run) -> list[str]:
     ]
 
 
-def _decoding(locked: Sampling, budget: int) -> list[str]:
+def _decoding(locked: SamplingSettings, budget: int) -> list[str]:
     """The call of ``generate``; all is spelled out, as a model's own defaults would fill the rest."""
     settings = [f"max_new_tokens={budget}", f"repetition_penalty={locked.repetition_penalty}"]
     if locked.temperature == 0:

@@ -16,7 +16,7 @@ from deimos.prompts.sources.humaneval import (
     humaneval_plus,
 )
 from deimos.prompts.sources.mbpp import entry_point, mbpp, mbpp_asked, mbpp_golds, mbpp_plus
-from deimos.recipe import RecipeError, Source
+from deimos.recipe import RecipeError, SourceSettings
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="no real data here (../shared/data)")
@@ -110,13 +110,16 @@ def test_faulty_rows_are_told(tmp_path, load, row, message):
 
 
 def test_golds_come_with_the_prompts_that_are_asked_for(tmp_path):
-    block = Source(source="humaneval", options={"path": write(tmp_path, HUMANEVAL)})
+    block = SourceSettings(source="humaneval", options={"path": write(tmp_path, HUMANEVAL)})
     prompts = load_source(block, 0)
     ((answer, reference),) = golds_of(block, prompts)
     assert "return 2 * x" in answer and reference == prompts[0].reference
     assert golds_of(block, []) == []
     with pytest.raises(RecipeError, match="'ifeval_like' has no golds to check with"):
-        golds_of(Source(source="ifeval_like"), load_source(Source(source="ifeval_like", take=3), 0))
+        golds_of(
+            SourceSettings(source="ifeval_like"),
+            load_source(SourceSettings(source="ifeval_like", take=3), 0),
+        )
 
 
 @real

@@ -37,7 +37,7 @@ from typing import Any
 from deimos.bench.lm_eval.task_files import config_of, missing, texts
 from deimos.graders.ifeval import registry
 from deimos.prompts.order import taken
-from deimos.recipe import RecipeError, Task
+from deimos.recipe import RecipeError, TaskSettings
 from deimos.types import Prompt, Verdict
 
 FEWSHOT_SEED = 1234
@@ -61,7 +61,7 @@ class Problems:
     """Prompt id to the document's fields that are asked, without the wording around them."""
 
 
-def load_problems(task: Task, seed: int) -> Problems:
+def load_problems(task: TaskSettings, seed: int) -> Problems:
     """Documents of a task as prompts, in the seed's order.
 
     Args:
@@ -92,7 +92,7 @@ def stopped(answer: str, stops: Sequence[str]) -> str:
 class Scorer:
     """An lm-eval task in this process."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: TaskSettings) -> None:
         self._name = task.name
         with _told(task.name, "load it"):
             self._task = _loaded(task)
@@ -161,7 +161,7 @@ class Scorer:
         read = response.filtered_resps[self._filter]
         return self._task.process_results(doc, [read]), read
 
-    def _refuse_no_number(self, task: Task) -> None:
+    def _refuse_no_number(self, task: TaskSettings) -> None:
         """Some metrics of a document are lists, and some names stand for several metrics."""
         try:
             results, _ = self._results(0, "an answer")
@@ -186,7 +186,7 @@ class Judge:
     a time; a coroutine that waits holds no thread.
     """
 
-    def __init__(self, task: Task, documents: Mapping[str, int]) -> None:
+    def __init__(self, task: TaskSettings, documents: Mapping[str, int]) -> None:
         self._task, self._documents = task, documents
         self._turn = asyncio.Lock()
         self._running: tuple[BaseProcess, Connection] | None = None
@@ -241,7 +241,7 @@ class Judge:
             self._running = None
 
 
-def _serve(pipe: Connection, task: Task) -> None:
+def _serve(pipe: Connection, task: TaskSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted bench closes the pipe
     scorer = Scorer(task)
     with contextlib.suppress(EOFError, BrokenPipeError):
@@ -251,7 +251,7 @@ def _serve(pipe: Connection, task: Task) -> None:
             pipe.send(scorer.verdict(document, answer))
 
 
-def _loaded(task: Task) -> Any:
+def _loaded(task: TaskSettings) -> Any:
     """lm-eval's own object for a task."""
     _, files = config_of(task)
     try:
@@ -268,7 +268,7 @@ def _loaded(task: Task) -> Any:
     return loaded
 
 
-def _choice(task: Task, loaded: Any) -> tuple[str, str]:
+def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
     """The metric and the filter that say right or wrong, as lm-eval writes them: metric,filter."""
     metrics, filters = list(loaded.aggregation()), [f.name for f in loaded._filters]
     metric, _, chosen = (task.metric or "").partition(",")

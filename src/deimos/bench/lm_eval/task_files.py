@@ -17,13 +17,13 @@ from typing import Any
 
 import yaml
 
-from deimos.recipe import RecipeError, Task
+from deimos.recipe import RecipeError, TaskSettings
 from deimos.store.hashing import file_hash, fingerprint, path_hash
 
 _NAMED = re.compile(r"^(?:task|group):[ \t]*(['\"]?)([^\s'\"#\[]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
-def task_data(task: Task) -> dict[str, str]:
+def task_data(task: TaskSettings) -> dict[str, str]:
     """Content hashes of a task: its YAML with what that includes, the code beside, local data.
 
     Loads nothing of lm-eval.
@@ -44,7 +44,7 @@ def task_data(task: Task) -> dict[str, str]:
     }
 
 
-def config_of(task: Task) -> tuple[dict[str, Any], list[Path]]:
+def config_of(task: TaskSettings) -> tuple[dict[str, Any], list[Path]]:
     """A task's settings, read without running anything of it, and the files they come from.
 
     The task's own YAML stands first.
@@ -59,7 +59,7 @@ def config_of(task: Task) -> tuple[dict[str, Any], list[Path]]:
     return config, list(dict.fromkeys(files))
 
 
-def _unsupported(config: Mapping[str, Any], task: Task) -> str:
+def _unsupported(config: Mapping[str, Any], task: TaskSettings) -> str:
     output = config.get("output_type", "generate_until")
     if "group" in config or not isinstance(config.get("task"), str):
         return "is no task but a group of tasks: name one of them"
@@ -90,7 +90,9 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("!function", lambda _, node: str(node.value))
 
 
-def _read(path: Path, task: Task, above: tuple[Path, ...]) -> tuple[dict[str, Any], list[Path]]:
+def _read(
+    path: Path, task: TaskSettings, above: tuple[Path, ...]
+) -> tuple[dict[str, Any], list[Path]]:
     """A YAML merged over what it includes, as lm-eval does it, and all files behind it."""
     where = f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r}"
     if path in above:
@@ -111,7 +113,7 @@ def _read(path: Path, task: Task, above: tuple[Path, ...]) -> tuple[dict[str, An
     return merged | own, files
 
 
-def _file(task: Task) -> Path:
+def _file(task: TaskSettings) -> Path:
     """The YAML that a task's ``lm_eval`` names: a path, or a name among lm-eval's own tasks."""
     spec = task.lm_eval or ""
     if "/" not in spec and not spec.endswith((".yaml", ".yml")):
@@ -130,7 +132,7 @@ def _file(task: Task) -> Path:
     return path
 
 
-def _among(folder: Path, name: str, task: Task) -> Path:
+def _among(folder: Path, name: str, task: TaskSettings) -> Path:
     """The YAML under a folder that calls itself ``name``."""
     known: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.yaml")):
@@ -148,7 +150,7 @@ def _among(folder: Path, name: str, task: Task) -> Path:
     return known[name]
 
 
-def missing(task: Task) -> RecipeError:
+def missing(task: TaskSettings) -> RecipeError:
     """What to tell where lm-eval is not installed."""
     return RecipeError(
         f"bench.tasks: {task.name!r} is a task of lm-eval, which is not installed: "
