@@ -1,6 +1,7 @@
 """The grammar of thinking, held to real chat templates and a real byte-level tokenizer."""
 
 import re
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deimos.thinking import (
     ThinkingError,
     count,
     render,
+    renders_date,
     shape_of,
     split,
 )
@@ -123,6 +125,24 @@ def test_shape_of_real_templates(name, thinking, expected):
     assert ASK[0]["content"] in rendered.text
     assert rendered.think.open_ids == (tokenizer.convert_tokens_to_ids("<think>"),)
     assert rendered.think.close_ids == (tokenizer.convert_tokens_to_ids("</think>"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("gptoss", "2024-02-29"), ("llama3_2", "29 Feb 2024")]
+)
+def test_a_template_that_writes_the_date_writes_the_given_one(name, written):
+    tokenizer = build(template(name), single=True)
+    rendered = render(tokenizer, ASK, tags=None, thinking=None, today=date(2024, 2, 29))
+    assert written in rendered.text
+    assert written not in render(tokenizer, ASK, tags=None, thinking=None).text
+    assert renders_date(tokenizer)
+
+
+def test_other_templates_are_given_no_date():
+    tokenizer = build(template("qwen3"), single=True)
+    assert not renders_date(tokenizer)
+    dated = render(tokenizer, ASK, tags=TAGS, thinking=True, today=date(2024, 2, 29))
+    assert dated == render(tokenizer, ASK, tags=TAGS, thinking=True)
 
 
 @pytest.mark.parametrize("thinking", [True, False, None])

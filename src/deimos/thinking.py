@@ -12,6 +12,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 from enum import StrEnum
 from itertools import accumulate
 from typing import Any
@@ -116,23 +117,24 @@ def render(
     *,
     tags: Tags | None,
     thinking: bool | None,
+    today: date | None = None,
     **template_kwargs: Any,
 ) -> Rendered:
     """Render chat messages up to where the assistant begins to write.
 
     ``thinking`` is passed to the chat template as ``enable_thinking``; None leaves it out.
+    ``today`` is the date for a template that writes the current one (``renders_date``), its time
+    midnight; None: the clock's. Other templates are not affected.
     Raises ``ThinkingError`` without a template, and where it refuses or ignores what it is given.
     """
     from jinja2 import TemplateError
 
-    try:
-        template = tokenizer.get_chat_template()
-    except ValueError as e:
-        name = tokenizer.name_or_path or type(tokenizer).__name__
-        raise ThinkingError(f"tokenizer {name!r} needs a (default) chat template: has none") from e
+    template = _template_of(tokenizer)
     options = {**template_kwargs, "tokenize": False, "add_generation_prompt": True}
     if thinking is not None:
         options["enable_thinking"] = thinking
+    if today is not None and _NOW in template:  # a variable of this name hides transformers' own
+        options[_NOW] = datetime.combine(today, time()).strftime
     try:
         text = tokenizer.apply_chat_template([dict(m) for m in messages], **options)
     except TemplateError as e:
@@ -142,6 +144,26 @@ def render(
         _refuse_ignored(template, shape, tags, thinking)
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
     return Rendered(text, ids, _think_ids(tokenizer, shape, tags), tags)
+
+
+_NOW = "strftime_now"
+"""The function by which a template asks transformers for the current date."""
+
+
+def renders_date(tokenizer: Any) -> bool:
+    """Whether the chat template writes the current date into prompts: each day's are others.
+
+    Raises ``ThinkingError`` without a template.
+    """
+    return _NOW in _template_of(tokenizer)
+
+
+def _template_of(tokenizer: Any) -> str:
+    try:
+        return tokenizer.get_chat_template()
+    except ValueError as e:
+        name = tokenizer.name_or_path or type(tokenizer).__name__
+        raise ThinkingError(f"tokenizer {name!r} needs a (default) chat template: has none") from e
 
 
 def _refuse_ignored(template: str, shape: Shape, tags: Tags, thinking: bool) -> None:

@@ -1,6 +1,8 @@
 """The whole stage on a scripted engine, with a real tokenizer, journal and judge."""
 
+import dataclasses
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from deimos.bench import stage
 from deimos.bench.tables import Arm
 from deimos.evaluate import samples
 from deimos.recipe import RecipeError
-from deimos.store.journal import Journal, read, read_rows
+from deimos.store.journal import Journal, read, read_rows, write_atomic
 from deimos.types import Prompt, Verdict
 
 
@@ -158,6 +160,18 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(job, judge, world):
     before = (j.out / "compare.jsonl").read_bytes()
     stage.run(j, judge=judge)
     assert world.decoded == [] and (j.out / "compare.jsonl").read_bytes() == before
+
+
+def test_prompts_are_rendered_with_the_date_that_the_sample_stage_kept(job, tmp_path, world):
+    j = job()
+    folder = tmp_path / "dated"
+    shutil.copytree(j.model_path, folder)
+    template = folder / "chat_template.jinja"
+    template.write_text("{{- strftime_now('%d %b %Y') }}" + template.read_text())
+    j = dataclasses.replace(j, model_path=str(folder))
+    write_atomic(j.inputs["sample"] / "template_date.json", '{"template_date": "2024-02-29"}')
+    rendered = samples.Models(j).render(world.problem(1), None)
+    assert rendered.text.startswith("29 Feb 2024")
 
 
 def test_timing_is_not_repeated_either(job, judge):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from deimos.select.filters import gate_for
 from deimos.select.function_words import function_word_rate
 from deimos.store.candidates import read_candidates, read_filters
 from deimos.store.journal import Journal, read
+from deimos.store.template_date import read_template_date
 from deimos.thinking import Tags
 from deimos.types import Prompt
 
@@ -285,6 +288,56 @@ def test_selection_alone_needs_no_judge_where_the_grader_is_the_same(kitchen: Ki
     kitchen.sample()
     kitchen.judge.close()
     assert kitchen.select(select={"answer_max": {"math": 30}})["gold"] == 5
+
+
+DATED = "{{- 'It is ' + strftime_now('%d %b %Y') + '. ' }}"
+
+
+def on_another_day(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    """Let the clock that templates read show another day."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime(day.year, day.month, day.day, 12, tzinfo=tz)
+
+    monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", Clock)
+    monkeypatch.setattr("deimos.sample.stage.datetime", Clock, raising=False)
+
+
+def test_a_template_that_writes_the_date_keeps_that_of_the_first_day(
+    kitchen: Kitchen, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kitchen.tokenizer = copy.deepcopy(tokenizer)
+    kitchen.tokenizer.chat_template = DATED + tokenizer.chat_template
+    on_another_day(kitchen, monkeypatch, date(2024, 2, 29))
+    before = kitchen.sample()
+    pool = read_candidates(kitchen.folder / "sample")
+    shown = {kitchen.tokenizer.decode(c.completion.prompt_ids) for c in pool.values()}
+    assert shown and all("29 Feb 2024" in prompt for prompt in shown)
+    on_another_day(kitchen, monkeypatch, date(2024, 3, 1))
+    counts = kitchen.sample()
+    assert kitchen.tokens == 0, "nothing is decoded again"
+    assert {**counts, "seconds": 0} == {**before, "seconds": 0}
+    assert read_candidates(kitchen.folder / "sample") == pool
+    assert kitchen.select()["gold"] == 5
+
+
+def test_a_pool_of_an_earlier_version_goes_on_with_the_day_it_was_begun(
+    kitchen: Kitchen, tokenizer: Any
+) -> None:
+    kitchen.tokenizer = copy.deepcopy(tokenizer)
+    kitchen.tokenizer.chat_template = DATED + tokenizer.chat_template
+    job = kitchen.job()
+    began = datetime(2024, 2, 29, 12, tzinfo=UTC).isoformat(timespec="seconds")
+    (job.out / "attempts.jsonl").write_text(json.dumps({"began": began}) + "\n")
+    kitchen.sample()
+    assert read_template_date(job.out) == date(2024, 2, 29)
+
+
+def test_other_templates_leave_no_date(kitchen: Kitchen) -> None:
+    kitchen.sample()
+    assert read_template_date(kitchen.folder / "sample") is None
 
 
 def test_no_dev_prompts_is_one_sentence(kitchen: Kitchen) -> None:

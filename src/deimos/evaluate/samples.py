@@ -30,6 +30,7 @@ from deimos.runs.folder import StageJob
 from deimos.store.candidates import record_key, sampled_with
 from deimos.store.journal import Journal, read
 from deimos.store.schema import completion_from, completion_row
+from deimos.store.template_date import read_template_date
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt, Sampling, Verdict
 
@@ -98,6 +99,7 @@ class Models:
         self._elsewhere = elsewhere
         self._refs = refs_of(job)
         base = self._refs["base"]
+        self._today = read_template_date(job.inputs["sample"])
         self._open: dict[str, Engine] = {}
         self._made_with: dict[tuple[str, Sampling], str] = {}
         self.tokenizer: Any = load_tokenizer(base)
@@ -138,7 +140,9 @@ class Models:
 
     def render(self, prompt: Prompt, thinking: bool | None) -> Rendered:
         """A prompt as both models see it."""
-        return render(self.tokenizer, prompt.messages, tags=self.tags, thinking=thinking)
+        return render(
+            self.tokenizer, prompt.messages, tags=self.tags, thinking=thinking, today=self._today
+        )
 
     def grammar(self, rendered: Rendered) -> Grammar:
         """What cutting a completion of this prompt takes."""

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from deimos.models.ref import ModelRef
 from deimos.prompts.files import read_prompts
 from deimos.recipe import RecipeError, Sample
 from deimos.runs.folder import StageJob
+from deimos.runs.record import attempts
 from deimos.sample.checkpoints import FILE as PARTIAL
 from deimos.sample.checkpoints import Partials, Writer, partial_files
 from deimos.sample.race import Decode, Entrant, Gate, Stats, decoder, race, seed_of
@@ -36,7 +38,8 @@ from deimos.store.candidates import (
 )
 from deimos.store.journal import Journal, read, write_atomic
 from deimos.store.schema import completion_from, completion_row
-from deimos.thinking import Shape, Tags, render
+from deimos.store.template_date import keep_template_date
+from deimos.thinking import Shape, Tags, render, renders_date
 from deimos.types import Completion, Kind, Prompt
 
 CONSTANTS = "constants.json"
@@ -228,12 +231,21 @@ def keys_of(made_with: str, entrants: Iterable[Entrant], settings: Sample) -> di
 
 def entrants_of(job: StageJob, tokenizer: Any, prompts: Iterable[Prompt]) -> list[Entrant]:
     """Prompts as the model sees them."""
-    model = job.recipe.model
+    model, today = job.recipe.model, template_date_of(job, tokenizer)
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return [
-        Entrant(p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking))
+        Entrant(p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking, today=today))
         for p in prompts
     ]
+
+
+def template_date_of(job: StageJob, tokenizer: Any) -> date | None:
+    """The date for a template that writes one: of the first attempt at this stage, in all later ones."""
+    if not renders_date(tokenizer):
+        return None
+    began = next((one["began"] for one in attempts(job.out) if "began" in one), None)
+    first = datetime.fromisoformat(began).astimezone() if began else datetime.now(UTC).astimezone()
+    return keep_template_date(job.out, first.date())
 
 
 def _one_shape(entrants: Iterable[Entrant], known: Shape | None = None) -> Shape:
