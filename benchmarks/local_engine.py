@@ -80,7 +80,7 @@ def work_of(model: str | None, prompts: int) -> Work:
     tokenizer = load_tokenizer(ModelRef(str(folder)))
     asked = lab(take=prompts, seed=0, split="test")
     ids = [render(tokenizer, p.messages, tags=Tags(), thinking=True).ids for p in asked]
-    return Work(folder.name, ids, eos_ids_of(tokenizer, str(folder)), folder)
+    return Work(folder.name, ids, eos_ids_of(tokenizer, ModelRef(str(folder))), folder)
 
 
 def ours(engine: LocalEngine, jobs: Sequence[Job]) -> dict[Key, tuple[int, ...]]:

@@ -57,7 +57,7 @@ def answers(run: RunFolder, prompts: Sequence[Prompt], adapter: Path | None) -> 
     path, model = model_path(recipe), recipe.model
     ref = ModelRef(path, model.revision, model.dtype, str(adapter) if adapter else None)
     tokenizer = load_tokenizer(ref)
-    eos_ids = eos_ids_of(tokenizer, path, model.revision)
+    eos_ids = eos_ids_of(tokenizer, ref)
     engine = engines.open(ref, runtime)
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     locked = recipe.bench.locked.model_copy(update={"max_tokens": recipe.bench.budget}).value()

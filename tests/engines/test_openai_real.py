@@ -65,7 +65,7 @@ def nobody() -> str:
 
 def test_the_end_of_turn_is_among_the_ids(servers: list[Any]) -> None:
     tokenizer = load_tokenizer(ModelRef(LAB))
-    ends = eos_ids_of(tokenizer, LAB)
+    ends = eos_ids_of(tokenizer, ModelRef(LAB))
     asked = request("local", source={"name": "lab", "take": 1, "options": {"steps": [4]}})
     prompt = neighbour("_decode").jobs_of(asked, tokenizer)[0].prompt_ids
     body = {

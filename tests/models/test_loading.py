@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tests.engines.runs import VOCABULARY, make_jobs, run
 
 from deimos.engines.local.engine import local
 from deimos.models import loading
-from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.memory import weights_in
 from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError
@@ -30,8 +29,9 @@ def folder(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["<eos>", "<think>", "</think>", "<|im_end|>", *(f"w{i}" for i in range(4, VOCABULARY))]
     raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="w4"))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    raw.add_special_tokens(["<|im_end|>"])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>")
-    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} {% endfor %}"
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} <|im_end|> {% endfor %}"
     tokenizer.save_pretrained(path)
     tiny_model.save_pretrained(path)
     return path
@@ -41,18 +41,6 @@ def test_a_folder_becomes_an_engine(folder: Path, tiny_model: Any) -> None:
     engine = local(ModelRef(str(folder)), Runtime(device="cpu", max_batch=4), block_rows=2)
     ends = run(engine, make_jobs(6, Sampling(temperature=0.0, max_tokens=8)))
     assert len(ends) == 6
-
-
-def test_ends_of_turn_come_from_three_places(folder: Path) -> None:
-    tokenizer = load_tokenizer(ModelRef(str(folder)))
-    assert eos_ids_of(tokenizer, str(folder)) == {0, 3}
-    settings = folder / "generation_config.json"
-    before = settings.read_text()
-    settings.write_text(json.dumps({"eos_token_id": [0, 9]}))
-    try:
-        assert eos_ids_of(tokenizer, str(folder)) == {0, 3, 9}
-    finally:
-        settings.write_text(before)
 
 
 def test_dtype_and_adapter(folder: Path, tmp_path: Path) -> None:

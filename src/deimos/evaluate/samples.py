@@ -103,7 +103,7 @@ class Models:
         self._open: dict[str, Engine] = {}
         self._made_with: dict[tuple[str, Sampling], str] = {}
         self.tokenizer: Any = load_tokenizer(base)
-        self.eos_ids = eos_ids_of(self.tokenizer, base.path, base.revision)
+        self.eos_ids = eos_ids_of(self.tokenizer, base)
         self.tags = Tags(open=model.tags.open, close=model.tags.close) if model.tags else None
 
     def engine(self, name: str, *, alone: bool = False) -> Engine:

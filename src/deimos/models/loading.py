@@ -6,17 +6,18 @@ checkpoints, models spread over devices, remote code (never trusted).
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from deimos.models.memory import available_ram, model_folder, refuse_too_large
-from deimos.models.ref import ModelRef
+from deimos.models.merge import merge_adapter
+from deimos.models.ref import ModelRef, check_folder, first_line
 from deimos.recipe import RecipeError
 
-END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|end_of_turn|>", "<end_of_turn>", "<turn|>", "<|end|>")
-"""Tokens that chat templates end a turn with, where a tokenizer has them."""
-
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
+_ANSWER = "The answer that a turn ends after"
+"""Stands in a rendered conversation exactly once, as the assistant's message."""
 
 
 def load_tokenizer(ref: ModelRef) -> Any:
@@ -31,7 +32,9 @@ def load_tokenizer(ref: ModelRef) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(ref.path, revision=ref.revision)
     except Exception as e:
-        raise RecipeError(f"model {ref.path!r}: no tokenizer could be loaded ({_first(e)})") from e
+        raise RecipeError(
+            f"model {ref.path!r}: no tokenizer could be loaded ({first_line(e)})"
+        ) from e
     if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_encoder):
         # transformers makes an empty one of a folder that has none, by config.json's model type
         raise RecipeError(
@@ -55,7 +58,7 @@ def load_model(ref: ModelRef, device: str) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # the stage has its own way of saying how far it is
+    logging.disable_progress_bar()  # every stage reports its own progress
     check_folder(ref.path, "model")
     if ref.dtype not in _DTYPES:
         raise RecipeError(f"dtype {ref.dtype!r}: accepted are {', '.join(_DTYPES)}")
@@ -68,41 +71,67 @@ def load_model(ref: ModelRef, device: str) -> Any:
             ref.path, revision=ref.revision, dtype=dtype
         )
     except Exception as e:
-        raise RecipeError(f"model {ref.path!r}: weights could not be loaded ({_first(e)})") from e
+        raise RecipeError(
+            f"model {ref.path!r}: weights could not be loaded ({first_line(e)})"
+        ) from e
     if ref.adapter is not None:
-        model = _with_adapter(model, ref.adapter)
+        model = merge_adapter(model, ref.adapter)
     return model.to(device).eval()
 
 
-def eos_ids_of(tokenizer: Any, model_path: str, revision: str | None = None) -> frozenset[int]:
-    """Every id that ends a turn: the tokenizer's, the generation config's, the template's."""
+def eos_ids_of(tokenizer: Any, ref: ModelRef) -> frozenset[int]:
+    """Every id that ends a turn: the tokenizer's, the generation config's, the chat template's.
+
+    A token that merely stands in the vocabulary is not one. gpt-oss, for example, has ``<|end|>``:
+    it ends a message of the analysis channel, and the turn goes on behind it.
+    """
+    found = {tokenizer.eos_token_id, *_configured_ends(ref), _rendered_end(tokenizer)}
+    return frozenset(int(i) for i in found if i is not None)
+
+
+def _configured_ends(ref: ModelRef) -> list[int]:
+    """The end-of-turn ids of the model's generation config, at the model's revision."""
     from transformers import GenerationConfig
 
-    found: set[int] = set()
-    if tokenizer.eos_token_id is not None:
-        found.add(int(tokenizer.eos_token_id))
     try:
-        configured = GenerationConfig.from_pretrained(
-            model_path, revision=revision or "main"
-        ).eos_token_id
-    except OSError:  # a model need not bring a generation config
-        configured = None
-    if configured is not None:
-        found |= {int(i) for i in (configured if isinstance(configured, list) else [configured])}
-    vocabulary = tokenizer.get_vocab()
-    return frozenset(found | {vocabulary[token] for token in END_OF_TURN if token in vocabulary})
+        config = GenerationConfig.from_pretrained(ref.path, revision=ref.revision or "main")
+    except OSError:  # a model need not come with a generation config
+        return []
+    ids = config.eos_token_id
+    return ids if isinstance(ids, list) else [] if ids is None else [ids]
 
 
-def _with_adapter(model: Any, adapter: str) -> Any:
-    from peft import PeftModel
+def _rendered_end(tokenizer: Any) -> int | None:
+    """The added token with which the chat template ends an assistant's turn; None: it has none.
 
-    check_folder(adapter, "adapter")
+    Templates may put several tokens there. What a final turn and one that a user answers begin with
+    alike ends the turn; if they have nothing in common (gpt-oss rewrites earlier turns), the final
+    turn decides; if that ends without a token (GLM), what begins the user's turn does.
+    """
+    user = {"role": "user", "content": "Hello."}
+    assistant = {"role": "assistant", "content": _ANSWER}
+    final = _tokens_behind_answer(tokenizer, [user, assistant])
+    answered = _tokens_behind_answer(tokenizer, [user, assistant, user])
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(final, answered))
+    ends = [token for token, _ in pairs] or final[:1] or answered[:1]
+    return ends[-1] if ends else None
+
+
+def _tokens_behind_answer(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """Ids of the added tokens that directly follow ``_ANSWER`` in a rendered conversation."""
+    from jinja2 import TemplateError
+
     try:
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except Exception as e:
-        raise RecipeError(
-            f"adapter {adapter!r}: could not be put on the model ({_first(e)})"
-        ) from e
+        text = tokenizer.apply_chat_template([dict(m) for m in messages], tokenize=False)
+    except (TemplateError, TypeError, ValueError):  # it takes no such conversation
+        return []
+    rest = text.rpartition(_ANSWER)[2].lstrip() if _ANSWER in text else ""
+    added = {token.content: i for i, token in tokenizer.added_tokens_decoder.items()}
+    ids = []
+    while token := max((t for t in added if t.strip() and rest.startswith(t)), key=len, default=""):
+        ids.append(added[token])
+        rest = rest[len(token) :].lstrip()
+    return ids
 
 
 def _check_size(ref: ModelRef, device: str) -> None:
@@ -116,15 +145,3 @@ def _check_size(ref: ModelRef, device: str) -> None:
         kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         free = torch.cuda.mem_get_info()[0] + kept  # torch keeps what a model before this one had
         refuse_too_large(ref.path, folder, ref.dtype, free, "of GPU memory")
-
-
-def check_folder(path: str, what: str) -> None:
-    """RecipeError for a path that is plainly meant as one and does not exist (Hub ids look like a/b)."""
-    looks_local = path.startswith(("/", "./", "../", "~")) or path.count("/") > 1 or path == ""
-    if looks_local and not Path(path).expanduser().is_dir():
-        raise RecipeError(f"{what} {path!r}: no such folder")
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

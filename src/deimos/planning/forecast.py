@@ -16,8 +16,8 @@ from pathlib import Path
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.graders.code import require_sandbox
 from deimos.models import memory
-from deimos.models.loading import check_folder, load_tokenizer
-from deimos.models.ref import ModelRef
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef, check_folder
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.wiring import testable
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot, Tokens, expected_tokens

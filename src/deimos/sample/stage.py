@@ -79,7 +79,7 @@ def open_sampler(job: StageJob, tokenizer: Any = None) -> Sampler:
 
     ref, tokenizer = _model_of(job), tokenizer or open_tokenizer(job)
     engine = engines.open(ref, job.runtime)
-    eos_ids = eos_ids_of(tokenizer, ref.path, ref.revision)
+    eos_ids = eos_ids_of(tokenizer, ref)
     return Sampler(engine, tokenizer, decoder(tokenizer, eos_ids, engine.name))
 
 

@@ -35,7 +35,7 @@ def run(job: StageJob) -> dict[str, Any]:
     precision = sft.precision_of(settings.dtype, device)
     ref = ModelRef(job.model_path, revision=job.recipe.model.revision, dtype=precision.weights)
     tokenizer = load_tokenizer(ref)
-    examples, dropped = _examples(job, eos_ids_of(tokenizer, ref.path, ref.revision))
+    examples, dropped = _examples(job, eos_ids_of(tokenizer, ref))
     adapter, told = job.out / "adapter", job.out / "metrics.jsonl"
     resumed = None
     # Put there whole, after the last step; a file that was damaged since has been removed.

@@ -204,5 +204,5 @@ def local(ref: ModelRef, runtime: Runtime, **options: Any) -> LocalEngine:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
-    eos_ids = eos_ids_of(load_tokenizer(ref), ref.path, ref.revision)
+    eos_ids = eos_ids_of(load_tokenizer(ref), ref)
     return LocalEngine(load_model(ref, device), eos_ids, max_batch=runtime.max_batch, **options)

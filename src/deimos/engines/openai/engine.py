@@ -194,7 +194,7 @@ def openai(ref: ModelRef, runtime: Runtime, **options: Any) -> OpenAIEngine:
     """
     chosen = options_of(options)
     tokenizer = load_tokenizer(ref)
-    eos_ids = eos_ids_of(tokenizer, ref.path, ref.revision)
+    eos_ids = eos_ids_of(tokenizer, ref)
     probe = Probe(
         ref.path, chosen.model, ref.adapter, chosen.adapter_model, tokenizer, chosen.token_ids,
         chosen.seeds,

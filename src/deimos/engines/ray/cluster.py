@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos.engines.ray.ledger import ClusterError, Entry, Ledger
+from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
 from deimos.recipe.runtime import Cluster
 
@@ -67,7 +68,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         ray.init(cluster.address, logging_level=logging.WARNING, **_options(cluster))
     except (ImportError, OSError, RuntimeError, ValueError) as e:
         raise RecipeError(
-            f"runtime.cluster.address = {cluster.address!r}: {_first(e)} "
+            f"runtime.cluster.address = {cluster.address!r}: {first_line(e)} "
             "(start a cluster with `ray start --head`, or use local)"
         ) from e
     signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own there
@@ -280,7 +281,7 @@ class Pool:
             del self._running[task]
             task.cancel()
         self._kill(place)
-        because = f"{type(cause).__name__}: {_first(cause)}"
+        because = f"{type(cause).__name__}: {first_line(cause)}"
         goes_on = self._ledger.died(place, because)
         after = "another takes up its work" if goes_on else "the others take up its work"
         _log.warning("an actor was lost (%s); %s", because, after)
@@ -338,8 +339,3 @@ async def _pulled(items: AsyncIterator[Any]) -> Any:
         return await anext(items)
     except StopAsyncIteration as end:
         return end
-
-
-def _first(error: BaseException) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0].strip() if lines else type(error).__name__

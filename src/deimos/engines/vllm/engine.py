@@ -114,7 +114,7 @@ def vllm(ref: ModelRef, runtime: Runtime, **options: Any) -> VLLMEngine:
     checkpoint_seconds, theirs = own_options(options)
     on_cpu = bool(current_platform.is_cpu())
     tokenizer = load_tokenizer(ref)
-    eos_ids = eos_ids_of(tokenizer, ref.path, ref.revision)
+    eos_ids = eos_ids_of(tokenizer, ref)
     arguments = engine_arguments(ref, runtime, theirs, on_cpu=on_cpu)
     kind = "cpu" if on_cpu else "cuda"
     weights = repr((ref.path, ref.revision, ref.dtype, runtime.max_batch, sorted(theirs.items())))

@@ -19,7 +19,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from deimos.engines.vllm.options import adapter_rank, first_line, served_rank
+from deimos.engines.vllm.options import adapter_rank, served_rank
+from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
 
 GRACE_SECONDS = 30.0

@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from deimos.models.loading import check_folder
 from deimos.models.memory import available_ram, model_folder, refuse_too_large
-from deimos.models.ref import ModelRef
+from deimos.models.ref import ModelRef, check_folder, first_line
 from deimos.recipe import RecipeError
 from deimos.recipe.runtime import Runtime
 
@@ -177,9 +176,3 @@ def served_rank(rank: int) -> int:
             f"{max(get_args(MaxLoRARanks))}; bench with another engine"
         )
     return min(fitting)
-
-
-def first_line(error: BaseException) -> str:
-    """An error's first line, or its name."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

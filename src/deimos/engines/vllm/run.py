@@ -16,7 +16,7 @@ from typing import Any
 from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.stream_state import RemoteRow
 from deimos.engines.vllm.host import Host, VLLMLost
-from deimos.engines.vllm.options import first_line
+from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
 
 Told = Progress | Done | BaseException
