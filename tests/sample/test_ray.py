@@ -32,10 +32,11 @@ from deimos.sample.shards import (
     shards,
     until_closed,
 )
-from deimos.sample.stage import CONSTANTS, Sampler, made_with_of
+from deimos.sample.stage import Sampler, made_with_of
 from deimos.select.function_words import function_word_rate
 from deimos.store.candidates import completion_files, filters_of, journal_for, read_candidates
 from deimos.store.journal import Journal, read
+from deimos.store.names import CONSTANTS
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.sample.checkpoints import FILE
 from deimos.sample.race import decoder
-from deimos.sample.stage import CONSTANTS, Sampler, percentile, run
+from deimos.sample.stage import Sampler, percentile, run
 from deimos.select import stage as select_stage
 from deimos.select.filters import gate_for
 from deimos.select.function_words import function_word_rate
 from deimos.store.candidates import read_candidates, read_filters
 from deimos.store.journal import Journal, read
+from deimos.store.names import CONSTANTS
 from deimos.store.template_date import read_template_date
 from deimos.thinking import Tags
 from deimos.types import Prompt

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from deimos.store.schema import completion_from, completion_row, prompt_from, prompt_row
+from deimos.store.schema import RowError, completion_from, completion_row, prompt_from, prompt_row
 from deimos.types import Completion, Prompt, Verdict
 
 PROMPT = Prompt.of(
@@ -42,5 +42,5 @@ def test_unknown_fields_are_ignored_and_missing_ones_named():
     row = completion_row(completion(None)) | {"crc32": "00000000"}
     assert completion_from(row) == completion(None)
     del row["finish"]
-    with pytest.raises(KeyError, match="finish"):
-        completion_from(row)
+    with pytest.raises(RowError, match=r"^x\.jsonl has a Completion row without 'finish'$"):
+        completion_from(row, "x.jsonl")

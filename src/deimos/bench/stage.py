@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from deimos.bench import tables
@@ -19,7 +20,7 @@ from deimos.bench.tables import CONFIGS, MODELS, Arm, Slice, Tables
 from deimos.bench.tasks import POOLED, Judge, TestTask, load_tasks
 from deimos.engines.collect import Request, collect
 from deimos.evaluate import outcomes
-from deimos.evaluate.outcomes import Outcome, Timed
+from deimos.evaluate.outcomes import Outcome
 from deimos.evaluate.ray import remote_engines
 from deimos.evaluate.samples import (
     EngineFor,
@@ -34,8 +35,11 @@ from deimos.evaluate.samples import (
 from deimos.prompts.files import read_prompts
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.folder import StageJob
-from deimos.store.journal import Journal, read, write_rows
-from deimos.store.schema import prompt_row
+from deimos.store.journal import Journal, write_rows
+from deimos.store.keys import keys_path, write_keys
+from deimos.store.merge import merge_timing
+from deimos.store.names import CONSTANTS, PROBLEMS, TIMING
+from deimos.store.schema import Timed, prompt_row, timing_row
 from deimos.thinking import Rendered
 from deimos.types import Completion
 
@@ -73,11 +77,12 @@ async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict
     tasks = load_tasks(job.recipe, seen)
     tight = tight_budget(job) if "tight" in bench.settings else None
     write_rows(
-        job.out / "prompts.jsonl",
+        job.out / PROBLEMS,
         [prompt_row(p) for p in {p.id: p for t in tasks for p in t.prompts}.values()],
     )
     models = Models(job, elsewhere)
     renders = {t.name: {p.id: models.render(p, t.thinking) for p in t.prompts} for t in tasks}
+    write_keys(keys_path(job.out), _keys(bench, models, tasks, renders))
     await _decode(Sampler(job, models, judge), tasks, renders)
     timings = await _time(job, models, tasks, renders)
     samples, cuts = _outcomes(job, models, tasks, renders, tight)
@@ -90,7 +95,7 @@ async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict
 
 def tight_budget(job: StageJob) -> int:
     """The base's 25th-percentile total tokens on dev, at most the bench's own budget."""
-    path = job.inputs["sample"] / "constants.json"
+    path = job.inputs["sample"] / CONSTANTS
     constants = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     budget = constants.get("dev_total_tokens_p25")
     if not isinstance(budget, int | float) or budget < 1:
@@ -99,6 +104,19 @@ def tight_budget(job: StageJob) -> int:
             "sample some dev prompts, or leave 'tight' out"
         )
     return min(int(budget), job.recipe.bench.budget)
+
+
+def _keys(
+    bench: Bench, models: Models, tasks: Sequence[TestTask], renders: Renders
+) -> dict[str, dict[tuple[str, int], str]]:
+    """The record keys that count, by sample set."""
+    found: dict[str, dict[tuple[str, int], str]] = {}
+    for arm in dict.fromkeys(stored(bench, arm) for arm in arms_of(bench)):
+        for task in tasks:
+            name = samples_path(Path(), task.name, arm).stem
+            requests = requests_of(bench, task, arm.config, renders[task.name])
+            found[name] = models.keys(arm.model, requests)
+    return found
 
 
 async def _decode(sampler: Sampler, tasks: Sequence[TestTask], renders: Renders) -> None:
@@ -145,8 +163,8 @@ async def _time(
     if not arms_of(bench):
         return []
     subset = timing_subset(bench, tasks, renders)
-    path = job.out / "timing.jsonl"
-    rows = [Timed(**timed) for block in read(path) for timed in block["rows"]]
+    path = job.out / TIMING
+    rows = merge_timing(path)
     left = subset[len(rows) // len(MODELS) :]
     if not left:
         return rows
@@ -157,7 +175,7 @@ async def _time(
         async for timed in outcomes.timed(
             decoders, left, block=block, warmup=bench.timing_concurrency, first=first
         ):
-            journal.append({"rows": [dataclasses.asdict(row) for row in timed]})
+            journal.append(timing_row(timed))
             rows += timed
             job.progress("bench timing", len(rows), len(subset) * len(MODELS))
     return rows

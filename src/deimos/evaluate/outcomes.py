@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from deimos.evaluate import stats
+from deimos.store.schema import Timed
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
 from deimos.types import Completion, Verdict
 
@@ -157,19 +158,6 @@ def accuracy_curve(outcomes: Sequence[Outcome], budgets: Sequence[int]) -> list[
 def listed(ci: stats.Interval | None) -> list[float] | None:
     """An interval as it stands in a row."""
     return None if ci is None else list(ci)
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One timed request."""
-
-    block: int
-    model: str
-    task: str
-    prompt_id: str
-    seconds: float
-    """Admission to last token, with the others in flight beside it."""
-    tokens: int
 
 
 Decode = Callable[[Sequence[Any]], AsyncIterator[Completion]]

@@ -28,8 +28,10 @@ from deimos.models.ref import ModelRef
 from deimos.recipe import Bench
 from deimos.runs.folder import StageJob
 from deimos.store.candidates import record_key, sampled_with
-from deimos.store.journal import Journal, read
-from deimos.store.schema import completion_from, completion_row
+from deimos.store.journal import Journal
+from deimos.store.merge import merge_completions
+from deimos.store.names import ADAPTER, SAMPLES
+from deimos.store.schema import BenchSample, bench_sample_row
 from deimos.store.template_date import read_template_date
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt, Sampling, Verdict
@@ -81,7 +83,7 @@ def refs_of(job: StageJob) -> dict[str, ModelRef]:
     """Base and tuned."""
     model = job.recipe.model
     base = ModelRef(job.model_path, model.revision, model.dtype)
-    adapter = str(job.inputs["train"].resolve() / "adapter")
+    adapter = str(job.inputs["train"].resolve() / ADAPTER)
     return {"base": base, "tuned": dataclasses.replace(base, adapter=adapter)}
 
 
@@ -164,24 +166,17 @@ def requests_of(
 
 def samples_path(out: Path, task: str, arm: Arm) -> Path:
     """Where a sample set stands."""
-    return out / "samples" / f"{task}-{arm.model}-{arm.config}.jsonl"
+    return out / SAMPLES / f"{task}-{arm.model}-{arm.config}.jsonl"
 
 
 def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> list[Completion]:
-    """A sample set's completions, each wanted one once, in the file's order.
-
-    The first row of each counts; one that could not be judged gives way to a later verdict on it.
+    """A sample set's completions, each wanted one once, in the file's order; see ``store.merge``.
 
     Args:
         path: the set's journal.
         keys: prompt id and index to the record key that a row must have.
     """
-    found: dict[tuple[str, int], Completion] = {}
-    for row in read(path):
-        name = row["prompt_id"], row["index"]
-        if row["key"] == keys.get(name) and (name not in found or unjudged(found[name])):
-            found[name] = completion_from(row)
-    return list(found.values())
+    return list(merge_completions([path], keys.get).values())
 
 
 def unjudged(completion: Completion) -> bool:
@@ -243,14 +238,9 @@ class Sampler:
     def _row(
         self, task: str, arm: Arm, request: Request, completion: Completion, verdict: Verdict
     ) -> dict[str, Any]:
-        return {
-            **completion_row(dataclasses.replace(completion, verdict=verdict)),
-            "key": self.models.key(arm.model, request),
-            "ok": verdict.ok,
-            "task": task,
-            "model": arm.model,
-            "config": arm.config,
-        }
+        judged = dataclasses.replace(completion, verdict=verdict)
+        key = self.models.key(arm.model, request)
+        return bench_sample_row(BenchSample(judged, key, task, arm.model, arm.config))
 
     async def _round(
         self, task: str, arm: Arm, todo: Sequence[Request], total: int, journal: Journal

@@ -16,9 +16,10 @@ from deimos.pipeline.stages import ALL, plan
 from deimos.planning.check import check
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.recipe.runtime import Runtime
-from deimos.runs.folder import RECIPE, Planned, RunError, RunFolder
+from deimos.runs.folder import Planned, RunError, RunFolder
 from deimos.store.hashing import differences
 from deimos.store.journal import JournalError
+from deimos.store.names import RECIPE
 
 Changes = Mapping[str, tuple[Any, Any]]
 """Dotted key to its value before and now."""

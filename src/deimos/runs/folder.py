@@ -9,7 +9,6 @@ and its files are as listed. This module knows no stage by name and loads no ML.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,8 @@ import yaml
 
 from deimos.store.hashing import differences, file_hash, fingerprint
 from deimos.store.journal import sweep, write_atomic
+from deimos.store.locks import Locked, is_locked, take_lock
+from deimos.store.names import LOCK, RECIPE
 from deimos.runs.progress import Progress
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.runs.record import (
@@ -36,7 +37,6 @@ from deimos.runs.record import (
 )
 from deimos.recipe.runtime import Runtime
 
-RECIPE = "recipe.yaml"
 State = Literal["fresh", "missing", "stale"]
 
 
@@ -286,10 +286,10 @@ class RunFolder:
         Raises:
             RunError: somebody is writing this run.
         """
-        fd = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as e:
+            take_lock(fd)
+        except Locked as e:
             os.close(fd)
             raise RunError(
                 f"{str(self.path)!r} is being written by another deimos process; a stage whose "
@@ -302,17 +302,7 @@ class RunFolder:
 
     def is_running(self) -> bool:
         """Whether some process is writing this run now; needs no right to write."""
-        try:
-            fd = os.open(self.path / ".lock", os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
+        return is_locked(self.path / LOCK)
 
 
 def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str) -> dict[str, Any]:

@@ -7,18 +7,17 @@ Not covered: engines that can't go on from given ids (their candidates start aga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from deimos.engines.base import Key
-from deimos.store.journal import read
+from deimos.store.merge import KeyOf, merge_partials
+from deimos.store.names import PARTIAL, PARTIAL_FOLDER
+from deimos.store.schema import PartialRow, row_of
 
-FILE = "partial.jsonl"
-SEGMENTS = "partial"
-KeyOf = Callable[[Key], str | None]
-"""The record key that a candidate must have; None: no such candidate is wanted."""
+FILE = PARTIAL
 
 
 class Writer(Protocol):
@@ -40,7 +39,7 @@ class Writer(Protocol):
 
 def partial_files(folder: Path) -> list[Path]:
     """What interrupted races left in a sample folder."""
-    return [folder / FILE, *sorted((folder / SEGMENTS).glob("*.jsonl"))]
+    return [folder / FILE, *sorted((folder / PARTIAL_FOLDER).glob("*.jsonl"))]
 
 
 class Partials:
@@ -56,7 +55,7 @@ class Partials:
         self._journal = journal
         self._earlier = [*earlier]
         self._key_of = key_of
-        self.ids = self._read()
+        self.ids = {Key(*name): ids for name, ids in merge_partials(self._earlier, key_of).items()}
         """By candidate, as an interrupted race left them."""
 
     def write(self, key: Key, ids: tuple[int, ...]) -> None:
@@ -64,15 +63,9 @@ class Partials:
         known = self.ids.get(key, ())
         start = len(known) if ids[: len(known)] == known else 0
         if len(ids) > start:
-            self._journal.append(
-                {
-                    "key": self._key_of(key),
-                    "prompt_id": key.prompt_id,
-                    "index": key.index,
-                    "start": start,
-                    "ids": ids[start:],
-                }
-            )
+            record_key = self._key_of(key) or ""
+            stretch = PartialRow(record_key, key.prompt_id, key.index, start, ids[start:])
+            self._journal.append(row_of(stretch))
             self.ids[key] = ids
 
     def settle(self, key: Key) -> None:
@@ -85,16 +78,6 @@ class Partials:
         for path in (self._journal.path, *earlier):
             if path:
                 path.unlink(missing_ok=True)
-
-    def _read(self) -> dict[Key, tuple[int, ...]]:
-        found: dict[Key, tuple[int, ...]] = {}
-        for row in (row for path in self._earlier for row in read(path)):
-            key = Key(row["prompt_id"], row["index"])
-            known = found.get(key, ())
-            # A stretch behind a damaged row does not join on.
-            if row["start"] <= len(known) and row["key"] == self._key_of(key):
-                found[key] = known[: row["start"]] + tuple(row["ids"])
-        return found
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ engine, grades in processes of its own, and writes segments that nobody else wri
 
 Guaranteed: seeds are the candidate's own, so that a seeded engine gives the golds of a run without a
 cluster (up to its arithmetic's rounding); what a segment holds is not decoded again, whoever died;
-``read_candidates`` merges the segments, the first ended row of a candidate first. Needed: the run
+``read_candidates`` merges the segments by the rule of ``store.merge``. Needed: the run
 folder, the model and the driver's working folder under the same paths on every node (``cluster_files.py``
 says what storage must do), the same packages, the same Ray. Not covered: spreading the dev pass (one
 actor does it).
@@ -33,7 +33,7 @@ from deimos.recipe import Recipe, Sample
 from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
-from deimos.sample.checkpoints import FILE, partial_files
+from deimos.sample.checkpoints import partial_files
 from deimos.sample.shards import (
     Shard,
     ShardFiles,
@@ -43,7 +43,6 @@ from deimos.sample.shards import (
     until_closed,
 )
 from deimos.sample.stage import (
-    DEV,
     Constants,
     GateFor,
     Ground,
@@ -55,10 +54,17 @@ from deimos.sample.stage import (
     open_tokenizer,
     race_all,
 )
-from deimos.store.candidates import Candidate, completion_files, filters_of, journal_for, standing
+from deimos.store.candidates import (
+    Candidate,
+    completion_files,
+    filters_of,
+    journal_for,
+    merge_by_key,
+)
+from deimos.store.keys import keys_path, remove_keys
+from deimos.store.merge import KeyOf, Name, last_keys
+from deimos.store.names import DEV, PARTIAL, TRAIN
 from deimos.types import Prompt
-
-TRAIN = "train.jsonl"
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ def run(
 
 async def _drive(ray: Any, cluster: Cluster, course: Course, job: StageJob) -> dict[str, Any]:
     started = time.monotonic()
+    remove_keys(course.out)
     path, settings = course.prompts / TRAIN, course.recipe.sample
     prompts = count_prompts(path)
     size = shard_size(prompts)
@@ -195,7 +202,7 @@ class Racer:
         self._sampler = sampler
         self._gates = gates
         self._gate_for = gates.__enter__()
-        self._whole: dict[str, list[Candidate]] | None = None
+        self._whole: dict[str, dict[tuple[Name, str], Candidate]] | None = None
 
     async def __call__(self, leg: Leg) -> Any:
         """The constants where there is no shard, else counts of the shard's candidates."""
@@ -210,8 +217,9 @@ class Racer:
         prompts = leg.shard.read(course.prompts / TRAIN)
         ground = Ground(
             filters=course.filters,
-            standing=standing(files.completions(), onto=self._whole_of(prompts)),
-            partials=[job.out / FILE, *files.partials()],
+            standing=lambda wanted: self._standing(files, prompts, wanted),
+            keys=keys_path(job.out, leg.shard.number),
+            partials=[job.out / PARTIAL, *files.partials()],
             spent=files.partials(),
             completions=lambda: files.new_completions(course.filters),
             unfinished=files.new_partial,
@@ -221,13 +229,21 @@ class Racer:
         )
         return counts
 
-    def _whole_of(self, prompts: Sequence[Prompt]) -> dict[tuple[str, int], Candidate]:
+    def _standing(
+        self, files: ShardFiles, prompts: Sequence[Prompt], wanted: KeyOf
+    ) -> dict[Name, Candidate]:
+        """Candidates of earlier attempts at a shard, with a cluster and without."""
+        found = merge_by_key(files.completions(), onto=self._whole_of(prompts))
+        return last_keys({pair: c for pair, c in found.items() if wanted(pair[0]) == pair[1]})
+
+    def _whole_of(self, prompts: Sequence[Prompt]) -> dict[tuple[Name, str], Candidate]:
         """What a run without a cluster has left of some prompts; read once, and kept."""
         if self._whole is None:
-            self._whole = defaultdict(list)
-            for (prompt_id, _), candidate in standing(
-                completion_files(self._job.out, segments=False)
-            ).items():
-                self._whole[prompt_id].append(candidate)
-        found = (c for prompt in prompts for c in self._whole.pop(prompt.id, ()))
-        return {(c.completion.prompt_id, c.completion.index): c for c in found}
+            self._whole = defaultdict(dict)
+            whole = merge_by_key(completion_files(self._job.out, segments=False))
+            for pair, candidate in whole.items():
+                self._whole[candidate.completion.prompt_id][pair] = candidate
+        found: dict[tuple[Name, str], Candidate] = {}
+        for prompt in prompts:
+            found |= self._whole.pop(prompt.id, {})
+        return found

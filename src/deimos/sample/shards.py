@@ -16,7 +16,6 @@ may decode what others decode too, and then the first ended row of a candidate c
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import itertools
 import logging
 import math
@@ -28,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from deimos.prompts.files import prompts_in
-from deimos.sample.checkpoints import SEGMENTS
-from deimos.store.candidates import COMPLETIONS, read_filters
+from deimos.store.candidates import read_filters
 from deimos.store.journal import Journal
+from deimos.store.locks import is_locked
+from deimos.store.names import COMPLETIONS, PARTIAL_FOLDER
 from deimos.types import Prompt
 
 ZOMBIE_SECONDS = 60.0
@@ -98,7 +98,7 @@ class ShardFiles:
 
     def partials(self) -> list[Path]:
         """What earlier attempts had not finished."""
-        return sorted((self.folder / SEGMENTS).glob(f"{self.number:06}_*.jsonl"))
+        return sorted((self.folder / PARTIAL_FOLDER).glob(f"{self.number:06}_*.jsonl"))
 
     def new_completions(self, filters: str) -> Segment:
         """A journal of this attempt's completions."""
@@ -114,7 +114,7 @@ class ShardFiles:
 
     def _partial(self) -> Iterator[Path]:
         stem = f"{self.number:06}"
-        return (self.folder / SEGMENTS / f"{stem}_{n:03}.jsonl" for n in itertools.count())
+        return (self.folder / PARTIAL_FOLDER / f"{stem}_{n:03}.jsonl" for n in itertools.count())
 
 
 class Segment:
@@ -159,25 +159,8 @@ async def until_closed(paths: Iterable[Path], seconds: float = ZOMBIE_SECONDS) -
     """Wait until nobody has these journals open any more; give up after ``seconds``."""
     deadline = time.monotonic() + seconds
     for path in paths:
-        while _is_written(path):
+        while is_locked(path):
             if time.monotonic() > deadline:
                 _log.warning("%s is still being written after %g s", path, seconds)
                 return
             await asyncio.sleep(0.1)
-
-
-def _is_written(path: Path) -> bool:
-    """Whether a journal is open somewhere; False where the file system knows no locks."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # NFS locks only what is open for writing
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(fd)

@@ -25,7 +25,6 @@ from deimos.prompts.files import read_prompts
 from deimos.recipe import RecipeError, Sample
 from deimos.runs.folder import StageJob
 from deimos.runs.record import attempts
-from deimos.sample.checkpoints import FILE as PARTIAL
 from deimos.sample.checkpoints import Partials, Writer, partial_files
 from deimos.sample.race import Decode, Entrant, Gate, Stats, decoder, race, seed_of
 from deimos.store.candidates import (
@@ -36,14 +35,15 @@ from deimos.store.candidates import (
     record_key,
     sampled_with,
 )
-from deimos.store.journal import Journal, read, write_atomic
-from deimos.store.schema import completion_from, completion_row
+from deimos.store.journal import Journal, write_atomic
+from deimos.store.keys import keys_path, remove_keys, write_keys
+from deimos.store.merge import KeyOf, Name, merge_completions
+from deimos.store.names import COMPLETIONS, CONSTANTS, DEV, PARTIAL, TRAIN
+from deimos.store.schema import completion_row
 from deimos.store.template_date import keep_template_date
 from deimos.thinking import Shape, Tags, render, renders_date
 from deimos.types import Completion, Kind, Prompt
 
-CONSTANTS = "constants.json"
-DEV = "dev.jsonl"
 LEAST_RATES = 20
 """Below this many answers the 5th percentile is but the lowest of them: eight dev answers once
 turned away 21 of 47 right candidates."""
@@ -113,12 +113,14 @@ async def _run(
     job: StageJob, gate_for: GateFor, measure: Measure, sampler: Sampler
 ) -> dict[str, Any]:
     made_with = made_with_of(job, sampler.tokenizer)
+    remove_keys(job.out)
     constants = await constants_of(job, sampler, made_with, gate_for, measure)
-    train = read_prompts(job.inputs["prompts"] / "train.jsonl")
+    train = read_prompts(job.inputs["prompts"] / TRAIN)
     path, left = journal_for(job.out, filters_of(job.recipe.select)), partial_files(job.out)
     ground = Ground(
         filters=path.stem,
-        standing=read_candidates(job.out),
+        standing=lambda wanted: read_candidates(job.out, wanted=wanted),
+        keys=keys_path(job.out),
         partials=left,
         spent=left,
         completions=lambda: Journal(path),
@@ -135,8 +137,10 @@ class Ground:
 
     filters: str
     """Name of the set of filters that judge now."""
-    standing: Mapping[tuple[str, int], Candidate]
-    """Candidates of earlier attempts, others' among them."""
+    standing: Callable[[KeyOf], Mapping[Name, Candidate]]
+    """Reads the candidates of earlier attempts that have the wanted record keys."""
+    keys: Path
+    """Where to write down which record keys are wanted."""
     partials: list[Path]
     """Where earlier attempts noted what they had not finished."""
     spent: list[Path]
@@ -165,12 +169,12 @@ async def race_all(
     entrants = entrants_of(job, tokenizer, prompts)
     shape = _one_shape(entrants, Shape(constants["shape"]))
     keys = keys_of(made_with, entrants, settings)
+    write_keys(ground.keys, {COMPLETIONS: keys})
     done = [
         candidate.completion
         if candidate.file == ground.filters
         else _unjudged(candidate.completion)
-        for name, candidate in ground.standing.items()
-        if candidate.key == keys.get(Key(*name))
+        for candidate in ground.standing(keys.get).values()
     ]
     tally = _Tally(job, "race", len(entrants) * settings.candidates)
     for completion in done:
@@ -215,7 +219,7 @@ def made_with_of(job: StageJob, tokenizer: Any) -> str:
     )
 
 
-def keys_of(made_with: str, entrants: Iterable[Entrant], settings: Sample) -> dict[Key, str]:
+def keys_of(made_with: str, entrants: Iterable[Entrant], settings: Sample) -> dict[Name, str]:
     """The record key of every candidate that is wanted."""
     return {
         Key(entrant.prompt.id, index): record_key(
@@ -303,9 +307,9 @@ async def _dev_pass(
     alone = sample.model_copy(update={"n": 1, "exhaustive": True, "think_budget": None})
     keys = keys_of(made_with, dev, alone)
     found = {
-        row["prompt_id"]: completion_from(row)
-        for row in reversed(list(read(job.out / DEV)))  # the first one counts
-        if row["key"] == keys.get(Key(row["prompt_id"], row["index"])) and row["finish"] != "error"
+        name[0]: completion
+        for name, completion in merge_completions([job.out / DEV], keys.get).items()
+        if completion.finish != "error"
     }
     tally = _Tally(job, "dev", len(dev))
     with Journal(job.out / DEV) as journal:

@@ -1,18 +1,16 @@
 """A sample folder's candidates as they now stand, and what names one across runs and machines.
 
-The journals only grow: a candidate that went on decoding, or was judged again, has several rows.
-The first row that says how a candidate ended settles its tokens: later ones count only as another
-verdict on the same text. Each journal file holds verdicts of one set of filters, named in
-``filters.json``, so a reader knows which verdicts still count: ``00000.jsonl``, or, of a race on a
-cluster, segments ``00000_000012_000.jsonl`` (shard 12, first attempt). Nothing is decoded or judged
-here.
+The journals only grow; which row of a candidate counts is said in ``merge``. Each journal file
+holds verdicts of one set of filters, named in ``filters.json``, so a reader knows which verdicts
+still count: ``00000.jsonl``, or, of a race on a cluster, segments ``00000_000012_000.jsonl`` (shard
+12, first attempt). Nothing is decoded or judged here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,18 +18,24 @@ from typing import Any
 from deimos.recipe import Select
 from deimos.registry import content_hash
 from deimos.store.hashing import fingerprint, model_hash
-from deimos.store.journal import read, write_atomic
+from deimos.store.journal import write_atomic
+from deimos.store.keys import read_pool_keys
+from deimos.store.merge import (
+    KeyOf,
+    Name,
+    RowState,
+    Skipped,
+    keyed_rows,
+    last_keys,
+    merge,
+    state_of,
+)
+from deimos.store.names import COMPLETIONS, FILTERS
 from deimos.store.schema import completion_from
 from deimos.types import Completion, Sampling
 
-COMPLETIONS = "completions"
-FILTERS = "filters.json"
 Filters = dict[str, Any]
 """What a verdict depends on besides the candidate and the constants."""
-ENDED = ("stop", "length", "malformed")
-"""Finishes that no more decoding changes."""
-Key = tuple[str, int]
-"""Prompt id and index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def read_filters(folder: Path) -> dict[str, Filters]:
 
 
 def journal_for(folder: Path, filters: Filters) -> Path:
-    """The journal file to append to: the last one, or a new one where the filters have changed."""
+    """The journal file to append to: the last one, or a new one if the filters have changed."""
     known = read_filters(folder)
     name = max(known, default="")
     if not name or known[name] != filters:
@@ -113,7 +117,7 @@ def sampled_with(
 def record_key(made_with: str, prompt: str, index: int, seed: int) -> str:
     """What a completion is a completion of: 32 hex digits that stand in its row.
 
-    A row with another key came from somewhere else and is not gone on from.
+    A row with another key came from somewhere else and does not count.
 
     Args:
         made_with: see ``sampled_with``.
@@ -135,57 +139,81 @@ def completion_files(folder: Path, *, segments: bool = True) -> list[Path]:
     return [path for path in files if segments or "_" not in path.stem]
 
 
-def read_candidates(folder: Path, *, ids: bool = True) -> dict[Key, Candidate]:
+def read_candidates(
+    folder: Path, *, ids: bool = True, wanted: KeyOf | None = None, skipped: Skipped | None = None
+) -> dict[Name, Candidate]:
     """Every candidate of a sample folder by prompt id and index, in order of first writing.
 
     Args:
         folder: the sample stage's folder.
         ids: False leaves token ids out (most of a big pool's memory).
+        wanted: the record key that a candidate must have; None: as the stage wrote them down.
+        skipped: counts the rows that are left out.
     """
-    return standing(completion_files(folder), ids=ids)
+    wanted = wanted or _written(folder)
+    return merge_candidates(completion_files(folder), ids=ids, wanted=wanted, skipped=skipped)
 
 
-def read_some(folder: Path, keys: Collection[Key]) -> dict[Key, Completion]:
-    """The candidates that ``keys`` names, token ids included."""
-    found = standing(completion_files(folder), keys=keys)
-    return {key: candidate.completion for key, candidate in found.items()}
+def read_some(folder: Path, names: Collection[Name]) -> dict[Name, Completion]:
+    """The candidates that ``names`` names, token ids included."""
+    found = merge_candidates(completion_files(folder), names=names, wanted=_written(folder))
+    return {name: candidate.completion for name, candidate in found.items()}
 
 
-def standing(
+def _written(folder: Path) -> KeyOf | None:
+    keys = read_pool_keys(folder)
+    return keys.of if keys is not None else None
+
+
+def merge_candidates(
     files: Iterable[Path],
     *,
+    wanted: KeyOf | None,
     ids: bool = True,
-    keys: Collection[Key] | None = None,
-    onto: Mapping[Key, Candidate] | None = None,
-) -> dict[Key, Candidate]:
-    """The candidates of journal files by prompt id and index, as they stand after the last row.
+    names: Collection[Name] | None = None,
+    skipped: Skipped | None = None,
+) -> dict[Name, Candidate]:
+    """The candidates of journal files by prompt id and index; see ``merge``.
 
     Args:
         files: in the order in which they count.
+        wanted: the record key that a candidate must have; None: not known.
         ids: False leaves token ids out.
-        keys: the candidates that are asked for; None: all.
-        onto: candidates of files before these.
+        names: the candidates that are asked for; None: all.
+        skipped: counts the rows that are left out.
     """
-    found = dict(onto or {})
-    for path in files:
+    return last_keys(merge(_rows(files, wanted, ids, names, skipped), _state))
+
+
+def merge_by_key(
+    files: Iterable[Path], onto: Mapping[tuple[Name, str], Candidate] | None = None
+) -> dict[tuple[Name, str], Candidate]:
+    """The candidates of journal files, those of each record key apart.
+
+    For who learns later which keys are wanted.
+
+    Args:
+        files: in the order in which they count.
+        onto: the outcome for files before these.
+    """
+    return merge(_rows(files, None, True, None, None), _state, onto)
+
+
+def _rows(
+    files: Iterable[Path],
+    wanted: KeyOf | None,
+    ids: bool,
+    names: Collection[Name] | None,
+    skipped: Skipped | None,
+) -> Iterator[tuple[Name, str, Candidate]]:
+    for name, key, row, path in keyed_rows(files, wanted, skipped):
+        if names is not None and name not in names:
+            continue
+        if not ids:
+            row = {**row, "prompt_ids": (), "completion_ids": ()}
         file = path.stem.partition("_")[0]
-        for row in read(path):
-            key = row["prompt_id"], row["index"]
-            if keys is not None and key not in keys:
-                continue
-            if not ids:
-                row = {**row, "prompt_ids": (), "completion_ids": ()}
-            new, old = Candidate(completion_from(row), file, row.get("key", "")), found.get(key)
-            if old is None or _goes_on(old.completion, new.completion):
-                found[key] = new
-    return found
+        yield name, "" if wanted else key, Candidate(completion_from(row, path), file, key)
 
 
-def _goes_on(old: Completion, new: Completion) -> bool:
-    """Whether a later row says more of the same candidate, instead of decoding it twice.
-
-    An engine's failure says nothing, wherever it stands: segments need not be in order of time.
-    """
-    if old.finish in ENDED:
-        return (old.finish, old.text) == (new.finish, new.text)
-    return new.finish != "error" or old.finish == "error"
+def _state(candidate: Candidate) -> RowState:
+    return state_of(candidate.completion)._replace(filters=candidate.file)

@@ -12,17 +12,18 @@ systems (``deimos doctor`` says where one stands on one).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+
+from deimos.store.locks import Locked, take_lock
 
 GROUP_RECORDS = 64
 GROUP_SECONDS = 0.25
@@ -57,10 +58,10 @@ class Journal:
         self._timer: threading.Timer | None = None
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(self._fd)
             self._end = _cut_torn_tail(self._fd, path)
             _sync_folder(path.parent)
-        except BlockingIOError as e:
+        except Locked as e:
             os.close(self._fd)
             raise JournalError(f"{path} is being written by another process") from e
         except BaseException:
@@ -207,18 +208,26 @@ def health(path: Path) -> Health | None:
     return Health(records, damaged, beside.stat().st_size if beside.exists() else 0)
 
 
-def read(where: Path) -> Iterator[dict[str, Any]]:
+def read(
+    where: Path, on_damage: Callable[[Path, int], None] | None = None
+) -> Iterator[dict[str, Any]]:
     """All valid rows of a journal, or of every ``*.jsonl`` of a folder in order of name.
 
-    Damaged lines are skipped and logged with their number (``health`` counts them). An unfinished last line is not
-    damage: somebody may be writing it. A missing file or folder has no rows.
+    Damaged lines are skipped and logged with their number (``health`` counts them). An unfinished
+    last line is not damage: somebody may be writing it. A missing file or folder has no rows.
+
+    Args:
+        where: a file or a folder.
+        on_damage: called with file and line number of each damaged line, after it was logged.
     """
     for path in sorted(where.glob("*.jsonl")) if where.is_dir() else [where]:
         if path.exists():
-            yield from _read_file(path)
+            yield from _read_file(path, on_damage)
 
 
-def _read_file(path: Path) -> Iterator[dict[str, Any]]:
+def _read_file(
+    path: Path, on_damage: Callable[[Path, int], None] | None
+) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
@@ -226,6 +235,8 @@ def _read_file(path: Path) -> Iterator[dict[str, Any]]:
             row = decode(line[:-1])
             if row is None:
                 _log.warning("%s line %d is damaged and was skipped", path, number)
+                if on_damage:
+                    on_damage(path, number)
             else:
                 yield row
 

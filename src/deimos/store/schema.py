@@ -1,14 +1,17 @@
-"""Records as JSON rows and back: the one place that says how a value stands in a file.
+"""The rows of a run's JSONL files: what stands in each, and how a value becomes a row and back.
 
-Rows are plain dicts of JSON values; unknown keys of a row (a checksum, a later version's extra
-field) are ignored on reading. Nothing here opens a file.
+Rows are plain dicts of JSON values. What the project computes with is a frozen dataclass; what is
+only shown again (the tables of a benchmark) is a ``TypedDict``. Unknown keys of a row (a checksum,
+a later version's field) are ignored on reading; one that is missing and has no default is named,
+with its file. Nothing here opens a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from deimos.types import Completion, Prompt, Verdict
 
@@ -16,58 +19,358 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
+class RowError(ValueError):
+    """A row cannot be read as what its file holds; one sentence that names file and field."""
+
+
+# --- Journals ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRow:
+    """A stretch of an unfinished candidate's ids (``partial.jsonl``)."""
+
+    key: str
+    """Its record key."""
+    prompt_id: str
+    index: int
+    start: int
+    """How many ids stand in earlier stretches."""
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSample:
+    """A graded completion of a benchmark (``samples/*.jsonl``): a completion's row and these."""
+
+    completion: Completion
+    key: str
+    """Its record key; empty in a row that has none."""
+    task: str
+    model: str
+    """``base`` or ``tuned``."""
+    config: str
+    """Name of the decoding config."""
+
+    @property
+    def ok(self) -> bool | None:
+        """The verdict; None: could not be judged."""
+        return self.completion.verdict.ok if self.completion.verdict else None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One timed request; ``timing.jsonl`` has a row a block, these under ``rows``."""
+
+    block: int
+    model: str
+    task: str
+    prompt_id: str
+    seconds: float
+    """Admission to last token, with the others in flight beside it."""
+    tokens: int
+    key: str = ""
+    """Its record key; empty in rows of before keys were noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRow:
+    """The record keys of one prompt's completions (``keys.jsonl``)."""
+
+    samples: str
+    """Name of the sample set: a benchmark's file without ``.jsonl``; ``completions`` in a pool."""
+    prompt_id: str
+    keys: tuple[str, ...]
+    """By index, from 0."""
+
+
+class AttemptRow(TypedDict, total=False):
+    """An attempt at a stage (``attempts.jsonl``, two lines each); other keys are diagnostics."""
+
+    began: str
+    """UTC."""
+    seconds: float
+    """Absent: it was killed."""
+    whole: bool
+    """False: it failed or was interrupted."""
+
+
+# --- Finished files ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A training example that was kept (``gold.jsonl``)."""
+
+    id: str
+    """sha256 (hex) of both lists of ids."""
+    prompt_id: str
+    index: int
+    """Which of the prompt's candidates it is."""
+    kind: str
+    task: str
+    messages: tuple[Mapping[str, str], ...]
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    """End-of-turn token included."""
+    ids: str
+    """``sampled``: exactly what the engine sampled; ``rendered``: made from its text."""
+    think_tokens: int
+    answer_tokens: int
+    passed: int
+    """How many of the prompt's candidates passed."""
+    judged: int
+    """How many have a verdict of true or false."""
+    pass_rate: float | None
+    """Of the candidates that nothing could stop; None: all could be stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """What became of a candidate (``verdicts.jsonl``)."""
+
+    prompt_id: str
+    index: int
+    ok: bool | None
+    """True: it is the gold. None: could not be judged, or waits for more decoding."""
+    stage: str
+    """The filter that decided: structure, correctness, presentation or length."""
+    because: str
+    finish: str
+
+
+class DecontaminatedRow(TypedDict):
+    """A prompt's row that overlaps with a test problem (``decontaminated.jsonl``), and these."""
+
+    id: str
+    task: str
+    rule: str
+    test_task: str
+    matched: str
+    """The words that both have."""
+    test: str
+    """The test problem's text."""
+    kept: bool
+
+
+class MetricsRow(TypedDict):
+    """An optimizer step (``metrics.jsonl``)."""
+
+    step: int
+    epoch: float
+    loss: float
+    """Mean negative log-likelihood in nats over the step's supervised tokens."""
+    grad_norm: float | None
+    learning_rate: float
+    tokens: int
+    """Seen so far, prompts too, padding not."""
+    seconds: float
+    """Spent training so far."""
+
+
+class BenchRow(TypedDict):
+    """One model in one setting (``bench.jsonl``); fractions, tokens, seconds."""
+
+    model: str
+    setting: str
+    thinking: bool | None
+    budget: int
+    repeats: int
+    task: str
+    n: int
+    accuracy: float | None
+    accuracy_ci: Sequence[float] | None
+    think_tokens_median: float | None
+    answer_tokens_median: float | None
+    total_tokens_median: float | None
+    chars_median: float | None
+    finished: float | None
+    empty_think: float | None
+    seconds_per_problem: float | None
+    unjudged: NotRequired[int]
+    config: NotRequired[str | Mapping[str, str]]
+    """Where the numbers come from: a config, or one for each part of the row."""
+
+
+class CompareRow(TypedDict):
+    """Tuned against base (``compare.jsonl``): deltas are tuned - base, reductions 1 - tuned / base."""
+
+    setting: str
+    thinking: bool | None
+    task: str
+    n: int
+    accuracy_delta: float | None
+    accuracy_delta_ci: Sequence[float] | None
+    think_tokens_reduction: float | None
+    think_tokens_reduction_ci: Sequence[float] | None
+    total_tokens_reduction: float | None
+    total_tokens_reduction_ci: Sequence[float] | None
+    seconds_reduction: float | None
+    finished_more: float | None
+    reasoned_better: float | None
+    seconds_reduction_ci: NotRequired[Sequence[float] | None]
+    smallest_detectable: NotRequired[float | None]
+    timed: NotRequired[int]
+    budget: NotRequired[int]
+    config: NotRequired[str | Mapping[str, str] | None]
+
+
+class ByConfigRow(TypedDict):
+    """One config in full (``by_config.jsonl``): a bench row or a compare row, and which config."""
+
+    setting: str
+    thinking: bool | None
+    task: str
+    n: int
+    config: str
+
+
+class BudgetCurveRow(TypedDict):
+    """Accuracy with every trace cut at one budget (``budget_curve.jsonl``)."""
+
+    task: str
+    thinking: bool | None
+    config: str
+    model: str
+    budget: int
+    n: int
+    accuracy: float | None
+    accuracy_ci: Sequence[float] | None
+
+
+# --- Values to rows and back ------------------------------------------------------------------
+
+
+def row_of(value: Any) -> Row:
+    """The row of a dataclass of this module: its fields by name."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def value_of(kind: type[T], row: Mapping[str, Any], file: object = "") -> T:
+    """The dataclass ``kind`` that a row was made of; lists become tuples.
+
+    Args:
+        kind: the dataclass.
+        row: what was read.
+        file: named where the row cannot be read.
+
+    Raises:
+        RowError: a field that has no default is missing.
+    """
+    known: Row = {}
+    for field in dataclasses.fields(cast(Any, kind)):
+        if field.name in row:
+            value = row[field.name]
+            known[field.name] = tuple(value) if type(value) is list else value
+        elif field.default is dataclasses.MISSING:
+            raise _lacking(kind.__name__, field.name, file)
+    return kind(**known)
+
+
+def checked(kind: type[T], rows: Iterable[Row], file: object = "") -> list[T]:
+    """Rows of the ``TypedDict`` ``kind``, which have what it requires.
+
+    Raises:
+        RowError: a required key is missing.
+    """
+    required = cast(Any, kind).__required_keys__
+    found: list[T] = []
+    for row in rows:
+        if missing := sorted(required - row.keys()):
+            raise _lacking(kind.__name__, missing[0], file)
+        found.append(cast(T, row))
+    return found
+
+
 def completion_row(completion: Completion) -> Row:
     """The row of a completion: its fields by name, ids as lists, the verdict a mapping or null."""
-    row = _fields_of(completion)
+    row = row_of(completion)
     row["prompt_ids"] = list(completion.prompt_ids)
     row["completion_ids"] = list(completion.completion_ids)
     row["verdict"] = None if completion.verdict is None else verdict_row(completion.verdict)
     return row
 
 
-def completion_from(row: Mapping[str, Any]) -> Completion:
-    """The completion that a row was made of; KeyError where a field is missing."""
-    known = _known(Completion, row)
-    known["prompt_ids"] = tuple(row["prompt_ids"])
-    known["completion_ids"] = tuple(row["completion_ids"])
-    known["verdict"] = verdict_from(row.get("verdict"))
-    return Completion(**known)
+def completion_from(row: Mapping[str, Any], file: object = "") -> Completion:
+    """The completion that a row was made of.
+
+    Raises:
+        RowError: a field is missing.
+    """
+    completion = value_of(Completion, row, file)
+    verdict = row.get("verdict")
+    if verdict is None:
+        return completion
+    return dataclasses.replace(completion, verdict=verdict_from(verdict, file))
 
 
 def prompt_row(prompt: Prompt) -> Row:
     """The row of a prompt: its fields by name, messages as a list of mappings."""
-    row = _fields_of(prompt)
+    row = row_of(prompt)
     row["messages"] = [dict(message) for message in prompt.messages]
     return row
 
 
-def prompt_from(row: Mapping[str, Any]) -> Prompt:
-    """The prompt that a row was made of; KeyError where a field is missing."""
-    known = _known(Prompt, row)
-    known["messages"] = tuple(dict(message) for message in row["messages"])
-    return Prompt(**known)
+def prompt_from(row: Mapping[str, Any], file: object = "") -> Prompt:
+    """The prompt that a row was made of.
+
+    Raises:
+        RowError: a field is missing.
+    """
+    prompt = value_of(Prompt, {**row, "reference": None} if "reference" in row else row, file)
+    return dataclasses.replace(prompt, reference=row["reference"])
 
 
 def verdict_row(verdict: Verdict) -> Row:
     """The row of a verdict: ``ok``, ``because``, ``stage``."""
-    return _fields_of(verdict)
+    return row_of(verdict)
 
 
-def verdict_from(row: Mapping[str, Any] | None) -> Verdict | None:
+def verdict_from(row: Mapping[str, Any] | None, file: object = "") -> Verdict | None:
     """The verdict that a row was made of; None stays None."""
-    return None if row is None else Verdict(**_known(Verdict, row))
+    return None if row is None else value_of(Verdict, row, file)
 
 
-def _fields_of(value: Any) -> Row:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+def bench_sample_row(sample: BenchSample) -> Row:
+    """The row of a benchmark's completion: a completion's, ``ok`` beside it, and where it belongs."""
+    return {
+        **completion_row(sample.completion),
+        "key": sample.key,
+        "ok": sample.ok,
+        "task": sample.task,
+        "model": sample.model,
+        "config": sample.config,
+    }
 
 
-def _known(kind: Any, row: Mapping[str, Any]) -> Row:
-    """The row's entries that ``kind`` has fields for; a required one that is absent raises."""
-    known: Row = {}
-    for field in dataclasses.fields(kind):
-        if field.name in row:
-            known[field.name] = row[field.name]
-        elif field.default is dataclasses.MISSING:
-            raise KeyError(f"{kind.__name__} row without {field.name!r}")
-    return known
+def bench_sample_from(row: Mapping[str, Any], file: object = "") -> BenchSample:
+    """The benchmark's completion that a row was made of.
+
+    Raises:
+        RowError: a field is missing.
+    """
+    for name in ("task", "model", "config"):
+        if name not in row:
+            raise _lacking("BenchSample", name, file)
+    completion = completion_from(row, file)
+    return BenchSample(completion, row.get("key", ""), row["task"], row["model"], row["config"])
+
+
+def timing_row(block: Iterable[Timed]) -> Row:
+    """The row of one block of timed requests."""
+    return {"rows": [row_of(timed) for timed in block]}
+
+
+def timing_from(row: Mapping[str, Any], file: object = "") -> list[Timed]:
+    """The timed requests of one block.
+
+    Raises:
+        RowError: a field is missing.
+    """
+    if "rows" not in row:
+        raise _lacking("timing", "rows", file)
+    return [value_of(Timed, timed, file) for timed in row["rows"]]
+
+
+def _lacking(kind: str, field: str, file: object) -> RowError:
+    return RowError(f"{file or 'a file'} has a {kind} row without {field!r}")

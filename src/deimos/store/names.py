@@ -1,0 +1,49 @@
+"""The names of a run's files and folders: here and nowhere else.
+
+Who reads a run asks ``runs.artifacts``; these names are for the stages that write the files.
+"""
+
+RECIPE = "recipe.yaml"
+LOCK = ".lock"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+CARD = "MODEL_CARD.md"
+"""At the top of a run folder, as are the folders of the stages."""
+
+RECORD = "record.json"
+"""What a complete stage consists of; written last."""
+ATTEMPTS = "attempts.jsonl"
+"""When each attempt at a stage began and how long it took."""
+KEYS = "keys.jsonl"
+"""Which record keys count now; on a cluster one file a shard in ``KEYS_FOLDER``."""
+KEYS_FOLDER = "keys"
+
+TRAIN = "train.jsonl"
+DEV = "dev.jsonl"
+"""Prompts to decide by; in a sample folder what the base answered to them."""
+DECONTAMINATED = "decontaminated.jsonl"
+
+COMPLETIONS = "completions"
+FILTERS = "filters.json"
+CONSTANTS = "constants.json"
+PARTIAL = "partial.jsonl"
+"""Ids of unfinished candidates; on a cluster one file an attempt in ``PARTIAL_FOLDER``."""
+PARTIAL_FOLDER = "partial"
+
+VERDICTS = "verdicts.jsonl"
+GOLD = "gold.jsonl"
+
+ADAPTER = "adapter"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+METRICS = "metrics.jsonl"
+DROPPED = "dropped.jsonl"
+
+PROBLEMS = "prompts.jsonl"
+"""The test problems that a benchmark asked."""
+SAMPLES = "samples"
+TIMING = "timing.jsonl"
+BENCH = "bench.jsonl"
+COMPARE = "compare.jsonl"
+BY_CONFIG = "by_config.jsonl"
+BUDGET_CURVE = "budget_curve.jsonl"
