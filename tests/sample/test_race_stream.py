@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.sample.worlds import Keys, Track, World
+from tests.sample.worlds import Keys, Track, World, golds, latest
 
 from deimos.engines.base import Done, Job, Progress
 from deimos.engines.echo import EchoEngine
@@ -113,3 +114,69 @@ def test_answers_without_a_verdict_are_kept_where_the_race_breaks_off() -> None:
     again, stats = world.race(kept)
     assert stats.decoded_tokens == 0
     assert {c.index: c.verdict and c.verdict.ok for c in again} == {0: True, 1: False}
+
+
+class Breaking(EchoEngine):
+    """Notes whose end it has told; fails in the same moment as it tells the ``last`` one's."""
+
+    last = 10**6
+
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+        """Note each candidate that was decoded to its end."""
+        ended: list[Keys] = self.__dict__.setdefault("ended", [])
+        async for event in super().sample(jobs):
+            if isinstance(event, Done) and event.finish == "stop":
+                ended.append(tuple(event.key))
+                yield event
+                if len(ended) == self.last:
+                    raise ConnectionError("the engine is gone")
+            else:
+                yield event
+
+
+TABLE = [[Track(n % 3 + 1, verdict=n % 4 > 0, delay=n % 3 + 2) for n in range(4)]] * 3
+
+
+def break_off(how: str, at: int) -> tuple[list[Completion], list[Keys]]:
+    """A race that is broken off: what it kept, and whose end its engine had told."""
+    world = World(TABLE, max_batch=5)
+    engine, judged, kept = world.engine(Breaking), world.gate, []
+
+    async def broken(prompt: Prompt, completion: Completion) -> Verdict:
+        if sum(world.asked.values()) == at:
+            raise LookupError("no grader for it")
+        return await judged(prompt, completion)
+
+    async def racing() -> None:
+        task = asyncio.create_task(world.racing(engine=engine, keep=kept.append))
+        if how == "cancelled":
+            for _ in range(at):
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    if how == "its judge fails":
+        world.gate = broken  # type: ignore[method-assign]
+    elif how == "its engine fails":
+        engine.last = at + 1  # type: ignore[attr-defined]
+    asyncio.run(racing())
+    return kept, engine.__dict__.get("ended", [])
+
+
+@pytest.mark.parametrize(
+    ("how", "points"), [("cancelled", 100), ("its judge fails", 12), ("its engine fails", 12)]
+)
+def test_nothing_decoded_is_lost_wherever_a_race_is_broken_off(how: str, points: int) -> None:
+    """At every one of many points, also between a candidate's end and its judge's first step."""
+    whole = latest(World(TABLE, max_batch=5).race()[0])
+    undecided = 0
+    for at in range(points):
+        kept, ended = break_off(how, at)
+        stopped = [(c.prompt_id, c.index) for c in kept if c.finish == "stop"]
+        assert sorted(stopped) == sorted(ended), (how, at)
+        undecided += sum(c.finish == "stop" and c.verdict is None for c in kept)
+        again, stats = World(TABLE, max_batch=5).race(kept)
+        assert golds(latest(kept, again)) == golds(whole)
+        assert not {(c.prompt_id, c.index) for c in again if c.verdict is None} & {*ended}
+        assert stats.decoded_tokens < sum(len(c.completion_ids) for c in whole.values()) or not kept
+    assert undecided > 3, "some were broken off before their verdict"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deimos.engines.base import Job, Key
+from deimos.engines.base import Done, Job, Key
 from deimos.engines.echo import EchoEngine
 from deimos.graders.worker.pool import Judge
 from deimos.lab.tokenizer import build
@@ -339,6 +339,56 @@ def test_a_pool_of_an_earlier_version_goes_on_with_the_day_it_was_begun(
 def test_other_templates_leave_no_date(kitchen: Kitchen) -> None:
     kitchen.sample()
     assert read_template_date(kitchen.folder / "sample") is None
+
+
+def test_run_again_a_complete_stage_asks_again_what_could_not_be_judged(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
+    """The same grader, which for a while could not say: nothing is decoded again."""
+    grader, well = tmp_path / "unwell.py", tmp_path / "well"
+    grader.write_text(
+        "from pathlib import Path\n"
+        "from deimos import Verdict\n"
+        "def judge(answer, reference):\n"
+        f"    well = Path({str(well)!r}).exists()\n"
+        "    return Verdict.of(f'boxed{{{reference}}}' in answer if well else None, 'looked')\n"
+    )
+    strict = {"select": {"graders": {"math": f"{grader}:judge"}}}
+    with Judge({"math": f"{grader}:judge"}) as judge:
+        kitchen.judge = judge
+        counts = kitchen.sample(**strict)
+        assert (counts["unjudged"], counts["passed"], counts["outpaced"]) == (20, 0, 0)
+        assert kitchen.select(**strict)["unjudged"] == 20
+        well.touch()
+        counts = kitchen.sample(**strict)
+        assert (counts["unjudged"], counts["passed"], kitchen.tokens) == (0, 15, 0)
+        kitchen.judge.close()
+        assert kitchen.select(**strict)["gold"] == 5, "by the verdicts that stand in the journal"
+    assert set(kitchen.golds().values()) == {3}
+
+
+def test_run_again_a_complete_stage_decodes_again_where_the_engine_failed(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A candidate whose engine failed again and again is an error row, and no more than that."""
+    sample, lost = EchoEngine.sample, kitchen.prompts[2].id
+
+    async def failing(engine: EchoEngine, jobs: AsyncIterator[Job]) -> AsyncIterator[Any]:
+        async for event in sample(engine, jobs):
+            failed = isinstance(event, Done) and event.key == (lost, 3)
+            yield Done(event.key, (), "error", 0.0, "lost the machine") if failed else event
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EchoEngine, "sample", failing)
+        before = kitchen.sample()
+    assert (before["unjudged"], before["completions"]) == (1, 20)
+    assert kitchen.select()["unjudged"] == 1
+    kitchen.begun.clear()
+    counts = kitchen.sample()
+    assert set(kitchen.begun) == {Key(lost, 3)}, "what was well is left alone"
+    assert (counts["unjudged"], counts["passed"]) == (0, before["passed"] + 1)
+    assert kitchen.select()["gold"] == 5
+    assert set(kitchen.golds().values()) == {3}
 
 
 def test_no_dev_prompts_is_one_sentence(kitchen: Kitchen) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -110,26 +111,37 @@ class World:
         keep: Callable[[Completion], None] | None = None,
         **recipe: object,
     ) -> tuple[list[Completion], Stats]:
-        needs = {k: recipe.pop(k) for k in PARAMETERS if k in recipe}
         kept: list[Completion] = []
+        racing = self.racing(done, engine, streamed=streamed, keep=keep or kept.append, **recipe)
+        return kept, asyncio.run(racing)
+
+    def racing(
+        self,
+        done: Iterable[Completion] = (),
+        engine: EchoEngine | None = None,
+        *,
+        streamed: bool = False,
+        keep: Callable[[Completion], None],
+        **recipe: object,
+    ) -> Coroutine[Any, Any, Stats]:
+        """The race of this world, still to be awaited."""
+        needs = {k: recipe.pop(k) for k in PARAMETERS if k in recipe}
         rendered = Rendered("", (9,), self.think, None)
         entrants: list[Entrant] | AsyncIterator[Entrant] = [
             Entrant(prompt, rendered) for prompt in self.prompts
         ]
         if streamed:
             entrants, done = self.stream(entrants, list(done)), ()
-        coroutine = race(
+        return race(
             entrants,
             engine or self.engine(),
             settings=self.settings(**recipe),
             gate=self.gate,
-            keep=keep or kept.append,
+            keep=keep,
             decode=self.decode,
             done=done,
             **needs,  # type: ignore[arg-type]
         )
-        stats = asyncio.run(coroutine)
-        return kept, stats
 
     async def stream(
         self, entrants: list[Entrant], done: list[Completion]

@@ -163,17 +163,25 @@ class _Race:
     more: bool = True
     """Whether entrants may still come."""
     unjudged: int = 0
+    undecided: dict[Key, Completion] = field(default_factory=dict)
+    """Decoded to their end by this call, their verdicts still to come."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where the feed may have something to give again."""
     judging: asyncio.TaskGroup = field(init=False)
 
     async def run(self) -> None:
-        async with _group() as self.judging:
-            while (runner := await self._next()) is not None:  # again where some came back late
-                self.ready.appendleft(runner)
-                await self._decode()
-                if lost := sum(len(contest.live) for contest in self.contests.values()):
-                    raise RuntimeError(f"engine {self.engine.name} left {lost} jobs unfinished")
+        try:
+            async with _group() as self.judging:
+                while (runner := await self._next()) is not None:  # again if some came back late
+                    self.ready.appendleft(runner)
+                    await self._decode()
+                    if lost := sum(len(contest.live) for contest in self.contests.values()):
+                        raise RuntimeError(f"engine {self.engine.name} left {lost} jobs unfinished")
+        finally:
+            # Cancelled or failed: their tokens are there, a later call judges them. Kept here and
+            # not by the judging tasks: one that is cancelled before its first step runs no line.
+            for completion in self.undecided.values():
+                self.keep(completion)
 
     async def _decode(self) -> None:
         events = self.engine.sample(self._feed())
@@ -283,18 +291,17 @@ class _Race:
     def _hand_over(self, contest: Contest, completion: Completion, *, known: bool = False) -> None:
         """Have an answer judged beside decoding; ``known``: kept by an earlier call."""
         self.unjudged += 1
-        self.judging.create_task(self._judge(contest, completion, known))
+        if not known:
+            self.undecided[Key(completion.prompt_id, completion.index)] = completion
+        self.judging.create_task(self._judge(contest, completion))
 
-    async def _judge(self, contest: Contest, completion: Completion, known: bool) -> None:
+    async def _judge(self, contest: Contest, completion: Completion) -> None:
         try:
             verdict = await self._verdict(contest.entrant.prompt, completion)
-        except BaseException:  # cancelled too: its tokens are there, a later call judges them
-            if not known:
-                self.keep(completion)
-            raise
         finally:
             self.unjudged -= 1
             self.changed.set()
+        self.undecided.pop(Key(completion.prompt_id, completion.index), None)
         judged = replace(completion, verdict=verdict)
         self._settle(contest, judged, news=verdict != completion.verdict)
 
