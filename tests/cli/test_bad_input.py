@@ -102,7 +102,7 @@ def model(place, name, *without):
         ("select.graders.math=no.such:thing", "no module named 'no' is installed"),
         ("prompts.sources.0.source=lb", "prompts.sources.0.source: unknown source 'lb'"),
         ("prompts.sources.0.options.stps=[1]", "has no option 'stps': accepted: kinds, split"),
-        ("prompts.sources.0.options.steps=4", "option steps = 4: input should be"),
+        ("prompts.sources.0.options.steps=4", "option steps = 4: must be a list"),
         ("bench.tasks.0.source.source=./x.py:own", "bench.tasks.0.source.source: Python file"),
         ("bench.tasks.0.source.options.splt=test", "bench.tasks.0.source: source 'lab' has no"),
     ],

@@ -56,6 +56,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
             check_source(source)
         except RecipeError as e:
             raise RecipeError(f"{key}: {e}") from e
+    recipe.train.batches(runtime.train_micro_batch)
     _find_targets(recipe)
 
 

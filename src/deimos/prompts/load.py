@@ -6,6 +6,7 @@ A source is a callable ``(*, take, seed, **options) -> Iterable[Prompt]``; it ow
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 
 from deimos import registry
 from deimos.recipe import RecipeError, SourceSettings
+from deimos.recipe.errors import demand, shown
 from deimos.types import Prompt
 
 
@@ -100,11 +102,13 @@ def _check_types(function: Callable[..., Any], source: SourceSettings) -> None:
         if name not in hints:
             continue
         try:
-            TypeAdapter(hints[name]).validate_python(value)
+            # As JSON: a list will do for a tuple, and still no text for a number.
+            TypeAdapter(hints[name]).validate_json(json.dumps(value), strict=True)
         except (PydanticSchemaGenerationError, PydanticUserError):
             continue
         except ValidationError as e:
-            fault = e.errors()[0]["msg"]
+            fault = e.errors()[0]
+            where = ".".join([name, *map(str, fault["loc"])])
             raise RecipeError(
-                f"source {source.source!r}: option {name} = {value!r}: {fault[0].lower()}{fault[1:]}"
+                f"source {source.source!r}: option {where} = {shown(fault['input'])}: {demand(fault)}"
             ) from e

@@ -7,7 +7,6 @@ phrases faults; ``runtime.py`` has what changes where and how fast, never what c
 from deimos.recipe.errors import RecipeError
 from deimos.recipe.load import load, parse, schema, validate
 from deimos.recipe.model import (
-    AdaptiveN,
     Bench,
     Decontaminate,
     Lora,
@@ -15,17 +14,17 @@ from deimos.recipe.model import (
     PromptSettings,
     Quota,
     Recipe,
-    Sample,
-    SamplingSettings,
-    Section,
     Select,
     SourceSettings,
-    StopWhen,
     TagSettings,
     TaskSettings,
     Train,
+    quantile_of,
 )
+from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
+from deimos.recipe.section import Section
 from deimos.recipe.sets import apply_set
+from deimos.recipe.yaml_text import read_yaml, write_yaml
 
 __all__ = [
     "AdaptiveN",
@@ -49,6 +48,9 @@ __all__ = [
     "apply_set",
     "load",
     "parse",
+    "quantile_of",
+    "read_yaml",
     "schema",
     "validate",
+    "write_yaml",
 ]

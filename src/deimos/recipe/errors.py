@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 
 class RecipeError(ValueError):
-    """A recipe the user can mend; the message is one clear sentence."""
+    """A recipe, or another input, that the user can mend; the message is one clear sentence."""
 
 
 def yaml_fault(error: Exception) -> str:
@@ -22,26 +23,85 @@ def yaml_fault(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def sentence(model: type[BaseModel], error: ValidationError, section: str) -> str:
+def sentence(model: type[BaseModel], error: ValidationError, section: str = "") -> str:
     """Which key, which value, and what is accepted; ``section`` is put before the keys."""
     fault = error.errors()[0]
-    where = ".".join(str(x) for x in (section, *fault["loc"]) if x != "") or "recipe"
-    if fault["type"] == "extra_forbidden":
-        accepted = _keys_at(model, fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), accepted, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(sorted(accepted))}"
-        return f"unknown key {where!r}: {hint}"
+    loc = tuple(part for part in fault["loc"] if part != "[key]")
+    where = ".".join(str(x) for x in (section, *loc) if x != "") or "recipe"
+    if fault["type"] == "extra_forbidden" or loc != fault["loc"]:
+        accepted = _keys_at(model, loc[:-1])
+        if loc != fault["loc"]:  # the key of a mapping whose keys are known
+            accepted = _choices(fault.get("ctx", {}).get("expected", ""))
+        return f"unknown key {where!r}: {nearest(str(loc[-1]), accepted)}"
     if fault["type"] == "missing":
         return f"{where} is missing: it is required"
     if fault["type"] in ("model_type", "model_attributes_type"):
-        keys = ", ".join(sorted(_keys_at(model, fault["loc"])))
-        return f"{where} = {fault['input']!r}: must be a section with keys of {keys}"
-    if fault["type"] in ("tuple_type", "list_type"):
-        return f"{where} = {fault['input']!r}: must be a list"
-    message = fault["msg"].removeprefix("Value error, ")
+        keys = ", ".join(sorted(_keys_at(model, loc)))
+        return f"{where} = {shown(fault['input'])}: must be a section with keys of {keys}"
     if fault["type"] == "value_error":
-        return message
-    return f"{where} = {fault['input']!r}: {message[0].lower() + message[1:]}"
+        return fault["msg"].removeprefix("Value error, ")
+    return f"{where} = {shown(fault['input'])}: {demand(fault)}"
+
+
+def nearest(name: str, accepted: typing.Iterable[str]) -> str:
+    """The accepted name that is meant, or else all of them."""
+    accepted = sorted(accepted)
+    near = difflib.get_close_matches(name, accepted, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(accepted)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a recipe has it, cut where it is long."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]}…{text[-3:]}"
+
+
+_DEMANDS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping of keys to values",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} item(s)",
+    "too_long": "must have at most {max_length} item(s)",
+    "string_too_short": "must be text that is not empty",
+}
+
+
+def demand(fault: typing.Mapping[str, Any]) -> str:
+    """What is accepted in place of a value that one of pydantic's errors is about."""
+    kind, value, context = fault["type"], fault["input"], fault.get("ctx", {})
+    if kind == "literal_error":
+        choices = _choices(context["expected"])
+        text = str(value) if isinstance(value, str) else shown(value)
+        near = difflib.get_close_matches(text, choices, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"must be {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}{hint}"
+    if kind == "string_type":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "must be text" + (": put it in quotes" if number else "")
+    if kind == "string_pattern_mismatch":
+        return f"must match {context['pattern']}"
+    if kind in _DEMANDS:
+        quoted = isinstance(value, str) and kind in ("int_type", "float_type", "bool_type")
+        number = quoted and re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?|true|false", value)
+        return _DEMANDS[kind].format(**context) + (", without quotes" if number else "")
+    return fault["msg"][0].lower() + fault["msg"][1:]
+
+
+def _choices(expected: str) -> list[str]:
+    """The values in pydantic's ``'a', 'b' or 'c'``."""
+    found = re.findall(r"'([^']*)'", expected)
+    return found or [{"True": "true", "False": "false"}.get(expected, expected)]
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -6,13 +6,13 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deimos.recipe.errors import RecipeError, sentence, yaml_fault
+from deimos.recipe.errors import RecipeError, sentence
 from deimos.recipe.model import Recipe
 from deimos.recipe.runtime import Runtime
 from deimos.recipe.sets import apply_set
+from deimos.recipe.yaml_text import read_yaml
 
 
 def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str, Any]]:
@@ -20,17 +20,18 @@ def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str,
     if not path.is_file():
         raise RecipeError(f"recipe {str(path)!r} does not exist")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise RecipeError(f"recipe {str(path)!r} cannot be read: {yaml_fault(e)}") from e
+        text = path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as e:
+        raise RecipeError(f"recipe {str(path)!r} cannot be read: {e}") from e
+    data = read_yaml(text, f"recipe {str(path)!r}")
     if not isinstance(data, dict):
         raise RecipeError(
             f"recipe {str(path)!r} must be a mapping of sections, not {type(data).__name__}"
         )
     for item in sets:
         apply_set(data, item)
-    runtime = data.pop("runtime", None) or {}
-    return parse(data), runtime
+    runtime = data.pop("runtime", None)
+    return parse(data), {} if runtime is None else runtime
 
 
 def parse(data: dict[str, Any]) -> Recipe:

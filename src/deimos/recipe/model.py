@@ -6,26 +6,22 @@ endpoints, paths) is in ``runtime.py`` and never fingerprinted; reading a file i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+import re
+from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    TypeAdapter,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
-from deimos.types import Kind, Sampling
-
-
-class Section(BaseModel):
-    """Base of all recipe sections: unknown keys are errors, values don't change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from deimos.recipe.errors import RecipeError
+from deimos.recipe.sampling import Sample, SamplingSettings
+from deimos.recipe.section import Count, Section, Seed, Text
+from deimos.types import Kind
 
 
 class TagSettings(Section):
@@ -38,7 +34,7 @@ class TagSettings(Section):
 class ModelSettings(Section):
     """The reasoner to be made terse."""
 
-    id: str
+    id: Text
     """Hub id, local folder, or ``lab`` (the embedded one)."""
     revision: str | None = None
     """Hub commit; required for Hub models that are to be reproducible."""
@@ -52,7 +48,7 @@ class ModelSettings(Section):
 class SourceSettings(Section):
     """Where prompts come from."""
 
-    source: str
+    source: Text
     """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
     take: int | None = Field(default=None, ge=1)
     """How many prompts, in the source's own seeded order; null takes all."""
@@ -81,122 +77,8 @@ class PromptSettings(Section):
     dev_fraction: float = Field(default=0.1, gt=0, lt=1)
     dev_min_per_kind: int = Field(default=100, ge=1)
     """At least this many dev prompts a kind, where that leaves at least as many to train on."""
-    seed: int = 0
+    seed: Seed = 0
     decontaminate: Decontaminate = Decontaminate()
-
-
-class SamplingSettings(Section):
-    """vLLM's sampling parameters, by vLLM's names."""
-
-    temperature: float = Field(default=1.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    min_p: float = Field(default=0.0, ge=0, le=1)
-    repetition_penalty: float = Field(default=1.0, gt=0)
-    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
-    max_tokens: int = Field(default=4096, ge=1)
-
-    def value(self) -> Sampling:
-        """The plain dataclass that engines take."""
-        return Sampling(**self.model_dump())
-
-
-class StopWhen(Section):
-    """When one more candidate of a prompt is not worth its cost."""
-
-    gain_below: float = Field(default=0.06, gt=0, lt=1)
-    """It is expected to shorten the kept thought by fewer tokens than this, a token it decodes."""
-
-
-class AdaptiveN(Section):
-    """As many candidates of a prompt as are worth their cost (the rule: sample/adaptive.py)."""
-
-    max: int = Field(default=8, ge=1)
-    min: int = Field(default=4, ge=1)
-    """Start together, and as many more each time that more are worth it."""
-    stop_when: StopWhen = StopWhen()
-    give_up: int | None = Field(default=None, ge=1)
-    """A prompt without a winner gets no more once so many have failed; null: only at ``max``.
-
-    Looked at whenever ``min`` more could start.
-    """
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_more_than_max(cls, data: Any) -> Any:
-        """The default of ``min`` gives way to a smaller ``max``."""
-        most = data.get("max") if isinstance(data, dict) and "min" not in data else None
-        if isinstance(most, int) and 0 < most < cls.model_fields["min"].default:
-            return {**data, "min": most}
-        return data
-
-    @model_validator(mode="after")
-    def _in_order(self) -> AdaptiveN:
-        if self.min > self.max:
-            raise ValueError(f"sample.n.min = {self.min}: must be at most max ({self.max})")
-        decisions = range(self.min, self.max, self.min)
-        if self.give_up and not decisions:
-            raise ValueError(
-                f"sample.n.give_up = {self.give_up}: must be null where all {self.max} candidates "
-                "(min, max) start at once"
-            )
-        if self.give_up and self.give_up > decisions[-1]:
-            raise ValueError(
-                f"sample.n.give_up = {self.give_up}: must be at most {decisions[-1]}, the last time "
-                f"that more may start (min {self.min} at a time, max {self.max})"
-            )
-        return self
-
-
-Count = Annotated[int, Field(ge=1)]
-_COUNT: TypeAdapter[int] = TypeAdapter(Count)
-
-
-def _count_or_rule(value: Any) -> int | AdaptiveN:
-    """By what it looks like, so that a fault is told of that alone."""
-    if isinstance(value, dict | AdaptiveN):
-        return AdaptiveN.model_validate(value)
-    if isinstance(value, str) and not value.strip().isdigit():
-        raise ValueError(
-            f"sample.n = {value!r}: must be a whole number, or a rule like {{max: 8, min: 4}}"
-        )
-    return _COUNT.validate_python(value)
-
-
-class Sample(Section):
-    """The race."""
-
-    n: Annotated[Count | AdaptiveN, BeforeValidator(_count_or_rule)] = 8
-    """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``."""
-    sampling: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
-    think_budget: int | None = Field(default=None, ge=1)
-    """A thought longer than this is stopped and rejected (structure); null: only max_tokens."""
-    exhaustive: bool = False
-    """Decode every candidate to its end."""
-    probe: int = Field(default=0, ge=0)
-    """Never stop the first ``probe`` candidates: pass rates come from those."""
-    seed: int = 0
-
-    @property
-    def candidates(self) -> int:
-        """Candidates a prompt, at most."""
-        return self.n.max if isinstance(self.n, AdaptiveN) else self.n
-
-    @model_validator(mode="after")
-    def _decided_on_what_is_there(self) -> Sample:
-        if isinstance(self.n, AdaptiveN):
-            if self.exhaustive:
-                raise ValueError(
-                    "sample.exhaustive decodes every candidate to its end: sample.n must be a "
-                    "number then, not a rule for stopping"
-                )
-            if self.probe > self.n.min:
-                raise ValueError(
-                    f"sample.probe = {self.probe}: must be at most sample.n.min ({self.n.min}), "
-                    "all that every prompt gets"
-                )
-        return self
 
 
 class Quota(Section):
@@ -210,13 +92,13 @@ class Quota(Section):
 class Select(Section):
     """The four filters' settings."""
 
-    graders: dict[Kind, str] = {
+    graders: dict[Kind, Text] = {
         "math": "math", "choice": "choice", "instruction": "instruction", "code": "code",
     }  # fmt: skip
     """Grader per kind: registered name, ``pkg:attr`` or ``./file.py:attr``."""
     min_pass: int = Field(default=1, ge=1)
     """Candidates that must pass before the shortest may be kept (guards against lucky guesses)."""
-    answer_max: dict[Kind, int] = {"math": 512, "choice": 256, "instruction": 2048, "code": 2048}
+    answer_max: dict[Kind, Count] = {"math": 512, "choice": 256, "instruction": 2048, "code": 2048}
     """Longest presentable answer, in tokens, per kind."""
     function_words: bool = True
     """Reject answers whose function-word rate is under the base's own 5th percentile on dev."""
@@ -225,6 +107,12 @@ class Select(Section):
     min_think_tokens: int = Field(default=0, ge=0)
     quota: Quota = Quota()
 
+    @field_validator("policy")
+    @classmethod
+    def _known_policy(cls, policy: str) -> str:
+        quantile_of(policy)
+        return policy
+
 
 class Lora(Section):
     """Adapter shape (peft's ``LoraConfig``)."""
@@ -232,9 +120,17 @@ class Lora(Section):
     r: int = Field(default=64, ge=1)
     alpha: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    target_modules: list[str] = [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-    ]  # fmt: skip
+    target_modules: list[Text] = Field(
+        default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        min_length=1,
+    )
+
+
+Scheduler = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
+    "inverse_sqrt",
+]  # fmt: skip
+"""Transformers' learning rate schedules that need no arguments of their own."""
 
 
 class Train(Section):
@@ -242,7 +138,7 @@ class Train(Section):
 
     lora: Lora = Lora()
     learning_rate: float = Field(default=3e-5, gt=0)
-    scheduler: str = "cosine"
+    scheduler: Scheduler = "cosine"
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     epochs: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=2, ge=1)
@@ -254,13 +150,32 @@ class Train(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     save_steps: int = Field(default=50, ge=1)
-    seed: int = 0
+    seed: Seed = 0
+
+    def batches(self, micro_batch: int | None) -> tuple[int, int]:
+        """Sequences per forward pass, and forward passes per optimizer step.
+
+        Their product is batch_size x accumulation whatever ``micro_batch`` is.
+
+        Raises:
+            RecipeError: ``micro_batch`` does not divide that product.
+        """
+        if micro_batch is None:
+            return self.batch_size, self.accumulation
+        per_step = self.batch_size * self.accumulation
+        if per_step % micro_batch:
+            raise RecipeError(
+                f"runtime.train_micro_batch = {micro_batch}: must divide the {per_step} sequences of "
+                f"an optimizer step (train.batch_size {self.batch_size} x train.accumulation "
+                f"{self.accumulation})"
+            )
+        return micro_batch, per_step // micro_batch
 
 
 class TaskSettings(Section):
     """A test set: a source graded by the recipe's graders, or an lm-eval task with its own scoring."""
 
-    name: str
+    name: Text
     source: SourceSettings | None = None
     lm_eval: str | None = None
     """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
@@ -316,7 +231,14 @@ class Bench(Section):
     """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
     timing_problems: int = Field(default=48, ge=0)
     timing_concurrency: int = Field(default=4, ge=1)
-    seed: int = 0
+    seed: Seed = 0
+
+    @field_validator("settings")
+    @classmethod
+    def _each_once(cls, settings: list[str]) -> list[str]:
+        if len(set(settings)) < len(settings):
+            raise ValueError(f"bench.settings = {settings!r}: each of them may stand there once")
+        return settings
 
 
 class Recipe(Section):
@@ -333,9 +255,52 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> Recipe:
+        self._something_can_be_kept()
+        quota, measured = self.select.quota, self.sample.exhaustive or self.sample.probe
+        if quota.max_share_easy is not None and not measured:
+            raise ValueError(
+                f"select.quota.max_share_easy = {quota.max_share_easy}: needs pass rates, so set "
+                "sample.probe above 0 or sample.exhaustive to true"
+            )
         if self.select.policy != "shortest" and not self.sample.exhaustive:
             raise ValueError(
                 f"select.policy {self.select.policy!r} needs the whole pool of candidates: "
                 "set sample.exhaustive to true, or use shortest"
             )
         return self
+
+    def _something_can_be_kept(self) -> None:
+        """Refuse bounds that no candidate can meet: nobody samples for hours to learn of them."""
+        sample, select = self.sample, self.select
+        if select.min_pass > sample.candidates:
+            raise ValueError(
+                f"select.min_pass = {select.min_pass}: must be at most {sample.candidates}, the "
+                "candidates of a prompt (sample.n)"
+            )
+        longest, key = sample.sampling.max_tokens, "sample.sampling.max_tokens"
+        if sample.think_budget is not None and sample.think_budget < longest:
+            longest, key = sample.think_budget, "sample.think_budget"
+        if select.min_think_tokens > longest:
+            raise ValueError(
+                f"select.min_think_tokens = {select.min_think_tokens}: must be at most {longest}, "
+                f"the longest thought that is sampled ({key})"
+            )
+
+
+def quantile_of(policy: str) -> float:
+    """The quantile of a prompt's keepable thoughts, by length, that a policy's name stands for.
+
+    Raises:
+        RecipeError: unknown policy.
+    """
+    name, _, argument = policy.partition(":")
+    if policy in ("shortest", "median"):
+        return 0.0 if policy == "shortest" else 0.5
+    number = name == "quantile" and re.fullmatch(r"0|1|[01]?\.[0-9]+", argument)
+    if number and float(argument) <= 1:
+        return float(argument)
+    near = difflib.get_close_matches(policy, ("shortest", "median", "quantile:0.25"), n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise RecipeError(
+        f"select.policy = {policy!r}: must be shortest, median or quantile:Q with Q from 0 to 1{hint}"
+    )

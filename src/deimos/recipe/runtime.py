@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from deimos.recipe.section import Section, Text
 
 
-class Cluster(BaseModel):
+class Cluster(Section):
     """A Ray cluster: one engine per actor, and who gets what from it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     address: str = Field(default="auto", pattern=r"^(auto|local|ray://\S+|[^\s:/]+:\d+)$")
     """``auto``: the cluster that this machine belongs to; ``local``: one on this machine, made for
@@ -37,12 +37,10 @@ class Cluster(BaseModel):
         return self
 
 
-class Runtime(BaseModel):
+class Runtime(Section):
     """Where a run runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    engine: str = "local"
+    engine: Text = "local"
     """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
     engine_options: dict[str, Any] = {}
     """Passed to the engine's factory."""
@@ -61,5 +59,5 @@ class Runtime(BaseModel):
     """Compute threads; null: all cores."""
     train_micro_batch: int | None = Field(default=None, ge=1)
     """Sequences per forward pass in training, where memory asks for fewer than the recipe's."""
-    python: dict[str, str] = {}
+    python: dict[str, Text] = {}
     """Stage name to the Python that runs it, e.g. ``sample: .venv-vllm/bin/python``."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import yaml
-
 from deimos.recipe.errors import RecipeError
+from deimos.recipe.yaml_text import read_yaml
 
 
 def apply_set(data: dict[str, Any], item: str) -> None:
@@ -14,10 +14,7 @@ def apply_set(data: dict[str, Any], item: str) -> None:
     key, eq, value = item.partition("=")
     if not eq or not key:
         raise RecipeError(f"--set {item!r} must look like key.subkey=value")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as e:
-        raise RecipeError(f"--set {key}: {value!r} is not valid YAML") from e
+    parsed = read_yaml(value, f"--set {key}")
     *path, last = key.split(".")
     here: Any = data
     for part in path:
@@ -41,6 +38,7 @@ def _step(here: Any, part: str, key: str) -> Any:
 
 
 def _index(here: list[Any], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(here):
-        raise RecipeError(f"--set {key}: {part!r} must be an index from 0 to {len(here) - 1}")
+    if not re.fullmatch("[0-9]{1,9}", part) or int(part) >= len(here):
+        places = f"an index from 0 to {len(here) - 1}" if here else "left out: the list is empty"
+        raise RecipeError(f"--set {key}: {part!r} must be {places}")
     return int(part)

@@ -17,14 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 
 from deimos.store.hashing import differences, file_hash, fingerprint
 from deimos.store.journal import sweep, write_atomic
 from deimos.store.locks import Locked, is_locked, take_lock
 from deimos.store.names import LOCK, RECIPE
 from deimos.runs.progress import Progress
-from deimos.recipe import Recipe, RecipeError, load, validate
+from deimos.recipe import Recipe, RecipeError, load, validate, write_yaml
 from deimos.runs.record import (
     RECORD,
     Tell,
@@ -357,7 +356,7 @@ def _recipe_text(recipe: Recipe, runtime: Mapping[str, Any]) -> str:
     if runtime:
         data["runtime"] = dict(runtime)
     head = "# The resolved recipe of this run, every default spelled out.\n"
-    return head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return head + write_yaml(data)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deimos.recipe import Quota, RecipeError
+from deimos.recipe import Quota, quantile_of
 from deimos.store.candidates import rank
 from deimos.types import Completion, Prompt
 
@@ -33,23 +33,8 @@ def chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
     Raises:
         RecipeError: unknown policy.
     """
-    q = _quantile_of(policy)
+    q = quantile_of(policy)
     return lambda pool: sorted(pool, key=rank)[int(q * (len(pool) - 1))]
-
-
-def _quantile_of(policy: str) -> float:
-    name, _, argument = policy.partition(":")
-    if policy in ("shortest", "median"):
-        return 0.0 if policy == "shortest" else 0.5
-    try:
-        q = float(argument) if name == "quantile" else -1.0
-    except ValueError:
-        q = -1.0
-    if not 0 <= q <= 1:
-        raise RecipeError(
-            f"select.policy = {policy!r}: must be shortest, median or quantile:Q with Q from 0 to 1"
-        )
-    return q
 
 
 def choose(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos.prompts.files import read_prompts
-from deimos.recipe import RecipeError, Sample, Select
+from deimos.recipe import Sample, Select
 from deimos.runs.folder import StageJob
 from deimos.select.filters import Gate, correctness_in
 from deimos.select.policy import Chosen, choose, is_owed, within_quota
@@ -62,20 +62,11 @@ def run(job: StageJob, *, gate_for: GateFor) -> dict[str, Any]:
     Args:
         job: needs the folders of ``prompts`` and ``sample``.
         gate_for: makes the gate of filters 1 to 3 from the shape and the constants.
-
-    Raises:
-        RecipeError: a quota on difficulty without measured pass rates.
     """
     recipe = job.recipe
-    quota, measured = recipe.select.quota, recipe.sample.exhaustive or recipe.sample.probe
-    if quota.max_share_easy is not None and not measured:
-        raise RecipeError(
-            f"select.quota.max_share_easy = {quota.max_share_easy}: needs pass rates, so set "
-            "sample.probe above 0 or sample.exhaustive to true"
-        )
     pools = judge_pools(job, gate_for)
     rows, chosen, owed = _choose(pools, recipe.select, recipe.sample)
-    kept, dropped = within_quota(chosen, quota)
+    kept, dropped = within_quota(chosen, recipe.select.quota)
     for row in rows:
         if row["ok"] and row["prompt_id"] in dropped:
             row.update(ok=False, because=dropped[row["prompt_id"]])

@@ -23,7 +23,6 @@ from datasets import Dataset
 from peft import LoraConfig
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import SchedulerType
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from deimos import recipe
@@ -34,6 +33,10 @@ from deimos.train.tokens import Example, check_vocabulary, step_order
 
 Report = Callable[[str, int, int, str], None]
 """Called with a label, steps done, steps in all and a note."""
+
+
+class TrainingDiverged(ValueError):
+    """The loss or its gradient is no number any more: the recipe's training block is to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,6 @@ def precision_of(dtype: str, device: str) -> Precision:
     return Precision("bfloat16", True, "bfloat16 weights and products, float32 adapter")
 
 
-def batching(settings: recipe.Train, micro_batch: int | None) -> tuple[int, int]:
-    """Sequences per forward pass, and forward passes per optimizer step.
-
-    Their product is the recipe's batch_size x accumulation whatever ``micro_batch`` is.
-
-    Raises:
-        RecipeError: ``micro_batch`` does not divide that product.
-    """
-    if micro_batch is None:
-        return settings.batch_size, settings.accumulation
-    per_step = settings.batch_size * settings.accumulation
-    if per_step % micro_batch:
-        raise RecipeError(
-            f"runtime.train_micro_batch = {micro_batch}: must divide the {per_step} sequences of "
-            f"an optimizer step (train.batch_size {settings.batch_size} x train.accumulation "
-            f"{settings.accumulation})"
-        )
-    return micro_batch, per_step // micro_batch
-
-
 def total_steps(examples: int, settings: recipe.Train) -> int:
     """Optimizer steps of the whole training; an epoch's last step may hold fewer examples."""
     per_epoch = math.ceil(examples / (settings.batch_size * settings.accumulation))
@@ -129,7 +112,7 @@ def train(
     Returns:
         The step that training went on from; 0 at first.
     """
-    batches = batching(settings, micro_batch)
+    batches = settings.batches(micro_batch)
     saved = out / "checkpoints"
     last = checkpoints.newest(saved)
     resumed = checkpoints.step_of(last) if last else 0
@@ -219,7 +202,7 @@ class _Watch(TrainerCallback):
         if "loss" not in logs:  # the summary at the end
             return
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs.get("grad_norm") or 0.0)):
-            raise FloatingPointError(
+            raise TrainingDiverged(
                 f"training diverged at step {state.global_step} (loss {logs['loss']}): "
                 f"lower train.learning_rate ({args.learning_rate})"
             )
@@ -235,11 +218,6 @@ def _config(
     precision: Precision,
     device: str,
 ) -> trl.SFTConfig:
-    accepted = [str(s.value) for s in SchedulerType]
-    if settings.scheduler not in accepted:
-        raise RecipeError(
-            f"train.scheduler = {settings.scheduler!r}: accepted are {', '.join(accepted)}"
-        )
     config = trl.SFTConfig(
         output_dir=str(saved),
         per_device_train_batch_size=batches[0],

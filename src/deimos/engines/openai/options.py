@@ -25,7 +25,7 @@ SECRETS = ("api_key", "key", "token", "password", "authorization", "headers", "b
 class Options(Section):
     """Where the servers are and how patient to be with them; seconds unless said otherwise."""
 
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = Field(default=(), strict=False)
     """Base URLs up to and with ``/v1``."""
     urls_file: str | None = None
     """A file with one more URL a line, read again while the engine runs: servers join and leave."""

@@ -1,0 +1,124 @@
+"""The recipe's ``sample`` section: how candidates are drawn, and how many of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+
+from deimos.recipe.errors import shown
+from deimos.recipe.section import Count, Section, Seed
+from deimos.types import Sampling
+
+
+class SamplingSettings(Section):
+    """vLLM's sampling parameters, by vLLM's names."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
+    max_tokens: int = Field(default=4096, ge=1)
+
+    def value(self) -> Sampling:
+        """The plain dataclass that engines take."""
+        return Sampling(**self.model_dump())
+
+
+class StopWhen(Section):
+    """When one more candidate of a prompt is not worth its cost."""
+
+    gain_below: float = Field(default=0.06, gt=0, lt=1)
+    """It is expected to shorten the kept thought by fewer tokens than this, a token it decodes."""
+
+
+class AdaptiveN(Section):
+    """As many candidates of a prompt as are worth their cost (the rule: sample/adaptive.py)."""
+
+    max: int = Field(default=8, ge=1)
+    min: int = Field(default=4, ge=1)
+    """Start together, and as many more each time that more are worth it."""
+    stop_when: StopWhen = StopWhen()
+    give_up: int | None = Field(default=None, ge=1)
+    """A prompt without a winner gets no more once so many have failed; null: only at ``max``.
+
+    Looked at whenever ``min`` more could start.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_more_than_max(cls, data: Any) -> Any:
+        """The default of ``min`` gives way to a smaller ``max``."""
+        most = data.get("max") if isinstance(data, dict) and "min" not in data else None
+        if isinstance(most, int) and 0 < most < cls.model_fields["min"].default:
+            return {**data, "min": most}
+        return data
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AdaptiveN:
+        if self.min > self.max:
+            raise ValueError(f"sample.n.min = {self.min}: must be at most max ({self.max})")
+        decisions = range(self.min, self.max, self.min)
+        if self.give_up and not decisions:
+            raise ValueError(
+                f"sample.n.give_up = {self.give_up}: must be null where all {self.max} candidates "
+                "(min, max) start at once"
+            )
+        if self.give_up and self.give_up > decisions[-1]:
+            raise ValueError(
+                f"sample.n.give_up = {self.give_up}: must be at most {decisions[-1]}, the last time "
+                f"that more may start (min {self.min} at a time, max {self.max})"
+            )
+        return self
+
+
+_COUNT: TypeAdapter[int] = TypeAdapter(Count)
+
+
+def _count_or_rule(value: Any) -> int | AdaptiveN:
+    """A number or a rule by what the value looks like, so that a fault names only what is meant."""
+    if isinstance(value, dict | AdaptiveN):
+        return AdaptiveN.model_validate(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _COUNT.validate_python(value)
+    raise ValueError(
+        f"sample.n = {shown(value)}: must be a whole number, or a rule like {{max: 8, min: 4}}"
+    )
+
+
+class Sample(Section):
+    """The race."""
+
+    n: Annotated[Count | AdaptiveN, BeforeValidator(_count_or_rule)] = 8
+    """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``."""
+    sampling: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
+    think_budget: int | None = Field(default=None, ge=1)
+    """A thought longer than this is stopped and rejected (structure); null: only max_tokens."""
+    exhaustive: bool = False
+    """Decode every candidate to its end."""
+    probe: int = Field(default=0, ge=0)
+    """Never stop the first ``probe`` candidates: pass rates come from those."""
+    seed: Seed = 0
+
+    @property
+    def candidates(self) -> int:
+        """Candidates a prompt, at most."""
+        return self.n.max if isinstance(self.n, AdaptiveN) else self.n
+
+    @model_validator(mode="after")
+    def _decided_on_what_is_there(self) -> Sample:
+        if isinstance(self.n, AdaptiveN):
+            if self.exhaustive:
+                raise ValueError(
+                    "sample.exhaustive decodes every candidate to its end: sample.n must be a "
+                    "number then, not a rule for stopping"
+                )
+            if self.probe > self.n.min:
+                raise ValueError(
+                    f"sample.probe = {self.probe}: must be at most sample.n.min ({self.n.min}), "
+                    "all that every prompt gets"
+                )
+        return self
