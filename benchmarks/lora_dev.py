@@ -34,8 +34,8 @@ from deimos.graders.worker.pool import Judge
 from deimos.models.loading import eos_ids_of, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
-from deimos.prompts.files import read_prompts
 from deimos.report import formatting
+from deimos.runs.artifacts import read_prompts
 from deimos.runs.folder import RunFolder
 from deimos.thinking import Tags, render
 from deimos.types import Prompt

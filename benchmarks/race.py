@@ -36,10 +36,10 @@ from typing import Any
 import _replay
 from _pages import write_section
 
-from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, Sample, load
 from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
+from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.select.policy import choose

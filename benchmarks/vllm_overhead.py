@@ -39,10 +39,10 @@ from deimos.engines.base import Job
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
-from deimos.prompts.files import write_prompts
 from deimos.recipe import load
 from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
+from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.types import Prompt, Verdict

@@ -14,10 +14,10 @@ from deimos.graders.worker.pool import Judge
 from deimos.lab import tokenizer as lab_tokenizer
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
-from deimos.prompts.files import write_prompts
 from deimos.recipe import parse
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine, source
+from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.store.journal import write_atomic

@@ -162,12 +162,19 @@ def _sampling(folders: dict[str, Path], train: list[Row], rng: random.Random) ->
                     _selected(row, kept=not gold or gold[-1]["prompt_id"] != prompt["id"])
                 )
                 if verdicts[-1]["ok"]:
-                    gold.append({"id": prompt["id"], "prompt_id": prompt["id"], "index": index})
+                    gold.append(_gold(prompt, row))
     _plain(folders["select"] / "verdicts.jsonl", verdicts)
     _plain(folders["select"] / "gold.jsonl", gold)
     constants = {"function_word_rate_p5": 0.2, "dev_total_tokens_p25": TIGHT, "dev_n": 10}
     (folders["sample"] / "constants.json").write_text(json.dumps(constants), encoding="utf-8")
     return {"prompts": 60, "completions": 480, "decoded_tokens": tokens, "seconds": 61.5}
+
+
+def _gold(prompt: Row, row: Row) -> Row:
+    taken = ("prompt_id", "index", "prompt_ids", "completion_ids", "think_tokens", "answer_tokens")
+    asked = {name: prompt[name] for name in ("id", "kind", "task", "messages")}
+    counts = {"ids": "sampled", "passed": 3, "judged": 4, "pass_rate": None}
+    return {**asked, **{name: row[name] for name in taken}, **counts}
 
 
 def _selected(row: Row, kept: bool) -> Row:

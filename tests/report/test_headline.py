@@ -5,7 +5,8 @@ import dataclasses
 import runfolder
 
 from deimos.report import headline
-from deimos.report.records import Run
+from deimos.report.results import RunResults
+from deimos.runs.artifacts import Artifacts
 
 BENCH = {"setting": "equal", "task": "all", "thinking": True, "budget": 512, "n": 1000}
 BENCH |= {"think_tokens_median": 100, "finished": 0.97, "accuracy": 0.8}
@@ -28,7 +29,7 @@ def run_of(by_config=(), **changed):
     bench = [{**BENCH, "model": model, "config": COMPARE["config"]} for model in ("base", "tuned")]
     compare = [{**COMPARE, **changed}]
     recipe = runfolder.recipe()
-    return Run("lab", recipe, {}, {}, bench, compare, list(by_config), [], {}, [])
+    return RunResults("lab", recipe, Artifacts({}), {}, bench, compare, list(by_config), [], {}, [])
 
 
 def test_a_null_result_says_so_and_what_it_could_have_shown():

@@ -5,12 +5,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deimos.report.records import Outcome
 from deimos.report.side_by_side import Pair, choose, clip, pairs_of
+from deimos.runs.artifacts import SampleFacts
 
 
 def outcome(model, problem, think, ok=True, finish="stop", config="locked"):
-    return Outcome("t", model, config, f"{problem:03}", 0, think, 5, finish, ok, Path("x"))
+    name = f"{problem:03}"
+    return SampleFacts("t", model, config, name, 0, think, 5, finish, ok, "e", 0, Path("x"))
 
 
 def pair(problem, base, tuned, base_ok=True, tuned_ok=True, finish="stop"):

@@ -11,7 +11,8 @@ import runfolder
 
 from deimos.recipe import parse
 from deimos.report import snippet, stage
-from deimos.report.records import Run
+from deimos.report.results import RunResults
+from deimos.runs.artifacts import Artifacts
 
 
 def run_of(model=None, bench=None, trained=True):
@@ -19,7 +20,7 @@ def run_of(model=None, bench=None, trained=True):
     settings["model"] |= model or {}
     settings["bench"] |= bench or {}
     folders = {"train": Path("run/train-0123abcd")} if trained else {}
-    return Run("lab", parse(settings), folders, {}, [], [], [], [], {}, [])
+    return RunResults("lab", parse(settings), Artifacts(folders), {}, [], [], [], [], {}, [])
 
 
 def shown(**settings):

@@ -19,9 +19,9 @@ from deimos.engines.multiplex import Shared
 from deimos.engines.ray.cluster import connected
 from deimos.engines.ray.ledger import DEATHS, LOSSES, ClusterError, Entry, Ledger
 from deimos.graders.worker.pool import Judge
-from deimos.prompts.files import read_prompts, write_prompts
 from deimos.recipe import RecipeError, Sample, validate
 from deimos.recipe.runtime import Cluster, Runtime
+from deimos.runs.artifacts import read_prompts, write_prompts
 from deimos.sample.race import decoder
 from deimos.sample.ray import DEV_PASS, Course, Leg, Racer, shards_at_once
 from deimos.sample.shards import (

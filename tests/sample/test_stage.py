@@ -16,9 +16,9 @@ from deimos.engines.base import Done, Job, Key
 from deimos.engines.echo import EchoEngine
 from deimos.graders.worker.pool import Judge
 from deimos.lab.tokenizer import build
-from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
+from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.sample.checkpoints import FILE

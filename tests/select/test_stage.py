@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from deimos.prompts.files import write_prompts
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
+from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.select.filters import gate_for

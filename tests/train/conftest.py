@@ -84,6 +84,13 @@ def make_qwen35(folder: Path) -> Path:
     return folder
 
 
+REST = {
+    "index": 0, "kind": "math", "task": "t", "messages": [], "ids": "sampled", "think_tokens": 1,
+    "answer_tokens": 1, "passed": 1, "judged": 1, "pass_rate": None,
+}  # fmt: skip
+"""What training does not look at."""
+
+
 def make_golds(n: int) -> list[dict[str, Any]]:
     """Rows with the keys that training reads; every completion ends its turn."""
     draw = random.Random(0)
@@ -96,6 +103,7 @@ def make_golds(n: int) -> list[dict[str, Any]]:
             {
                 "id": f"g{i}",
                 "prompt_id": f"p{i}",
+                **REST,
                 "prompt_ids": prompt,
                 "completion_ids": [3, *text, 4, draw.randint(low, high), EOS],
             }

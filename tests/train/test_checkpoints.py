@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from deimos.store.names import ADAPTER_CONFIG
 from deimos.train import checkpoints
 
 
@@ -64,10 +65,10 @@ def test_the_same_training_leaves_the_same_bytes(tmp_path):
     for targets in (["v_proj", "q_proj"], ["q_proj", "v_proj"]):
         checkpoint = make(tmp_path / targets[0], 3)
         config = {"r": 8, "target_modules": targets, "peft_type": "LORA"}
-        (checkpoint / checkpoints.CONFIG).write_text(json.dumps(config))
+        (checkpoint / ADAPTER_CONFIG).write_text(json.dumps(config))
         adapter = tmp_path / targets[0] / "adapter"
         checkpoints.install(checkpoint, adapter)
-        files.append((adapter / checkpoints.CONFIG).read_bytes())
+        files.append((adapter / ADAPTER_CONFIG).read_bytes())
         assert json.loads(files[-1]) == config | {"target_modules": ["q_proj", "v_proj"]}
     assert files[0] == files[1]
 

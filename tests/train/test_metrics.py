@@ -1,3 +1,4 @@
+from deimos.runs.artifacts import metrics_in
 from deimos.train import metrics
 
 
@@ -19,7 +20,7 @@ def test_going_on_takes_off_rows_that_are_about_to_be_done_again(tmp_path):
     path.write_bytes(path.read_bytes() + b'{"step": 4, "lo')  # killed while writing
     second = metrics.Metrics(path, 2)
     second.append(3, log(3, 100))  # a new session counts its own tokens from 0
-    rows = metrics.read(path)
+    rows = metrics_in(path)
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert [row["tokens"] for row in rows] == [100, 200, 300]
     assert rows[2]["seconds"] >= rows[1]["seconds"]
@@ -29,7 +30,7 @@ def test_starting_anew_starts_an_empty_file(tmp_path):
     path = tmp_path / "metrics.jsonl"
     metrics.Metrics(path, 0).append(1, log(1, 5))
     metrics.Metrics(path, 0)
-    assert metrics.read(path) == []
+    assert metrics_in(path) == []
 
 
 def test_summary_means_over_tenths(tmp_path):
@@ -37,7 +38,7 @@ def test_summary_means_over_tenths(tmp_path):
     writer = metrics.Metrics(path, 0)
     for step in range(1, 21):
         writer.append(step, log(step, step))
-    counts = metrics.summary(metrics.read(path))
+    counts = metrics.summary(metrics_in(path))
     assert counts["steps"] == 20
     assert counts["tokens"] == 20
     assert counts["train_loss_first"] == 8.5
@@ -47,5 +48,5 @@ def test_summary_means_over_tenths(tmp_path):
 def test_summary_of_one_step(tmp_path):
     writer = metrics.Metrics(tmp_path / "m.jsonl", 0)
     writer.append(1, log(1, 7))
-    counts = metrics.summary(metrics.read(tmp_path / "m.jsonl"))
+    counts = metrics.summary(metrics_in(tmp_path / "m.jsonl"))
     assert counts["train_loss_first"] == counts["train_loss_last"] == 9.0

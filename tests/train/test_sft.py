@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from deimos import recipe
 from deimos.recipe import RecipeError
+from deimos.runs.artifacts import metrics_in
+from deimos.store.schema import Gold, value_of
 from deimos.train import checkpoints, metrics, sft
 from deimos.train.tokens import IGNORED, TokensError, examples_of
 
@@ -33,7 +35,7 @@ def settings(**changes: Any) -> recipe.Train:
 @pytest.fixture(scope="module")
 def examples(golds):
     def make(n: int) -> list[Any]:
-        return examples_of(golds(n), max_length=64, eos_ids={2})[0]
+        return examples_of((value_of(Gold, g) for g in golds(n)), max_length=64, eos_ids={2})[0]
 
     return make
 
@@ -56,9 +58,7 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 def assert_same_training(a: Path, b: Path) -> None:
     """Bit for bit: everything in the rows but the time, and every weight."""
     keys = ("step", "epoch", "loss", "grad_norm", "learning_rate", "tokens")
-    rows = [
-        [[row[k] for k in keys] for row in metrics.read(out / "metrics.jsonl")] for out in (a, b)
-    ]
+    rows = [[[row[k] for k in keys] for row in metrics_in(out / "metrics.jsonl")] for out in (a, b)]
     assert rows[0] == rows[1]
     one, other = weights(a), weights(b)
     assert one.keys() == other.keys()
@@ -137,7 +137,7 @@ def test_the_loss_is_the_mean_over_completion_tokens(
             if label != IGNORED:
                 nll -= torch.log_softmax(logits[position - 1], -1)[label].item()
                 count += 1
-    row = metrics.read(tmp_path / "metrics.jsonl")[0]
+    row = metrics_in(tmp_path / "metrics.jsonl")[0]
     assert count == sum(example.supervised for example in given)
     assert row["loss"] == pytest.approx(nll / count, rel=1e-5)
     assert row["tokens"] == sum(len(example.input_ids) for example in given)
@@ -152,7 +152,7 @@ def test_the_recipe_reaches_the_trainer(qwen3, tokenizer, tmp_path, examples):
         weight_decay=0.1,
     )
     train(qwen3, tokenizer, tmp_path, examples(22), settings=changed)
-    rows = metrics.read(tmp_path / "metrics.jsonl")
+    rows = metrics_in(tmp_path / "metrics.jsonl")
     # 22 examples are 6 steps an epoch, so 9 in all, of which ceil(9 x 0.25) = 3 warm up; a row
     # holds the rate its step was taken with.
     rates = [row["learning_rate"] for row in rows]
@@ -167,7 +167,7 @@ def test_the_recipe_reaches_the_trainer(qwen3, tokenizer, tmp_path, examples):
 
 def test_training_learns_and_leaves_only_what_is_promised(qwen3, tokenizer, tmp_path, examples):
     train(qwen3, tokenizer, tmp_path, examples(8), settings=settings(epochs=12))
-    counts = metrics.summary(metrics.read(tmp_path / "metrics.jsonl"))
+    counts = metrics.summary(metrics_in(tmp_path / "metrics.jsonl"))
     assert counts["train_loss_last"] < counts["train_loss_first"] - 0.3
     assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "metrics.jsonl"]
     assert {t.dtype for t in weights(tmp_path).values()} == {torch.float32}
@@ -231,10 +231,10 @@ def test_killed_after_the_last_save_only_installs(
         patch.setattr(checkpoints, "install", dead)
         with pytest.raises(Killed):
             train(qwen3, tokenizer, tmp_path, given, settings=changed)
-    before = metrics.read(tmp_path / "metrics.jsonl")
+    before = metrics_in(tmp_path / "metrics.jsonl")
     missing = tmp_path / "no-such-model"
     assert train(missing, tokenizer, tmp_path, given, settings=changed) == len(before) == 6
-    assert metrics.read(tmp_path / "metrics.jsonl") == before
+    assert metrics_in(tmp_path / "metrics.jsonl") == before
     assert weights(tmp_path)
 
 
@@ -307,7 +307,7 @@ def test_bfloat16_on_this_cpu(qwen3, tokenizer, tmp_path, examples):
         device="cpu",
     )
     assert {t.dtype for t in weights(tmp_path).values()} == {torch.float32}
-    assert len(metrics.read(tmp_path / "metrics.jsonl")) == 1
+    assert len(metrics_in(tmp_path / "metrics.jsonl")) == 1
 
 
 def test_the_hybrid_of_linear_and_full_attention(qwen35, tokenizer, tmp_path, examples):

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 
 from deimos import recipe
 from deimos.recipe.runtime import Runtime
+from deimos.runs.artifacts import metrics_in
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.store import journal
-from deimos.train import metrics, stage
+from deimos.train import stage
 from deimos.train.tokens import TokensError
 
 
@@ -76,9 +77,9 @@ def test_run_again_does_nothing_again(job, golds):
     first = job(golds(6))
     counts = stage.run(first)
     adapter = first.out / "adapter" / "adapter_model.safetensors"
-    before = (adapter.stat().st_mtime_ns, metrics.read(first.out / "metrics.jsonl"))
+    before = (adapter.stat().st_mtime_ns, metrics_in(first.out / "metrics.jsonl"))
     again = stage.run(first)
-    assert (adapter.stat().st_mtime_ns, metrics.read(first.out / "metrics.jsonl")) == before
+    assert (adapter.stat().st_mtime_ns, metrics_in(first.out / "metrics.jsonl")) == before
     assert again == {**counts, "resumed_from_step": None}
 
 

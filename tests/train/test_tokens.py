@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deimos.store.schema import Gold
 from deimos.train.tokens import (
     IGNORED,
     TokensError,
@@ -11,7 +14,11 @@ from deimos.train.tokens import (
     step_order,
 )
 
-GOLD = {"id": "g", "prompt_id": "p", "prompt_ids": [1, 5, 6], "completion_ids": [3, 7, 4, 8, 2]}
+GOLD = Gold(
+    id="g", prompt_id="p", index=0, kind="math", task="t", messages=(), prompt_ids=(1, 5, 6),
+    completion_ids=(3, 7, 4, 8, 2), ids="sampled", think_tokens=1, answer_tokens=2, passed=1,
+    judged=1, pass_rate=None,
+)  # fmt: skip
 
 
 def test_labels_are_the_completion_and_nothing_of_the_prompt():
@@ -22,12 +29,12 @@ def test_labels_are_the_completion_and_nothing_of_the_prompt():
 
 
 def test_a_prefilled_opening_tag_is_not_supervised():
-    example = example_of({**GOLD, "prompt_ids": [1, 5, 3], "completion_ids": [7, 4, 8, 2]})
+    example = example_of(replace(GOLD, prompt_ids=(1, 5, 3), completion_ids=(7, 4, 8, 2)))
     assert example.labels == (IGNORED, IGNORED, IGNORED, 7, 4, 8, 2)
 
 
 def test_too_long_is_dropped_and_never_cut():
-    long = {**GOLD, "id": "long", "completion_ids": [3, 7, 7, 4, 8, 2]}
+    long = replace(GOLD, id="long", completion_ids=(3, 7, 7, 4, 8, 2))
     examples, dropped = examples_of([long, GOLD], max_length=8, eos_ids={2})
     assert [e.id for e in examples] == ["g"]
     assert examples[0].input_ids[-1] == 2
@@ -36,7 +43,7 @@ def test_too_long_is_dropped_and_never_cut():
 
 
 def test_without_an_end_of_turn_it_is_dropped():
-    open_ended = {**GOLD, "completion_ids": [3, 7, 4, 8]}
+    open_ended = replace(GOLD, completion_ids=(3, 7, 4, 8))
     examples, dropped = examples_of([open_ended], max_length=99, eos_ids={2, 9})
     assert not examples
     assert "end-of-turn" in dropped[0].because
@@ -45,7 +52,7 @@ def test_without_an_end_of_turn_it_is_dropped():
 @pytest.mark.parametrize("ids", [None, [], "12", [1, "2"], [1, -1], [True], 7])
 def test_what_is_not_ids_is_refused_by_name(ids):
     with pytest.raises(TokensError, match="gold 'g': completion_ids"):
-        example_of({**GOLD, "completion_ids": ids})
+        example_of(replace(GOLD, completion_ids=ids))
 
 
 def test_golds_of_another_tokenizer_are_refused():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,13 @@ from deimos.evaluate.samples import (
     samples_path,
     stored,
 )
-from deimos.prompts.files import read_prompts
 from deimos.recipe import Bench, RecipeError
+from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.store.journal import Journal, write_rows
 from deimos.store.keys import keys_path, write_keys
 from deimos.store.merge import merge_timing
-from deimos.store.names import CONSTANTS, PROBLEMS, TIMING
+from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, TIMING
 from deimos.store.schema import Timed, prompt_row, timing_row
 from deimos.thinking import Rendered
 from deimos.types import Completion
@@ -69,11 +68,8 @@ def run(job: StageJob, *, judge: Judge) -> dict[str, Any]:
 
 async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict[str, Any]:
     bench = job.recipe.bench
-    seen = [
-        p
-        for name in ("train", "dev")
-        for p in read_prompts(job.inputs["prompts"] / f"{name}.jsonl")
-    ]
+    artifacts = Artifacts(job.inputs)
+    seen = [*artifacts.prompts("train"), *artifacts.prompts("dev")]
     tasks = load_tasks(job.recipe, seen)
     tight = tight_budget(job) if "tight" in bench.settings else None
     write_rows(
@@ -88,16 +84,14 @@ async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict
     samples, cuts = _outcomes(job, models, tasks, renders, tight)
     written = tabulate(bench, tasks, samples, cuts, timings, tight)
     for name, rows in written.items():
-        write_rows(job.out / f"{name}.jsonl", rows)
+        write_rows(job.out / name, rows)
     own = {arm: found for arm, found in samples.items() if stored(bench, arm) == arm}
     return _counts(tasks, own, timings, tight)
 
 
 def tight_budget(job: StageJob) -> int:
     """The base's 25th-percentile total tokens on dev, at most the bench's own budget."""
-    path = job.inputs["sample"] / CONSTANTS
-    constants = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    budget = constants.get("dev_total_tokens_p25")
+    budget = Artifacts(job.inputs).constants().get("dev_total_tokens_p25")
     if not isinstance(budget, int | float) or budget < 1:
         raise RecipeError(
             f"bench.settings has 'tight' but constants.json gives dev_total_tokens_p25 = {budget!r}: "
@@ -228,7 +222,7 @@ def tabulate(
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of each file to write; ``all`` stands before the tasks it pools."""
     files: dict[str, list[dict[str, Any]]] = {
-        k: [] for k in ("bench", "compare", "by_config", "budget_curve")
+        k: [] for k in (BENCH, COMPARE, BY_CONFIG, BUDGET_CURVE)
     }
     for setting in bench.settings:
         budget = tight if setting == "tight" and tight is not None else bench.budget
@@ -245,9 +239,10 @@ def tabulate(
             where = Slice(setting, thinking, task, budget, seconds, bench.seed, ci, timed)
             part = tables.within(chosen, thinking, task)
             made: Tables = (tables.ship if setting == "ship" else tables.both_configs)(part, where)
-            for name, rows in made._asdict().items():
-                files[name] += rows
-    files["budget_curve"] = curves(bench, tasks, samples, tight)
+            files[BENCH] += made.bench
+            files[COMPARE] += made.compare
+            files[BY_CONFIG] += made.by_config
+    files[BUDGET_CURVE] = curves(bench, tasks, samples, tight)
     return files
 
 

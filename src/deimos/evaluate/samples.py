@@ -26,11 +26,11 @@ from deimos.evaluate.outcomes import Grammar
 from deimos.models.loading import eos_ids_of, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe import Bench
+from deimos.runs import artifacts
 from deimos.runs.folder import StageJob
 from deimos.store.candidates import record_key, sampled_with
 from deimos.store.journal import Journal
 from deimos.store.merge import merge_completions
-from deimos.store.names import ADAPTER, SAMPLES
 from deimos.store.schema import BenchSample, bench_sample_row
 from deimos.store.template_date import read_template_date
 from deimos.thinking import Rendered, Tags, render
@@ -83,7 +83,7 @@ def refs_of(job: StageJob) -> dict[str, ModelRef]:
     """Base and tuned."""
     model = job.recipe.model
     base = ModelRef(job.model_path, model.revision, model.dtype)
-    adapter = str(job.inputs["train"].resolve() / ADAPTER)
+    adapter = str(artifacts.adapter_path(job.inputs["train"].resolve()))
     return {"base": base, "tuned": dataclasses.replace(base, adapter=adapter)}
 
 
@@ -166,7 +166,7 @@ def requests_of(
 
 def samples_path(out: Path, task: str, arm: Arm) -> Path:
     """Where a sample set stands."""
-    return out / SAMPLES / f"{task}-{arm.model}-{arm.config}.jsonl"
+    return artifacts.samples_path(out, f"{task}-{arm.model}-{arm.config}")
 
 
 def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> list[Completion]:

@@ -1,6 +1,6 @@
 """Where prompts come from, how a dev slice is held out of them, and how they stand in files."""
 
-from deimos.prompts.files import read_prompts, write_prompts
 from deimos.prompts.load import load_source
+from deimos.runs.artifacts import read_prompts, write_prompts
 
 __all__ = ["load_source", "read_prompts", "write_prompts"]

@@ -8,14 +8,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deimos.prompts.decontaminate import Index, Overlap, TestText
-from deimos.prompts.files import write_prompts
 from deimos.prompts.load import check_source, load_source
 from deimos.prompts.sources.jsonl import checked_reference
 from deimos.prompts.splits import split
 from deimos.prompts.text import asked
 from deimos.recipe import Recipe, RecipeError
 from deimos.registry import BUILTIN
+from deimos.runs.artifacts import write_prompts
 from deimos.store.journal import write_atomic
+from deimos.store.names import DECONTAMINATED, DEV, TRAIN
 from deimos.store.schema import prompt_row
 from deimos.types import Prompt
 
@@ -62,8 +63,8 @@ def run(
     train, dev, overlaps = gather(job.recipe, job.progress, tests)
     prompts = [*train, *dev]
     check(prompts)
-    write_prompts(job.out / "train.jsonl", train)
-    write_prompts(job.out / "dev.jsonl", dev)
+    write_prompts(job.out / TRAIN, train)
+    write_prompts(job.out / DEV, dev)
     counts = {
         "train": len(train),
         "dev": len(dev),
@@ -76,7 +77,7 @@ def run(
     kept = job.recipe.allow_contamination
     rows = ({**_told(found), "kept": kept} for found in overlaps)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomic(job.out / "decontaminated.jsonl", text)
+    write_atomic(job.out / DECONTAMINATED, text)
     return {**counts, "decontaminated": 0 if kept else len(overlaps)} | {
         "decontamination": {
             "tests": len(tests),

@@ -10,15 +10,16 @@ import yaml
 from deimos import __version__
 from deimos.report import decoding_labels, formatting, headline, snippet
 from deimos.report.html import commands, groups, templates
-from deimos.report.records import Row, Run
 from deimos.report.rejects import Rejects, by_stage
+from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
+from deimos.store.schema import AnyRow, Row
 
 DECODING = {"budget", "recommended", "locked", "repeats", "seed"}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def card(run: Run, tally: Rejects, made: Row) -> str:
+def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
     """Render the card; ``made`` is what ``html.making`` found."""
     env = templates()
     env.filters["cell"] = cell
@@ -43,7 +44,7 @@ def card(run: Run, tally: Rejects, made: Row) -> str:
     )
 
 
-def front_matter(run: Run, made: Row) -> str:
+def front_matter(run: RunResults, made: AnyRow) -> str:
     """The YAML block the Hub reads; what was not recorded is left out, never guessed."""
     recipe = run.recipe
     front: dict[str, Any] = {"language": ["en"]} if run.lab else {}
@@ -65,11 +66,11 @@ def cell(text: object) -> str:
     return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", one_line)
 
 
-def _decoding(run: Run) -> Row:
+def _decoding(run: RunResults) -> Row:
     """The bench's configs; ``budget`` took the place of their own ``max_tokens``."""
     unused = {"recommended": {"max_tokens"}, "locked": {"max_tokens"}}
     return run.recipe.bench.model_dump(mode="json", include=DECODING, exclude=unused)
 
 
-def _yaml(value: Row) -> str:
+def _yaml(value: AnyRow) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from deimos.report.formatting import listed
-from deimos.report.records import Row
+from deimos.store.schema import AnyRow
 
 CONFIGS = {"recommended": "the base's recommended sampler", "locked": "the locked config"}
 TIMED = "locked"
@@ -29,7 +29,7 @@ _PARTS = {
 """A row's numbers to the part of its ``config`` that says where they come from."""
 
 
-def origins(row: Row) -> dict[str, str]:
+def origins(row: AnyRow) -> dict[str, str]:
     """Each number's config, of a row that mixes several; empty where all are of one.
 
     ``finished`` is of accuracy's config, the answer's length of the total's, and ``seconds`` of
@@ -44,7 +44,7 @@ def origins(row: Row) -> dict[str, str]:
     return found if len(set(found.values())) > 1 else {}
 
 
-def clause(row: Row) -> str:
+def clause(row: AnyRow) -> str:
     """Which config the numbers of a compare row are taken from, as the end of a sentence."""
     taken = named(row)
     if row["setting"] == "ship":
@@ -58,7 +58,7 @@ def clause(row: Row) -> str:
     return f"; each number from the less flattering of the two configs: {'; '.join(each)}"
 
 
-def named(row: Row) -> dict[str, str]:
+def named(row: AnyRow) -> dict[str, str]:
     """Each number's config, by a readable name of the number; empty where none is recorded."""
     config = row.get("config") or {}
     if isinstance(config, str):
@@ -66,7 +66,7 @@ def named(row: Row) -> dict[str, str]:
     return {part.replace("_", " "): name for part, name in config.items()}
 
 
-def short(row: Row) -> str:
+def short(row: AnyRow) -> str:
     """The config of a row's numbers, as short as it can be said."""
     if row["setting"] == "ship" and not row.get("config"):
         return "recommended → locked"
@@ -76,7 +76,7 @@ def short(row: Row) -> str:
     return ", ".join(f"{name} ({parts})" for name, parts in _by_config(taken))
 
 
-def at_own_length(full: Sequence[Row], row: Row) -> Row:
+def at_own_length(full: Sequence[AnyRow], row: AnyRow) -> AnyRow:
     """A bench row whose ``finished`` is that of the config its lengths come from.
 
     Where the less flattering configs of accuracy and of length differ, the row itself holds the

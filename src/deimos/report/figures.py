@@ -16,7 +16,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from deimos.report.formatting import number, percent
-from deimos.report.records import Row
+from deimos.store.schema import AnyRow
 
 WIDE, NARROW = 530, 350
 MODELS = ("base", "tuned")
@@ -80,7 +80,7 @@ def lengths(
     return _svg(width, height, f"Distribution of {title}: {says}.", parts)
 
 
-def budget_curve(rows: Sequence[Row], tight: int | None, config: str, width: int) -> Markup:
+def budget_curve(rows: Sequence[AnyRow], tight: int | None, config: str, width: int) -> Markup:
     """Accuracy against budget, base and tuned, from cut traces, with 95% bands."""
     height, left, right, top, floor = 290, 44, 20, 28, 246
     budgets = sorted({row["budget"] for row in rows})
@@ -193,7 +193,7 @@ def _y_axis(y: Scale, left: float, right: float) -> str:
     return "".join(parts)
 
 
-def _curve(line: Sequence[Row], model: str, x: Scale, y: Scale) -> list[str]:
+def _curve(line: Sequence[AnyRow], model: str, x: Scale, y: Scale) -> list[str]:
     there = [f"{x(r['budget']):.1f} {y(r['accuracy']):.1f}" for r in line]
     parts = []
     if all(r.get("accuracy_ci") for r in line):
@@ -204,14 +204,14 @@ def _curve(line: Sequence[Row], model: str, x: Scale, y: Scale) -> list[str]:
     return parts
 
 
-def _names(lines: dict[str, list[Row]], x: Scale, y: Scale) -> list[str]:
+def _names(lines: dict[str, list[AnyRow]], x: Scale, y: Scale) -> list[str]:
     """Each model's name half-way up its line, the upper line's above it, the other's below."""
     mean = {m: sum(r["accuracy"] for r in line) / len(line) for m, line in lines.items() if line}
     highest = max(mean, key=lambda m: mean[m], default="")
     return [_name(m, lines[m], x, y, above=m == highest) for m in mean]
 
 
-def _name(model: str, line: Sequence[Row], x: Scale, y: Scale, above: bool) -> str:
+def _name(model: str, line: Sequence[AnyRow], x: Scale, y: Scale, above: bool) -> str:
     half = max(r["accuracy"] for r in line) * (0.7 if above else 0.4)
     row = min(line, key=lambda r: abs(r["accuracy"] - half))
     anchor, shift, lower = ("end", -9, -4) if above else ("start", 10, 12)
@@ -220,7 +220,7 @@ def _name(model: str, line: Sequence[Row], x: Scale, y: Scale, above: bool) -> s
     )
 
 
-def _curve_words(lines: dict[str, list[Row]], config: str) -> str:
+def _curve_words(lines: dict[str, list[AnyRow]], config: str) -> str:
     says = [
         f"{model} from {percent(line[0]['accuracy'], 1)} at {number(line[0]['budget'])} tokens "
         f"to {percent(line[-1]['accuracy'], 1)} at {number(line[-1]['budget'])}"
@@ -230,7 +230,7 @@ def _curve_words(lines: dict[str, list[Row]], config: str) -> str:
     return f"Accuracy against budget, {config}: {'; '.join(says)}."
 
 
-def _budget(row: Row) -> int:
+def _budget(row: AnyRow) -> int:
     return row["budget"]
 
 

@@ -21,7 +21,8 @@ from deimos.report.formatting import (
     seconds,
     with_unit,
 )
-from deimos.report.records import Row, Run
+from deimos.report.results import RunResults
+from deimos.store.schema import AnyRow
 
 SETTINGS = {
     "ship": "each model as it would be shipped: the base at its recommended sampler, the tuned "
@@ -51,9 +52,9 @@ class Measure:
 class Pick:
     """A compare row with the two bench rows behind it."""
 
-    compare: Row
-    base: Row
-    tuned: Row
+    compare: AnyRow
+    base: AnyRow
+    tuned: AnyRow
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class Headline:
     measures: tuple[Measure, ...]
 
 
-def pick(run: Run, row: Row) -> Pick:
+def pick(run: RunResults, row: AnyRow) -> Pick:
     """A compare row with the two bench rows behind it (empty where one is missing)."""
     return Pick(row, *(_side(run, row, model) for model in ("base", "tuned")))
 
 
-def headline_pick(run: Run) -> Pick | None:
+def headline_pick(run: RunResults) -> Pick | None:
     """The comparison the headline stands on, all tasks: ``equal``, else ``ship``, else ``tight``."""
     for setting in ("equal", "ship", "tight"):
         if row := _pooled(run.compare, setting):
@@ -78,7 +79,7 @@ def headline_pick(run: Run) -> Pick | None:
     return None
 
 
-def headline(run: Run) -> Headline:
+def headline(run: RunResults) -> Headline:
     """Say what the tuned model does now, in one sentence and three numbers."""
     at = headline_pick(run)
     if at is None:
@@ -101,7 +102,7 @@ def basis(at: Pick) -> str:
     return ", ".join(parts) + decoding_labels.clause(row) + "."
 
 
-def thinking_measure(run: Run, at: Pick) -> Measure:
+def thinking_measure(run: RunResults, at: Pick) -> Measure:
     """Think tokens: change, interval, medians, budget and truncation."""
     row = at.compare
     ci = row.get("think_tokens_reduction_ci")
@@ -137,7 +138,7 @@ def accuracy_measure(at: Pick) -> Measure:
     )
 
 
-def seconds_measure(run: Run, at: Pick) -> Measure:
+def seconds_measure(run: RunResults, at: Pick) -> Measure:
     """Seconds per problem, timed apart at the locked config."""
     base, tuned = (side.get("seconds_per_problem") for side in (at.base, at.tuned))
     reduction = at.compare.get("seconds_reduction")
@@ -147,7 +148,7 @@ def seconds_measure(run: Run, at: Pick) -> Measure:
     return Measure("Seconds per problem", seconds(tuned), "", notes, True)
 
 
-def timing(run: Run) -> str:
+def timing(run: RunResults) -> str:
     """What the seconds were measured on."""
     timed = run.counts("bench").get("timed_problems")
     return (
@@ -156,19 +157,19 @@ def timing(run: Run) -> str:
     )
 
 
-def truncation(run: Run, at: Pick) -> str:
+def truncation(run: RunResults, at: Pick) -> str:
     """Budget and the share unfinished at it, for both models: the small print of every length."""
     sides = (decoding_labels.at_own_length(run.by_config, side) for side in (at.base, at.tuned))
     base, tuned = (percent(unfinished(side), 1) for side in sides)
     return f"budget {number(at.base.get('budget'))}; unfinished {base} → {tuned}"
 
 
-def unfinished(row: Row) -> float | None:
+def unfinished(row: AnyRow) -> float | None:
     """The share of a row's completions that did not end by themselves."""
     return None if row.get("finished") is None else 1 - row["finished"]
 
 
-def not_shown(row: Row) -> str:
+def not_shown(row: AnyRow) -> str:
     """Word a null result with the smallest difference this n could show."""
     smallest = detectable(row)
     if smallest is None:
@@ -176,7 +177,7 @@ def not_shown(row: Row) -> str:
     return f"not shown; smallest this n could show: {number(100 * smallest, 1)} points"
 
 
-def detectable(row: Row) -> float | None:
+def detectable(row: AnyRow) -> float | None:
     """Smallest accuracy difference found with 80% power at this n.
 
     The benchmark's own figure where its row has one, else from half the interval's width.
@@ -187,7 +188,7 @@ def detectable(row: Row) -> float | None:
     return None if ci is None or None in ci else (ci[1] - ci[0]) / 2 * _DETECTS
 
 
-def length_config(run: Run) -> str | None:
+def length_config(run: RunResults) -> str | None:
     """The config whose lengths are drawn: the one the headline's think tokens come from."""
     found = decoding_labels.ordered(o.config for o in run.outcomes)
     if not found:
@@ -199,13 +200,13 @@ def length_config(run: Run) -> str | None:
     return named if named in found else found[-1]
 
 
-def _origin(row: Row, number: str) -> tuple[str, ...]:
+def _origin(row: AnyRow, number: str) -> tuple[str, ...]:
     """Where a headline number comes from, where they come from different configs."""
     name = decoding_labels.origins(row).get(number)
     return (f"from {decoding_labels.CONFIGS.get(name, name)}",) if name else ()
 
 
-def _thinks(run: Run, at: Pick) -> str:
+def _thinks(run: RunResults, at: Pick) -> str:
     row = at.compare
     reduction, ci = row.get("think_tokens_reduction"), row.get("think_tokens_reduction_ci")
     if reduction is None:
@@ -228,12 +229,12 @@ def _answers(at: Pick) -> str:
     )
 
 
-def _side(run: Run, row: Row, model: str) -> Row:
+def _side(run: RunResults, row: AnyRow, model: str) -> AnyRow:
     wanted = {k: row.get(k) for k in ("setting", "task", "thinking")}
     return next((r for r in run.bench if r["model"] == model and wanted.items() <= r.items()), {})
 
 
-def _pooled(rows: Sequence[Row], setting: str) -> Row | None:
+def _pooled(rows: Sequence[AnyRow], setting: str) -> AnyRow | None:
     """The row of all tasks; with thinking on where both on and off were measured."""
     found = [r for r in rows if r["setting"] == setting and r["task"] == "all"]
     return next((r for r in found if r.get("thinking") is not False), next(iter(found), None))

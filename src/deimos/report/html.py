@@ -19,9 +19,11 @@ from markupsafe import Markup
 from deimos import __version__
 from deimos.lab.traces import LEVELS
 from deimos.report import decoding_labels, figures, formatting, headline, incidents, side_by_side
-from deimos.report.records import Outcome, Row, Run, rows
 from deimos.report.rejects import Rejects, by_stage
+from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
+from deimos.runs.artifacts import SampleFacts
+from deimos.store.schema import AnyRow, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEANINGS = {
@@ -97,7 +99,7 @@ def templates() -> Environment:
     return env
 
 
-def page(run: Run, tally: Rejects, made: Row) -> str:
+def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
     """Render the report; ``made`` is what ``making`` found."""
     config = headline.length_config(run)
     return (
@@ -130,7 +132,7 @@ def page(run: Run, tally: Rejects, made: Row) -> str:
     )
 
 
-def commands(run: Run) -> list[str]:
+def commands(run: RunResults) -> list[str]:
     """What to type to make this run again, from the recipe it left."""
     return [
         f"pip install 'deimos-llm[all]=={__version__}'   # or: pip install -e '.[all]' in a clone",
@@ -139,7 +141,7 @@ def commands(run: Run) -> list[str]:
     ]
 
 
-def making(run: Run) -> Row:
+def making(run: RunResults) -> Row:
     """How the tuned model was made: stages with counts and seconds, training, versions."""
     return {
         "stages": [
@@ -158,11 +160,11 @@ def making(run: Run) -> Row:
         "befell": incidents.befell(run),
         "contamination": contamination(run),
         "sources": [s.source for s in run.recipe.prompts.sources],
-        "licences": _licences(run),
+        "licences": run.artifacts.licences(),
     }
 
 
-def contamination(run: Run) -> list[str]:
+def contamination(run: RunResults) -> list[str]:
     """What is known of test problems among the training prompts, one sentence each."""
     bench, said = run.counts("bench"), []
     if run.recipe.allow_contamination:
@@ -191,7 +193,7 @@ def contamination(run: Run) -> list[str]:
     return said
 
 
-def groups(run: Run) -> list[Group]:
+def groups(run: RunResults) -> list[Group]:
     """The results table: one group a setting, its pooled row first."""
     found = []
     for setting in (s for s in headline.SETTINGS if any(r["setting"] == s for r in run.compare)):
@@ -210,13 +212,13 @@ def groups(run: Run) -> list[Group]:
     return found
 
 
-def _reach(compare: Sequence[Row]) -> float:
+def _reach(compare: Sequence[AnyRow]) -> float:
     """One scale for all interval marks: the farthest end outside ``tight``, which is far away."""
     ends = [row.get("accuracy_delta_ci") or [] for row in compare if row["setting"] != "tight"]
     return max([abs(end) for ci in ends for end in ci if end is not None] or [0.1])
 
 
-def by_config(run: Run) -> list[Row]:
+def by_config(run: RunResults) -> list[Row]:
     """Bench rows at both configs in full, for the table behind the headline."""
     keep = [row for row in run.by_config if "accuracy" in row]
     return [
@@ -235,10 +237,12 @@ def by_config(run: Run) -> list[Row]:
     ]
 
 
-def length_figures(run: Run, config: str) -> list[Figure]:
+def length_figures(run: RunResults, config: str) -> list[Figure]:
     """Think and answer length distributions of base and tuned at one config."""
     own = [o for o in run.outcomes if o.config == config and o.model in figures.MODELS]
-    split: dict[str, list[Outcome]] = {m: [o for o in own if o.model == m] for m in figures.MODELS}
+    split: dict[str, list[SampleFacts]] = {
+        m: [o for o in own if o.model == m] for m in figures.MODELS
+    }
     if not all(split.values()):
         return []
     cut = {m: sum(o.finish == "length" for o in os) / len(os) for m, os in split.items()}
@@ -251,10 +255,10 @@ def length_figures(run: Run, config: str) -> list[Figure]:
     return found
 
 
-def curve_figures(run: Run) -> list[tuple[str, list[Figure]]]:
+def curve_figures(run: RunResults) -> list[tuple[str, list[Figure]]]:
     """Accuracy against budget: per task, one figure a config; the pooled task first."""
     tight = run.constants.get("dev_total_tokens_p25")
-    parts: dict[tuple[str, bool], list[Row]] = {}
+    parts: dict[tuple[str, bool], list[AnyRow]] = {}
     for row in run.curve:
         if row["accuracy"] is not None:
             parts.setdefault((row["task"], row.get("thinking") is False), []).append(row)
@@ -271,7 +275,7 @@ def curve_figures(run: Run) -> list[tuple[str, list[Figure]]]:
     return found
 
 
-def recipe_yaml(run: Run) -> str:
+def recipe_yaml(run: RunResults) -> str:
     """The recipe as it was run, every default written out."""
     return yaml.safe_dump(run.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
@@ -283,7 +287,7 @@ def flat(value: Any, under: str = "") -> list[tuple[str, str]]:
     return [(under, formatting.NOT_MEASURED if value is None else str(value))]
 
 
-def _line(run: Run, row: Row, reach: float) -> Line:
+def _line(run: RunResults, row: AnyRow, reach: float) -> Line:
     at = headline.pick(run, row)
     ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
     fits = ci and None not in ci and max(map(abs, ci)) <= reach
@@ -308,7 +312,7 @@ def _line(run: Run, row: Row, reach: float) -> Line:
     )
 
 
-def _cut(run: Run, at: headline.Pick) -> Iterator[tuple[str, str]]:
+def _cut(run: RunResults, at: headline.Pick) -> Iterator[tuple[str, str]]:
     """The unfinished share; that of the lengths too, where they come from another config."""
     origin, sides = decoding_labels.origins(at.compare), (at.base, at.tuned)
     yield _unfinished(sides), origin.get("finished", "")
@@ -318,11 +322,11 @@ def _cut(run: Run, at: headline.Pick) -> Iterator[tuple[str, str]]:
         yield _unfinished(own), f"{of_lengths}, as the think tokens"
 
 
-def _unfinished(sides: Sequence[Row]) -> str:
+def _unfinished(sides: Sequence[AnyRow]) -> str:
     return _both(*(formatting.percent(headline.unfinished(side), 1) for side in sides))
 
 
-def _parts(row: Row) -> str:
+def _parts(row: AnyRow) -> str:
     """How much of the difference is finishing in time, and how much reasoning."""
     parts = row.get("finished_more"), row.get("reasoned_better")
     if None in parts:
@@ -330,13 +334,13 @@ def _parts(row: Row) -> str:
     return f"finishing {formatting.points(parts[0])}, reasoning {formatting.points(parts[1])}"
 
 
-def _changed(row: Row, name: str) -> str:
+def _changed(row: AnyRow, name: str) -> str:
     ci = row.get(f"{name}_ci")
     text = f"{formatting.change(row.get(name))} {formatting.change_interval(ci)}"
     return text + (" not shown" if ci is not None and formatting.includes_zero(ci) else "")
 
 
-def _task(row: Row) -> str:
+def _task(row: AnyRow) -> str:
     name = "all tasks" if row["task"] == "all" else row["task"]
     return name + (", thinking off" if row.get("thinking") is False else "")
 
@@ -353,7 +357,7 @@ def _with_ci(text: str, ci: formatting.Interval) -> str:
     return f"{text} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".strip()
 
 
-def _spoken(counts: Row, under: str = "") -> str:
+def _spoken(counts: AnyRow, under: str = "") -> str:
     parts = []
     for name, value in counts.items():
         label = f"{under}{name}".replace("_", " ")
@@ -365,8 +369,3 @@ def _spoken(counts: Row, under: str = "") -> str:
         elif value is not None:
             parts.append(f"{label} {value}")
     return ", ".join(filter(None, parts))
-
-
-def _licences(run: Run) -> list[str]:
-    named = {row.get("licence") for row in rows(run.folders.get("prompts"), "train.jsonl")}
-    return sorted(filter(None, named))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from deimos.report import formatting
-from deimos.report.records import Row, Run
+from deimos.report.results import RunResults
+from deimos.store.schema import AnyRow
 
 
-def befell(run: Run) -> list[str]:
+def befell(run: RunResults) -> list[str]:
     """One sentence a server, and one for each sort of loss or change; empty where there was none.
 
     Attempts that were cut short come first. Every loss here was made good: what a lost place had
@@ -23,14 +24,14 @@ def befell(run: Run) -> list[str]:
     ]
 
 
-def _told(noted: Row) -> Iterator[str]:
+def _told(noted: AnyRow) -> Iterator[str]:
     told = noted.get("engine") or {}
     yield from _actors(noted)
     yield from map(_server, told.get("servers") or [])
     yield from _requests(told)
 
 
-def _killed(cut: list[Row]) -> Iterator[str]:
+def _killed(cut: Sequence[AnyRow]) -> Iterator[str]:
     if killed := sum("seconds" not in one for one in cut):
         yield (
             f"{formatting.plural(killed, 'attempt')} at sampling {'was' if killed == 1 else 'were'} "
@@ -38,21 +39,21 @@ def _killed(cut: list[Row]) -> Iterator[str]:
         )
 
 
-def _cut(one: Row) -> Iterator[str]:
+def _cut(one: AnyRow) -> Iterator[str]:
     if "seconds" in one:
         yield " ".join(
             [f"An attempt at sampling was cut short after {one['seconds']:.0f} s.", *_told(one)]
         )
 
 
-def _engines(candidates: Row) -> Iterator[str]:
+def _engines(candidates: AnyRow) -> Iterator[str]:
     """Where a run went on with another engine: who decoded how many, which distributions may show."""
     if len(candidates) > 1:
         shares = [f"{formatting.number(n)} by {name}" for name, n in candidates.items()]
         yield f"Candidates were decoded by {len(candidates)} engines: {', '.join(shares)}."
 
 
-def _actors(counts: Row) -> Iterator[str]:
+def _actors(counts: AnyRow) -> Iterator[str]:
     if lost := counts.get("actors_lost"):
         yield (
             f"{formatting.plural(lost, 'actor')} of the cluster {'was' if lost == 1 else 'were'} lost; "
@@ -60,7 +61,7 @@ def _actors(counts: Row) -> Iterator[str]:
         )
 
 
-def _server(server: Row) -> str:
+def _server(server: AnyRow) -> str:
     said = f"Server {server['url']}: {formatting.plural(server['requests'], 'request')}"
     if server["faults"]:
         last = f" (the last: {server['last_fault']})" if server["last_fault"] else ""
@@ -71,6 +72,6 @@ def _server(server: Row) -> str:
     return f"{said}{ends}."
 
 
-def _requests(told: Row) -> Iterator[str]:
+def _requests(told: AnyRow) -> Iterator[str]:
     if refused := told.get("refused"):
         yield f"The engine refused {formatting.plural(refused, 'request')}."

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from deimos.report.records import Row, Run, prompt_texts, rows
+from deimos.report.results import RunResults
 from deimos.report.side_by_side import clip
-from deimos.store.candidates import read_some
+from deimos.store.schema import VerdictRow
 from deimos.types import Completion
 
 STAGES = ("structure", "correctness", "presentation", "length")
@@ -29,7 +29,7 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pick:
+class RejectedCandidate:
     """A rejected candidate that may be shown."""
 
     prompt_id: str
@@ -52,23 +52,23 @@ class Rejects:
     examples: dict[str, list[Example]] = field(default_factory=dict)
 
 
-def read_rejects(run: Run) -> Rejects:
+def read_rejects(run: RunResults) -> Rejects:
     """Count fates in ``verdicts.jsonl`` and fetch up to three examples a stage.
 
     Examples are spread over different reasons first, in the order of the file.
     """
     tally = Rejects()
-    picked: dict[str, list[Pick]] = {}
-    for row in rows(run.folders.get("select"), "verdicts.jsonl"):
+    picked: dict[str, list[RejectedCandidate]] = {}
+    for row in run.artifacts.verdicts():
         tally.candidates += 1
-        if row["finish"] == "outpaced":
+        if row.finish == "outpaced":
             tally.outpaced += 1
-        elif row["ok"] is None:
-            tally.owed += row["stage"] == "length"
-            tally.unjudged += row["stage"] != "length"
-        elif not row["ok"]:
+        elif row.ok is None:
+            tally.owed += row.stage == "length"
+            tally.unjudged += row.stage != "length"
+        elif not row.ok:
             _reject(tally, picked, row)
-    tally.gold = sum(1 for _ in rows(run.folders.get("select"), "gold.jsonl"))
+    tally.gold = sum(1 for _ in run.artifacts.golds())
     _fetch(run, tally, picked)
     return tally
 
@@ -79,26 +79,25 @@ def by_stage(tally: Rejects) -> dict[str, int]:
     return {stage: tally.stages.get(stage, 0) for stage in order}
 
 
-def _reject(tally: Rejects, picked: dict[str, list[Pick]], row: Row) -> None:
-    stage, because = row["stage"], row["because"]
+def _reject(tally: Rejects, picked: dict[str, list[RejectedCandidate]], row: VerdictRow) -> None:
+    stage, because = row.stage, row.because
     tally.stages[stage] += 1
     names = picked.setdefault(stage, [])
     repeated = any(because == name.because for name in names)
     if sum(name.repeated == repeated for name in names) < EXAMPLES:
-        names.append(Pick(row["prompt_id"], row["index"], because, repeated))
+        names.append(RejectedCandidate(row.prompt_id, row.index, because, repeated))
 
 
-def _best(names: list[Pick]) -> list[Pick]:
+def _best(names: list[RejectedCandidate]) -> list[RejectedCandidate]:
     """Different reasons first, then repeats, as many as are shown."""
     return sorted(names, key=lambda name: name.repeated)[:EXAMPLES]
 
 
-def _fetch(run: Run, tally: Rejects, picked: dict[str, list[Pick]]) -> None:
+def _fetch(run: RunResults, tally: Rejects, picked: dict[str, list[RejectedCandidate]]) -> None:
     best = {stage: _best(names) for stage, names in picked.items()}
     wanted = {(name.prompt_id, name.index): name for names in best.values() for name in names}
-    sample = run.folders.get("sample")
-    found = read_some(sample, wanted) if sample and wanted else {}
-    prompts = prompt_texts(run, {prompt_id for prompt_id, _ in wanted})
+    found = run.artifacts.some_candidates(wanted)
+    prompts = run.artifacts.questions({prompt_id for prompt_id, _ in wanted})
     for stage in by_stage(tally):
         examples = [
             Example(prompts.get(n.prompt_id), _excerpt(found[n.prompt_id, n.index]), n.because)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deimos.report.records import Outcome, Row, Run, find, prompt_texts
+from deimos.report.results import RunResults
+from deimos.runs.artifacts import SampleFacts
 
 RULE = (
     "Chosen by rule: of the problems both models answer right without being cut, those at the "
@@ -25,8 +26,8 @@ SHOWN = 6000
 class Pair(NamedTuple):
     """One problem, both models."""
 
-    base: Outcome
-    tuned: Outcome
+    base: SampleFacts
+    tuned: SampleFacts
 
     @property
     def reduction(self) -> float:
@@ -62,9 +63,9 @@ class Shown:
     tuned: Side
 
 
-def pairs_of(outcomes: Sequence[Outcome], config: str) -> list[Pair]:
+def pairs_of(outcomes: Sequence[SampleFacts], config: str) -> list[Pair]:
     """Base and tuned outcomes of the same task, problem and index under one config."""
-    sides: dict[tuple[str, str, int], dict[str, Outcome]] = {}
+    sides: dict[tuple[str, str, int], dict[str, SampleFacts]] = {}
     for o in outcomes:
         if o.config == config and o.model in ("base", "tuned"):
             sides.setdefault((o.task, o.prompt_id, o.index), {}).setdefault(o.model, o)
@@ -95,18 +96,18 @@ def choose(pairs: Sequence[Pair]) -> list[tuple[str, Pair]]:
     return chosen
 
 
-def shown(run: Run, config: str) -> list[Shown]:
+def shown(run: RunResults, config: str) -> list[Shown]:
     """The chosen pairs with their texts."""
     chosen = choose(pairs_of([o for o in run.outcomes if o.index == 0], config))
-    texts = prompt_texts(run, {pair.base.prompt_id for _, pair in chosen})
+    texts = run.artifacts.questions({pair.base.prompt_id for _, pair in chosen})
     return [
         Shown(
             why,
             pair.base.task,
             texts.get(pair.base.prompt_id),
             pair.reduction,
-            _side(pair.base),
-            _side(pair.tuned),
+            _side(run, pair.base),
+            _side(run, pair.tuned),
         )
         for why, pair in chosen
     ]
@@ -120,23 +121,19 @@ def clip(text: str, limit: int = SHOWN) -> tuple[str, int]:
     return f"{text[:head]}\n\n[…]\n\n{text[head - limit :]}", len(text) - limit
 
 
-def _side(outcome: Outcome) -> Side:
-    def key(row: Row) -> tuple[str, int]:
-        return row["prompt_id"], row["index"]
-
-    row = find([outcome.path], {(outcome.prompt_id, outcome.index)}, key)[
-        outcome.prompt_id, outcome.index
-    ]
-    think, left_out = clip(row["think"])
+def _side(run: RunResults, outcome: SampleFacts) -> Side:
+    name = outcome.prompt_id, outcome.index
+    completion = run.artifacts.whole_samples(outcome.path, {name})[name].completion
+    think, left_out = clip(completion.think)
     return Side(
         outcome.model,
         think,
-        clip(row["answer"] or ("" if row["think"] else row["text"]))[0],
+        clip(completion.answer or ("" if completion.think else completion.text))[0],
         outcome.think_tokens,
         outcome.answer_tokens,
         outcome.ok,
         outcome.finish,
-        (row.get("verdict") or {}).get("because", ""),
+        completion.verdict.because if completion.verdict else "",
         left_out,
     )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 
 from deimos.recipe import SamplingSettings
-from deimos.report.records import Run
+from deimos.report.results import RunResults
+from deimos.store.names import ADAPTER
 
 QUESTION = (
     "Nora has 39 stamps. Nora buys 19 more stamps. Nora gives 6 stamps to Ray. "
@@ -19,7 +20,7 @@ QUESTION = (
 _NOT_IN_GENERATE = ("presence_penalty", "frequency_penalty")
 
 
-def snippet(run: Run) -> str | None:
+def snippet(run: RunResults) -> str | None:
     """The program, as text; None where nothing has been trained yet.
 
     Paths in it are relative to the run folder, where the card lies.
@@ -35,7 +36,7 @@ def snippet(run: Run) -> str | None:
             *_imports(run),
             "",
             f"base = {'str(lab_path())' if run.lab else _quoted(model.id)}",
-            f"adapter = {_quoted(f'{train.name}/adapter')}  # a folder beside this card",
+            f"adapter = {_quoted(f'{train.name}/{ADAPTER}')}  # a folder beside this card",
             f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
             f"model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype={_quoted(model.dtype)})",
             "model = PeftModel.from_pretrained(model, adapter).eval()",
@@ -51,7 +52,7 @@ def snippet(run: Run) -> str | None:
     )
 
 
-def _imports(run: Run) -> list[str]:
+def _imports(run: RunResults) -> list[str]:
     own = ["from deimos.lab.weights import lab_path"] if run.lab else []
     return [
         *own,

@@ -13,10 +13,11 @@ from pathlib import Path
 from deimos.recipe import Recipe
 from deimos.report.card import card
 from deimos.report.html import making, page
-from deimos.report.records import read_run
 from deimos.report.rejects import read_rejects
+from deimos.report.results import read_results
 from deimos.report.summary import summary
 from deimos.store.journal import write_atomic
+from deimos.store.names import CARD, REPORT, SUMMARY
 
 
 def run(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> dict[str, int]:
@@ -30,15 +31,15 @@ def run(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> dict[str,
     Returns:
         Counts: bench and compare rows, golds, benchmark completions, bytes of the report.
     """
-    found = read_run(run_dir, folders, recipe)
+    found = read_results(run_dir, folders, recipe)
     tally = read_rejects(found)
     made = making(found)
     numbers = summary(found, tally)
     report = page(found, tally, made)
     dumped = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(run_dir / "summary.json", dumped + "\n")
-    write_atomic(run_dir / "report.html", report)
-    write_atomic(run_dir / "MODEL_CARD.md", card(found, tally, made))
+    write_atomic(run_dir / SUMMARY, dumped + "\n")
+    write_atomic(run_dir / REPORT, report)
+    write_atomic(run_dir / CARD, card(found, tally, made))
     return {
         "bench_rows": len(found.bench),
         "compare_rows": len(found.compare),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from deimos.report.records import Row, Run, rows
 from deimos.report.rejects import Rejects, by_stage
+from deimos.report.results import RunResults
+from deimos.store.schema import AnyRow, Row
 
 SAMPLE = ("prompts", "completions", "decoded_tokens", "seconds")
 
 
-def summary(run: Run, tally: Rejects) -> Row:
+def summary(run: RunResults, tally: Rejects) -> Row:
     """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare`` and ``environment``."""
     return _finite(
         {
@@ -28,7 +29,7 @@ def summary(run: Run, tally: Rejects) -> Row:
     )
 
 
-def prompt_counts(run: Run) -> Row:
+def prompt_counts(run: RunResults) -> Row:
     """Prompts to train on and to decide by, and how many were dropped; null where not measured."""
     recorded = run.counts("prompts")
     return {
@@ -36,7 +37,7 @@ def prompt_counts(run: Run) -> Row:
     }
 
 
-def sample_counts(run: Run) -> Row:
+def sample_counts(run: RunResults) -> Row:
     """Prompts, completions, decoded tokens and seconds: as recorded, else counted from the rows.
 
     ``decoded_tokens`` counts every token that was decoded, those of stopped candidates too.
@@ -50,9 +51,9 @@ def sample_counts(run: Run) -> Row:
     return {name: recorded.get(name) for name in SAMPLE}
 
 
-def environment(run: Run) -> Row:
+def environment(run: RunResults) -> Row:
     """What each stage recorded of where it ran; one entry where all stages agree."""
-    found: Row = {}
+    found: AnyRow = {}
     for stage, record in run.records.items():
         seen = {**(record.get("environment") or {})}
         if record.get("versions"):
@@ -63,11 +64,11 @@ def environment(run: Run) -> Row:
     return {"all stages": kinds[0]} if kinds and all(k == kinds[0] for k in kinds) else found
 
 
-def _counted(run: Run) -> Row:
+def _counted(run: RunResults) -> Row:
     """From the journals; a candidate that went on decoding has several rows, its last counts."""
     tokens: dict[tuple[str, int], int] = {}
-    for row in rows(run.folders.get("sample"), "completions/*.jsonl"):
-        tokens[row["prompt_id"], row["index"]] = len(row["completion_ids"])
+    for name, candidate in run.artifacts.candidates().items():
+        tokens[name] = len(candidate.completion.completion_ids)
     if not tokens:
         return {}
     return {

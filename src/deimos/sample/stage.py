@@ -21,8 +21,8 @@ from typing import Any
 from deimos import engines
 from deimos.engines.base import Engine, Key
 from deimos.models.ref import ModelRef
-from deimos.prompts.files import read_prompts
 from deimos.recipe import RecipeError, Sample
+from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.runs.record import attempts
 from deimos.sample.checkpoints import Partials, Writer, partial_files
@@ -38,7 +38,7 @@ from deimos.store.candidates import (
 from deimos.store.journal import Journal, write_atomic
 from deimos.store.keys import keys_path, remove_keys, write_keys
 from deimos.store.merge import KeyOf, Name, merge_completions
-from deimos.store.names import COMPLETIONS, CONSTANTS, DEV, PARTIAL, TRAIN
+from deimos.store.names import COMPLETIONS, CONSTANTS, DEV, PARTIAL
 from deimos.store.schema import completion_row
 from deimos.store.template_date import keep_template_date
 from deimos.thinking import Shape, Tags, render, renders_date
@@ -69,7 +69,7 @@ def open_tokenizer(job: StageJob) -> Any:
 
     tokenizer = load_tokenizer(_model_of(job))
     if "prompts" in job.inputs:
-        entrants_of(job, tokenizer, read_prompts(job.inputs["prompts"] / DEV))
+        entrants_of(job, tokenizer, Artifacts(job.inputs).prompts("dev"))
     return tokenizer
 
 
@@ -115,7 +115,7 @@ async def _run(
     made_with = made_with_of(job, sampler.tokenizer)
     remove_keys(job.out)
     constants = await constants_of(job, sampler, made_with, gate_for, measure)
-    train = read_prompts(job.inputs["prompts"] / TRAIN)
+    train = Artifacts(job.inputs).prompts("train")
     path, left = journal_for(job.out, filters_of(job.recipe.select)), partial_files(job.out)
     ground = Ground(
         filters=path.stem,
@@ -279,7 +279,7 @@ async def constants_of(
     path = job.out / CONSTANTS
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    prompts = read_prompts(job.inputs["prompts"] / DEV)
+    prompts = Artifacts(job.inputs).prompts("dev")
     if not prompts:
         raise RecipeError(
             "there are no dev prompts: give prompts.sources more, or raise prompts.dev_fraction"

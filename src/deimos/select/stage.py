@@ -15,16 +15,17 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from deimos.prompts.files import read_prompts
 from deimos.recipe import Sample, Select
+from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.select.filters import Gate, correctness_in
 from deimos.select.policy import Chosen, choose, is_owed, within_quota
-from deimos.store.candidates import Candidate, filters_of, read_candidates, read_filters, read_some
+from deimos.store.candidates import Candidate, filters_of, read_filters
 from deimos.store.journal import write_rows
+from deimos.store.names import GOLD, VERDICTS
+from deimos.store.schema import Gold, row_of
 from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
 
@@ -70,8 +71,8 @@ def run(job: StageJob, *, gate_for: GateFor) -> dict[str, Any]:
     for row in rows:
         if row["ok"] and row["prompt_id"] in dropped:
             row.update(ok=False, because=dropped[row["prompt_id"]])
-    write_rows(job.out / "verdicts.jsonl", rows)
-    write_rows(job.out / "gold.jsonl", _gold_rows(kept, job.inputs["sample"]))
+    write_rows(job.out / VERDICTS, rows)
+    write_rows(job.out / GOLD, map(row_of, _golds(kept, Artifacts(job.inputs))))
     engines = Counter(c.engine for pool in pools for c in pool.completions)
     counts = {**_counts(rows), "gold": len(kept), "prompts": len(pools), "owed": owed}
     return {**counts, "engines": dict(engines)}
@@ -79,17 +80,16 @@ def run(job: StageJob, *, gate_for: GateFor) -> dict[str, Any]:
 
 def judge_pools(job: StageJob, gate_for: GateFor) -> list[Pool]:
     """Every train prompt's candidates, judged by the recipe's filters as they are now."""
-    sample = job.inputs["sample"]
-    constants = json.loads((sample / "constants.json").read_text(encoding="utf-8"))
-    prompts = read_prompts(job.inputs["prompts"] / "train.jsonl")
+    artifacts = Artifacts(job.inputs)
+    constants, prompts = artifacts.needed_constants(), artifacts.prompts("train")
     pools = {prompt.id: Pool(prompt) for prompt in prompts}
     found = [
         candidate
-        for (prompt_id, index), candidate in read_candidates(sample, ids=False).items()
+        for (prompt_id, index), candidate in artifacts.candidates(ids=False).items()
         if prompt_id in pools and index < job.recipe.sample.candidates
     ]
     gate = gate_for(Shape(constants["shape"]), constants)
-    judging = _Judging(gate, job, read_filters(sample), len(found))
+    judging = _Judging(gate, job, read_filters(job.inputs["sample"]), len(found))
     for completion in asyncio.run(judging.all(found, pools)):
         pools[completion.prompt_id].completions.append(completion)
     for pool in pools.values():
@@ -217,32 +217,32 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _gold_rows(chosen: Sequence[Chosen], sample: Path) -> list[dict[str, Any]]:
-    constants = json.loads((sample / "constants.json").read_text(encoding="utf-8"))
-    keys = {(c.prompt.id, c.completion.index): c for c in chosen}
-    whole = read_some(sample, keys)
-    return [_gold_row(c, whole[key], constants["ids"]) for key, c in keys.items()]
+def _golds(chosen: Sequence[Chosen], artifacts: Artifacts) -> list[Gold]:
+    ids = artifacts.needed_constants()["ids"]
+    kept = {(c.prompt.id, c.completion.index): c for c in chosen}
+    whole = artifacts.some_candidates(kept)
+    return [_gold(c, whole[name], ids) for name, c in kept.items()]
 
 
-def _gold_row(chosen: Chosen, completion: Completion, ids: str) -> dict[str, Any]:
+def _gold(chosen: Chosen, completion: Completion, ids: str) -> Gold:
     exact = json.dumps([completion.prompt_ids, completion.completion_ids])
     prompt = chosen.prompt
-    return {
-        "id": hashlib.sha256(exact.encode()).hexdigest(),
-        "prompt_id": prompt.id,
-        "index": completion.index,
-        "kind": prompt.kind,
-        "task": prompt.task,
-        "messages": [dict(message) for message in prompt.messages],
-        "prompt_ids": list(completion.prompt_ids),
-        "completion_ids": list(completion.completion_ids),
-        "ids": ids,
-        "think_tokens": completion.think_tokens,
-        "answer_tokens": completion.answer_tokens,
-        "passed": chosen.passed,
-        "judged": chosen.judged,
-        "pass_rate": chosen.pass_rate,
-    }
+    return Gold(
+        id=hashlib.sha256(exact.encode()).hexdigest(),
+        prompt_id=prompt.id,
+        index=completion.index,
+        kind=prompt.kind,
+        task=prompt.task,
+        messages=prompt.messages,
+        prompt_ids=completion.prompt_ids,
+        completion_ids=completion.completion_ids,
+        ids=ids,
+        think_tokens=completion.think_tokens,
+        answer_tokens=completion.answer_tokens,
+        passed=chosen.passed,
+        judged=chosen.judged,
+        pass_rate=chosen.pass_rate,
+    )
 
 
 def preview(

@@ -11,11 +11,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import (
+    Any,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_origin,
+    get_type_hints,
+)
 
 from deimos.types import Completion, Prompt, Verdict
 
 Row = dict[str, Any]
+AnyRow = Mapping[str, Any]
+"""A row that is only read, typed or not."""
 T = TypeVar("T")
 
 
@@ -273,7 +283,8 @@ def checked(kind: type[T], rows: Iterable[Row], file: object = "") -> list[T]:
     Raises:
         RowError: a required key is missing.
     """
-    required = cast(Any, kind).__required_keys__
+    hints = get_type_hints(kind, include_extras=True)
+    required = {name for name, hint in hints.items() if get_origin(hint) is not NotRequired}
     found: list[T] = []
     for row in rows:
         if missing := sorted(required - row.keys()):

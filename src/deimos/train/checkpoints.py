@@ -15,10 +15,10 @@ import shutil
 from pathlib import Path
 
 from deimos.store import journal
+from deimos.store.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 SEAL = "complete.json"
-CONFIG = "adapter_config.json"
-ADAPTER_FILES = (CONFIG, "adapter_model.safetensors")
+ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
 _NAME = re.compile(r"^checkpoint-(\d+)$")
 
 
@@ -71,7 +71,7 @@ def install(checkpoint: Path, adapter: Path) -> None:
     beside.mkdir(parents=True)
     for name in ADAPTER_FILES:
         shutil.copyfile(checkpoint / name, beside / name)
-    _order(beside / CONFIG)
+    _order(beside / ADAPTER_CONFIG)
     for name in ADAPTER_FILES:
         _sync(beside / name)
     _sync(beside)

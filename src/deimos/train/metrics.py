@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from deimos.runs.artifacts import metrics_in
 from deimos.store import journal
 
 
@@ -29,7 +30,7 @@ class Metrics:
 
     def __init__(self, path: Path, resumed_step: int) -> None:
         self._path = path
-        kept = [row for row in read(path) if row["step"] <= resumed_step]
+        kept = [row for row in metrics_in(path) if row["step"] <= resumed_step]
         journal.write_rows(path, kept)
         self._tokens = kept[-1]["tokens"] if kept else 0
         self._seconds = kept[-1]["seconds"] if kept else 0.0
@@ -59,14 +60,6 @@ class Metrics:
             file.write(json.dumps(row, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of the file; none where it is missing. What a crash tore off is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines if line.strip()]
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:

@@ -27,6 +27,8 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from deimos import recipe
 from deimos.recipe import RecipeError
+from deimos.runs.artifacts import adapter_path
+from deimos.store.names import METRICS
 from deimos.train import checkpoints
 from deimos.train.metrics import Metrics
 from deimos.train.tokens import Example, check_vocabulary, step_order
@@ -127,13 +129,13 @@ def train(
             data_collator=DataCollatorForLanguageModeling(pad_token_id=_pad_id(tokenizer)),
             train_dataset=_dataset(examples),
             order=StepOrder(examples, math.prod(batches), settings.seed),
-            callbacks=[_Watch(Metrics(out / "metrics.jsonl", resumed), report)],
+            callbacks=[_Watch(Metrics(out / METRICS, resumed), report)],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         last = checkpoints.newest(saved)
     assert last is not None, "the trainer saves after its last step"
-    checkpoints.install(last, out / "adapter")
+    checkpoints.install(last, adapter_path(out))
     shutil.rmtree(saved)
     return resumed
 

@@ -5,7 +5,6 @@ Re-running resumes. ``dropped.jsonl`` lists the golds that were not trained on, 
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
 from deimos.models.ref import ModelRef
+from deimos.runs.artifacts import Artifacts, adapter_path, metrics_in
 from deimos.store import journal
+from deimos.store.names import ADAPTER_WEIGHTS, DROPPED, GOLD, METRICS
+from deimos.store.schema import row_of
 from deimos.train import checkpoints, metrics
 from deimos.train.tokens import Dropped, Example, TokensError, examples_of
 
@@ -36,10 +38,10 @@ def run(job: StageJob) -> dict[str, Any]:
     ref = ModelRef(job.model_path, revision=job.recipe.model.revision, dtype=precision.weights)
     tokenizer = load_tokenizer(ref)
     examples, dropped = _examples(job, eos_ids_of(tokenizer, ref))
-    adapter, told = job.out / "adapter", job.out / "metrics.jsonl"
+    adapter, losses = adapter_path(job.out), job.out / METRICS
     resumed = None
     # Put there whole, after the last step; a file that was damaged since has been removed.
-    if not all(p.is_file() for p in (told, *(adapter / n for n in checkpoints.ADAPTER_FILES))):
+    if not all(p.is_file() for p in (losses, *(adapter / n for n in checkpoints.ADAPTER_FILES))):
         shutil.rmtree(adapter, ignore_errors=True)
         _set_threads(runtime.threads)
         resumed = sft.train(
@@ -55,8 +57,8 @@ def run(job: StageJob) -> dict[str, Any]:
         )
     return {
         **_data_counts(examples, dropped),
-        **metrics.summary(metrics.read(told)),
-        "trainable_parameters": _parameters(adapter / "adapter_model.safetensors"),
+        **metrics.summary(metrics_in(losses)),
+        "trainable_parameters": _parameters(adapter / ADAPTER_WEIGHTS),
         "precision": precision.note,
         "device": device,
         "resumed_from_step": resumed,
@@ -64,14 +66,15 @@ def run(job: StageJob) -> dict[str, Any]:
 
 
 def _examples(job: StageJob, eos_ids: frozenset[int]) -> tuple[list[Example], list[Dropped]]:
-    path = job.inputs["select"] / "gold.jsonl"
-    golds = journal.read_rows(path)
+    golds = list(Artifacts(job.inputs).golds())
     examples, dropped = examples_of(golds, max_length=job.recipe.train.max_length, eos_ids=eos_ids)
-    journal.write_rows(job.out / "dropped.jsonl", map(dataclasses.asdict, dropped))
+    journal.write_rows(job.out / DROPPED, map(row_of, dropped))
     if not examples:
         reasons = Counter(d.because for d in dropped)
         why = "; ".join(f"{n} {because}" for because, n in reasons.items())
-        raise TokensError(f"nothing to train on: {path} has {len(golds)} golds ({why or 'none'})")
+        raise TokensError(
+            f"nothing to train on: {job.inputs['select'] / GOLD} has {len(golds)} golds ({why or 'none'})"
+        )
     return examples, dropped
 
 

@@ -8,9 +8,10 @@ and rendering those without sampled ids; both have happened before ``gold.jsonl`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from deimos.store.schema import Gold
 
 IGNORED = -100
 """The label that the loss leaves out (PyTorch's ``ignore_index``)."""
@@ -46,27 +47,27 @@ class Dropped:
     because: str
 
 
-def example_of(gold: Mapping[str, Any]) -> Example:
-    """The training example of one row of ``gold.jsonl``.
+def example_of(gold: Gold) -> Example:
+    """The sequence that a gold is trained on.
 
     Raises:
         TokensError: the ids are missing, empty or not ids.
     """
     prompt, completion = _ids(gold, "prompt_ids"), _ids(gold, "completion_ids")
     return Example(
-        id=str(gold["id"]),
+        id=gold.id,
         input_ids=prompt + completion,
         labels=(IGNORED,) * len(prompt) + completion,
     )
 
 
 def examples_of(
-    golds: Iterable[Mapping[str, Any]], *, max_length: int, eos_ids: Collection[int]
+    golds: Iterable[Gold], *, max_length: int, eos_ids: Collection[int]
 ) -> tuple[list[Example], list[Dropped]]:
     """Examples in the golds' order, and what was dropped.
 
     Args:
-        golds: rows of ``gold.jsonl``.
+        golds: the kept training examples.
         max_length: longest sequence in tokens, prompt and completion; longer ones are dropped,
             for a trace cut before its end teaches not to stop.
         eos_ids: ids that end a turn; a completion that does not end in one is dropped, for the
@@ -79,7 +80,7 @@ def examples_of(
         because = _unfit(example, max_length, eos_ids)
         if because:
             size = len(example.input_ids)
-            dropped.append(Dropped(example.id, str(gold["prompt_id"]), size, because))
+            dropped.append(Dropped(example.id, gold.prompt_id, size, because))
         else:
             examples.append(example)
     return examples, dropped
@@ -114,12 +115,12 @@ def step_order(lengths: Sequence[int], per_step: int, order: Sequence[int]) -> l
     return [index for step in steps for index in sorted(step, key=lambda i: lengths[i])]
 
 
-def _ids(gold: Mapping[str, Any], key: str) -> tuple[int, ...]:
-    value = gold.get(key)
+def _ids(gold: Gold, key: str) -> tuple[int, ...]:
+    value: object = getattr(gold, key)
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise TokensError(f"gold {gold.get('id')!r}: {key} must be a non-empty list of token ids")
+        raise TokensError(f"gold {gold.id!r}: {key} must be a non-empty list of token ids")
     if not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in value):
-        raise TokensError(f"gold {gold.get('id')!r}: {key} must hold token ids (integers from 0)")
+        raise TokensError(f"gold {gold.id!r}: {key} must hold token ids (integers from 0)")
     return tuple(value)
 
 
