@@ -303,3 +303,72 @@ def test_an_adapter_for_modules_that_the_model_lacks_is_refused_before_sampling(
     code, error = ended("run", recipe(place), "--set", "train.lora.target_modules=[q_proj, w_proj]")
     one_sentence(code, error, "the model has no module called 'w_proj'")
     assert "q_proj" in error and not list(place.glob("runs/*/prompts-*"))
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+HALF = '"\\ud800"'
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("jsonl", '{"prompt": %s, "kind": "math", "reference": "2"}'),
+        ("gsm8k", '{"question": %s, "answer": "#### 2"}'),
+        ("ifeval", '{"key": 1, "prompt": %s, "instruction_id_list": ["x"], "kwargs": [{}]}'),
+        ("math", '{"problem": %s, "solution": "2", "level": "Level 1", "type": "Algebra"}'),
+        ("mbpp", '{"task_id": 1, "text": %s, "code": "x", "test_list": ["assert x"]}'),
+    ],
+)
+@pytest.mark.parametrize("odd", [DEEP, HALF, "1e999", "NaN"], ids=["deep", "half", "inf", "nan"])
+def test_texts_in_prompt_files_that_cannot_be_used(place, ended, name, row, odd):
+    source = {"source": name, "options": {"path": "own.jsonl"}}
+    file = recipe(place, [row % odd, row % odd], prompts={"sources": [source]})
+    one_sentence(*ended("plan", file), "own.jsonl line 1: ")
+
+
+def test_a_data_set_as_one_json_list_that_cannot_be_used(place, ended):
+    source = {"source": "gsm8k", "options": {"path": "own.json"}}
+    for text in (DEEP, f"[{HALF}]", "[1e999]"):
+        (place / "own.json").write_text(text)
+        file = recipe(place, prompts={"sources": [source]})
+        one_sentence(*ended("plan", file), "own.json: ")
+
+
+def test_recipes_that_cannot_be_used(place, ended):
+    for text in (f"name: {DEEP}", f"name: {HALF}", "name: a\nname: b", "name: 010"):
+        (place / "own.yaml").write_text(text)
+        one_sentence(*ended("run", "own.yaml"), "own.yaml'")
+        one_sentence(*ended("plan", "lab", "--set", text.replace(": ", "=", 1)), "name")
+
+
+def test_half_a_surrogate_pair_from_a_source_of_your_own(place, ended):
+    (place / "own.py").write_text(
+        "from deimos import Prompt\n"
+        "def own(*, take, seed):\n"
+        "    asked = [[{'role': 'user', 'content': f'{n} \\ud800?'}] for n in range(4)]\n"
+        "    return [Prompt.of(task='own', kind='math', messages=m, reference='1') for m in asked]"
+    )
+    file = recipe(place, prompts={"sources": [{"source": "./own.py:own"}]})
+    one_sentence(*ended("plan", file), "gave a text with half a surrogate pair")
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("train.scheduler=cosin", "train.scheduler = 'cosin': must be one of linear, cosine"),
+        ("select.policy=mediann", "select.policy = 'mediann': must be shortest, median or"),
+        ("train.lora.target_modules=[]", "train.lora.target_modules = []: must have at least 1"),
+        ("train.lora.target_modules=[w]", "the model has no module called 'w'"),
+        ("runtime.train_micro_batch=3", "runtime.train_micro_batch = 3: must divide the 8"),
+        ("runtime.max_batch=true", "runtime.max_batch = true: must be a whole number"),
+        ("select.quota.max_share_easy=0.5", "select.quota.max_share_easy = 0.5: needs pass rates"),
+        ("prompts.sources.0.options.steps=['4']", "option steps.0 = '4': must be a whole number"),
+        ("prompts.sources.0.options.steps=[true]", "option steps.0 = true: must be a whole number"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_is_refused_before_anything_runs(
+    place, ended, verb, setting, sentence
+):
+    one_sentence(*ended(verb, "lab", "--set", setting), sentence)
+    assert list(place.iterdir()) == []

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, get_args
 
 from deimos.recipe import Recipe, RecipeError, SourceSettings, apply_set
+from deimos.store.json_text import read_json
 from deimos.store.schema import verdict_row
 from deimos.types import Kind, Prompt, Verdict
 
@@ -15,10 +18,32 @@ AT_ONCE = 64
 """Rows judged together: bounds memory, keeps the workers busy."""
 
 
+@dataclass
+class GradeCounts:
+    """What became of the rows so far."""
+
+    rows: int = 0
+    judged: int = 0
+    """Verdict true or false."""
+    right: int = 0
+
+    def add(self, verdict: bool | None) -> None:
+        """Count one row."""
+        self.rows += 1
+        self.judged += verdict is not None
+        self.right += verdict is True
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} rows in, {self.judged:,} judged, {self.rows - self.judged:,} null, "
+            f"{self.right:,} right"
+        )
+
+
 def grade_rows(
     lines: Iterable[bytes], *, kind: str, plain: bool = False, grader: str | None = None
-) -> Iterator[str]:
-    """Judge JSONL rows ``{text, reference}``; yields each row as JSON with ``verdict`` added.
+) -> Iterator[dict[str, Any]]:
+    """Judge JSONL rows ``{text, reference}``; yields each row, in order, with ``verdict`` added.
 
     Args:
         lines: the rows; ``text`` is a whole completion.
@@ -36,7 +61,7 @@ def grade_rows(
         judged = _judged(rows, known, plain, grader or kind, form)
         try:
             while (row := runner.run(anext(judged, None))) is not None:
-                yield _line(row)
+                yield row
         finally:
             runner.run(judged.aclose())
 
@@ -121,7 +146,7 @@ async def _judged(
     from deimos.graders.worker.pool import Judge
 
     with Judge({kind: spec}) as judge:
-        while batch := [row for row, _ in zip(rows, range(AT_ONCE), strict=False)]:
+        while batch := list(islice(rows, AT_ONCE)):
             verdicts = await asyncio.gather(
                 *(_unfit(row, form) or _verdict(judge, row, kind, plain) for row in batch)
             )
@@ -165,23 +190,19 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> 
 
 def _row(line: bytes, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line, parse_constant=_refused)
+        row = read_json(line, half_surrogates=True)
     except ValueError as e:
-        raise RecipeError(f"line {number} is not JSON: {e}") from e
+        raise RecipeError(f"line {number}: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
         raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
     return row
 
 
-def _refused(name: str) -> None:
-    raise ValueError(f"it has no {name}")
-
-
-def _line(row: dict[str, Any]) -> str:
-    """A row as JSON, readable where it can be: half a surrogate pair, which a model may write, is escaped."""
+def row_line(row: dict[str, Any], encoding: str = "utf-8") -> str:
+    """A row as JSON; its characters are escaped if ``encoding`` lacks one, as it does half a pair."""
     text = json.dumps(row, ensure_ascii=False)
     try:
-        text.encode()
+        text.encode(encoding)
     except UnicodeEncodeError:
         return json.dumps(row)
     return text

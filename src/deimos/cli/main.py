@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deimos.cli.printing import degrade_output
 from deimos.registry import BUILTIN
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def grade(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Judge answers: writes each row with `verdict` added to standard output."""
-    from deimos.cli.grading import grade_rows
+    from deimos.cli.grading import GradeCounts, grade_rows, row_line
     from deimos.recipe import RecipeError
 
     if grader is None and kind not in BUILTIN["grader"]:
@@ -205,8 +206,11 @@ def grade(
             f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
         )
     with sys.stdin.buffer if file == "-" else _open(file) as rows:
-        for line in grade_rows(rows, kind=kind, plain=plain, grader=grader):
-            sys.stdout.write(line + "\n")
+        counts = GradeCounts()
+        for row in grade_rows(rows, kind=kind, plain=plain, grader=grader):
+            sys.stdout.write(row_line(row, sys.stdout.encoding) + "\n")
+            counts.add(row["verdict"]["ok"])
+    typer.echo(str(counts), err=True)
 
 
 @app.command()
@@ -367,6 +371,7 @@ def _open(file: str) -> Any:
 
 def main() -> None:
     """Entry point: what the user can mend is one sentence and exit code 2."""
+    degrade_output()
     _guard(app)
 
 

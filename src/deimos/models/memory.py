@@ -7,7 +7,6 @@ loses; recurrent states (linear attention), which don't grow with the text.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos.recipe import RecipeError
+from deimos.store.json_text import read_json
 
 GIB = 2**30
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -104,7 +104,7 @@ def _weight_files(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return sorted(folder.glob("model*.safetensors"))
-    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    names = read_json(index.read_bytes())["weight_map"].values()
     return [folder / name for name in sorted(set(names))]
 
 
@@ -113,7 +113,7 @@ def _header(file: Path) -> dict[str, Any]:
         length = int.from_bytes(opened.read(8), "little")
         if not 0 < length <= _LARGEST_HEADER:
             raise ValueError(f"{file} is no safetensors file")
-        header = json.loads(opened.read(length))
+        header = read_json(opened.read(length))
     header.pop("__metadata__", None)
     return header
 
@@ -121,7 +121,7 @@ def _header(file: Path) -> dict[str, Any]:
 def text_config(folder: Path) -> dict[str, Any] | None:
     """The decoder's part of a folder's ``config.json``; None where there is none to read."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json((folder / "config.json").read_bytes())
     except (OSError, ValueError):
         return None
     return {**config, **config["text_config"]} if "text_config" in config else config

@@ -7,7 +7,6 @@ where each came from (for messages, and for ``Prompt.source``). What a row means
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deimos.recipe import RecipeError
+from deimos.store.json_text import read_json
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
 """Local files that can be read: one JSON object a line (gzipped or not), or one JSON list."""
@@ -145,9 +145,9 @@ def file_rows(name: str, file: Path) -> Iterator[Mapping[str, Any]]:
 
 def _parsed(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as e:
-        raise RecipeError(f"{where}: not valid JSON: {e.msg}") from e
+        return read_json(text)
+    except ValueError as e:
+        raise RecipeError(f"{where}: {e}") from e
 
 
 def _objects(rows: Any, where: str) -> Iterator[Mapping[str, Any]]:

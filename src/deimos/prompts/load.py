@@ -27,7 +27,14 @@ def load_source(source: SourceSettings, seed: int) -> list[Prompt]:
         RecipeError: as ``check_source``, no prompts, or whatever the source refuses itself.
     """
     function = check_source(source)
-    prompts = list(function(take=source.take, seed=seed, **source.options))
+    try:
+        prompts = list(function(take=source.take, seed=seed, **source.options))
+        "".join(m["content"] for p in prompts if isinstance(p, Prompt) for m in p.messages).encode()
+    except UnicodeEncodeError as e:
+        half = ascii(e.object[max(0, e.start - 20) : e.end + 20])
+        raise RecipeError(
+            f"source {source.source!r} gave a text with half a surrogate pair, which is no character: {half}"
+        ) from e
     if not prompts:
         raise RecipeError(f"source {source.source!r} gave no prompts")
     odd = next((p for p in prompts if not isinstance(p, Prompt)), None)

@@ -100,7 +100,7 @@ def _read(
     try:
         text = path.read_text(encoding="utf-8")
         own = yaml.load(text, Loader=_Loader)  # safe: a SafeLoader that knows one more tag
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as e:
         raise RecipeError(f"{where}: {path.name} cannot be read: {str(e).splitlines()[0]}") from e
     if not isinstance(own, dict):
         raise RecipeError(f"{where}: {path.name} must be a mapping of settings")

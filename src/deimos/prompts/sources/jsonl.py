@@ -7,7 +7,6 @@ r"""Anyone's prompts: a JSONL file of ``{"messages" | "prompt", "kind", "referen
 
 from __future__ import annotations
 
-import json
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from deimos.prompts.order import taken
 from deimos.recipe import RecipeError
 from deimos.registry import source
+from deimos.store.json_text import read_json
 from deimos.types import Kind, Prompt
 
 KINDS: tuple[str, ...] = typing.get_args(Kind)
@@ -73,10 +73,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _prompt(line: str, kind: str | None, task: str, instruction: str, origin: str) -> Prompt:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as e:
-        raise ValueError(f"not valid JSON: {e.msg} at column {e.colno}") from e
+    row = read_json(line)
     if not isinstance(row, dict):
         raise ValueError(f"must be an object, not {_named(row)}")
     if odd := sorted(set(row) - KEYS):

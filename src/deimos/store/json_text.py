@@ -1,0 +1,83 @@
+"""Reading JSON that somebody else wrote: what cannot be used is one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+DEEPEST = 200
+"""Lists and objects inside one another; JSON libraries give up somewhere above this."""
+_HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: UTF-8 if it is bytes; one value.
+        half_surrogates: accept texts with half a surrogate pair, which a model may write and which
+            no file can hold unescaped.
+
+    Raises:
+        ValueError: one line about why it is not JSON, or has what this package cannot use: NaN and
+            infinities, half surrogate pairs, more than ``DEEPEST`` levels.
+    """
+    try:
+        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise ValueError(f"not UTF-8 text: byte {e.start + 1} is {e.object[e.start]:#04x}") from e
+    try:
+        value = json.loads(decoded, parse_constant=_refuse_constant, parse_float=_finite)
+    except json.JSONDecodeError as e:
+        line = f"line {e.lineno} " if e.lineno > 1 else ""
+        raise ValueError(f"not valid JSON: {e.msg} at {line}column {e.colno}") from e
+    except RecursionError as e:
+        raise ValueError(f"nested more than {DEEPEST} levels deep") from e
+    if decoded.count("[") + decoded.count("{") > DEEPEST:
+        _refuse_depth(value)
+    if not half_surrogates and (_ESCAPED_HALF.search(decoded) or _HALF.search(decoded)):
+        _refuse_halves(value)
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"not valid JSON: it has no {name}")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return
+    raise ValueError(f"nested more than {DEEPEST} levels deep")
+
+
+def _refuse_halves(value: Any) -> None:
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str) and (half := _HALF.search(item)):
+            raise ValueError(
+                f"half a surrogate pair, {half[0]!a}, which is no character, in "
+                f"{item[max(0, half.start() - 20) : half.end() + 20]!a}"
+            )
+        left += [*item, *item.values()] if isinstance(item, dict) else _inside(item)
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

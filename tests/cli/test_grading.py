@@ -1,0 +1,104 @@
+"""``deimos grade``: no row is lost, none changes its place, and the counts add up."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deimos.cli.grading import AT_ONCE, row_line
+
+SAME = """
+from deimos import Verdict, grader
+
+@grader("same")
+def same(answer, reference):
+    return Verdict.of(None if reference is None else answer == reference)
+
+same.fast = same
+"""
+
+
+@pytest.fixture
+def graded(tmp_path):
+    """Grades rows with a grader brought as a file; gives exit code, output and what was said."""
+    (tmp_path / "own.py").write_text(SAME)
+
+    def run(data, **env):
+        command = [
+            sys.executable,
+            "-m",
+            "deimos.cli.main",
+            "grade",
+            "-",
+            "--kind",
+            "math",
+            "--plain",
+        ]
+        return subprocess.run(
+            [*command, "--grader", f"{tmp_path}/own.py:same"], input=data, capture_output=True,
+            env={**os.environ, **env}, timeout=280, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize("count", [0, 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE + 1, 10_000])
+def test_every_row_comes_back_once_in_its_place(graded, count):
+    references = [None if n % 10 == 9 else str(n % 3) for n in range(count)]
+    rows = [{"n": n, "text": "1", "reference": r, "mine": [n]} for n, r in enumerate(references)]
+    done = graded("".join(json.dumps(row) + "\n" for row in rows).encode())
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    verdicts = [row.pop("verdict")["ok"] for row in found]
+    assert done.returncode == 0 and found == rows
+    assert verdicts == [None if r is None else r == "1" for r in references]
+    judged, right = count - verdicts.count(None), verdicts.count(True)
+    said = f"{count:,} rows in, {judged:,} judged, {count - judged:,} null, {right:,} right\n"
+    assert done.stderr.decode() == said
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b'{"text": "1", "reference": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested more than"),
+        (b"[" * 300 + b"]" * 300, "nested more than 200 levels deep"),
+        (b"\xff", "not UTF-8 text: byte 1 is 0xff"),
+        (b'{"text": "1", "reference": 1e999}', "the number 1e999 is too large"),
+        (b'{"text": "1", "reference": Infinity}', "not valid JSON: it has no Infinity"),
+        (b'{"text": "1", "reference": ' + b"9" * 5000 + b"}", "line 2"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_row_is_one_sentence(graded, line, sentence):
+    done = graded(b'{"text": "1", "reference": "1"}\n' + line)
+    said = done.stderr.decode()
+    assert done.returncode == 2 and said.startswith("error: line 2: ") and said.count("\n") == 1
+    assert sentence in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_rows_are_the_same_data_in_every_encoding(graded, encoding):
+    row = {"text": "3 × 4 − 你", "reference": "\ud800"}
+    done = graded(json.dumps(row).encode(), PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.decode(encoding)).items() >= row.items()
+
+
+def test_a_row_is_readable_where_it_can_be():
+    assert row_line({"a": "×"}) == '{"a": "×"}'
+    assert row_line({"a": "×"}, "ascii") == row_line({"a": "×"}, "ascii") == '{"a": "\\u00d7"}'
+    assert row_line({"a": "\ud800"}) == '{"a": "\\ud800"}'
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+def test_what_a_terminal_cannot_show_is_printed_plainly(tmp_path, encoding):
+    code = (
+        "import sys, typer, deimos.cli.printing as p; p.degrade_output()\n"
+        "sys.stdout.write('a × b − c → 你 \\ud800\\n'); sys.stdout.flush()\n"
+        "typer.echo('− \\ud800 你'); typer.echo('− \\ud800', err=True)"
+    )
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
+    first = done.stdout.splitlines()[0].decode(encoding)
+    assert first in ("a x b - c -> ? ?", "a × b - c -> ? ?")

@@ -1,0 +1,51 @@
+"""JSON that somebody else wrote: read, or one line about why not."""
+
+import pytest
+
+from deimos.store.json_text import DEEPEST, read_json
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [1, 2.5, null, true, "\\u00d7"]}', {"a": [1, 2.5, None, True, "×"]}),
+        (b"\xef\xbb\xbf[1]", [1]),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
+        ("[" * (DEEPEST - 1) + "]" * (DEEPEST - 1), None),
+        ('"' + "[" * 100_000 + '"', "[" * 100_000),
+        ("[" + ", ".join(["{}"] * 1000) + "]", [{}] * 1000),
+    ],
+)
+def test_what_is_read(text, value):
+    found = read_json(text)
+    assert value is None or found == value
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "not valid JSON: Expecting property name .* at column 2"),
+        ("[\n1,\n]", "at line 3 column 1"),
+        ("NaN", "not valid JSON: it has no NaN"),
+        ("-1e999", "the number -1e999 is too large"),
+        ("1" * 5000, "Exceeds the limit"),
+        (b"\xff", "not UTF-8 text: byte 1 is 0xff"),
+        ("[" * 100_000, "nested more than 200 levels deep"),
+        ("[" * 100_000 + "]" * 100_000, "nested more than 200 levels deep"),
+        ('{"a":' * (DEEPEST + 1) + "1" + "}" * (DEEPEST + 1), "nested more than 200 levels deep"),
+        (
+            '{"a": ["x", {"b": "say \\ud800 now"}]}',
+            r"half a surrogate pair, '\\ud800', .* 'say \\ud8",
+        ),
+        ('{"\\udfff": 1}', "half a surrogate pair"),
+        ('"\ud800"', "half a surrogate pair"),
+    ],
+)
+def test_what_is_refused(text, sentence):
+    with pytest.raises(ValueError, match=sentence) as fault:
+        read_json(text)
+    assert "\n" not in str(fault.value)
+
+
+def test_half_pairs_are_read_where_a_model_may_have_written_them():
+    assert read_json('"\\ud800"', half_surrogates=True) == "\ud800"
