@@ -27,7 +27,8 @@ def test_the_whole_bench(job, judge, contract):
     counts = stage.run(j, judge=judge)
     assert counts == {"tasks": 1, "problems": 12, "duplicates": 0, "contaminated": 0, "completions": 12 * (2 + 1) * 2,
                       "decoded_tokens": counts["decoded_tokens"], "unjudged": 0, "timed_problems": 6,
-                      "tight_budget": 40}  # fmt: skip
+                      "tight_budget": 40,
+                      "engines": {m: {"echo/1": 36} for m in ("base", "tuned")}}  # fmt: skip
     check_samples(j.out)
     bench, compare = read_rows(j.out / "bench.jsonl"), read_rows(j.out / "compare.jsonl")
     assert Counter((r["setting"], r["task"], r["model"]) for r in bench) == Counter(

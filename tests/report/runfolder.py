@@ -15,6 +15,7 @@ from typing import Any
 from deimos.bench import tables
 from deimos.recipe import Recipe, parse
 from deimos.store.journal import Journal
+from deimos.store.keys import keys_path, write_keys
 
 Row = dict[str, Any]
 CONFIGS = ("recommended", "locked")
@@ -156,7 +157,7 @@ def _sampling(folders: dict[str, Path], train: list[Row], rng: random.Random) ->
             for index in range(8):
                 row = _completion(rng, prompt["id"], index, 150, 0.8, terse=False)
                 _spoil(row, rng)
-                log.append(row)
+                log.append(row | {"key": _key(row)})
                 tokens += len(row["completion_ids"])
                 verdicts.append(
                     _selected(row, kept=not gold or gold[-1]["prompt_id"] != prompt["id"])
@@ -165,6 +166,8 @@ def _sampling(folders: dict[str, Path], train: list[Row], rng: random.Random) ->
                     gold.append(_gold(prompt, row))
     _plain(folders["select"] / "verdicts.jsonl", verdicts)
     _plain(folders["select"] / "gold.jsonl", gold)
+    keys = {(prompt["id"], index): f"key-{index}" for prompt in train for index in range(8)}
+    write_keys(keys_path(folders["sample"]), {"completions": keys})
     constants = {"function_word_rate_p5": 0.2, "dev_total_tokens_p25": TIGHT, "dev_n": 10}
     (folders["sample"] / "constants.json").write_text(json.dumps(constants), encoding="utf-8")
     return {"prompts": 60, "completions": 480, "decoded_tokens": tokens, "seconds": 61.5}
@@ -175,6 +178,10 @@ def _gold(prompt: Row, row: Row) -> Row:
     asked = {name: prompt[name] for name in ("id", "kind", "task", "messages")}
     counts = {"ids": "sampled", "passed": 3, "judged": 4, "pass_rate": None}
     return {**asked, **{name: row[name] for name in taken}, **counts}
+
+
+def _key(row: Row) -> str:
+    return f"key-{row['index']}"
 
 
 def _selected(row: Row, kept: bool) -> Row:
@@ -210,6 +217,7 @@ def _bench(folder: Path, problems: int, rng: random.Random) -> None:
     asked = [_problem(rng, "test", i) for i in range(problems)]
     _plain(folder / "prompts.jsonl", asked)
     samples: dict[tuple[str, str], list[Row]] = {}
+    names: dict[str, dict[tuple[str, int], str]] = {}
     for model in MODELS:
         for config in CONFIGS:
             # The tuned model is less often right at one config and longer at the other, so that
@@ -226,7 +234,13 @@ def _bench(folder: Path, problems: int, rng: random.Random) -> None:
                 with Journal(folder / "samples" / f"{task}-{model}-{config}.jsonl") as log:
                     for row in samples[model, config]:
                         if row["task"] == task:
-                            log.append(row)
+                            log.append(row | {"key": _key(row)})
+                names[f"{task}-{model}-{config}"] = {
+                    (row["prompt_id"], 0): _key(row)
+                    for row in samples[model, config]
+                    if row["task"] == task
+                }
+    write_keys(keys_path(folder), names)
     _tables(folder, samples, ["all", *sorted({p["task"] for p in asked})])
 
 

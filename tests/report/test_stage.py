@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import runfolder
@@ -10,12 +12,15 @@ import yaml
 
 from deimos.recipe import parse
 from deimos.report import stage
-from deimos.store.journal import read_rows, write_rows
+from deimos.store.journal import Journal, read, read_rows, write_rows
+from deimos.store.schema import Row
 
 
 def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
     summary = json.loads(reported.text("summary.json"))
-    assert list(summary) == ["prompts", "sample", "select", "bench", "compare", "environment"]
+    assert list(summary) == [
+        "prompts", "sample", "select", "bench", "compare", "engines", "environment",
+    ]  # fmt: skip
     assert summary["prompts"] == {
         "train": 60, "dev": 10, "decontaminated": 3, "decontamination": runfolder.OVERLAPS,
     }  # fmt: skip
@@ -60,7 +65,7 @@ def test_sampling_has_one_time_and_it_is_of_all_attempts(reported):
     assert "prompts" in counts and "seconds" not in counts
 
 
-def test_what_befell_the_engine_is_told(reported, tmp_path):
+def test_incidents_of_the_engine_stand_in_report_and_card(reported, tmp_path):
     record = reported.folders["sample"] / "record.json"
     kept = record.read_text()
     whole = json.loads(kept)
@@ -91,7 +96,7 @@ def test_what_befell_the_engine_is_told(reported, tmp_path):
             "lost once, down at the end." in told.replace("\\_", "_")
         ), name
         assert "The engine refused 1 request." in told, name
-        assert "What befell" not in reported.text(name) and "{'url'" not in told
+        assert "Incidents while sampling" not in reported.text(name) and "{'url'" not in told
 
 
 def test_a_pool_of_two_engines_says_so(reported, tmp_path):
@@ -104,10 +109,71 @@ def test_a_pool_of_two_engines_says_so(reported, tmp_path):
         stage.run(tmp_path, reported.folders, reported.recipe)
     finally:
         record.write_text(kept)
-    said = "decoded by 2 engines: 1,200 by local/transformers-1, 80 by openai/vllm-2."
+    said = "decoded by 2 engines: local/transformers-1 (1,200), openai/vllm-2 (80)."
     for name in ("report.html", "MODEL_CARD.md"):
         assert said in " ".join((tmp_path / name).read_text().split()), name
         assert "Candidates were decoded by" not in reported.text(name), name
+
+
+def rewritten(folders: dict[str, Path], change: Callable[[Path, Row], list[Row]]) -> None:
+    """Write the sample sets anew: ``change`` gives the rows that stand for one."""
+    for path in sorted((folders["bench"] / "samples").glob("*.jsonl")):
+        rows = [new for row in read(path) for new in change(path, row)]
+        path.unlink()
+        with Journal(path) as journal:
+            for row in rows:
+                journal.append(row)
+
+
+def test_rows_of_another_config_are_in_no_number_and_no_trace(reported, tmp_path):
+    """A file may hold what was decoded with other settings: neither counted nor shown."""
+    folders = runfolder.write_run(tmp_path / "run")
+    foreign = {"key": "another", "think": "STALE", "answer": "STALE", "text": "STALE"}
+    foreign |= {"think_tokens": 9999, "completion_ids": [], "ok": False}
+
+    def change(path: Path, row: Row) -> list[Row]:
+        return [row | foreign, row]
+
+    rewritten(folders, change)
+    (folders["bench"] / "samples" / "t-base-removed.jsonl").write_bytes(
+        next((folders["bench"] / "samples").glob("*.jsonl")).read_bytes()
+    )
+    recipe = runfolder.recipe()
+    assert stage.run(tmp_path, folders, recipe)["completions"] == reported.counts["completions"]
+    for name in ("summary.json", "report.html", "MODEL_CARD.md"):
+        found = (tmp_path / name).read_text()
+        assert "STALE" not in found, name
+        assert found == reported.text(name), name
+
+
+def test_several_engines_between_base_and_tuned_are_named(reported, tmp_path):
+    folders = runfolder.write_run(tmp_path / "run")
+
+    def change(path: Path, row: Row) -> list[Row]:
+        moved = "tuned" in path.name and row["prompt_id"].endswith("7")
+        return [row | {"engine": "openai/vllm-2"} if moved else row]
+
+    rewritten(folders, change)
+    stage.run(tmp_path, folders, runfolder.recipe())
+    sentence = (
+        "base by local/transformers-5.19.0 (240), tuned by local/transformers-5.19.0 (224) and "
+        "openai/vllm-2 (16);"
+    )
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert sentence in " ".join((tmp_path / name).read_text().split()), name
+        assert "Several engines decoded" not in reported.text(name), name
+    engines = json.loads((tmp_path / "summary.json").read_text())["engines"]["bench"]
+    assert engines["tuned"] == {"local/transformers-5.19.0": 224, "openai/vllm-2": 16}
+
+
+def test_a_run_without_written_keys_is_read_and_says_what_is_not_known(tmp_path):
+    folders = runfolder.write_run(tmp_path / "run", problems=12)
+    for stage_name in ("sample", "bench"):
+        (folders[stage_name] / "keys.jsonl").unlink()
+    stage.run(tmp_path, folders, runfolder.recipe())
+    found = " ".join((tmp_path / "report.html").read_text().split())
+    for what in ("candidates", "benchmark answers"):
+        assert f"not written down when the {what} were decoded" in found
 
 
 def test_nothing_that_a_model_wrote_becomes_markup(reported):

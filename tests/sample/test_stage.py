@@ -217,6 +217,26 @@ def rewritten(kitchen: Kitchen, change: Any) -> None:
             journal.append(row)
 
 
+def test_selection_takes_no_candidate_whose_prompt_was_rendered_otherwise(
+    kitchen: Kitchen,
+) -> None:
+    """A row that stands first, right and with the shortest thought, but with another key."""
+    kitchen.sample()
+    counts = kitchen.select()
+    golds = kitchen.golds()
+    [path] = (kitchen.folder / "sample" / "completions").glob("*.jsonl")
+    rows = list(read(path))
+    path.unlink()
+    with Journal(path) as journal:
+        for row in rows:
+            journal.append({**row, "key": "another day", "think_tokens": 1, "finish": "stop"})
+            journal.append(row)
+    assert kitchen.select() == counts
+    assert kitchen.golds() == golds
+    kitchen.sample()
+    assert kitchen.tokens == 0, "a finished pool is not decoded again"
+
+
 def test_partly_decoded_candidates_go_on_from_their_ids(kitchen: Kitchen) -> None:
     """The race died while candidate 3 of one prompt, its winner, was under way."""
     before = kitchen.sample()

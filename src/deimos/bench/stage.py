@@ -32,7 +32,7 @@ from deimos.evaluate.samples import (
     stored,
 )
 from deimos.recipe import Bench, RecipeError
-from deimos.runs.artifacts import Artifacts
+from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.folder import StageJob
 from deimos.store.journal import Journal, write_rows
 from deimos.store.keys import keys_path, write_keys
@@ -86,7 +86,8 @@ async def _run(job: StageJob, judge: Judge, elsewhere: EngineFor | None) -> dict
     for name, rows in written.items():
         write_rows(job.out / name, rows)
     own = {arm: found for arm, found in samples.items() if stored(bench, arm) == arm}
-    return _counts(tasks, own, timings, tight)
+    engines = engines_by_model(Artifacts({"bench": job.out}).sample_facts())
+    return {**_counts(tasks, own, timings, tight), "engines": engines}
 
 
 def tight_budget(job: StageJob) -> int:

@@ -33,7 +33,7 @@ MEANINGS = {
     "length": "passed, but another of its prompt was kept, or by a quota",
 }
 NOT_COUNTED = ("engine", "seconds")
-"""Told elsewhere: what befell the engine, and the stage's time, of which this is one attempt's part."""
+"""Shown elsewhere: the engine's diagnostics, and the stage's time, of which this is one attempt's part."""
 WIDTHS = (figures.WIDE, figures.NARROW)
 
 
@@ -157,7 +157,8 @@ def making(run: RunResults) -> Row:
             if record
         ],
         "training": run.counts("train"),
-        "befell": incidents.befell(run),
+        "sampling_incidents": incidents.sampling_incidents(run),
+        "benchmark_incidents": incidents.benchmark_incidents(run),
         "contamination": contamination(run),
         "sources": [s.source for s in run.recipe.prompts.sources],
         "licences": run.artifacts.licences(),

@@ -1,16 +1,17 @@
-"""What befell the engine while it sampled: servers, actors and requests that were lost, in sentences."""
+"""What happened to the engines of a run, in sentences: losses, cuts, and several of them at work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from deimos.report import formatting
 from deimos.report.results import RunResults
-from deimos.store.schema import AnyRow
+from deimos.runs.artifacts import engines_by_model
+from deimos.store.schema import AnyRow, Row
 
 
-def befell(run: RunResults) -> list[str]:
-    """One sentence a server, and one for each sort of loss or change; empty where there was none.
+def sampling_incidents(run: RunResults) -> list[str]:
+    """One sentence a server, and one for each sort of loss or change; empty if there was none.
 
     Attempts that were cut short come first. Every loss here was made good: what a lost place had
     not finished was decoded elsewhere, or by the attempt after.
@@ -18,17 +19,29 @@ def befell(run: RunResults) -> list[str]:
     cut = run.records.get("sample", {}).get("cut_short") or []
     return [
         *_killed(cut),
-        *(said for one in cut for said in _cut(one)),
-        *_engines(run.counts("select").get("engines") or {}),
-        *_told(run.counts("sample")),
+        *(sentence for one in cut for sentence in _cut(one)),
+        *_candidate_engines(run.counts("select").get("engines") or {}),
+        *_unknown_keys(run, "sample", "candidates"),
+        *_diagnostics(run.counts("sample")),
     ]
 
 
-def _told(noted: AnyRow) -> Iterator[str]:
-    told = noted.get("engine") or {}
-    yield from _actors(noted)
-    yield from map(_server, told.get("servers") or [])
-    yield from _requests(told)
+def benchmark_incidents(run: RunResults) -> list[str]:
+    """What a reader of the comparison has to know of the engines; empty if it was one engine."""
+    return [*_benchmark_engines(engines(run)), *_unknown_keys(run, "bench", "benchmark answers")]
+
+
+def engines(run: RunResults) -> Row:
+    """How many rows each engine decoded: ``candidates``, and ``bench`` by model; {} if unknown."""
+    bench = run.counts("bench").get("engines") or engines_by_model(run.outcomes)
+    return {"candidates": run.counts("select").get("engines") or {}, "bench": bench}
+
+
+def _diagnostics(counts: AnyRow) -> Iterator[str]:
+    diagnostics = counts.get("engine") or {}
+    yield from _actors(counts)
+    yield from map(_server, diagnostics.get("servers") or [])
+    yield from _requests(diagnostics)
 
 
 def _killed(cut: Sequence[AnyRow]) -> Iterator[str]:
@@ -41,16 +54,36 @@ def _killed(cut: Sequence[AnyRow]) -> Iterator[str]:
 
 def _cut(one: AnyRow) -> Iterator[str]:
     if "seconds" in one:
-        yield " ".join(
-            [f"An attempt at sampling was cut short after {one['seconds']:.0f} s.", *_told(one)]
+        first = f"An attempt at sampling was cut short after {one['seconds']:.0f} s."
+        yield " ".join([first, *_diagnostics(one)])
+
+
+def _candidate_engines(counts: Mapping[str, int]) -> Iterator[str]:
+    """If a run went on with another engine: how many each decoded, which distributions may show."""
+    if len(counts) > 1:
+        yield f"Candidates were decoded by {len(counts)} engines: {_shares(counts, ', ')}."
+
+
+def _benchmark_engines(counts: AnyRow) -> Iterator[str]:
+    by_model: Mapping[str, Mapping[str, int]] = counts["bench"]
+    if len({name for shares in by_model.values() for name in shares}) > 1:
+        sides = [f"{model} by {_shares(shares, ' and ')}" for model, shares in by_model.items()]
+        yield (
+            f"Several engines decoded the benchmark: {', '.join(sides)}; "
+            "their arithmetic differs, so a part of any difference may be the engines'."
         )
 
 
-def _engines(candidates: AnyRow) -> Iterator[str]:
-    """Where a run went on with another engine: who decoded how many, which distributions may show."""
-    if len(candidates) > 1:
-        shares = [f"{formatting.number(n)} by {name}" for name, n in candidates.items()]
-        yield f"Candidates were decoded by {len(candidates)} engines: {', '.join(shares)}."
+def _shares(counts: Mapping[str, int], between: str) -> str:
+    return between.join(f"{name} ({formatting.number(n)})" for name, n in counts.items())
+
+
+def _unknown_keys(run: RunResults, stage: str, what: str) -> Iterator[str]:
+    if run.artifacts.keys_known.get(stage) is False:
+        yield (
+            f"Which record keys count was not written down when the {what} were decoded: not known is "
+            "whether rows of another rendering of the prompts are among them."
+        )
 
 
 def _actors(counts: AnyRow) -> Iterator[str]:
@@ -62,16 +95,17 @@ def _actors(counts: AnyRow) -> Iterator[str]:
 
 
 def _server(server: AnyRow) -> str:
-    said = f"Server {server['url']}: {formatting.plural(server['requests'], 'request')}"
+    line = f"Server {server['url']}: {formatting.plural(server['requests'], 'request')}"
     if server["faults"]:
         last = f" (the last: {server['last_fault']})" if server["last_fault"] else ""
-        said += f", {formatting.number(server['faults'])} failed and were asked again{last}"
+        line += f", {formatting.number(server['faults'])} failed and were asked again{last}"
     if server["lost"]:
-        said += f", lost {'once' if server['lost'] == 1 else formatting.number(server['lost']) + ' times'}"
+        times = "once" if server["lost"] == 1 else f"{formatting.number(server['lost'])} times"
+        line += f", lost {times}"
     ends = {"up": "", "trial": ""}.get(server["state"], f", {server['state']} at the end")
-    return f"{said}{ends}."
+    return f"{line}{ends}."
 
 
-def _requests(told: AnyRow) -> Iterator[str]:
-    if refused := told.get("refused"):
+def _requests(diagnostics: AnyRow) -> Iterator[str]:
+    if refused := diagnostics.get("refused"):
         yield f"The engine refused {formatting.plural(refused, 'request')}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from deimos.report import incidents
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.store.schema import AnyRow, Row
@@ -16,7 +17,7 @@ SAMPLE = ("prompts", "completions", "decoded_tokens", "seconds")
 
 
 def summary(run: RunResults, tally: Rejects) -> Row:
-    """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare`` and ``environment``."""
+    """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare``, ``engines`` and ``environment``."""
     return _finite(
         {
             "prompts": prompt_counts(run),
@@ -24,6 +25,7 @@ def summary(run: RunResults, tally: Rejects) -> Row:
             "select": {"gold": tally.gold, "rejects": by_stage(tally)},
             "bench": run.bench,
             "compare": run.compare,
+            "engines": incidents.engines(run),
             "environment": environment(run),
         }
     )

@@ -9,6 +9,7 @@ that has not run is empty. Not covered: which stages are complete (``runs.folder
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -278,6 +279,14 @@ class Artifacts:
 
     def _table(self, name: str, kind: type[T]) -> list[T]:
         return schema.checked(kind, self._lines("bench", name), self._file("bench", name))
+
+
+def engines_by_model(samples: Iterable[SampleFacts]) -> dict[str, dict[str, int]]:
+    """How many benchmark completions of each model each engine decoded, base first."""
+    found: dict[str, Counter[str]] = {}
+    for sample in samples:
+        found.setdefault(sample.model, Counter())[sample.engine] += 1
+    return {model: dict(found[model].most_common()) for model in sorted(found)}
 
 
 def metrics_in(path: Path) -> list[Row]:
