@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from deimos.engines.base import Capabilities, Done, Job, Key
 from deimos.engines.collect import Request
 from deimos.recipe import Sample
-from deimos.sample.race import Entrant, race
+from deimos.sample.prompt_race import RacePrompt
+from deimos.sample.race import race
 from deimos.thinking import Rendered, Shape, ThinkIds
 from deimos.types import Completion, Finish, Prompt, Verdict
 
@@ -207,7 +208,7 @@ def raced(
     prompts = dict.fromkeys(key.prompt_id for key in table)
     stats = asyncio.run(
         race(
-            [Entrant(Prompt(p, "", "math", (), None), rendered) for p in prompts],
+            [RacePrompt(Prompt(p, "", "math", (), None), rendered) for p in prompts],
             engine,
             settings=settings,
             gate=engine.gate,

@@ -253,9 +253,9 @@ def driven(prompts: int) -> Driven:
     """Sample so many lab prompts on Ray with the echo engine, watching the driver."""
     import psutil
 
-    from deimos.sample.ray import Leg
+    from deimos.runs.artifacts import Artifacts
+    from deimos.sample.ray import ShardTask
     from deimos.sample.shards import Shard
-    from deimos.sample.stage import load_constants
 
     cluster = {"address": "local", "actors": 2}
     with tempfile.TemporaryDirectory() as work:
@@ -291,8 +291,10 @@ def driven(prompts: int) -> Driven:
         files = [*(folder / COMPLETIONS).glob("*.jsonl")]
         counts = json.loads((folder / "record.json").read_text(encoding="utf-8"))["counts"]
         size = sum(path.stat().st_size for path in files)
-        leg = Leg(Shard(99_999, 10**11, 10**11 + 10**7, 2500), load_constants(folder))
-        message = len(pickle.dumps(leg))
+        task = ShardTask(
+            Shard(99_999, 10**11, 10**11 + 10**7, 2500), Artifacts({"sample": folder}).constants()
+        )
+        message = len(pickle.dumps(task))
         return Driven(counts["prompts"], most, len(files), counts["completions"], size, message)
 
 

@@ -13,7 +13,8 @@ from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.echo import EchoEngine
 from deimos.engines.multiplex import Shared
 from deimos.recipe import Sample
-from deimos.sample.race import Entrant, race
+from deimos.sample.prompt_race import RacePrompt
+from deimos.sample.race import race
 from deimos.thinking import Rendered
 from deimos.types import Completion, Sampling
 
@@ -34,7 +35,7 @@ def raced(world: World, shared: Shared, prompts: range) -> asyncio.Task[list[Com
     async def run() -> list[Completion]:
         kept: list[Completion] = []
         entrants = [
-            Entrant(world.prompts[i], Rendered("", (9,), world.think, None)) for i in prompts
+            RacePrompt(world.prompts[i], Rendered("", (9,), world.think, None)) for i in prompts
         ]
         await race(
             entrants, shared, settings=Sample(n=4, sampling={"max_tokens": 100}), gate=world.gate,

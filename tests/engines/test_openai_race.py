@@ -17,7 +17,9 @@ from deimos.lab.weights import lab_path
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe import Sample
-from deimos.sample.race import Entrant, Stats, decoder, race, seed_of
+from deimos.sample.model import make_decode
+from deimos.sample.prompt_race import RacePrompt, seed_of
+from deimos.sample.race import Stats, race
 from deimos.thinking import Tags, render
 from deimos.types import Completion, Prompt, Verdict
 
@@ -86,12 +88,12 @@ class Races:
 
         stats = asyncio.run(
             race(
-                [Entrant(p, self.rendered[p.id]) for p in self.prompts],
+                [RacePrompt(p, self.rendered[p.id]) for p in self.prompts],
                 engine,
                 settings=Sample(n=N, sampling={"max_tokens": 100}, **settings),  # type: ignore[arg-type]
                 gate=gate,
                 keep=kept.append,
-                decode=decoder(self.tokenizer, engine.eos_ids, engine.name),
+                decode=make_decode(self.tokenizer, engine.eos_ids, engine.name),
             )
         )
         return kept, stats

@@ -15,7 +15,7 @@ from deimos.lab.weights import lab_path
 from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_in
 from deimos.planning.estimate import expected_tokens, pilot_of, raced_tokens
 from deimos.recipe import Sample, Select, parse
-from deimos.sample.heat import Heat
+from deimos.sample.prompt_race import Bound
 from deimos.types import Completion, Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def one(index, think, answer=2, ok: bool | None = True, prompt="p"):
     ],
 )
 def test_a_race_counted_by_hand(pool, settings, tokens):
-    raced = raced_tokens(pool, Heat(**settings))
+    raced = raced_tokens(pool, Bound(**settings))
     assert [raced[i] for i in range(len(pool))] == tokens
 
 

@@ -12,46 +12,54 @@ from hypothesis import strategies as st
 from tests.sample.worlds import Track, World, golds, latest, needs_of, recipes, worlds
 
 from deimos.recipe import AdaptiveN, Sample
-from deimos.sample.adaptive import Fate, Line, line, shortening, spread_of
+from deimos.sample.adaptive import (
+    CandidateResult,
+    Wanted,
+    decide_wanted,
+    estimate_spread,
+    expect_shortening,
+)
 
-OUTPACED = Fate(None, 10**6)
+OUTPACED = CandidateResult(None, 10**6)
 
 
 def rule(**fields: object) -> Sample:
     return Sample.model_validate({"n": fields})
 
 
-def fates(*ends: int | Fate | None) -> dict[int, Fate]:
+def results(*ends: int | CandidateResult | None) -> dict[int, CandidateResult]:
     """Think tokens of those that passed; None: failed with a thought as short as can be."""
     return {
-        i: end if isinstance(end, Fate) else Fate(end is not None, end or 1)
+        i: end if isinstance(end, CandidateResult) else CandidateResult(end is not None, end or 1)
         for i, end in enumerate(ends)
     }
 
 
 def test_a_number_is_a_number() -> None:
-    assert line(Sample(n=5, probe=2), {}) == Line(2, 5)
-    assert line(Sample(n=5, exhaustive=True), {}) == Line(5, 5)
+    assert decide_wanted(Sample(n=5, probe=2), {}) == Wanted(2, 5)
+    assert decide_wanted(Sample(n=5, exhaustive=True), {}) == Wanted(5, 5)
 
 
 def test_nobody_else_starts_before_those_that_have_started_end() -> None:
-    assert line(rule(max=8, min=3), fates(100, 90)) == Line(0, 3)
-    assert line(rule(max=8, min=3), {0: Fate(True, 9), 2: Fate(True, 9)}) == Line(0, 3)
-    assert line(rule(max=8, min=3), fates(100, None, 90, 80, None)) == Line(0, 6)
+    assert decide_wanted(rule(max=8, min=3), results(100, 90)) == Wanted(0, 3)
+    assert decide_wanted(
+        rule(max=8, min=3), {0: CandidateResult(True, 9), 2: CandidateResult(True, 9)}
+    ) == Wanted(0, 3)
+    assert decide_wanted(rule(max=8, min=3), results(100, None, 90, 80, None)) == Wanted(0, 6)
 
 
 def test_the_more_the_shortest_has_fallen_the_more_candidates() -> None:
     least = {"gain_below": 0.06}
     sets = rule(max=16, min=2, stop_when=least)
-    flat = line(sets, fates(100, OUTPACED, OUTPACED, OUTPACED))
-    fell = line(sets, fates(100, OUTPACED, 40, OUTPACED))
-    assert (flat.wanted, fell.wanted) == (4, 6)
+    flat = decide_wanted(sets, results(100, OUTPACED, OUTPACED, OUTPACED))
+    fell = decide_wanted(sets, results(100, OUTPACED, 40, OUTPACED))
+    assert (flat.count, fell.count) == (4, 6)
 
 
 def test_the_dearer_a_token_the_fewer_candidates() -> None:
-    ends = fates(100, *[OUTPACED] * 15)
+    ends = results(100, *[OUTPACED] * 15)
     wanted = [
-        line(rule(max=16, min=2, stop_when={"gain_below": least}), ends).wanted
+        decide_wanted(rule(max=16, min=2, stop_when={"gain_below": least}), ends).count
         for least in (0.9, 0.06, 0.02, 0.0001)
     ]
     assert wanted == sorted(wanted)
@@ -60,40 +68,42 @@ def test_the_dearer_a_token_the_fewer_candidates() -> None:
 
 
 def test_only_what_is_likely_to_be_right_is_worth_its_cost() -> None:
-    few_rivals = line(rule(max=16), fates(None, 100, None, None))
-    many_rivals = line(rule(max=16), fates(100, OUTPACED, OUTPACED, OUTPACED))
-    hopeless = line(rule(max=16), fates(*[None] * 8, 100, None, None, None))
-    assert few_rivals.wanted == 8, "a second right one would say much"
-    assert many_rivals.wanted == 4
-    assert hopeless.wanted == 12
+    few_rivals = decide_wanted(rule(max=16), results(None, 100, None, None))
+    many_rivals = decide_wanted(rule(max=16), results(100, OUTPACED, OUTPACED, OUTPACED))
+    hopeless = decide_wanted(rule(max=16), results(*[None] * 8, 100, None, None, None))
+    assert few_rivals.count == 8, "a second right one would say much"
+    assert many_rivals.count == 4
+    assert hopeless.count == 12
 
 
 def test_what_only_a_slow_race_learns_counts_for_nothing() -> None:
     sets = rule(max=16, min=2, stop_when={"gain_below": 0.05})
-    for late in (OUTPACED, Fate(True, 101), Fate(False, 500)):
-        assert line(sets, fates(100, late, OUTPACED, late, 90, late)) == line(
-            sets, fates(100, OUTPACED, OUTPACED, OUTPACED, 90, OUTPACED)
+    for late in (OUTPACED, CandidateResult(True, 101), CandidateResult(False, 500)):
+        assert decide_wanted(sets, results(100, late, OUTPACED, late, 90, late)) == decide_wanted(
+            sets, results(100, OUTPACED, OUTPACED, OUTPACED, 90, OUTPACED)
         )
 
 
 def test_a_prompt_without_a_winner_gets_more_until_it_is_given_up() -> None:
-    assert line(rule(max=8, min=2), fates(None, None)) == Line(0, 4)
-    assert line(rule(max=8, min=2, give_up=2), fates(None, None)) == Line(0, 2)
-    assert line(rule(max=8, min=2, give_up=3), fates(None, None, None, None)) == Line(0, 4)
-    assert line(rule(max=5, min=2), fates(*[None] * 4)) == Line(0, 5)
-    assert line(rule(max=5, min=2), fates(*[None] * 5)) == Line(0, 5)
+    assert decide_wanted(rule(max=8, min=2), results(None, None)) == Wanted(0, 4)
+    assert decide_wanted(rule(max=8, min=2, give_up=2), results(None, None)) == Wanted(0, 2)
+    assert decide_wanted(rule(max=8, min=2, give_up=3), results(None, None, None, None)) == Wanted(
+        0, 4
+    )
+    assert decide_wanted(rule(max=5, min=2), results(*[None] * 4)) == Wanted(0, 5)
+    assert decide_wanted(rule(max=5, min=2), results(*[None] * 5)) == Wanted(0, 5)
 
 
 def test_an_answer_that_could_not_be_judged_is_no_failure() -> None:
-    unjudged = {0: Fate(None, 9), 1: Fate(None, 9)}
-    assert line(rule(max=8, min=2, give_up=1), unjudged) == Line(0, 4)
+    unjudged = {0: CandidateResult(None, 9), 1: CandidateResult(None, 9)}
+    assert decide_wanted(rule(max=8, min=2, give_up=1), unjudged) == Wanted(0, 4)
 
 
 def test_a_winner_is_what_selection_would_keep() -> None:
     stingy = {"max": 8, "min": 2, "stop_when": {"gain_below": 0.9}}
-    assert line(rule(**stingy), fates(100, None)) == Line(0, 2)
-    assert line(rule(**stingy), fates(100, None), min_pass=2) == Line(0, 4)
-    assert line(rule(**stingy), fates(5, 5), min_think_tokens=6) == Line(0, 4)
+    assert decide_wanted(rule(**stingy), results(100, None)) == Wanted(0, 2)
+    assert decide_wanted(rule(**stingy), results(100, None), min_pass=2) == Wanted(0, 4)
+    assert decide_wanted(rule(**stingy), results(5, 5), min_think_tokens=6) == Wanted(0, 4)
 
 
 def test_the_expected_shortening_is_that_of_lognormal_draws() -> None:
@@ -104,19 +114,19 @@ def test_the_expected_shortening_is_that_of_lognormal_draws() -> None:
         for k in range(1, 8):
             for more in range(1, 9 - k):
                 drawn = 1 - math.exp(logs[k + more - 1] - logs[k - 1])
-                assert shortening(spread, k, more) == pytest.approx(drawn, abs=0.025)
+                assert expect_shortening(spread, k, more) == pytest.approx(drawn, abs=0.025)
 
 
 def test_the_spread_is_how_far_the_shortest_falls() -> None:
-    assert spread_of(4, 100, 4, 100) == 0.5, "before anything is seen"
-    assert spread_of(4, 100, 8, 100) < 0.5 < spread_of(4, 100, 8, 50)
-    assert spread_of(4, 0, 8, 0) > 0, "a thought without tokens has no logarithm"
+    assert estimate_spread(4, 100, 4, 100) == 0.5, "before anything is seen"
+    assert estimate_spread(4, 100, 8, 100) < 0.5 < estimate_spread(4, 100, 8, 50)
+    assert estimate_spread(4, 0, 8, 0) > 0, "a thought without tokens has no logarithm"
     rng = random.Random(3)
     for spread in (0.3, 0.8):
         told = []
         for _ in range(4000):
             row = [round(1000 * rng.lognormvariate(0, spread)) for _ in range(64)]
-            told.append(spread_of(2, min(row[:2]), 64, min(row)))
+            told.append(estimate_spread(2, min(row[:2]), 64, min(row)))
         assert sum(told) / len(told) == pytest.approx((0.25 + spread * 1.8) / 2.3, abs=0.05)
 
 
@@ -151,14 +161,14 @@ def expected(world: World, **recipe: object) -> dict[str, int]:
     needs = needs_of(recipe)
     ends = {
         prompt.id: {
-            i: Fate(c.verdict.ok if c.verdict else None, c.think_tokens)
+            i: CandidateResult(c.verdict.ok if c.verdict else None, c.think_tokens)
             for i in range(6)
             if (c := pool[prompt.id, i])
         }
         for prompt in world.prompts
     }
     return {
-        prompt_id: line(world.settings(n=recipe["n"]), mine, **needs).wanted
+        prompt_id: decide_wanted(world.settings(n=recipe["n"]), mine, **needs).count
         for prompt_id, mine in ends.items()
     }
 

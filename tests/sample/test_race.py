@@ -12,8 +12,8 @@ from tests.sample.worlds import Keys, Track, World, golds, latest, needs_of, rec
 
 from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.echo import EchoEngine
-from deimos.sample.race import seed_of
-from deimos.select.policy import choose, is_owed
+from deimos.sample.prompt_race import seed_of
+from deimos.select.policy import choose, needs_more_decoding
 from deimos.types import Completion, Prompt, Verdict
 
 
@@ -83,7 +83,7 @@ def check_nothing_owed(pool: dict[Keys, Completion], recipe: dict) -> None:
         mine = [c for c in pool.values() if c.prompt_id == prompt_id]
         passing = [c for c in mine if c.verdict and c.verdict.ok]
         winner = choose(passing, "shortest", **needs_of(recipe))
-        assert not any(is_owed(c, winner, "shortest") for c in mine)
+        assert not any(needs_more_decoding(c, winner, "shortest") for c in mine)
 
 
 def test_a_regrade_that_unseats_the_winner_owes_its_victims() -> None:
@@ -259,9 +259,9 @@ def test_a_gate_that_raises_ends_the_race_with_its_own_error() -> None:
 def test_a_prompt_is_entered_once() -> None:
     world = World([[Track(2)]])
     world.prompts *= 2
-    with pytest.raises(ValueError, match="entered twice"):
+    with pytest.raises(ValueError, match="given twice"):
         world.race()
-    with pytest.raises(ValueError, match="entered twice"):
+    with pytest.raises(ValueError, match="given twice"):
         world.race(streamed=True)
 
 

@@ -11,7 +11,7 @@ from tests.sample.worlds import Keys, Track, World, golds, latest
 
 from deimos.engines.base import Done, Job, Progress
 from deimos.engines.echo import EchoEngine
-from deimos.sample.prompt_race import Contest
+from deimos.sample.prompt_race import PromptRace
 from deimos.types import Completion, Prompt, Verdict
 
 
@@ -34,7 +34,7 @@ def test_finished_prompts_are_forgotten() -> None:
     under_way: list[int] = []
 
     def keep(completion: Completion) -> None:
-        under_way.append(sum(type(thing) is Contest for thing in gc.get_objects()))
+        under_way.append(sum(type(thing) is PromptRace for thing in gc.get_objects()))
 
     world.race(streamed=True, keep=keep)
     assert max(under_way) <= world.max_batch + 1

@@ -22,17 +22,16 @@ from deimos.graders.worker.pool import Judge
 from deimos.recipe import RecipeError, Sample, validate
 from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.artifacts import read_prompts, write_prompts
-from deimos.sample.race import decoder
-from deimos.sample.ray import DEV_PASS, Course, Leg, Racer, shards_at_once
+from deimos.sample.model import OpenModel, made_with_of, make_decode
+from deimos.sample.ray import DEV_PASS, RaceWorker, ShardTask, WorkerConfig, shards_at_once
 from deimos.sample.shards import (
     Segment,
     ShardFiles,
     count_prompts,
     shard_size,
-    shards,
-    until_closed,
+    split_shards,
+    wait_until_closed,
 )
-from deimos.sample.stage import Sampler, made_with_of
 from deimos.select.function_words import function_word_rate
 from deimos.store.candidates import completion_files, filters_of, journal_for, read_candidates
 from deimos.store.journal import Journal, read
@@ -46,36 +45,38 @@ def kitchen(tmp_path: Path, tokenizer: Any) -> Iterator[Kitchen]:  # noqa: F811
 
 
 class Actors:
-    """Racers as actors are, in this process, over the kitchen's scripts."""
+    """Workers as actors are, in this process, over the kitchen's scripts."""
 
     def __init__(self, kitchen: Kitchen, **sets: Any) -> None:
         self.kitchen, self.job = kitchen, kitchen.job(**sets)
         self.engines: list[EchoEngine] = []
         job = self.job
-        self.course = Course(
+        self.config = WorkerConfig(
             job.recipe, job.runtime, job.model_path, job.inputs["prompts"], job.out,
             made_with_of(job, kitchen.tokenizer),
             journal_for(job.out, filters_of(job.recipe.select)).stem,
             lambda job: contextlib.nullcontext(kitchen.filters(job)), function_word_rate,
         )  # fmt: skip
 
-    def racer(self) -> Racer:
+    def worker(self) -> RaceWorker:
         engine = EchoEngine(self.kitchen.script, max_batch=4)
         self.engines.append(engine)
         words = self.kitchen.tokenizer
         eos = frozenset({words.eos_token_id})
-        sampler = Sampler(Shared(engine), words, decoder(words, eos, engine.name))
-        return Racer(self.course, self.job, sampler, self.course.open_gates(self.job))
+        model = OpenModel(Shared(engine), words, make_decode(words, eos, engine.name))
+        return RaceWorker(self.config, self.job, model, self.config.open_gates(self.job))
 
-    def legs(self, constants: Any, size: int = 1) -> list[Leg]:
-        return [Leg(s, constants) for s in shards(self.course.prompts / "train.jsonl", size)]
+    def tasks(self, constants: Any, size: int = 1) -> list[ShardTask]:
+        return [
+            ShardTask(s, constants) for s in split_shards(self.config.prompts / "train.jsonl", size)
+        ]
 
-    async def all(self, racers: int = 2) -> dict[str, int]:
-        """Shards in turn to each of some racers, all at once."""
-        made = [self.racer() for _ in range(racers)]
+    async def all(self, workers: int = 2) -> dict[str, int]:
+        """Shards in turn to each of some workers, all at once."""
+        made = [self.worker() for _ in range(workers)]
         constants = await made[0](DEV_PASS)
-        legs = self.legs(constants)
-        counts = await asyncio.gather(*(made[i % racers](leg) for i, leg in enumerate(legs)))
+        tasks = self.tasks(constants)
+        counts = await asyncio.gather(*(made[i % workers](task) for i, task in enumerate(tasks)))
         return {key: sum(count[key] for count in counts) for key in counts[0]}
 
     @property
@@ -115,10 +116,10 @@ def test_a_shard_whose_actor_died_goes_on_where_it_stopped(kitchen: Kitchen) -> 
     actors = Actors(kitchen)
 
     async def die_and_take_over() -> None:
-        first = actors.racer()
+        first = actors.worker()
         constants = await first(DEV_PASS)
-        [leg] = actors.legs(constants, size=5)
-        work = asyncio.create_task(first(leg))
+        [task] = actors.tasks(constants, size=5)
+        work = asyncio.create_task(first(task))
         while not (files := completion_files(actors.job.out)) or len([*read(files[0])]) < 8:
             await asyncio.sleep(0)
         work.cancel()
@@ -126,7 +127,7 @@ def test_a_shard_whose_actor_died_goes_on_where_it_stopped(kitchen: Kitchen) -> 
         kept = files[0].read_bytes()
         held = {(r["prompt_id"], r["index"]) for r in read(files[0]) if r["finish"] == "stop"}
         kitchen.begun.clear()
-        counts = await actors.racer()(leg)
+        counts = await actors.worker()(task)
         assert counts["completions"] == 20
         assert files[0].read_bytes() == kept, "nobody writes another's segment"
         assert held.isdisjoint(kitchen.begun), "what it holds is not decoded again"
@@ -144,7 +145,7 @@ def test_a_finished_race_decodes_nothing_and_leaves_no_files_when_run_again(
     first = asyncio.run(Actors(kitchen).all())
     files = {p: p.read_bytes() for p in (kitchen.folder / "sample").rglob("*.jsonl")}
     again = Actors(kitchen)
-    assert asyncio.run(again.all(racers=3)) == first
+    assert asyncio.run(again.all(workers=3)) == first
     assert again.tokens == 0
     assert {p: p.read_bytes() for p in (kitchen.folder / "sample").rglob("*.jsonl")} == files
 
@@ -213,7 +214,7 @@ def test_shards_cover_the_file_once_whatever_is_in_it(kitchen: Kitchen, tmp_path
     write_prompts(path, prompts)
     assert count_prompts(path) == 25
     for size in (1, 4, 25, 100):
-        found = [*shards(path, size)]
+        found = [*split_shards(path, size)]
         assert [p for shard in found for p in shard.read(path)] == read_prompts(path) == prompts
         assert [s.number for s in found] == [*range(-(-25 // size))]
         assert max(s.prompts for s in found) <= size
@@ -240,7 +241,7 @@ def test_who_takes_over_waits_for_a_writer_that_lives_on(tmp_path: Path) -> None
 
     async def wait() -> list[str]:
         told: list[str] = []
-        waiting = asyncio.create_task(until_closed([path, tmp_path / "gone"]))
+        waiting = asyncio.create_task(wait_until_closed([path, tmp_path / "gone"]))
         for _ in range(3):
             await asyncio.sleep(0)
         told.append("waits" if not waiting.done() else "went on")
@@ -250,7 +251,7 @@ def test_who_takes_over_waits_for_a_writer_that_lives_on(tmp_path: Path) -> None
 
     assert asyncio.run(wait()) == ["waits"]
     with Journal(path):
-        asyncio.run(until_closed([path], seconds=0))  # and not for ever
+        asyncio.run(wait_until_closed([path], seconds=0))  # and not for ever
 
 
 def test_an_actor_has_enough_shards_to_fill_its_batch() -> None:

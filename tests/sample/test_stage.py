@@ -21,15 +21,15 @@ from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
-from deimos.sample.checkpoints import FILE
-from deimos.sample.race import decoder
-from deimos.sample.stage import Sampler, percentile, run
+from deimos.sample.dev_pass import percentile
+from deimos.sample.model import OpenModel, make_decode
+from deimos.sample.stage import run
 from deimos.select import stage as select_stage
 from deimos.select.filters import gate_for
 from deimos.select.function_words import function_word_rate
 from deimos.store.candidates import read_candidates, read_filters
 from deimos.store.journal import Journal, read
-from deimos.store.names import CONSTANTS
+from deimos.store.names import CONSTANTS, PARTIAL
 from deimos.store.template_date import read_template_date
 from deimos.thinking import Tags
 from deimos.types import Prompt
@@ -103,9 +103,9 @@ class Kitchen:
         job = self.job(**sets)
         engine = EchoEngine(self.script, max_batch=4)
         eos = frozenset({self.tokenizer.eos_token_id})
-        sampler = Sampler(engine, self.tokenizer, decoder(self.tokenizer, eos, engine.name))
+        model = OpenModel(engine, self.tokenizer, make_decode(self.tokenizer, eos, engine.name))
         counts = run(
-            job, gate_for=self.filters(job), function_words=function_word_rate, sampler=sampler
+            job, gate_for=self.filters(job), function_words=function_word_rate, model=model
         )
         self.tokens = engine.tokens
         return counts
@@ -243,14 +243,14 @@ def test_partly_decoded_candidates_go_on_from_their_ids(kitchen: Kitchen) -> Non
     cut = next(row for row in read(kitchen.folder / "sample/completions") if row["index"] == 3)
     rewritten(kitchen, lambda row: None if row == cut else row)
     half = cut["completion_ids"][: len(cut["completion_ids"]) // 2]
-    with Journal(kitchen.folder / "sample" / FILE) as journal:
+    with Journal(kitchen.folder / "sample" / PARTIAL) as journal:
         journal.append(
             {k: cut[k] for k in ("key", "prompt_id", "index")} | {"start": 0, "ids": half}
         )
     after = kitchen.sample()
     assert kitchen.begun[Key(cut["prompt_id"], 3)] == tuple(half)
     assert after["completions"] == before["completions"]
-    assert not (kitchen.folder / "sample" / FILE).exists()
+    assert not (kitchen.folder / "sample" / PARTIAL).exists()
 
 
 def test_rows_of_another_key_are_not_gone_on_from(kitchen: Kitchen) -> None:
@@ -323,7 +323,7 @@ def on_another_day(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, day: date)
             return datetime(day.year, day.month, day.day, 12, tzinfo=tz)
 
     monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", Clock)
-    monkeypatch.setattr("deimos.sample.stage.datetime", Clock, raising=False)
+    monkeypatch.setattr("deimos.sample.model.datetime", Clock, raising=False)
 
 
 def test_a_template_that_writes_the_date_keeps_that_of_the_first_day(

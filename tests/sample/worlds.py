@@ -13,7 +13,8 @@ from deimos.engines.base import Capabilities, Done
 from deimos.engines.collect import Request
 from deimos.engines.echo import EchoEngine
 from deimos.recipe import Sample
-from deimos.sample.race import Entrant, Stats, race
+from deimos.sample.prompt_race import RacePrompt
+from deimos.sample.race import Stats, race
 from deimos.select.policy import choose
 from deimos.thinking import Rendered, Shape, ThinkIds, count
 from deimos.types import Completion, Prompt, Verdict
@@ -127,13 +128,13 @@ class World:
         """The race of this world, still to be awaited."""
         needs = {k: recipe.pop(k) for k in PARAMETERS if k in recipe}
         rendered = Rendered("", (9,), self.think, None)
-        entrants: list[Entrant] | AsyncIterator[Entrant] = [
-            Entrant(prompt, rendered) for prompt in self.prompts
+        prompts: list[RacePrompt] | AsyncIterator[RacePrompt] = [
+            RacePrompt(prompt, rendered) for prompt in self.prompts
         ]
         if streamed:
-            entrants, done = self.stream(entrants, list(done)), ()
+            prompts, done = self.stream(prompts, list(done)), ()
         return race(
-            entrants,
+            prompts,
             engine or self.engine(),
             settings=self.settings(**recipe),
             gate=self.gate,
@@ -144,14 +145,14 @@ class World:
         )
 
     async def stream(
-        self, entrants: list[Entrant], done: list[Completion]
-    ) -> AsyncIterator[Entrant]:
-        """The entrants one by one, each with what is done of it."""
-        for entrant in entrants:
+        self, prompts: list[RacePrompt], done: list[Completion]
+    ) -> AsyncIterator[RacePrompt]:
+        """The prompts one by one, each with what is done of it."""
+        for prompt in prompts:
             await asyncio.sleep(0)
             self.pulled += 1
-            mine = tuple(c for c in done if c.prompt_id == entrant.prompt.id)
-            yield replace(entrant, done=mine)
+            mine = tuple(c for c in done if c.prompt_id == prompt.prompt.id)
+            yield replace(prompt, done=mine)
 
 
 def latest(*runs: Iterable[Completion]) -> dict[Keys, Completion]:

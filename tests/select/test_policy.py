@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.recipe import Quota, RecipeError
-from deimos.select.policy import Chosen, choose, chooser, is_owed, within_quota
+from deimos.select.policy import Chosen, choose, chooser, needs_more_decoding, within_quota
 from deimos.types import Completion, Prompt
 
 
@@ -56,11 +56,11 @@ def test_an_unknown_policy_is_one_sentence(policy: str) -> None:
 
 def test_owed_is_who_could_still_be_kept() -> None:
     stopped = candidate(7, 5, finish="outpaced")
-    assert is_owed(stopped, None, "shortest")
-    assert is_owed(stopped, candidate(0, 5), "shortest")
-    assert not is_owed(stopped, candidate(0, 4), "shortest")
-    assert is_owed(stopped, candidate(0, 4), "median")
-    assert not is_owed(candidate(7, 5), None, "shortest")
+    assert needs_more_decoding(stopped, None, "shortest")
+    assert needs_more_decoding(stopped, candidate(0, 5), "shortest")
+    assert not needs_more_decoding(stopped, candidate(0, 4), "shortest")
+    assert needs_more_decoding(stopped, candidate(0, 4), "median")
+    assert not needs_more_decoding(candidate(7, 5), None, "shortest")
 
 
 def golds(tasks: list[str], rates: list[float | None]) -> list[Chosen]:

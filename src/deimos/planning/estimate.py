@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deimos.recipe import Sample, Select
-from deimos.sample.adaptive import fate_of, line
-from deimos.sample.heat import Heat
+from deimos.sample.adaptive import decide_wanted, result_of
+from deimos.sample.prompt_race import Bound
 from deimos.types import Completion
 
 BYTES_PER_TOKEN = 18.0
@@ -63,7 +63,7 @@ class Tokens:
     """Of all answers to test problems, were they as long as the candidates."""
 
 
-def raced_tokens(candidates: Iterable[Completion], heat: Heat) -> dict[int, int]:
+def raced_tokens(candidates: Iterable[Completion], bound: Bound) -> dict[int, int]:
     """Tokens that each of one prompt's candidates decodes when all start together, by index.
 
     Everybody decodes one token a step and a verdict is there at once, so a candidate stops at the
@@ -72,21 +72,21 @@ def raced_tokens(candidates: Iterable[Completion], heat: Heat) -> dict[int, int]
 
     Args:
         candidates: each decoded to its end, verdict included.
-        heat: by the recipe's settings; it takes in those that pass. Who is in it already raced
+        bound: by the recipe's settings; it takes in those that pass. Who is in it already raced
             before these and holds them from their first token.
     """
-    cap = heat.limit
+    cap = bound.limit
     limits: list[tuple[int, int]] = []  # from which step, think tokens
     tokens: dict[int, int] = {}
     for c in sorted(candidates, key=lambda c: (len(c.completion_ids), c.index)):
-        whole, free = len(c.completion_ids), c.index < heat.unstoppable
+        whole, free = len(c.completion_ids), c.index < bound.unstoppable
         stops = [step for step, limit in limits if c.think_tokens > limit and not free]
         if cap is not None and c.think_tokens > cap and not free:
             stops.append(cap + 1)
         tokens[c.index] = min([whole, *stops])
         passed = c.verdict is not None and c.verdict.ok
-        if tokens[c.index] == whole and passed and heat.enter(c) and heat.limit is not None:
-            limits.append((whole, heat.limit))
+        if tokens[c.index] == whole and passed and bound.add(c) and bound.limit is not None:
+            limits.append((whole, bound.limit))
     return tokens
 
 
@@ -105,17 +105,17 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
     raced, shortest, right, gold = 0, [], [], []
     for mine in prompts.values():
         needs = {"min_pass": select.min_pass, "min_think_tokens": select.min_think_tokens}
-        run = line(sample, {c.index: fate_of(c) for c in mine}, **needs)
-        mine = [c for c in mine if c.index < run.wanted]
-        heat = Heat(**needs, unstoppable=run.free)
+        run = decide_wanted(sample, {c.index: result_of(c) for c in mine}, **needs)
+        mine = [c for c in mine if c.index < run.count]
+        bound = Bound(**needs, unstoppable=run.unstoppable)
         together = sample.n if isinstance(sample.n, int) else sample.n.min
-        for start in range(0, run.wanted, together):
+        for start in range(0, run.count, together):
             wave = [c for c in mine if start <= c.index < start + together]
-            raced += sum(raced_tokens(wave, heat).values())
-        if heat.limit is not None:
+            raced += sum(raced_tokens(wave, bound).values())
+        if bound.limit is not None:
             passed = [c for c in mine if c.verdict and c.verdict.ok]
             winner = min(passed, key=lambda c: (c.think_tokens, c.answer_tokens, c.index))
-            shortest.append(heat.limit)
+            shortest.append(bound.limit)
             right.append(sum(c.think_tokens for c in passed) / len(passed))
             gold.append(len(winner.prompt_ids) + len(winner.completion_ids))
     verdicts = [c.verdict.ok for c in pool if c.verdict and c.verdict.ok is not None]

@@ -20,8 +20,9 @@ from deimos.recipe import ModelSettings, Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
-from deimos.sample.race import Entrant, race
-from deimos.sample.stage import open_sampler
+from deimos.sample.model import open_model
+from deimos.sample.prompt_race import RacePrompt
+from deimos.sample.race import race
 from deimos.store.schema import completion_row
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Completion, Prompt
@@ -61,8 +62,8 @@ def rendered(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
 
 def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> float:
     """Fill the pool; returns the seconds of decoding."""
-    sampler = open_sampler(job)
-    entrants = [Entrant(p, rendered(job.recipe.model, sampler.tokenizer, p)) for p in chosen]
+    model = open_model(job)
+    prompts = [RacePrompt(p, rendered(job.recipe.model, model.tokenizer, p)) for p in chosen]
     sample = job.recipe.sample
     settings = sample.model_copy(update={"n": sample.candidates, "exhaustive": True})
 
@@ -71,11 +72,11 @@ def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> 
         job.progress("pilot", len(pool), len(chosen) * settings.candidates)
 
     with judge_of(job) as judge:
-        gate = gates(job, judge)(entrants[0].rendered.shape, {"function_word_rate_p5": None})
+        gate = gates(job, judge)(prompts[0].rendered.shape, {"function_word_rate_p5": None})
         stats = asyncio.run(
             race(
-                entrants, sampler.engine, settings=settings, gate=gate, keep=keep,
-                decode=sampler.decode,
+                prompts, model.engine, settings=settings, gate=gate, keep=keep,
+                decode=model.decode,
             )
         )  # fmt: skip
     return stats.seconds

@@ -12,16 +12,16 @@ Each candidate costs at most as many tokens of thought as the kept thought has, 
 stops it there. So that share, divided by the candidates it takes, is at least the tokens saved in the
 kept thought for each token decoded; it must be no less than ``gain_below``.
 
-The estimates. A race does not show the spread: whoever thinks longer than the winner is stopped. What
-it shows are the lowest order statistics, one after another: the shortest thought after k rivals, after
-more, after more. Their fall in logarithms by the fall of z is s, with ``PRIOR_SPREAD`` worth a fall of
+The estimates. A race does not show the spread: candidates that think longer than the winner are
+stopped. What it shows are the lowest order statistics, one after another: the shortest thought of k
+right candidates, of more, of more. Their fall in logarithms by the fall of z is s, with ``PRIOR_SPREAD`` worth a fall of
 z of ``PRIOR_WEIGHT``. The pass rate p is by Laplace's rule of succession, over those whose thought is
-no longer than the winner's; the others are unknown and count as p rivals each.
+no longer than the winner's; the others are unknown and count as p right ones each.
 
-All of these are facts that no timing changes: whoever thinks no longer than the winner is never
-stopped, and what a slow race also learnt of longer ones is left aside. So on a seeded engine N is a
-function of the seeds and the verdicts, interrupted or not. The price is that a prompt's candidates
-wait for one another and the first ones for no cap; many prompts under way hide the wait.
+None of this depends on timing: a candidate that thinks no longer than the winner is never stopped,
+and what a slow race also learnt of longer ones is not used. So on a seeded engine N is a function of
+the seeds and the verdicts, interrupted or not. The price is that a prompt's candidates wait for one
+another, and the first ones run without a cap; with many prompts under way the engine stays busy.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ PRIOR_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class CandidateResult:
     """How one candidate ended."""
 
     ok: bool | None
-    """Passed filters 1 to 3; None: stopped, or could not be told."""
+    """Whether it passed filters 1 to 3; None: it was stopped, or could not be judged."""
     think_tokens: int
 
 
-def fate_of(completion: Completion) -> Fate:
-    """How a candidate has ended, by its verdict."""
+def result_of(completion: Completion) -> CandidateResult:
+    """How a candidate that has ended counts here."""
     verdict = completion.verdict
-    return Fate(verdict.ok if verdict else None, completion.think_tokens)
+    return CandidateResult(verdict.ok if verdict else None, completion.think_tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Wanted:
     """Which of a prompt's candidates are to run."""
 
-    free: int
-    """The first so many are never stopped."""
-    wanted: int
-    """The first so many are started."""
+    unstoppable: int
+    """This many first candidates are never stopped."""
+    count: int
+    """This many first candidates are started."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Evidence:
     """What the candidates so far have shown of a prompt that has a winner."""
 
     shortest: int
@@ -76,59 +76,65 @@ class _Standing:
     pass_rate: float
 
 
-def line(
-    settings: Sample, fates: Mapping[int, Fate], *, min_pass: int = 1, min_think_tokens: int = 0
-) -> Line:
+def decide_wanted(
+    settings: Sample,
+    results: Mapping[int, CandidateResult],
+    *,
+    min_pass: int = 1,
+    min_think_tokens: int = 0,
+) -> Wanted:
     """Which of a prompt's candidates are to run, by what has ended so far.
 
     Args:
-        settings: the recipe's; where n is a number, that decides.
-        fates: by index; where one of those started is not there yet, nobody else is wanted.
-        min_pass: passes without which there is no winner.
+        settings: the recipe's; if n is a number, all of these run.
+        results: by index; while one of those started has none yet, no further one is wanted.
+        min_pass: how many must pass before there is a winner.
         min_think_tokens: shorter thoughts are never kept.
     """
     rule = settings.n
     if isinstance(rule, int):
-        return Line(rule if settings.exhaustive else settings.probe, rule)
-    first: _Standing | None = None
+        return Wanted(rule if settings.exhaustive else settings.probe, rule)
+    first: _Evidence | None = None
     started = rule.min
-    while all(index in fates for index in range(started)):
-        known = [fates[index] for index in range(started)]
+    while all(index in results for index in range(started)):
+        known = [results[index] for index in range(started)]
         more = min(rule.min, rule.max - started)
-        now = _standing(known, min_pass, min_think_tokens)
-        failed = sum(fate.ok is False for fate in known)
+        now = _evidence_of(known, min_pass, min_think_tokens)
+        failed = sum(result.ok is False for result in known)
         if now is None and rule.give_up is not None and failed >= rule.give_up:
             break
         first = first or now
         if first and now and more:
-            spread = spread_of(first.rivals, first.shortest, now.rivals, now.shortest)
-            gain = shortening(spread, now.rivals, now.pass_rate * more)
+            spread = estimate_spread(first.rivals, first.shortest, now.rivals, now.shortest)
+            gain = expect_shortening(spread, now.rivals, now.pass_rate * more)
             if gain / more < rule.stop_when.gain_below:
                 break
         if not more:
             break
         started += more
-    return Line(settings.probe, started)
+    return Wanted(settings.probe, started)
 
 
-def _standing(known: Sequence[Fate], min_pass: int, min_think_tokens: int) -> _Standing | None:
-    passed = [fate.think_tokens for fate in known if fate.ok]
+def _evidence_of(
+    known: Sequence[CandidateResult], min_pass: int, min_think_tokens: int
+) -> _Evidence | None:
+    passed = [result.think_tokens for result in known if result.ok]
     right = [tokens for tokens in passed if tokens >= min_think_tokens]
     if not right or len(passed) < min_pass:
         return None
     shortest = min(right)
-    judged = sum(fate.ok is not None and fate.think_tokens <= shortest for fate in known)
+    judged = sum(result.ok is not None and result.think_tokens <= shortest for result in known)
     ties = right.count(shortest)
     pass_rate = (ties + 1) / (judged + 2)
-    return _Standing(shortest, ties + pass_rate * (len(known) - judged), pass_rate)
+    return _Evidence(shortest, ties + pass_rate * (len(known) - judged), pass_rate)
 
 
-def shortening(spread: float, rivals: float, more: float) -> float:
+def expect_shortening(spread: float, rivals: float, more: float) -> float:
     """Expected share by which so many more right thoughts shorten the shortest of ``rivals``."""
     return 1 - math.exp(-spread * (_lowest(rivals) - _lowest(rivals + more)))
 
 
-def spread_of(rivals: float, shortest: int, rivals_now: float, shortest_now: int) -> float:
+def estimate_spread(rivals: float, shortest: int, rivals_now: float, shortest_now: int) -> float:
     """Spread of one prompt's right thoughts by how their shortest fell, the prior counted in."""
     fell = math.log(max(1, shortest)) - math.log(max(1, shortest_now))
     expected = max(0.0, _lowest(rivals) - _lowest(rivals_now))

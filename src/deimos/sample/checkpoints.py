@@ -1,7 +1,7 @@
-"""What interrupted candidates had decoded: their ids, a stretch a row, to be gone on from.
+"""The token ids of candidates that are not finished, so that an interrupted race goes on from them.
 
-``partial.jsonl`` (on a cluster ``partial/*.jsonl``) grows while the race runs and is removed when it
-is over: by then every candidate stands in ``completions/``. Rows: ``key prompt_id index start ids``.
+``partial.jsonl`` (on a cluster ``partial/*.jsonl``) grows while the race runs, a stretch of ids a
+row, and is removed when it is over: by then every candidate is in ``completions/``. Rows: ``key prompt_id index start ids``.
 Not covered: engines that can't go on from given ids (their candidates start again).
 """
 
@@ -17,15 +17,13 @@ from deimos.store.merge import KeyOf, merge_partials
 from deimos.store.names import PARTIAL, PARTIAL_FOLDER
 from deimos.store.schema import PartialRow, row_of
 
-FILE = PARTIAL
 
-
-class Writer(Protocol):
-    """What is needed of a ``Journal``."""
+class JournalWriter(Protocol):
+    """The methods of a ``Journal`` that a race uses."""
 
     @property
     def path(self) -> Path | None:
-        """The file; None while there is none."""
+        """The file; None if nothing has been written yet."""
         ...
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -33,33 +31,33 @@ class Writer(Protocol):
         ...
 
     def close(self) -> None:
-        """Let the file go."""
+        """Write everything to disk and close the file."""
         ...
 
 
 def partial_files(folder: Path) -> list[Path]:
-    """What interrupted races left in a sample folder."""
-    return [folder / FILE, *sorted((folder / PARTIAL_FOLDER).glob("*.jsonl"))]
+    """The files of unfinished candidates that interrupted races left in a sample folder."""
+    return [folder / PARTIAL, *sorted((folder / PARTIAL_FOLDER).glob("*.jsonl"))]
 
 
 class Partials:
     """The ids so far of unfinished candidates; a context manager.
 
     Args:
-        journal: where to note them.
-        earlier: files in which interrupted races did; the journal's own may be among them.
-        key_of: rows whose record key differs are left alone.
+        journal: where to write them.
+        earlier: the files of interrupted races; the journal's own may be among them.
+        key_of: rows with another record key do not count.
     """
 
-    def __init__(self, journal: Writer, earlier: Iterable[Path], key_of: KeyOf) -> None:
+    def __init__(self, journal: JournalWriter, earlier: Iterable[Path], key_of: KeyOf) -> None:
         self._journal = journal
         self._earlier = [*earlier]
         self._key_of = key_of
         self.ids = {Key(*name): ids for name, ids in merge_partials(self._earlier, key_of).items()}
-        """By candidate, as an interrupted race left them."""
+        """By candidate; at first as interrupted races left them."""
 
     def write(self, key: Key, ids: tuple[int, ...]) -> None:
-        """Note what a candidate has decoded by now."""
+        """Write what a candidate has decoded since the last call."""
         known = self.ids.get(key, ())
         start = len(known) if ids[: len(known)] == known else 0
         if len(ids) > start:
@@ -69,11 +67,11 @@ class Partials:
             self.ids[key] = ids
 
     def settle(self, key: Key) -> None:
-        """The candidate stands in the completions now."""
+        """Forget a candidate that is in the completions now."""
         self.ids.pop(key, None)
 
     def remove(self, earlier: Iterable[Path] = ()) -> None:
-        """The race is over: nothing is unfinished, neither here nor in ``earlier`` files of it."""
+        """Delete the journal and ``earlier`` files: the race is over, and nothing is unfinished."""
         self._journal.close()
         for path in (self._journal.path, *earlier):
             if path:

@@ -1,6 +1,9 @@
-"""One prompt's race while it is under way: who waits, who runs, who has ended, who is owed.
+"""The race of one prompt: which candidates wait, run or have ended, and which can still be kept.
 
-Bookkeeping of candidates beside the rule of ``heat.py``: no engine, no clock, no files.
+Bookkeeping only: no engine, no clock, no files. The rule is ``Bound``, and it is exact: a candidate
+is stopped only if its thought is *strictly* longer than the shortest keepable one, so whatever
+selection by shortest thought would keep of all candidates is never stopped. Candidates that passed
+stay passed, so the bound only falls, and a candidate that was over it once stays over it.
 """
 
 from __future__ import annotations
@@ -12,15 +15,64 @@ from dataclasses import dataclass, field
 from deimos.engines.base import Key
 from deimos.engines.collect import Request
 from deimos.recipe import Sample
-from deimos.sample.adaptive import Fate, fate_of, line
-from deimos.sample.heat import Heat
+from deimos.sample.adaptive import CandidateResult, decide_wanted, result_of
+from deimos.store.candidates import rank
 from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
 
 
+class Bound:
+    """The longest thought with which a candidate of a prompt can still be kept.
+
+    Branch and bound, with the thought of the best candidate so far as the bound.
+
+    Args:
+        min_pass: how many must pass before any is kept, and so before any is stopped.
+        min_think_tokens: a shorter thought passes but is never kept, so it stops no other.
+        unstoppable: this many first candidates are never stopped (the probe).
+    """
+
+    def __init__(
+        self, *, min_pass: int = 1, min_think_tokens: int = 0, unstoppable: int = 0
+    ) -> None:
+        self.min_pass = min_pass
+        self.min_think_tokens = min_think_tokens
+        self.unstoppable = unstoppable
+        self.passed = 0
+        self._shortest: Completion | None = None
+
+    def add(self, completion: Completion) -> bool:
+        """Take in a candidate that passed filters 1 to 3; True if the limit has changed."""
+        before = self.limit
+        self.passed += 1
+        keepable = completion.think_tokens >= self.min_think_tokens
+        if keepable and (self._shortest is None or rank(completion) < rank(self._shortest)):
+            self._shortest = completion
+        return self.limit != before
+
+    @property
+    def winner(self) -> Completion | None:
+        """What would be kept if no other candidate passed."""
+        return self._shortest if self.passed >= self.min_pass else None
+
+    @property
+    def limit(self) -> int | None:
+        """Think tokens of the winner; None while every candidate may still be kept."""
+        return self.winner.think_tokens if self.winner else None
+
+    def cap(self, index: int) -> int | None:
+        """The longest thought, in tokens, with which this candidate can be kept; None: any."""
+        return None if index < self.unstoppable else self.limit
+
+    def is_beaten(self, index: int, think_tokens: int) -> bool:
+        """Whether a thought that is already this long, open or closed, is to be stopped."""
+        cap = self.cap(index)
+        return cap is not None and think_tokens > cap
+
+
 @dataclass(frozen=True, slots=True)
-class Entrant:
-    """A prompt and how the model sees it."""
+class RacePrompt:
+    """A prompt, how the model sees it, and what is known of its candidates."""
 
     prompt: Prompt
     rendered: Rendered
@@ -29,49 +81,50 @@ class Entrant:
 
 
 @dataclass(slots=True)
-class Runner:
-    """One candidate on its way."""
+class ActiveCandidate:
+    """A candidate that waits for a place in the engine, or has one."""
 
     request: Request
     done_ids: tuple[int, ...] = ()
+    """Decoded already; the engine goes on from them."""
     failures: int = 0
     think_tokens: int = 0
     """Of a closed thought, as the engine reported it; 0 while it is open or unknown."""
 
     @property
     def key(self) -> Key:
-        """Whose it is."""
+        """Its prompt's id and its index."""
         return self.request.key
 
 
 @dataclass(slots=True)
-class Contest:
-    """One prompt's candidates."""
+class PromptRace:
+    """The state of one prompt's candidates."""
 
-    entrant: Entrant
-    heat: Heat
+    entry: RacePrompt
+    bound: Bound
     settings: Sample
     outpaced: dict[int, Completion] = field(default_factory=dict)
-    """By index, what an earlier call stopped and this one has not looked at yet."""
-    fates: dict[int, Fate] = field(default_factory=dict)
-    """By index, of the settled."""
-    lined_up: int = 0
-    """Candidates below this index have had their turn."""
+    """By index: stopped by an earlier call, and not yet looked at by this one."""
+    results: dict[int, CandidateResult] = field(default_factory=dict)
+    """By index: those that are settled."""
+    considered: int = 0
+    """Candidates below this index have been started, or need no start."""
     begun: int = 0
     """Candidates below this index may have been started by an earlier call."""
     unsettled: int = 0
     """Candidates that wait for a place, decode or are being judged."""
-    live: dict[Key, Runner] = field(default_factory=dict)
+    active: dict[Key, ActiveCandidate] = field(default_factory=dict)
     """What the engine has been given and has not finished."""
 
     @property
     def may_grow(self) -> bool:
-        """Whether candidates may be wanted that have not had their turn."""
-        return self.lined_up < self.settings.candidates
+        """Whether more candidates may be wanted than have been considered."""
+        return self.considered < self.settings.candidates
 
-    def take_up(self) -> Iterator[Completion]:
-        """Take in what earlier calls kept; yields what has to be judged first."""
-        for completion in self.entrant.done:
+    def take_in_done(self) -> Iterator[Completion]:
+        """Take in what earlier calls kept; yields the completions that have to be judged first."""
+        for completion in self.entry.done:
             index, verdict = completion.index, completion.verdict
             if completion.finish == "error" or index >= self.settings.candidates:
                 continue
@@ -81,43 +134,43 @@ class Contest:
             elif verdict is None or verdict.ok is None:
                 yield completion
             else:
-                self.end(completion)
+                self.settle(completion)
 
-    def end(self, completion: Completion) -> bool:
-        """Take in a settled candidate; True where its rivals have a lower limit by it."""
-        fate = self.fates[completion.index] = fate_of(completion)
-        return bool(fate.ok) and self.heat.enter(completion)
+    def settle(self, completion: Completion) -> bool:
+        """Take in a candidate that has ended and is judged; True if the bound has fallen."""
+        result = self.results[completion.index] = result_of(completion)
+        return bool(result.ok) and self.bound.add(completion)
 
-    def line_up(self, partial: Mapping[Key, tuple[int, ...]]) -> Iterator[Runner]:
-        """Those who are wanted now and have not had their turn, each with the ids known of it."""
-        heat = self.heat
+    def take_wanted(self, partial: Mapping[Key, tuple[int, ...]]) -> Iterator[ActiveCandidate]:
+        """The candidates that are to start now, each with the ids decoded of it already."""
+        bound = self.bound
         while True:
-            now = line(
-                self.settings, self.fates,
-                min_pass=heat.min_pass, min_think_tokens=heat.min_think_tokens,
+            now = decide_wanted(
+                self.settings, self.results,
+                min_pass=bound.min_pass, min_think_tokens=bound.min_think_tokens,
             )  # fmt: skip
-            heat.unstoppable = now.free
-            # One that an earlier call began, under other verdicts, is gone on with all the same.
-            wanted = max(now.wanted, self.begun)
-            if wanted <= self.lined_up:
+            bound.unstoppable = now.unstoppable
+            # What an earlier call began, under other verdicts, is gone on with all the same.
+            wanted = max(now.count, self.begun)
+            if wanted <= self.considered:
                 return
-            for index in range(self.lined_up, wanted):
+            for index in range(self.considered, wanted):
                 before = self.outpaced.pop(index, None)
-                if before and heat.beaten(index, before.think_tokens):
-                    self.end(before)
-                elif index not in self.fates:
-                    yield self._runner(index, before.completion_ids if before else (), partial)
-            self.lined_up = wanted
+                if before and bound.is_beaten(index, before.think_tokens):
+                    self.settle(before)
+                elif index not in self.results:
+                    yield self._activate(index, before.completion_ids if before else (), partial)
+            self.considered = wanted
 
-    def _runner(
+    def _activate(
         self, index: int, kept: tuple[int, ...], partial: Mapping[Key, tuple[int, ...]]
-    ) -> Runner:
-        prompt, settings = self.entrant.prompt, self.settings
+    ) -> ActiveCandidate:
+        prompt, settings = self.entry.prompt, self.settings
         seed = seed_of(settings.seed, prompt.id, index)
         sampling = settings.sampling.value()
-        request = Request(prompt, self.entrant.rendered, index, seed, sampling)
+        request = Request(prompt, self.entry.rendered, index, seed, sampling)
         self.unsettled += 1
-        return Runner(request, max(kept, partial.get(request.key, ()), key=len))
+        return ActiveCandidate(request, max(kept, partial.get(request.key, ()), key=len))
 
 
 def seed_of(seed: int, prompt_id: str, index: int) -> int:

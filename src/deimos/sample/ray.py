@@ -1,16 +1,15 @@
 """The race on a Ray cluster: an engine per actor, a prompt's whole race on one of them.
 
-The driver reads the prompts' file for where its shards begin, hands shards out, adds up counts, and
-holds nothing else: its memory does not grow with the prompts. An actor reads its shard's prompts and
-what earlier attempts wrote of them from the sample folder, races them beside its other shards in one
-engine, grades in processes of its own, and writes segments that nobody else writes.
+The driver finds where the shards of the prompts' file begin, hands shards out and adds up counts; its
+memory does not grow with the prompts. An actor reads its shard's prompts and what earlier attempts
+wrote of them, races several shards at a time in one engine, grades in processes of its own, and
+writes segments that no other actor writes.
 
-Guaranteed: seeds are the candidate's own, so that a seeded engine gives the golds of a run without a
-cluster (up to its arithmetic's rounding); what a segment holds is not decoded again, whoever died;
-``read_candidates`` merges the segments by the rule of ``store.merge``. Needed: the run
-folder, the model and the driver's working folder under the same paths on every node (``cluster_files.py``
-says what storage must do), the same packages, the same Ray. Not covered: spreading the dev pass (one
-actor does it).
+Guaranteed: each candidate has a seed of its own, so a seeded engine gives the golds of a run without
+a cluster (up to its arithmetic's rounding); what a segment holds is not decoded again, whichever
+actor dies. Needed: the run folder, the model and the driver's working folder under the same paths on
+every node (``shards`` says what storage must do), the same packages, the same Ray. Not covered:
+spreading the dev pass (one actor does it).
 """
 
 from __future__ import annotations
@@ -34,26 +33,22 @@ from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.sample.checkpoints import partial_files
+from deimos.sample.dev_pass import (
+    Constants,
+    GateFor,
+    MeasureFunctionWords,
+    measure_constants,
+)
+from deimos.sample.model import OpenModel, made_with_of, open_model, open_tokenizer
 from deimos.sample.shards import (
     Shard,
     ShardFiles,
     count_prompts,
     shard_size,
-    shards,
-    until_closed,
+    split_shards,
+    wait_until_closed,
 )
-from deimos.sample.stage import (
-    Constants,
-    GateFor,
-    Ground,
-    Measure,
-    Sampler,
-    constants_of,
-    made_with_of,
-    open_sampler,
-    open_tokenizer,
-    race_all,
-)
+from deimos.sample.stage import RaceFiles, race_prompts
 from deimos.store.candidates import (
     Candidate,
     completion_files,
@@ -68,8 +63,8 @@ from deimos.types import Prompt
 
 
 @dataclass(frozen=True)
-class Course:
-    """What an actor has to know; everything in it can be pickled."""
+class WorkerConfig:
+    """What an actor needs to open a model and race shards; everything in it can be pickled."""
 
     recipe: Recipe
     runtime: Runtime
@@ -83,18 +78,18 @@ class Course:
     """Name of the set of filters that judge now."""
     open_gates: Callable[[StageJob], AbstractContextManager[GateFor]]
     """Starts graders, and makes gates of them; of an importable module."""
-    function_words: Measure
+    function_words: MeasureFunctionWords
 
     def job(self) -> StageJob:
-        """The stage's job as an actor sees it: it tells its progress to nobody."""
+        """The stage's job for an actor: as the driver's, but it shows no progress."""
         silent = Progress(Path(os.devnull).open("w"))  # noqa: SIM115 - open for the actor's life
         inputs = {"prompts": self.prompts}
         return StageJob(self.recipe, self.runtime, self.model_path, inputs, self.out, silent)
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """What an actor is given: a shard to race, or, without one, the dev pass."""
+class ShardTask:
+    """One request to an actor: a shard to race, or, without one, the dev pass."""
 
     shard: Shard | None = None
     constants: Constants | None = None
@@ -105,58 +100,58 @@ class Leg:
         return f"shard {self.shard.number} ({self.shard.prompts} prompts)"
 
 
-DEV_PASS = Leg()
+DEV_PASS = ShardTask()
 
 
 def run(
     job: StageJob,
     *,
     open_gates: Callable[[StageJob], AbstractContextManager[GateFor]],
-    function_words: Measure,
+    function_words: MeasureFunctionWords,
 ) -> dict[str, Any]:
     """Sample every prompt's candidates on the cluster; returns counts for the record.
 
     Args:
         job: needs the folder of ``prompts``; its runtime names a cluster.
-        open_gates: opens graders in an actor; see ``Course``.
+        open_gates: opens graders in an actor; see ``WorkerConfig``.
         function_words: measures the base's dev answers.
 
     Raises:
         RecipeError: as ``stage.run``, or there is no Ray or no such cluster.
-        ClusterError: actors die without getting anywhere.
+        ClusterError: actors die again and again without finishing anything.
     """
     cluster = job.runtime.cluster
     assert cluster
-    course = Course(
+    config = WorkerConfig(
         job.recipe, job.runtime, job.model_path, job.inputs["prompts"].resolve(), job.out.resolve(),
         made_with_of(job, open_tokenizer(job)),
         journal_for(job.out, filters_of(job.recipe.select)).stem,
         open_gates, function_words,
     )  # fmt: skip
     with connected(cluster) as ray:
-        return asyncio.run(_drive(ray, cluster, course, job))
+        return asyncio.run(_drive(ray, cluster, config, job))
 
 
-async def _drive(ray: Any, cluster: Cluster, course: Course, job: StageJob) -> dict[str, Any]:
+async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob) -> dict[str, Any]:
     started = time.monotonic()
-    remove_keys(course.out)
-    path, settings = course.prompts / TRAIN, course.recipe.sample
+    remove_keys(config.out)
+    path, settings = config.prompts / TRAIN, config.recipe.sample
     prompts = count_prompts(path)
     size = shard_size(prompts)
-    at_once = shards_at_once(course.runtime.max_batch, settings, size)
-    pool = Pool(ray, cluster, functools.partial(open_racer, course), at_once)
+    at_once = shards_at_once(config.runtime.max_batch, settings, size)
+    pool = Pool(ray, cluster, functools.partial(open_worker, config), at_once)
     job.tell["actors_lost"] = lambda: pool.lost
     try:
         [(_, constants)] = [done async for done in pool.results(_each([DEV_PASS]), total=1)]
         total: Counter[str] = Counter()
-        legs = (Leg(shard, constants) for shard in shards(path, size))
-        async for _, counts in pool.results(_each(legs), total=math.ceil(prompts / size)):
+        tasks = (ShardTask(shard, constants) for shard in split_shards(path, size))
+        async for _, counts in pool.results(_each(tasks), total=math.ceil(prompts / size)):
             total.update(counts)
             note = f"{total['passed']} passed, {total['outpaced']} outpaced"
             job.progress("race", total["completions"], prompts * settings.candidates, note)
     finally:
         pool.close()
-    for left in partial_files(course.out):  # an attempt's without the cluster, read by every shard
+    for left in partial_files(config.out):  # of an attempt without a cluster; every shard read it
         left.unlink(missing_ok=True)
     seconds = round(time.monotonic() - started, 3)
     return {"prompts": prompts, **total, "seconds": seconds, "actors_lost": pool.lost}
@@ -167,83 +162,83 @@ def shards_at_once(max_batch: int, settings: Sample, size: int) -> int:
     return 1 + math.ceil(max_batch / (settings.candidates * size))
 
 
-async def _each(legs: Iterable[Leg]) -> AsyncIterator[Leg]:
-    for leg in legs:
-        yield leg
+async def _each(tasks: Iterable[ShardTask]) -> AsyncIterator[ShardTask]:
+    for task in tasks:
+        yield task
 
 
-def open_racer(course: Course) -> Racer:
+def open_worker(config: WorkerConfig) -> RaceWorker:
     """Load graders and engine; see ``Opener``."""
-    job = course.job()
-    gates = course.open_gates(job)
-    sampler = open_sampler(job)
-    return Racer(course, job, replace(sampler, engine=Shared(sampler.engine)), gates)
+    job = config.job()
+    gates = config.open_gates(job)
+    model = open_model(job)
+    return RaceWorker(config, job, replace(model, engine=Shared(model.engine)), gates)
 
 
-class Racer:
-    """What an actor does: the dev pass, and any number of shards beside one another.
+class RaceWorker:
+    """What an actor runs: the dev pass, and any number of shards at a time.
 
     Args:
-        course: what is sampled.
-        job: the stage's, here.
-        sampler: its engine may be sampled from by many at once.
+        config: what is sampled.
+        job: the stage's, as it is for this actor.
+        model: its engine takes several callers at a time.
         gates: kept open for as long as the actor lives.
     """
 
     def __init__(
         self,
-        course: Course,
+        config: WorkerConfig,
         job: StageJob,
-        sampler: Sampler,
+        model: OpenModel,
         gates: AbstractContextManager[GateFor],
     ) -> None:
-        self._course = course
+        self._config = config
         self._job = job
-        self._sampler = sampler
+        self._model = model
         self._gates = gates
         self._gate_for = gates.__enter__()
-        self._whole: dict[str, dict[tuple[Name, str], Candidate]] | None = None
+        self._plain: dict[str, dict[tuple[Name, str], Candidate]] | None = None
 
-    async def __call__(self, leg: Leg) -> Any:
-        """The constants where there is no shard, else counts of the shard's candidates."""
-        course, job = self._course, self._job
-        if leg.shard is None or leg.constants is None:
-            await until_closed([job.out / DEV])
-            return await constants_of(
-                job, self._sampler, course.made_with, self._gate_for, course.function_words
+    async def __call__(self, task: ShardTask) -> Any:
+        """Counts of the shard's candidates; of a task without a shard the constants."""
+        config, job = self._config, self._job
+        if task.shard is None or task.constants is None:
+            await wait_until_closed([job.out / DEV])
+            return await measure_constants(
+                job, self._model, config.made_with, self._gate_for, config.function_words
             )
-        files = ShardFiles(job.out, leg.shard.number)
-        await until_closed([*files.completions(), *files.partials()])
-        prompts = leg.shard.read(course.prompts / TRAIN)
-        ground = Ground(
-            filters=course.filters,
-            standing=lambda wanted: self._standing(files, prompts, wanted),
-            keys=keys_path(job.out, leg.shard.number),
+        files = ShardFiles(job.out, task.shard.number)
+        await wait_until_closed([*files.completions(), *files.partials()])
+        prompts = task.shard.read(config.prompts / TRAIN)
+        race_files = RaceFiles(
+            filters=config.filters,
+            read_earlier=lambda wanted: self._read_earlier(files, prompts, wanted),
+            keys=keys_path(job.out, task.shard.number),
             partials=[job.out / PARTIAL, *files.partials()],
-            spent=files.partials(),
-            completions=lambda: files.new_completions(course.filters),
-            unfinished=files.new_partial,
+            finished_partials=files.partials(),
+            open_completions=lambda: files.new_completions(config.filters),
+            open_partial=files.new_partial,
         )
-        counts, _ = await race_all(
-            job, self._sampler, prompts, course.made_with, leg.constants, self._gate_for, ground
+        counts, _ = await race_prompts(
+            job, self._model, prompts, config.made_with, task.constants, self._gate_for, race_files
         )
         return counts
 
-    def _standing(
+    def _read_earlier(
         self, files: ShardFiles, prompts: Sequence[Prompt], wanted: KeyOf
     ) -> dict[Name, Candidate]:
         """Candidates of earlier attempts at a shard, with a cluster and without."""
-        found = merge_by_key(files.completions(), onto=self._whole_of(prompts))
+        found = merge_by_key(files.completions(), onto=self._read_plain(prompts))
         return last_keys({pair: c for pair, c in found.items() if wanted(pair[0]) == pair[1]})
 
-    def _whole_of(self, prompts: Sequence[Prompt]) -> dict[tuple[Name, str], Candidate]:
-        """What a run without a cluster has left of some prompts; read once, and kept."""
-        if self._whole is None:
-            self._whole = defaultdict(dict)
-            whole = merge_by_key(completion_files(self._job.out, segments=False))
-            for pair, candidate in whole.items():
-                self._whole[candidate.completion.prompt_id][pair] = candidate
+    def _read_plain(self, prompts: Sequence[Prompt]) -> dict[tuple[Name, str], Candidate]:
+        """Candidates of some prompts that an attempt without a cluster wrote; its files are read once."""
+        if self._plain is None:
+            self._plain = defaultdict(dict)
+            plain = merge_by_key(completion_files(self._job.out, segments=False))
+            for pair, candidate in plain.items():
+                self._plain[candidate.completion.prompt_id][pair] = candidate
         found: dict[tuple[Name, str], Candidate] = {}
         for prompt in prompts:
-            found |= self._whole.pop(prompt.id, {})
+            found |= self._plain.pop(prompt.id, {})
         return found

@@ -1,16 +1,16 @@
 """Shards of the prompts, and the files of one shard in a sample folder.
 
-A shard is a stretch of ``train.jsonl``; which one is a function of the file alone, so another number
-of actors, or a driver started anew, finds what was written of it by name. An attempt at a shard has
-files of its own, claimed by creating them, hence each has one writer however many actors believe
-that the shard is theirs:
+A shard is some consecutive prompts of ``train.jsonl``, determined by the file alone, so with another
+number of actors, or a driver started again, its files are found by name. An attempt at a shard has
+files of its own, claimed by creating them, so each has one writer even if several actors are given
+the same shard:
 
     completions/00000_000012_001.jsonl      filters 00000, shard 12, second attempt
     partial/000012_001.jsonl                what that attempt had not finished
 
-The folder must be on storage that all nodes share. Where its file locks work, whoever takes a shard
-over waits until a writer before it has gone; where they don't, a writer that is cut off but alive
-may decode what others decode too, and then the first ended row of a candidate counts.
+The folder must be on storage that all nodes share. If its file locks work, an actor that takes over
+a shard waits until an earlier writer has ended; if they don't, an earlier writer that is cut off but
+alive may decode the same candidates, and then the first ended row of each counts.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from deimos.store.names import COMPLETIONS, PARTIAL_FOLDER
 from deimos.types import Prompt
 
 ZOMBIE_SECONDS = 60.0
-"""How long a writer that should have died is waited for."""
+"""How long to wait for a writer that should have ended."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Some prompts that follow one another in a file."""
+    """Some consecutive prompts of a file."""
 
     number: int
     start: int
@@ -56,7 +56,7 @@ class Shard:
 
 
 def shard_size(prompts: int) -> int:
-    """Prompts in a shard: few enough to spread and to lose, so many that files stay few.
+    """Prompts in a shard: small enough to spread and to repeat, large enough that files stay few.
 
     A quarter of the square root: 7 of 640, 250 of a million, 2,500 of a hundred million.
     """
@@ -69,8 +69,8 @@ def count_prompts(path: Path) -> int:
         return sum(1 for line in lines if line.strip())
 
 
-def shards(path: Path, size: int) -> Iterator[Shard]:
-    """The file's shards in order, found as they are asked for."""
+def split_shards(path: Path, size: int) -> Iterator[Shard]:
+    """The file's shards in order, found while iterating."""
     number = start = stop = prompts = 0
     with path.open("rb") as lines:
         for line in lines:
@@ -85,7 +85,7 @@ def shards(path: Path, size: int) -> Iterator[Shard]:
 
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
-    """What attempts at one shard write, and have written."""
+    """The files of one shard: those of earlier attempts, and those of a new one."""
 
     folder: Path
     """The sample stage's."""
@@ -97,7 +97,7 @@ class ShardFiles:
         return [path for name in names for path in itertools.takewhile(Path.exists, name)]
 
     def partials(self) -> list[Path]:
-        """What earlier attempts had not finished."""
+        """Ids of the candidates that earlier attempts did not finish."""
         return sorted((self.folder / PARTIAL_FOLDER).glob(f"{self.number:06}_*.jsonl"))
 
     def new_completions(self, filters: str) -> Segment:
@@ -105,7 +105,7 @@ class ShardFiles:
         return Segment(self._segment(filters))
 
     def new_partial(self) -> Segment:
-        """A journal of what this attempt has not finished."""
+        """A journal of ids of candidates that this attempt has not finished."""
         return Segment(self._partial())
 
     def _segment(self, filters: str) -> Iterator[Path]:
@@ -118,7 +118,7 @@ class ShardFiles:
 
 
 class Segment:
-    """A journal that claims its file with its first record: an attempt that adds nothing leaves none.
+    """A journal that creates its file with its first record: an attempt that adds nothing leaves none.
 
     Args:
         names: names to try; the first one that does not exist is taken.
@@ -139,7 +139,7 @@ class Segment:
         self._journal.append(row)
 
     def close(self) -> None:
-        """Flush and let the file go."""
+        """Flush and close the file."""
         if self._journal:
             self._journal.close()
 
@@ -155,8 +155,8 @@ def _claimed(names: Iterator[Path]) -> Path:
     raise AssertionError("names never end")
 
 
-async def until_closed(paths: Iterable[Path], seconds: float = ZOMBIE_SECONDS) -> None:
-    """Wait until nobody has these journals open any more; give up after ``seconds``."""
+async def wait_until_closed(paths: Iterable[Path], seconds: float = ZOMBIE_SECONDS) -> None:
+    """Wait until no process has these journals open for writing; give up after ``seconds``."""
     deadline = time.monotonic() + seconds
     for path in paths:
         while is_locked(path):

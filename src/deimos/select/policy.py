@@ -47,7 +47,7 @@ def choose(
     return chooser(policy)(keepable)
 
 
-def is_owed(candidate: Completion, winner: Completion | None, policy: str) -> bool:
+def needs_more_decoding(candidate: Completion, winner: Completion | None, policy: str) -> bool:
     """Whether an outpaced candidate could still be the one kept, were it decoded to its end."""
     if candidate.finish != "outpaced":
         return False

@@ -21,7 +21,7 @@ from deimos.recipe import Sample, Select
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.select.filters import Gate, correctness_in
-from deimos.select.policy import Chosen, choose, is_owed, within_quota
+from deimos.select.policy import Chosen, choose, needs_more_decoding, within_quota
 from deimos.store.candidates import Candidate, filters_of, read_filters
 from deimos.store.journal import write_rows
 from deimos.store.names import GOLD, VERDICTS
@@ -153,7 +153,7 @@ def _choose(
             min_pass=select.min_pass,
             min_think_tokens=select.min_think_tokens,
         )
-        owed = {c.index for c in pool.completions if is_owed(c, winner, select.policy)}
+        owed = {c.index for c in pool.completions if needs_more_decoding(c, winner, select.policy)}
         owed_in_all += len(owed)
         rows += [_verdict_row(c, pool, winner, owed, select) for c in pool.completions]
         if winner and not owed:
