@@ -45,6 +45,33 @@ def test_imports_go_one_way():
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
+def texts(tree):
+    """Strings of a module that are no docstrings, and those behind a ``/`` (a path's part)."""
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {
+        id(node.right)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield node.value, id(node) in parts, node.lineno
+
+
+def test_files_of_a_run_are_named_in_one_module_only():
+    from deimos.store import names
+
+    known = {value for name, value in vars(names).items() if name.isupper()}
+    found = [
+        f"{file.relative_to(ROOT)}:{line} {text}"
+        for file in FILES
+        if file != SOURCE / "store" / "names.py"
+        for text, is_part, line in texts(ast.parse(file.read_text(encoding="utf-8")))
+        if text in known and (is_part or "." in text)
+    ]
+    assert found == []
+
+
 def test_files_are_under_400_lines():
     lengths = {
         str(f.relative_to(ROOT)): len(f.read_text(encoding="utf-8").splitlines()) for f in FILES

@@ -9,6 +9,7 @@ from typing import Any
 
 from deimos.report.formatting import change, change_interval, interval, number, points, with_unit
 from deimos.runs.folder import RunFolder, StageStatus
+from deimos.store.names import SUMMARY
 
 
 def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterator[str]:
@@ -59,7 +60,7 @@ def _stages(states: Sequence[StageStatus]) -> list[dict[str, Any]]:
 
 def headline(run: Path) -> Iterator[str]:
     """What came out, a line per setting, as the run's ``summary.json`` has it; none: no bench yet."""
-    summary = json.loads((run / "summary.json").read_bytes())
+    summary = json.loads((run / SUMMARY).read_bytes())
     for row in summary["compare"]:
         if row["task"] == "all":
             accuracy = with_unit(points(row["accuracy_delta"]), " points")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from deimos.pipeline import identity, wiring
 from deimos.recipe import Recipe
 from deimos.runs.folder import Planned, Stage, plan_stages
+from deimos.store.names import CARD, REPORT, SUMMARY
 
 STAGES = (
     Stage(
@@ -59,7 +60,7 @@ STAGES = (
         needs=("prompts", "sample", "select", "train", "bench"),
         keys=("name",),
         run=wiring.report,
-        summary=("summary.json", "report.html", "MODEL_CARD.md"),
+        summary=(SUMMARY, REPORT, CARD),
     ),
 )
 """What changes a stage's result stands in its keys or its data. What it *tracks* is no part of its

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 NOT_MEASURED = "not measured"
 MINUS = "\N{MINUS SIGN}"
-Interval = Sequence[float] | None
+Bounds = Sequence[float] | None
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -43,7 +43,7 @@ def change(reduction: float | None, digits: int = 0) -> str:
     return NOT_MEASURED if reduction is None else points(-reduction, digits) + "%"
 
 
-def interval(ci: Interval, form: Callable[[float | None], str]) -> str:
+def interval(ci: Bounds, form: Callable[[float | None], str]) -> str:
     """A 95% interval in the form of its number, low end first: [−1.9, +1.1]."""
     if ci is None or any(end is None for end in ci):
         return ""
@@ -51,14 +51,14 @@ def interval(ci: Interval, form: Callable[[float | None], str]) -> str:
     return f"[{low}, {high}]"
 
 
-def change_interval(ci: Interval, digits: int = 0) -> str:
+def change_interval(ci: Bounds, digits: int = 0) -> str:
     """The interval of a reduction as a change, so its ends swap: [.58, .66] is [−66, −58]."""
     if ci is None or any(end is None for end in ci):
         return ""
     return interval([ci[1], ci[0]], lambda end: change(end, digits))
 
 
-def includes_zero(ci: Interval) -> bool:
+def includes_zero(ci: Bounds) -> bool:
     """Whether an interval leaves open that there is no difference (no interval: it does)."""
     return ci is None or any(end is None for end in ci) or ci[0] <= 0 <= ci[1]
 

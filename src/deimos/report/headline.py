@@ -37,7 +37,7 @@ _DETECTS = 2.8016 / 1.9600
 
 
 @dataclass(frozen=True)
-class Measure:
+class HeadlineNumber:
     """One headline number."""
 
     label: str
@@ -63,7 +63,7 @@ class Headline:
 
     sentence: str
     basis: str
-    measures: tuple[Measure, ...]
+    measures: tuple[HeadlineNumber, ...]
 
 
 def pick(run: RunResults, row: AnyRow) -> Pick:
@@ -102,7 +102,7 @@ def basis(at: Pick) -> str:
     return ", ".join(parts) + decoding_labels.clause(row) + "."
 
 
-def thinking_measure(run: RunResults, at: Pick) -> Measure:
+def thinking_measure(run: RunResults, at: Pick) -> HeadlineNumber:
     """Think tokens: change, interval, medians, budget and truncation."""
     row = at.compare
     ci = row.get("think_tokens_reduction_ci")
@@ -110,7 +110,7 @@ def thinking_measure(run: RunResults, at: Pick) -> Measure:
         f"median {number(at.base.get('think_tokens_median'))} → "
         f"{number(at.tuned.get('think_tokens_median'))} tokens"
     )
-    return Measure(
+    return HeadlineNumber(
         "Tokens written" if run.plain else "Think tokens",
         change(row.get("think_tokens_reduction")),
         change_interval(ci),
@@ -119,7 +119,7 @@ def thinking_measure(run: RunResults, at: Pick) -> Measure:
     )
 
 
-def accuracy_measure(at: Pick) -> Measure:
+def accuracy_measure(at: Pick) -> HeadlineNumber:
     """Accuracy: difference, interval, both values, n, and what n could show."""
     row = at.compare
     ci = row.get("accuracy_delta_ci")
@@ -129,7 +129,7 @@ def accuracy_measure(at: Pick) -> Measure:
     )
     notes = (values,) if not includes_zero(ci) else (values, f"difference {not_shown(row)}")
     notes += _origin(row, "accuracy")
-    return Measure(
+    return HeadlineNumber(
         "Accuracy",
         with_unit(points(row.get("accuracy_delta")), " points"),
         interval(ci, points),
@@ -138,14 +138,14 @@ def accuracy_measure(at: Pick) -> Measure:
     )
 
 
-def seconds_measure(run: RunResults, at: Pick) -> Measure:
+def seconds_measure(run: RunResults, at: Pick) -> HeadlineNumber:
     """Seconds per problem, timed apart at the locked config."""
     base, tuned = (side.get("seconds_per_problem") for side in (at.base, at.tuned))
     reduction = at.compare.get("seconds_reduction")
     notes: tuple[str, ...] = ()
     if reduction is not None:
         notes = (f"{change(reduction)} against the base's {seconds(base)}", timing(run))
-    return Measure("Seconds per problem", seconds(tuned), "", notes, True)
+    return HeadlineNumber("Seconds per problem", seconds(tuned), "", notes, True)
 
 
 def timing(run: RunResults) -> str:

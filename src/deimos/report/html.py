@@ -46,7 +46,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Line:
+class ResultLine:
     """One row of the results table, as text."""
 
     task: str
@@ -69,13 +69,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Group:
+class SettingResults:
     """The rows of one setting."""
 
     setting: str
     meaning: str
     budget: str
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
 
 
 def templates() -> Environment:
@@ -194,7 +194,7 @@ def contamination(run: RunResults) -> list[str]:
     return said
 
 
-def groups(run: RunResults) -> list[Group]:
+def groups(run: RunResults) -> list[SettingResults]:
     """The results table: one group a setting, its pooled row first."""
     found = []
     for setting in (s for s in headline.SETTINGS if any(r["setting"] == s for r in run.compare)):
@@ -202,7 +202,7 @@ def groups(run: RunResults) -> list[Group]:
         own.sort(key=lambda row: row["task"] != "all")
         budgets = {r["budget"] for r in run.bench if r["setting"] == setting}
         found.append(
-            Group(
+            SettingResults(
                 setting,
                 headline.SETTINGS[setting],
                 formatting.listed([formatting.number(b) for b in sorted(budgets)])
@@ -288,11 +288,11 @@ def flat(value: Any, under: str = "") -> list[tuple[str, str]]:
     return [(under, formatting.NOT_MEASURED if value is None else str(value))]
 
 
-def _line(run: RunResults, row: AnyRow, reach: float) -> Line:
+def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
     at = headline.pick(run, row)
     ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
     fits = ci and None not in ci and max(map(abs, ci)) <= reach
-    return Line(
+    return ResultLine(
         task=_task(row),
         n=formatting.number(row["n"]),
         accuracy=_arrow(at, "accuracy", lambda v: formatting.percent(v, 1)),
@@ -354,7 +354,7 @@ def _both(base: str, tuned: str) -> str:
     return base if base == tuned == formatting.NOT_MEASURED else f"{base} → {tuned}"
 
 
-def _with_ci(text: str, ci: formatting.Interval) -> str:
+def _with_ci(text: str, ci: formatting.Bounds) -> str:
     return f"{text} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".strip()
 
 

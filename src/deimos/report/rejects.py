@@ -20,7 +20,7 @@ EXAMPLES = 3
 EXCERPT = 700
 
 
-class Example(NamedTuple):
+class RejectedExample(NamedTuple):
     """One rejected candidate."""
 
     prompt: str | None
@@ -49,7 +49,7 @@ class Rejects:
     owed: int = 0
     gold: int = 0
     stages: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[Example]] = field(default_factory=dict)
+    examples: dict[str, list[RejectedExample]] = field(default_factory=dict)
 
 
 def read_rejects(run: RunResults) -> Rejects:
@@ -100,7 +100,9 @@ def _fetch(run: RunResults, tally: Rejects, picked: dict[str, list[RejectedCandi
     prompts = run.artifacts.questions({prompt_id for prompt_id, _ in wanted})
     for stage in by_stage(tally):
         examples = [
-            Example(prompts.get(n.prompt_id), _excerpt(found[n.prompt_id, n.index]), n.because)
+            RejectedExample(
+                prompts.get(n.prompt_id), _excerpt(found[n.prompt_id, n.index]), n.because
+            )
             for n in best.get(stage, ())
             if (n.prompt_id, n.index) in found
         ]

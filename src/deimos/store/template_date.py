@@ -14,8 +14,7 @@ from pathlib import Path
 
 from deimos.recipe import RecipeError
 from deimos.store.journal import write_atomic
-
-FILE = "template_date.json"
+from deimos.store.names import TEMPLATE_DATE
 
 
 def read_template_date(folder: Path) -> date | None:
@@ -24,7 +23,7 @@ def read_template_date(folder: Path) -> date | None:
     Raises:
         RecipeError: the file is damaged.
     """
-    path = folder / FILE
+    path = folder / TEMPLATE_DATE
     if not path.is_file():
         return None
     try:
@@ -37,5 +36,5 @@ def keep_template_date(folder: Path, today: date) -> date:
     """The date that a sample folder keeps, from the first call on; returns it."""
     if (kept := read_template_date(folder)) is not None:
         return kept
-    write_atomic(folder / FILE, json.dumps({"template_date": today.isoformat()}) + "\n")
+    write_atomic(folder / TEMPLATE_DATE, json.dumps({"template_date": today.isoformat()}) + "\n")
     return today

@@ -33,7 +33,7 @@ from deimos.train import checkpoints
 from deimos.train.metrics import Metrics
 from deimos.train.tokens import Example, check_vocabulary, step_order
 
-Report = Callable[[str, int, int, str], None]
+ReportProgress = Callable[[str, int, int, str], None]
 """Called with a label, steps done, steps in all and a note."""
 
 
@@ -95,7 +95,7 @@ def train(
     precision: Precision,
     device: str,
     micro_batch: int | None = None,
-    report: Report | None = None,
+    report: ReportProgress | None = None,
 ) -> int:
     """Train to the last step, from the newest checkpoint if there is one; writes ``adapter/``.
 
@@ -193,7 +193,7 @@ class TokenTrainer(trl.SFTTrainer):
 class _Watch(TrainerCallback):
     """Writes metrics, says how far training is, and stops one that has diverged."""
 
-    def __init__(self, metrics: Metrics, report: Report | None) -> None:
+    def __init__(self, metrics: Metrics, report: ReportProgress | None) -> None:
         self._metrics = metrics
         self._report = report
 

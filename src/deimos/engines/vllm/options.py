@@ -19,6 +19,7 @@ from deimos.models.memory import available_ram, model_folder, refuse_too_large
 from deimos.models.ref import ModelRef, check_folder, first_line
 from deimos.recipe import RecipeError
 from deimos.recipe.runtime import Runtime
+from deimos.store.names import ADAPTER_CONFIG
 
 SECTION = "runtime.engine_options"
 CHECKPOINT_SECONDS = 10.0
@@ -153,7 +154,7 @@ def adapter_rank(folder: str) -> int:
         RecipeError: there is no such adapter.
     """
     check_folder(folder, "adapter")
-    path = Path(folder).expanduser() / "adapter_config.json"
+    path = Path(folder).expanduser() / ADAPTER_CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
