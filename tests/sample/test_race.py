@@ -72,13 +72,13 @@ def test_resumed_and_regraded_races_owe_nothing(
     assert len(second) == len(latest(second)), "kept at most once a call"
     assert sorted(pool) == sorted(world.tracks)
     assert golds(pool, **needs) == golds(latest(full), **needs)
-    check_nothing_owed(pool, recipe)
+    check_nothing_needs_decoding(pool, recipe)
     if world.resumes:
         known = sum(len(c.completion_ids) for c in done)
         assert stats.decoded_tokens == sum(len(c.completion_ids) for c in pool.values()) - known
 
 
-def check_nothing_owed(pool: dict[Keys, Completion], recipe: dict) -> None:
+def check_nothing_needs_decoding(pool: dict[Keys, Completion], recipe: dict) -> None:
     for prompt_id in {p for p, _ in pool}:
         mine = [c for c in pool.values() if c.prompt_id == prompt_id]
         passing = [c for c in mine if c.verdict and c.verdict.ok]
@@ -86,7 +86,7 @@ def check_nothing_owed(pool: dict[Keys, Completion], recipe: dict) -> None:
         assert not any(needs_more_decoding(c, winner, "shortest") for c in mine)
 
 
-def test_a_regrade_that_unseats_the_winner_owes_its_victims() -> None:
+def test_a_regrade_that_unseats_the_winner_resumes_what_it_had_outpaced() -> None:
     world = World([[Track(2), Track(5), Track(8)]])
     first, _ = world.race()
     assert [c.finish for c in sorted(first, key=lambda c: c.index)] == ["stop"] + ["outpaced"] * 2
@@ -180,8 +180,8 @@ def test_an_engine_that_cannot_resume_starts_over() -> None:
     world = World([[Track(2), Track(5)]], resumes=False)
     done, _ = world.race()
     world.tracks[world.prompts[0].id, 0] = Track(2, verdict=False)
-    owing = [replace(c, verdict=None) if c.finish == "stop" else c for c in done]
-    again, stats = world.race(owing)
+    unjudged = [replace(c, verdict=None) if c.finish == "stop" else c for c in done]
+    again, stats = world.race(unjudged)
     assert latest(again)[world.prompts[0].id, 1].finish == "stop"
     assert stats.decoded_tokens == len(world.ids(Track(5)))
 

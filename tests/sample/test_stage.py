@@ -163,7 +163,7 @@ def test_raced_and_exhaustive_stages_select_the_same_golds(
     kitchen.sample()
     raced, kept = kitchen.tokens, kitchen.select()
     golds = kitchen.golds()
-    assert (kept["gold"], kept["owed"]) == (5, 0)
+    assert (kept["gold"], kept["need_decoding"]) == (5, 0)
     assert set(golds.values()) == {3}
     (tmp_path / "all").mkdir()
     full = Kitchen(tmp_path / "all", kitchen.tokenizer, kitchen.judge)
@@ -173,7 +173,7 @@ def test_raced_and_exhaustive_stages_select_the_same_golds(
     assert raced < full.tokens
 
 
-def test_candidates_that_a_rule_does_not_want_are_neither_sampled_nor_owed(
+def test_candidates_that_a_rule_does_not_want_are_neither_sampled_nor_in_need_of_decoding(
     kitchen: Kitchen,
 ) -> None:
     def ruled(least: float) -> dict[str, Any]:
@@ -181,14 +181,14 @@ def test_candidates_that_a_rule_does_not_want_are_neither_sampled_nor_owed(
 
     counts, kept = kitchen.sample(**ruled(0.9)), kitchen.select(**ruled(0.9))
     assert (counts["completions"], counts["unjudged"]) == (10, 0)
-    assert (kept["candidates"], kept["gold"], kept["owed"]) == (10, 5, 0)
+    assert (kept["candidates"], kept["gold"], kept["need_decoding"]) == (10, 5, 0)
     assert set(kitchen.golds().values()) == {0}
     rates = [row["pass_rate"] for row in read_lines(kitchen.folder / "select/gold.jsonl")]
     assert rates == [None] * 5, "whoever stops when one is right has seen no pass rate"
     kitchen.sample(**ruled(0.9))
     assert kitchen.tokens == 0, "nothing is left to do"
     counts, kept = kitchen.sample(**ruled(0.001)), kitchen.select(**ruled(0.001))
-    assert (counts["completions"], kept["gold"], kept["owed"]) == (20, 5, 0)
+    assert (counts["completions"], kept["gold"], kept["need_decoding"]) == (20, 5, 0)
     assert set(kitchen.golds().values()) == {3}
 
 
@@ -231,7 +231,7 @@ def test_selection_takes_no_candidate_whose_prompt_was_rendered_otherwise(
         for row in rows:
             journal.append({**row, "key": "another day", "think_tokens": 1, "finish": "stop"})
             journal.append(row)
-    assert kitchen.select() == counts
+    assert kitchen.select() == {**counts, "rows_left_out": len(rows)}
     assert kitchen.golds() == golds
     kitchen.sample()
     assert kitchen.tokens == 0, "a finished pool is not decoded again"
@@ -280,7 +280,9 @@ def sum_of_thoughts(kitchen: Kitchen) -> int:
     return sum(c.completion.think_tokens for c in pool if c.completion.index in (0, 2))
 
 
-def test_a_stricter_filter_owes_and_sampling_again_pays(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_stricter_filter_needs_more_decoding_and_sampling_again_does_it(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
     """A filter that fails every winner: its victims are decoded on, nothing else is."""
     outpaced = kitchen.sample()["outpaced"]
     grader = tmp_path / "never.py"
@@ -292,14 +294,14 @@ def test_a_stricter_filter_owes_and_sampling_again_pays(kitchen: Kitchen, tmp_pa
     strict = {"select": {"graders": {"math": f"{grader}:judge"}}}
     with Judge({"math": f"{grader}:judge"}) as judge:
         kitchen.judge = judge
-        owing = kitchen.select(**strict)
-        assert (owing["gold"], owing["owed"]) == (0, outpaced)
-        assert owing["rejects"]["correctness"] == 20 - outpaced
+        before = kitchen.select(**strict)
+        assert (before["gold"], before["need_decoding"]) == (0, outpaced)
+        assert before["rejects"]["correctness"] == 20 - outpaced
         counts = kitchen.sample(**strict)
         assert counts["outpaced"] == 0
         assert 0 < kitchen.tokens < sum_of_thoughts(kitchen), "from kept ids, not anew"
-        paid = kitchen.select(**strict)
-    assert (paid["owed"], paid["rejects"]["correctness"]) == (0, 20)
+        after = kitchen.select(**strict)
+    assert (after["need_decoding"], after["rejects"]["correctness"]) == (0, 20)
     filters = read_filters(kitchen.folder / "sample")
     assert sorted(filters) == ["00000", "00001"]
     assert filters["00001"]["graders"]["math"]["sha256"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from deimos.recipe import Select
-from deimos.select.filters import Gate, correctness_in, presentation, structure
+from deimos.select.filters import CandidateFilters, correctness_in, presentation, structure
 from deimos.thinking import Shape, Tags
 from deimos.types import Completion, Kind, Prompt, Verdict
 
@@ -123,8 +123,8 @@ class Asked:
         return Verdict(self.ok, "so it said")
 
 
-def gate(judge: Asked, constants: dict | None) -> Gate:
-    return Gate(Select(answer_max={"math": 20}), Shape.FREE, TAGS, judge, constants)
+def gate(judge: Asked, constants: dict | None) -> CandidateFilters:
+    return CandidateFilters(Select(answer_max={"math": 20}), Shape.FREE, TAGS, judge, constants)
 
 
 CONSTANTS = {"function_word_rate_p5": 0.3}

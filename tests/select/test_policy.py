@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.recipe import Quota, RecipeError
-from deimos.select.policy import Chosen, choose, chooser, needs_more_decoding, within_quota
+from deimos.select.policy import Chosen, apply_quota, choose, make_chooser, needs_more_decoding
 from deimos.types import Completion, Prompt
 
 
@@ -51,10 +51,10 @@ def test_nothing_is_kept_of_too_few_or_too_short() -> None:
 )
 def test_an_unknown_policy_is_one_sentence(policy: str) -> None:
     with pytest.raises(RecipeError, match="must be shortest, median or quantile"):
-        chooser(policy)
+        make_chooser(policy)
 
 
-def test_owed_is_who_could_still_be_kept() -> None:
+def test_an_outpaced_candidate_that_could_still_be_kept_needs_more_decoding() -> None:
     stopped = candidate(7, 5, finish="outpaced")
     assert needs_more_decoding(stopped, None, "shortest")
     assert needs_more_decoding(stopped, candidate(0, 5), "shortest")
@@ -75,16 +75,16 @@ def golds(tasks: list[str], rates: list[float | None]) -> list[Chosen]:
 
 def test_a_task_has_at_most_its_quota_whatever_the_order() -> None:
     pool = golds(["a"] * 5 + ["b"] * 2, [None] * 7)
-    kept, gone = within_quota(pool, Quota(max_per_task=3))
+    kept, gone = apply_quota(pool, Quota(max_per_task=3))
     assert [g.prompt.task for g in kept] == ["a"] * 3 + ["b"] * 2
-    again, _ = within_quota(pool[::-1], Quota(max_per_task=3))
+    again, _ = apply_quota(pool[::-1], Quota(max_per_task=3))
     assert {g.prompt.id for g in again} == {g.prompt.id for g in kept}
     assert set(gone) == {g.prompt.id for g in pool} - {g.prompt.id for g in kept}
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.9, 1.0]))
 def test_the_easy_share_is_as_large_as_allowed(easy: int, hard: int, share: float) -> None:
-    kept, _ = within_quota(
+    kept, _ = apply_quota(
         golds(["a"] * (easy + hard), [1.0] * easy + [0.5] * hard), Quota(max_share_easy=share)
     )
     left = sum(g.pass_rate == 1.0 for g in kept)

@@ -16,7 +16,8 @@ from deimos.runs.artifacts import write_prompts
 from deimos.runs.folder import StageJob
 from deimos.runs.progress import Progress
 from deimos.select.filters import gate_for
-from deimos.select.stage import preview, run
+from deimos.select.preview import preview
+from deimos.select.stage import run
 from deimos.store.candidates import filters_of, journal_for
 from deimos.store.journal import Journal
 from deimos.store.schema import completion_row
@@ -118,18 +119,18 @@ def test_every_candidate_has_a_verdict_and_the_shortest_is_gold(tmp_path: Path) 
     ]
     assert all(r["because"] for r in rows)
     assert counts["rejects"] == {"structure": 1, "correctness": 1, "presentation": 1, "length": 1}
-    assert [counts[k] for k in ("gold", "outpaced", "unjudged", "owed")] == [1, 1, 1, 0]
+    assert [counts[k] for k in ("gold", "outpaced", "unjudged", "need_decoding")] == [1, 1, 1, 0]
     assert counts["engines"] == {"test": 7}
     assert list(golds[0]) == GOLD_FIELDS.split()
     assert (golds[0]["index"], golds[0]["completion_ids"]) == (1, [3, 1, 4])
     assert (golds[0]["passed"], golds[0]["judged"], golds[0]["pass_rate"]) == (2, 5, None)
 
 
-def test_a_prompt_that_owes_has_no_gold(tmp_path: Path) -> None:
+def test_a_prompt_whose_candidates_need_more_decoding_has_no_gold(tmp_path: Path) -> None:
     counts, rows, golds = select(make(tmp_path, [[One(9), One(9, finish="outpaced")]]))
-    assert (counts["gold"], counts["owed"], golds) == (0, 1, [])
+    assert (counts["gold"], counts["need_decoding"], golds) == (0, 1, [])
     assert [r["ok"] for r in rows] == [None, None]
-    assert all("sample again" in r["because"] for r in rows)
+    assert all("run `deimos sample`" in r["because"] for r in rows)
 
 
 def test_a_stored_correctness_verdict_is_used_and_presentation_judged_anew(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def preview_select(
         RunError: the stages before have not run.
     """
     from deimos.runs.progress import Progress
-    from deimos.select.stage import preview
+    from deimos.select.preview import preview
 
     inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
     if len(inputs) < len(planned.needs):

@@ -1,7 +1,7 @@
 """What the filters turned away, by stage, with examples and the sentence why.
 
 A stopped candidate ("outpaced") was not judged and is no reject. A verdict of null is kept apart:
-it could not be judged, or waits for a candidate that is still owed its decoding.
+it could not be judged, or waits for a candidate that needs more decoding.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Rejects:
     candidates: int = 0
     outpaced: int = 0
     unjudged: int = 0
-    owed: int = 0
+    need_decoding: int = 0
     gold: int = 0
     stages: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[RejectedExample]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ def read_rejects(run: RunResults) -> Rejects:
         if row.finish == "outpaced":
             tally.outpaced += 1
         elif row.ok is None:
-            tally.owed += row.stage == "length"
+            tally.need_decoding += row.stage == "length"
             tally.unjudged += row.stage != "length"
         elif not row.ok:
             _reject(tally, picked, row)

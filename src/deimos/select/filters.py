@@ -17,8 +17,8 @@ from deimos.select.function_words import function_word_rate
 from deimos.thinking import Shape, Tags, split
 from deimos.types import Completion, Prompt, Verdict
 
-Judge = Callable[[Prompt, str], Awaitable[Verdict]]
-"""Says whether an answer is right: ``graders.worker.Judge``."""
+JudgeAnswer = Callable[[Prompt, str], Awaitable[Verdict]]
+"""Says whether an answer is right: ``graders.worker.JudgeAnswer``."""
 
 _RESIDUE = re.compile(
     r"</?\s*(?:think(?:ing)?|thought|reason(?:ing)?|reflection|scratchpad)\s*>"
@@ -98,7 +98,7 @@ def correctness_in(verdict: Verdict | None) -> Verdict | None:
 
 
 @dataclass(frozen=True)
-class Gate:
+class CandidateFilters:
     """The three filters as one; a candidate that passes has ``ok`` True.
 
     Attributes:
@@ -108,17 +108,17 @@ class Gate:
     select: Select
     shape: Shape
     tags: Tags | None
-    judge: Judge
+    judge: JudgeAnswer
     constants: Mapping[str, Any] | None
 
     async def __call__(self, prompt: Prompt, completion: Completion) -> Verdict:
-        """Judge one candidate."""
+        """JudgeAnswer one candidate."""
         return await self.with_correctness(prompt, completion, None)
 
     async def with_correctness(
         self, prompt: Prompt, completion: Completion, known: Verdict | None
     ) -> Verdict:
-        """Judge one candidate whose correctness may be known; filters 1 and 3 always run."""
+        """JudgeAnswer one candidate whose correctness may be known; filters 1 and 3 always run."""
         verdict = structure(completion, self.shape, self.tags)
         if not verdict.ok:
             return verdict
@@ -136,11 +136,11 @@ class Gate:
 
 
 def gate_for(
-    select: Select, tags: Tags | None, judge: Judge
-) -> Callable[[Shape, Mapping[str, Any] | None], Gate]:
+    select: Select, tags: Tags | None, judge: JudgeAnswer
+) -> Callable[[Shape, Mapping[str, Any] | None], CandidateFilters]:
     """Everything of a gate but what the dev pass finds out: the shape and the constants."""
 
-    def gate(shape: Shape, constants: Mapping[str, Any] | None) -> Gate:
-        return Gate(select, shape, tags, judge, constants)
+    def gate(shape: Shape, constants: Mapping[str, Any] | None) -> CandidateFilters:
+        return CandidateFilters(select, shape, tags, judge, constants)
 
     return gate

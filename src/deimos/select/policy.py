@@ -27,7 +27,7 @@ class Chosen:
     """Of candidates that nothing could stop; None where there were none."""
 
 
-def chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
+def make_chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
     """The choice among keepable candidates (at least one) that a policy's name stands for.
 
     Raises:
@@ -44,11 +44,11 @@ def choose(
     keepable = [c for c in passing if c.think_tokens >= min_think_tokens]
     if len(passing) < min_pass or not keepable:
         return None
-    return chooser(policy)(keepable)
+    return make_chooser(policy)(keepable)
 
 
 def needs_more_decoding(candidate: Completion, winner: Completion | None, policy: str) -> bool:
-    """Whether an outpaced candidate could still be the one kept, were it decoded to its end."""
+    """Whether an outpaced candidate would be the one kept if it were decoded to its end and passed."""
     if candidate.finish != "outpaced":
         return False
     if winner is None or policy != "shortest":
@@ -56,7 +56,7 @@ def needs_more_decoding(candidate: Completion, winner: Completion | None, policy
     return candidate.think_tokens <= winner.think_tokens
 
 
-def within_quota(golds: Sequence[Chosen], quota: Quota) -> tuple[list[Chosen], dict[str, str]]:
+def apply_quota(golds: Sequence[Chosen], quota: Quota) -> tuple[list[Chosen], dict[str, str]]:
     """Drop golds that are over a quota.
 
     Which ones go is decided by prompt id, a content hash: neither by order nor by length.
