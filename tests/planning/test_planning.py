@@ -194,10 +194,12 @@ def test_a_source_on_a_server_that_does_not_answer_is_no_error(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     nowhere = "prompts.sources=[{source: ./away.py:away}]"
     shown = say("plan", "lab", *SMALL[6:], "--set", nowhere).stdout
-    assert "prompts:  not counted: away: no answer\n" in shown and "next: deimos run lab" in shown
+    assert "prompts:  not loaded: away: no answer\n" in shown and "next: deimos run lab" in shown
+    assert "unknown:  how many ./away.py:away has\n" in shown and "train:" not in shown
     tests = ["--set", "bench.tasks=[{name: t, source: {source: ./away.py:away}}]"]
     shown = say("plan", "lab", *SMALL[:10], *tests).stdout
-    assert "train:    12 prompts" in shown and "test:     not counted: away: no answer\n" in shown
+    assert "train:    12 prompts" in shown and "prompts:  not loaded: away: no answer\n" in shown
+    assert "unknown:  how many t has\n" in shown and "of bench" not in shown
 
 
 def test_the_doctor_reads_the_machine():

@@ -80,7 +80,7 @@ def plan(
         typer.Option(metavar="N", min=1, help="Load the engine and measure on N train prompts."),
     ] = None,
     tokens_per_second: Annotated[
-        float | None, typer.Option(metavar="X", min=1e-9, help="Reckon hours with this speed.")
+        float | None, typer.Option(metavar="X", min=1e-9, help="Estimate hours from this speed.")
     ] = None,
     as_json: JsonOption = False,
     allow_contamination: ContaminationOption = False,

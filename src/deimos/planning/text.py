@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deimos.models.memory import GIB
+from deimos.planning.counts import PromptCounts
 from deimos.planning.estimate import BYTES_PER_TOKEN, Pilot
-from deimos.planning.forecast import Forecast, Memory, PromptCounts
+from deimos.planning.forecast import Forecast
+from deimos.planning.needs import Memory
 
 
 def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
@@ -21,10 +23,15 @@ def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
     f = forecast
     yield from _prompts(f.prompts)
     yield from _memory(f.memory)
-    if f.candidates is None:
-        return
+    if f.candidates is not None:
+        yield from _sampling(f, sampled=sampled)
+    for number, sentence in enumerate(f.assumed):
+        yield f"{'' if number else 'assumed:':9} {sentence}"
+
+
+def _sampling(f: Forecast, *, sampled: bool) -> Iterator[str]:
     if sampled:
-        yield "sample:   there already, and not decoded anew; from nothing it would be:"
+        yield "sample:   complete, and not decoded again; from nothing it would be:"
     most = "up to " if f.adaptive else ""
     yield f"sample:   {most}{f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
     if f.pilot and f.tokens:
@@ -32,6 +39,11 @@ def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
         yield (
             f"expected: {_count(f.tokens.raced)} tokens raced, {_count(f.tokens.exhaustive)} "
             f"exhaustive ({f.tokens.raced / max(1, f.tokens.exhaustive):.2f}; from {f.pilot.prompts} prompts)"
+        )
+    if f.tokens_assumed:
+        yield (
+            f"expected: {_count(f.tokens_assumed.raced)} tokens raced, "
+            f"{_count(f.tokens_assumed.exhaustive)} exhaustive (assumed)"
         )
     yield from _times(f)
     source = (
@@ -78,8 +90,10 @@ def _memory(m: Memory) -> Iterator[str]:
     if m.weights is None:
         weights = "weights not known"
     else:
-        weights = f"weights {_size(m.weights)} ({_count(m.parameters)} parameters)"
+        assumed = ", assumed" if m.assumed else ""
+        weights = f"weights {_size(m.weights)} ({_count(m.parameters)} parameters{assumed})"
     cache = "not known" if m.kv_cache is None else f"at most {_size(m.kv_cache)}"
+    cache += " (assumed)" if m.assumed else ""
     yield (
         f"memory:   {weights}, KV cache {cache} ({m.rows} rows x {m.tokens:,} tokens); "
         f"{m.device}: {_size(m.free)} free of {_size(m.total)}"
@@ -92,10 +106,13 @@ def _times(f: Forecast) -> Iterator[str]:
     if f.hours is None or f.tokens_per_second is None:
         yield "time:     not known: give --tokens-per-second, or --pilot to measure it"
     else:
+        measured = not any(sentence.startswith("speed:") for sentence in f.assumed)
         yield (
             f"time:     {_bound(f)}{_duration(f.hours)} of sampling at "
-            f"{f.tokens_per_second:,.0f} tokens/s"
+            f"{f.tokens_per_second:,.0f} tokens/s{'' if measured else ' (assumed)'}"
         )
+        if f.hours_assumed:
+            yield f"{'':9} {_duration(f.hours_assumed)} of the expected tokens (assumed)"
         if f.bench_hours:
             yield (
                 f"{'':9} {_bound(f)}{_duration(f.bench_hours)} of bench at that speed "
@@ -106,7 +123,7 @@ def _times(f: Forecast) -> Iterator[str]:
 
 
 def _duration(hours: float) -> str:
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
 
 
 def _bound(f: Forecast) -> str:
@@ -114,13 +131,16 @@ def _bound(f: Forecast) -> str:
 
 
 def _prompts(prompts: PromptCounts) -> Iterator[str]:
+    loaded = " (assumed)" if prompts.assumed else ""
     if prompts.train:
-        yield f"train:    {_counts(prompts.train)}"
-        yield f"dev:      {_counts(prompts.dev)}"
+        yield f"train:    {_counts(prompts.train)}{loaded}"
+        yield f"dev:      {_counts(prompts.dev)}{loaded}"
+    if prompts.test or not prompts.note:
+        yield f"test:     {_counts(prompts.test)}{loaded}"
+    if prompts.unknown:
+        yield f"unknown:  how many {', '.join(prompts.unknown)} has"
     if prompts.note:
-        yield f"{'test:   ' if prompts.train else 'prompts:'}  not counted: {prompts.note}"
-    else:
-        yield f"test:     {_counts(prompts.test)}"
+        yield f"prompts:  not loaded: {prompts.note}"
     if prompts.overlaps:
         yield f"overlap:  {prompts.overlaps:,} prompts with a test problem (see `deimos prompts`)"
 

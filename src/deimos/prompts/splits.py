@@ -53,12 +53,16 @@ def question(prompt: Prompt) -> str:
     return json.dumps([[m["role"], " ".join(m["content"].split())] for m in prompt.messages])
 
 
-def _dev_ids(prompts: list[Prompt], fraction: float, least: int, seed: int) -> set[str]:
-    count = round(fraction * len(prompts))
-    if len(prompts) >= 2 * least:
+def dev_size(prompts: int, fraction: float, least: int) -> int:
+    """How many of a kind's prompts go to dev (see ``split``)."""
+    count = round(fraction * prompts)
+    if prompts >= 2 * least:
         count = max(count, least)
-    if len(prompts) >= 2:
-        count = min(max(count, 1), len(prompts) - 1)
+    return min(max(count, 1), prompts - 1) if prompts >= 2 else count
+
+
+def _dev_ids(prompts: list[Prompt], fraction: float, least: int, seed: int) -> set[str]:
+    count = dev_size(len(prompts), fraction, least)
     ranked = sorted(prompts, key=lambda prompt: rank(prompt, f"dev-{seed}"))
     return {prompt.id for prompt in ranked[:count]}
 

@@ -1,0 +1,128 @@
+"""How many prompts a recipe has: loaded, or by the known sizes of data sets that cannot be reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
+from deimos.graders.code import require_sandbox
+from deimos.pipeline.wiring import testable
+from deimos.planning.hub import go_offline, needs_hub, reach_hub
+from deimos.planning.known_sizes import KnownSize, find_size
+from deimos.prompts.load import load_source
+from deimos.prompts.splits import dev_size
+from deimos.prompts.stage import gather
+from deimos.recipe import Recipe, RecipeError, SourceSettings
+from deimos.recipe.runtime import Runtime
+from deimos.types import Prompt
+
+
+@dataclass(frozen=True)
+class PromptCounts:
+    """How many there are, by task; by kind if they could not be loaded."""
+
+    train: dict[str, int]
+    dev: dict[str, int]
+    test: dict[str, int]
+    note: str = ""
+    """Why some could not be loaded."""
+    overlaps: int = 0
+    """Prompts that overlap with a test problem: dropped, unless the recipe allows contamination."""
+    assumed: tuple[str, ...] = ()
+    """Sources whose size is the known one of their data set, because it could not be loaded."""
+    unknown: tuple[str, ...] = ()
+    """Sources and tests whose size is not known at all."""
+
+
+def count_prompts(
+    recipe: Recipe, runtime: Runtime
+) -> tuple[list[Prompt], list[Prompt], PromptCounts]:
+    """Train and dev prompts and how many of them and of test problems there are.
+
+    The Hub is asked at most once whether it is there. Without it the lists are empty unless all
+    sources are on this machine.
+
+    Raises:
+        RecipeError: prompts or tests that a run would refuse.
+    """
+    if needs_hub(recipe) and not reach_hub():
+        go_offline()
+    tested, given, note = testable(recipe, runtime), [], ""
+    try:
+        given = given_tasks(tested)
+    except RecipeError as e:
+        note = _say_unreachable(e)
+    try:
+        train, dev, overlaps = gather(recipe, tests=asked_by(given))
+    except RecipeError as e:
+        return [], [], _count_without_loading(recipe, tested, _say_unreachable(e))
+    known = PromptCounts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
+    if note:
+        return train, dev, _count_tests(tested, known)
+    tests = load_tasks(tested, [*train, *dev], given)
+    kinds = judged_kinds([*train, *dev], tests)
+    require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
+    return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})
+
+
+def _say_unreachable(error: RecipeError) -> str:
+    """The sentence of an error that a network, or another day, would mend; others are raised."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConnectionError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        raise error
+    return str(error)
+
+
+def _by_task(prompts: Sequence[Prompt]) -> dict[str, int]:
+    return dict(sorted(Counter(prompt.task for prompt in prompts).items()))
+
+
+def _count_without_loading(recipe: Recipe, tested: Recipe, note: str) -> PromptCounts:
+    """Train and dev by kind: overlaps with tests and questions that stand twice are not known."""
+    settings, kinds = recipe.prompts, Counter[str]()
+    assumed, unknown = [], []
+    for source in settings.sources:
+        size, loaded = _size_of(source, settings.seed)
+        if size is None:
+            unknown.append(source.source)
+            continue
+        kinds.update(size)
+        assumed += [] if loaded else [source.source]
+    dev = {
+        kind: dev_size(count, settings.dev_fraction, settings.dev_min_per_kind)
+        for kind, count in kinds.items()
+    }
+    train = {kind: count - dev[kind] for kind, count in kinds.items()}
+    if unknown:  # a part of the prompts would look like all of them
+        train, dev = {}, {}
+    names = tuple(dict.fromkeys(assumed)), tuple(dict.fromkeys(unknown))
+    return _count_tests(tested, PromptCounts(train, dev, {}, note, 0, *names))
+
+
+def _count_tests(tested: Recipe, known: PromptCounts) -> PromptCounts:
+    """The same with the sizes of the test tasks."""
+    test: dict[str, int] = {}
+    assumed, unknown = list(known.assumed), list(known.unknown)
+    for task in tested.bench.tasks:
+        size, loaded = _size_of(task.source, tested.bench.seed) if task.source else (None, False)
+        if size is None:
+            unknown.append(task.name)
+            continue
+        test[task.name] = sum(size.values())
+        assumed += [] if loaded or not task.source else [task.source.source]
+    names = (tuple(dict.fromkeys(names)) for names in (assumed, unknown))
+    return replace(known, test=test, **dict(zip(("assumed", "unknown"), names)))
+
+
+def _size_of(source: SourceSettings, seed: int) -> tuple[dict[str, int] | None, bool]:
+    """Prompts by kind, and whether they could be loaded; None: not known."""
+    try:
+        return dict(Counter(prompt.kind for prompt in load_source(source, seed))), True
+    except RecipeError as e:
+        _say_unreachable(e)
+    known: KnownSize | None = find_size(source)
+    return ({known.kind: known.count} if known else None), False
