@@ -40,9 +40,9 @@ def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
 
 def test_what_decontamination_dropped_stands_in_report_and_card(reported):
     for name in ("report.html", "MODEL_CARD.md"):
-        told = " ".join(reported.text(name).split())
-        assert "3 prompts dropped: 2 by 13-gram and 1 by exact." in told, name
-        assert "one of 1,500 test problems (the same words, 13 or 8 words in a row" in told, name
+        text = " ".join(reported.text(name).split())
+        assert "3 prompts dropped: 2 by 13-gram and 1 by exact." in text, name
+        assert "one of 1,500 test problems (the same words, 13 or 8 words in a row" in text, name
 
 
 def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_path):
@@ -60,8 +60,8 @@ def test_what_sampling_did_not_record_is_counted_from_its_rows(reported, tmp_pat
 def test_sampling_has_one_time_and_it_is_of_all_attempts(reported):
     record = json.loads((reported.folders["sample"] / "record.json").read_text())
     assert record["seconds"] != record["counts"]["seconds"]
-    told = " ".join(reported.text("report.html").split())
-    counts = told.split("<h2>How it was made</h2>")[1].split("</table>")[0]
+    text = " ".join(reported.text("report.html").split())
+    counts = text.split("<h2>How it was made</h2>")[1].split("</table>")[0]
     assert "prompts" in counts and "seconds" not in counts
 
 
@@ -86,17 +86,17 @@ def test_incidents_of_the_engine_stand_in_report_and_card(reported, tmp_path):
     finally:
         record.write_text(kept)
     for name in ("report.html", "MODEL_CARD.md"):
-        told = " ".join((tmp_path / name).read_text().split())
-        assert "2 actors of the cluster were lost" in told, name
-        assert "1 attempt at sampling was killed" in told, name
-        assert "An attempt at sampling was cut short after 12 s. Server http://two" in told, name
-        assert "Server http://one:8000/v1: 480 requests." in told, name
+        text = " ".join((tmp_path / name).read_text().split())
+        assert "2 actors of the cluster were lost" in text, name
+        assert "1 attempt at sampling was killed" in text, name
+        assert "An attempt at sampling was cut short after 12 s. Server http://two" in text, name
+        assert "Server http://one:8000/v1: 480 requests." in text, name
         assert (
             "31 requests, 4 failed and were asked again (the last: refuses the connection), "
-            "lost once, down at the end." in told.replace("\\_", "_")
+            "lost once, down at the end." in text.replace("\\_", "_")
         ), name
-        assert "The engine refused 1 request." in told, name
-        assert "Incidents while sampling" not in reported.text(name) and "{'url'" not in told
+        assert "The engine refused 1 request." in text, name
+        assert "Incidents while sampling" not in reported.text(name) and "{'url'" not in text
 
 
 def test_a_pool_of_two_engines_says_so(reported, tmp_path):

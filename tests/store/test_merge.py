@@ -60,8 +60,8 @@ def journal(path: Path, rows: list[dict]) -> Path:
     return path
 
 
-def now(rows: list[Completion], key: str = "k") -> Completion | None:
-    return merge([(NAME, key, c) for c in rows], state_of).get((NAME, key))
+def now(rows: list[Completion]) -> Completion | None:
+    return merge([(NAME, c) for c in rows], state_of).get(NAME)
 
 
 FINISHES = st.sampled_from(["stop", "length", "malformed", "outpaced", "error"])

@@ -67,7 +67,7 @@ def named(row: AnyRow) -> dict[str, str]:
 
 
 def short(row: AnyRow) -> str:
-    """The config of a row's numbers, as short as it can be said."""
+    """The config of a row's numbers, as short as possible."""
     if row["setting"] == "ship" and not row.get("config"):
         return "recommended → locked"
     taken = named(row)

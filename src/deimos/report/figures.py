@@ -2,7 +2,7 @@
 
 Colours are CSS variables (``--base``, ``--tuned``), so dark mode and print restyle them; the two
 models differ in place, label and line style too, never by colour alone. Every chart carries a
-text that says what it shows. Coordinates are pixels at ``width``; the page shows the wide or the
+text that describes what it shows. Coordinates are pixels at ``width``; the page shows the wide or the
 narrow drawing of each.
 """
 
@@ -74,10 +74,10 @@ def lengths(
             f'<text x="8" y="{floor - row - 8}"><tspan class="name {model}">{model}</tspan>'
             f'<tspan dx="8">{note}{small}</tspan></text>'
         )
-    says = "; ".join(
+    description = "; ".join(
         f"{m} median {number(_middle(values[m]))}, middle 90% {_span(values[m])}" for m in MODELS
     )
-    return _svg(width, height, f"Distribution of {title}: {says}.", parts)
+    return _svg(width, height, f"Distribution of {title}: {description}.", parts)
 
 
 def budget_curve(rows: Sequence[AnyRow], tight: int | None, config: str, width: int) -> Markup:
@@ -221,13 +221,13 @@ def _name(model: str, line: Sequence[AnyRow], x: Scale, y: Scale, above: bool) -
 
 
 def _curve_words(lines: dict[str, list[AnyRow]], config: str) -> str:
-    says = [
+    description = [
         f"{model} from {percent(line[0]['accuracy'], 1)} at {number(line[0]['budget'])} tokens "
         f"to {percent(line[-1]['accuracy'], 1)} at {number(line[-1]['budget'])}"
         for model, line in lines.items()
         if line
     ]
-    return f"Accuracy against budget, {config}: {'; '.join(says)}."
+    return f"Accuracy against budget, {config}: {'; '.join(description)}."
 
 
 def _budget(row: AnyRow) -> int:
@@ -253,9 +253,9 @@ def _text(x: float, y: float, text: str, anchor: str, style: str) -> str:
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _svg(width: int, height: int, says: str, parts: Sequence[str]) -> Markup:
+def _svg(width: int, height: int, description: str, parts: Sequence[str]) -> Markup:
     size = "narrow" if width < 500 else "wide"
     return Markup(
         f'<svg class="chart {size}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(says)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )

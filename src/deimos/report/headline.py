@@ -1,6 +1,6 @@
-"""The few sentences everything hangs on: what the model does now, and how sure that is.
+"""The headline: what the tuned model does now, and how sure that is.
 
-Pure: benchmark rows in, wording out. The report and the card say the same because both ask here.
+Pure: benchmark rows in, wording out. Report and card take it from here, so they agree.
 """
 
 from __future__ import annotations

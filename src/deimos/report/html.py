@@ -149,7 +149,7 @@ def making(run: RunResults) -> Row:
                 "name": stage,
                 "folder": run.folders[stage].name,
                 "seconds": record.get("seconds"),
-                "counts": _spoken(
+                "counts": _counts_text(
                     {k: v for k, v in run.counts(stage).items() if k not in NOT_COUNTED}
                 ),
             }
@@ -167,31 +167,31 @@ def making(run: RunResults) -> Row:
 
 def contamination(run: RunResults) -> list[str]:
     """What is known of test problems among the training prompts, one sentence each."""
-    bench, said = run.counts("bench"), []
+    bench, sentences = run.counts("bench"), []
     if run.recipe.allow_contamination:
-        said.append("This run was allowed to tune or train on what it reports.")
+        sentences.append("This run was allowed to tune or train on what it reports.")
     if bench.get("contaminated") is None:
-        said.append(f"The same problem in training and test: {formatting.NOT_MEASURED}.")
+        sentences.append(f"The same problem in training and test: {formatting.NOT_MEASURED}.")
     else:
-        said.append(
+        sentences.append(
             f"{formatting.number(bench['contaminated'])} of {formatting.plural(bench['problems'], 'test problem')} "
             "stand among the training or dev prompts (same content, or same words)."
         )
     found = run.counts("prompts").get("decontamination")
     if found is None:
-        return [*said, f"Near-duplicates (shared runs of words): {formatting.NOT_MEASURED}."]
+        return [*sentences, f"Near-duplicates (shared runs of words): {formatting.NOT_MEASURED}."]
     settings = run.recipe.prompts.decontaminate
     rules = [f"{formatting.number(n)} by {rule}" for rule, n in found["by_rule"].items()]
     fate = "kept" if run.recipe.allow_contamination else "dropped"
-    said.append(
+    sentences.append(
         f"Overlap with one of {formatting.plural(found['tests'], 'test problem')} (the same words, "
         f"{settings.ngram} or {settings.short_ngram} words in a row, near-duplicates): "
         f"{formatting.plural(found['overlaps'], 'prompt')} {fate}{': ' if rules else ''}"
         f"{formatting.listed(rules)}."
     )
     if found["unchecked"]:
-        said.append(f"Not compared with: {found['unchecked']}.")
-    return said
+        sentences.append(f"Not compared with: {found['unchecked']}.")
+    return sentences
 
 
 def groups(run: RunResults) -> list[SettingResults]:
@@ -358,12 +358,12 @@ def _with_ci(text: str, ci: formatting.Bounds) -> str:
     return f"{text} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".strip()
 
 
-def _spoken(counts: AnyRow, under: str = "") -> str:
+def _counts_text(counts: AnyRow, under: str = "") -> str:
     parts = []
     for name, value in counts.items():
         label = f"{under}{name}".replace("_", " ")
         if isinstance(value, dict):
-            parts.append(_spoken(value, f"{label}: "))
+            parts.append(_counts_text(value, f"{label}: "))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             whole = isinstance(value, int) or abs(value) >= 1000
             parts.append(f"{label} {formatting.number(value) if whole else f'{value:.3g}'}")

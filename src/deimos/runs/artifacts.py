@@ -27,8 +27,7 @@ from deimos.store.merge import (
     RowState,
     Skipped,
     keyed_rows,
-    last_keys,
-    merge,
+    merge_keyed,
     merge_files,
     merge_timing,
     state_of,
@@ -207,7 +206,9 @@ class Artifacts:
             for row in keyed_rows([path], keys)
             if row.name in wanted
         )
-        return last_keys(merge(rows, lambda sample: state_of(sample.completion)))
+        return merge_keyed(
+            rows, lambda sample: state_of(sample.completion), keys_known=keys is not None
+        )
 
     def sample_files(self) -> list[Path]:
         """The journals of the sample sets that count, in order of name."""

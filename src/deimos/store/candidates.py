@@ -1,6 +1,6 @@
 """A sample folder's candidates as they now stand, and what names one across runs and machines.
 
-The journals only grow; which row of a candidate counts is said in ``merge``. Each journal file
+The journals only grow; ``merge`` decides which row of a candidate counts. Each journal file
 holds verdicts of one set of filters, named in ``filters.json``, so a reader knows which verdicts
 still count: ``00000.jsonl``, or, of a race on a cluster, segments ``00000_000012_000.jsonl`` (shard
 12, first attempt). Nothing is decoded or judged here.
@@ -26,8 +26,8 @@ from deimos.store.merge import (
     RowState,
     Skipped,
     keyed_rows,
-    last_keys,
     merge,
+    merge_keyed,
     state_of,
 )
 from deimos.store.names import COMPLETIONS, FILTERS
@@ -44,8 +44,8 @@ class Candidate:
 
     completion: Completion
     file: str
-    """Name of the journal file without ``.jsonl`` (of a segment: what stands before the shard): says
-    whose filters judged it."""
+    """Name of the journal file without ``.jsonl`` (of a segment: the part before the shard): names
+    the filters that judged it."""
     key: str
     """See ``record_key``."""
 
@@ -182,7 +182,8 @@ def merge_candidates(
         names: the candidates that are asked for; None: all.
         skipped: counts the rows that are left out.
     """
-    return last_keys(merge(_rows(files, wanted, ids, names, skipped), _state))
+    rows = _rows(files, wanted, ids, names, skipped)
+    return merge_keyed(rows, _state, keys_known=wanted is not None)
 
 
 def merge_by_key(
@@ -196,7 +197,8 @@ def merge_by_key(
         files: in the order in which they count.
         onto: the outcome for files before these.
     """
-    return merge(_rows(files, None, True, None, None), _state, onto)
+    rows = _rows(files, None, True, None, None)
+    return merge((((name, key), candidate) for name, key, candidate in rows), _state, onto)
 
 
 def _rows(
@@ -212,7 +214,7 @@ def _rows(
         if not ids:
             row = {**row, "prompt_ids": (), "completion_ids": ()}
         file = path.stem.partition("_")[0]
-        yield name, "" if wanted else key, Candidate(completion_from(row, path), file, key)
+        yield name, key, Candidate(completion_from(row, path), file, key)
 
 
 def _state(candidate: Candidate) -> RowState:

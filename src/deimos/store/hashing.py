@@ -19,7 +19,7 @@ LARGE = 1 << 20
 
 
 class Unstable(TypeError):
-    """A value without a stable form was to be fingerprinted; the message says where it stands."""
+    """A value without a stable form was to be fingerprinted; the message names its place."""
 
 
 def canonical(value: Any) -> str:

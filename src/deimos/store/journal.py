@@ -6,7 +6,7 @@ process loses nothing) and records are synced to disk in groups (a power cut los
 quarter of a second). What a crash tore off is cut into a ``*.quarantine`` file on the next open; a
 line whose length or checksum does not match is skipped and reported. No keys are known here: where
 a key was written twice, it is the reader's business which record counts. Not for network file
-systems (``deimos doctor`` says where one stands on one).
+systems (``deimos doctor`` names a folder that lies on one).
 """
 
 from __future__ import annotations

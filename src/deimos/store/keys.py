@@ -67,7 +67,7 @@ def keys_path(folder: Path, shard: int | None = None) -> Path:
 
 
 def remove_keys(folder: Path) -> None:
-    """Forget which keys counted: a stage that begins is about to say it anew."""
+    """Remove the files of keys: a stage that begins writes them anew."""
     (folder / KEYS).unlink(missing_ok=True)
     shutil.rmtree(folder / KEYS_FOLDER, ignore_errors=True)
 

@@ -11,7 +11,7 @@ may stand in the same file. The rule:
    verdict on the same text; one that could not be judged does not replace a verdict of the same
    filters.
 3. A later row of an item that has not ended goes on from it, and counts.
-4. An engine's error says nothing: it never replaces a row.
+4. An engine's error holds no result: it never replaces a row.
 
 Damaged lines are skipped and counted. Files are given in the order in which they count; rows are
 read one at a time, and what is held of each is for the reader to choose.
@@ -43,6 +43,7 @@ Name = tuple[str, int]
 KeyOf = Callable[[Name], str | None]
 """The record key that an item's rows must have; None: no such item is wanted."""
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class RowState(NamedTuple):
@@ -118,33 +119,44 @@ def keyed_rows(
             except KeyError as e:
                 raise RowError(f"{path} has a row without {e}") from e
             key = row.get("key", "")
-            if wanted is not None and wanted(name) != key:
-                skipped.other_keys += 1
-                continue
+            if wanted is not None:
+                expected = wanted(name)
+                if expected is None or expected != key:
+                    skipped.other_keys += 1
+                    continue
+                key = expected  # the same text in one place of memory
             yield Keyed(name, key, row, path)
 
 
 def merge(
-    rows: Iterable[tuple[Name, str, T]],
-    state: Callable[[T], RowState],
-    onto: Mapping[tuple[Name, str], T] | None = None,
-) -> dict[tuple[Name, str], T]:
-    """Fold rows by the rule above, each record key apart.
+    rows: Iterable[tuple[K, T]], state: Callable[[T], RowState], onto: Mapping[K, T] | None = None
+) -> dict[K, T]:
+    """Fold rows by the rule above.
 
     Args:
-        rows: name, record key and what is held of a row, in order.
-        state: what the rule looks at in it.
+        rows: what names an item, and what is held of a row of it, in order. Rows of different
+            record keys must have different names.
+        state: what the rule looks at in a row.
         onto: the outcome for rows before these.
 
     Returns:
-        Name and key to what is held of the row that counts, in order of first appearance.
+        What is held of the row that counts, in order of first appearance.
     """
     found = dict(onto or {})
-    for name, key, new in rows:
-        old = found.get((name, key))
+    for name, new in rows:
+        old = found.get(name)
         if old is None or counts_now(state(old), state(new)):
-            found[name, key] = new
+            found[name] = new
     return found
+
+
+def merge_keyed(
+    rows: Iterable[tuple[Name, str, T]], state: Callable[[T], RowState], *, keys_known: bool
+) -> dict[Name, T]:
+    """Fold rows with their record keys: only wanted ones, or, if those are not known, any."""
+    if keys_known:
+        return merge(((name, new) for name, _, new in rows), state)
+    return last_keys(merge((((name, key), new) for name, key, new in rows), state))
 
 
 def last_keys(found: Mapping[tuple[Name, str], T]) -> dict[Name, T]:
@@ -169,11 +181,8 @@ def merge_files(
         wanted: see ``KeyOf``; None: not known.
         skipped: counts the rows that are left out.
     """
-    rows = (
-        (row.name, row.key if wanted is None else "", make(row))
-        for row in keyed_rows(files, wanted, skipped)
-    )
-    return last_keys(merge(rows, state))
+    rows = ((row.name, row.key, make(row)) for row in keyed_rows(files, wanted, skipped))
+    return merge_keyed(rows, state, keys_known=wanted is not None)
 
 
 def merge_partials(files: Iterable[Path], wanted: KeyOf) -> dict[Name, tuple[int, ...]]:

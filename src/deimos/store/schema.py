@@ -9,6 +9,7 @@ with its file. Nothing here opens a file.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import (
@@ -267,14 +268,26 @@ def value_of(kind: type[T], row: Mapping[str, Any], file: object = "") -> T:
     Raises:
         RowError: a field that has no default is missing.
     """
+    return kind(**_known(kind, row, file))
+
+
+def _known(kind: type, row: AnyRow, file: object) -> Row:
+    """The fields of ``kind`` that a row has; lists become tuples."""
     known: Row = {}
-    for field in dataclasses.fields(cast(Any, kind)):
-        if field.name in row:
-            value = row[field.name]
-            known[field.name] = tuple(value) if type(value) is list else value
-        elif field.default is dataclasses.MISSING:
-            raise _lacking(kind.__name__, field.name, file)
-    return kind(**known)
+    for name, required in _fields(kind):
+        if name in row:
+            value = row[name]
+            known[name] = tuple(value) if type(value) is list else value
+        elif required:
+            raise _lacking(kind.__name__, name, file)
+    return known
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
+    """A dataclass's fields by name, each with whether a row must have it."""
+    fields = dataclasses.fields(cast(Any, kind))
+    return tuple((field.name, field.default is dataclasses.MISSING) for field in fields)
 
 
 def checked(kind: type[T], rows: Iterable[Row], file: object = "") -> list[T]:
@@ -308,11 +321,9 @@ def completion_from(row: Mapping[str, Any], file: object = "") -> Completion:
     Raises:
         RowError: a field is missing.
     """
-    completion = value_of(Completion, row, file)
-    verdict = row.get("verdict")
-    if verdict is None:
-        return completion
-    return dataclasses.replace(completion, verdict=verdict_from(verdict, file))
+    known = _known(Completion, row, file)
+    known["verdict"] = verdict_from(row.get("verdict"), file)
+    return Completion(**known)
 
 
 def prompt_row(prompt: Prompt) -> Row:
@@ -328,8 +339,8 @@ def prompt_from(row: Mapping[str, Any], file: object = "") -> Prompt:
     Raises:
         RowError: a field is missing.
     """
-    prompt = value_of(Prompt, {**row, "reference": None} if "reference" in row else row, file)
-    return dataclasses.replace(prompt, reference=row["reference"])
+    known = _known(Prompt, row, file)
+    return Prompt(**{**known, "reference": row["reference"]})  # a list stays a list
 
 
 def verdict_row(verdict: Verdict) -> Row:

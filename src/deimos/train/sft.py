@@ -109,7 +109,7 @@ def train(
         precision: see ``precision_of``.
         device: cpu or cuda.
         micro_batch: the runtime's ``train_micro_batch``.
-        report: told after every step.
+        report: called after every step.
 
     Returns:
         The step that training went on from; 0 at first.
