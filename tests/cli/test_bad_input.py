@@ -362,6 +362,22 @@ def test_half_a_surrogate_pair_from_a_source_of_your_own(place, ended):
         ("train.lora.target_modules=[w]", "the model has no module called 'w'"),
         ("runtime.train_micro_batch=3", "runtime.train_micro_batch = 3: must divide the 8"),
         ("runtime.max_batch=true", "runtime.max_batch = true: must be a whole number"),
+        (
+            "runtime.engine_options.block_row=4",
+            "'runtime.engine_options.block_row': did you mean 'bl",
+        ),
+        (
+            "runtime.engine_options.block_rows=yes",
+            "engine_options.block_rows = 'yes': must be a whole",
+        ),
+        (
+            "runtime={engine: echo, engine_options: {len: 4}}",
+            "has no such option: accepted: length",
+        ),
+        (
+            "runtime={engine: vllm, engine_options: {dtype: float16}, python: {sample: python3}}",
+            "runtime.engine_options.dtype stands elsewhere in a recipe: model.dtype",
+        ),
         ("select.quota.max_share_easy=0.5", "select.quota.max_share_easy = 0.5: needs pass rates"),
         ("prompts.sources.0.options.steps=['4']", "option steps.0 = '4': must be a whole number"),
         ("prompts.sources.0.options.steps=[true]", "option steps.0 = true: must be a whole number"),

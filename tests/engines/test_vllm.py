@@ -429,7 +429,7 @@ def test_arguments_reach_vllm_and_wrong_ones_are_said() -> None:
         ({"dtype": "half"}, "engine_options.dtype stands elsewhere in a recipe: model.dtype"),
         ({"max_num_seqs": 3}, "runtime.max_batch"),
         ({"trust_remote_code": True}, "trust_remote_code is not accepted"),
-        ({"checkpoint_seconds": 0}, "checkpoint_seconds = 0: it is a number above 0"),
+        ({"checkpoint_seconds": 0}, "checkpoint_seconds = 0: must be a number above 0"),
     ):
         with pytest.raises(RecipeError, match=words):
             made(**options)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deimos.cli.doctor import file_system, findings
+from deimos.cli.doctor import examine_machine, find_file_system
 from deimos.cli.main import app
 from deimos.lab.weights import lab_path
 from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_in
-from deimos.planning.estimate import expected_tokens, pilot_of, raced_tokens
+from deimos.planning.estimate import count_raced, expect_tokens, pilot_of
 from deimos.recipe import Sample, Select, parse
 from deimos.sample.prompt_race import Bound
 from deimos.types import Completion, Verdict
@@ -62,7 +62,7 @@ def one(index, think, answer=2, ok: bool | None = True, prompt="p"):
     ],
 )
 def test_a_race_counted_by_hand(pool, settings, tokens):
-    raced = raced_tokens(pool, Bound(**settings))
+    raced = count_raced(pool, Bound(**settings))
     assert [raced[i] for i in range(len(pool))] == tokens
 
 
@@ -99,7 +99,7 @@ def test_what_a_pilot_says_of_the_whole():
     assert (pilot.judged, pilot.passed, pilot.kept, pilot.prompts) == (3, 2, 1, 2)
     assert (pilot.shortest, pilot.right) == (10, 20)
     assert (pilot.exhaustive, pilot.raced, pilot.tokens_per_second) == (100, 80, 10.0)
-    tokens = expected_tokens(pilot, train=20, dev=4, epochs=2.0, answers=6)
+    tokens = expect_tokens(pilot, train=20, dev=4, epochs=2.0, answers=6)
     assert (tokens.raced, tokens.exhaustive) == (20 * 40 + 4 * 25, 20 * 50 + 4 * 25)
     winner = pool[0]
     read = len(winner.prompt_ids) + len(winner.completion_ids)
@@ -203,7 +203,7 @@ def test_a_source_on_a_server_that_does_not_answer_is_no_error(tmp_path, monkeyp
 
 
 def test_the_doctor_reads_the_machine():
-    lines = dict(line.split(": ", 1) for line in findings())
+    lines = dict(line.split(": ", 1) for line in examine_machine())
     assert "GiB free of" in lines["memory"] and lines["bf16 on the CPU"]
     assert "kernel" in lines["sandbox"] and lines["embedded reasoner"] == "ok"
     assert lines["run folder"] and "GiB" in lines["free disk there"] and lines["open files"]
@@ -216,5 +216,5 @@ def test_the_file_system_of_a_path():
     for path, kind in (
         ("/home", "ext4"), ("/data/runs", "nfs4"), ("/database", "ext4"), ("/data/my disk/r", "xfs"),
     ):  # fmt: skip
-        assert file_system(Path(path), mounts) == kind
-    assert file_system(Path("/home"), "") == ""
+        assert find_file_system(Path(path), mounts) == kind
+    assert find_file_system(Path("/home"), "") == ""

@@ -38,7 +38,7 @@ BF16_CAPABILITY = 8.0
 """CUDA compute capability from which a GPU multiplies in bf16."""
 
 
-def findings(runs: Path = Path("runs")) -> Iterator[str]:
+def examine_machine(runs: Path = Path("runs")) -> Iterator[str]:
     """One line per thing looked at; ``runs`` is where run folders will lie."""
     yield "versions: " + " · ".join(f"{name} {number}" for name, number in versions().items())
     yield f"processors: {len(os.sched_getaffinity(0))}"
@@ -92,7 +92,7 @@ def _run_folder(runs: Path) -> Iterator[str]:
 
 
 def _storage(place: Path) -> str:
-    kind = file_system(place, _text("/proc/mounts"))
+    kind = find_file_system(place, _text("/proc/mounts"))
     if kind in NETWORK:
         return f"on {kind}, a network file system: give runs a local disk with --out"
     try:
@@ -106,7 +106,7 @@ def _storage(place: Path) -> str:
     return f"ok, locks and syncs ({kind or 'unknown file system'})"
 
 
-def file_system(place: Path, mounts: str) -> str:
+def find_file_system(place: Path, mounts: str) -> str:
     """Type of the file system that a path lies on; empty where ``mounts`` doesn't say.
 
     Args:

@@ -97,11 +97,14 @@ def plan(
     folder = RunFolder(arguments.run_path(recipe, out, loaded))
     begun, states = arguments.is_run(folder.path), folder.status(stages)
     found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
-    command = f"deimos run {arguments.again(recipe, out, sets)}"
+    command = f"deimos run {arguments.command_line(recipe, out, sets)}"
     if as_json:
-        return typer.echo(plan_json(folder, states, text.as_json(found), command))
+        return typer.echo(plan_json(folder, states, text.forecast_values(found), command))
     sampled = any(state.stage == "sample" and state.state == "fresh" for state in states)
-    for line in [*status_lines(states, differences=begun), *text.lines(found, sampled=sampled)]:
+    for line in [
+        *status_lines(states, differences=begun),
+        *text.describe_forecast(found, sampled=sampled),
+    ]:
         typer.echo(line)
     return _next(command)
 
@@ -182,7 +185,9 @@ def select(
     last = arguments.planned(loaded, runtime, "select")[-1]
     for line in preview_select(folder, last, loaded, runtime):
         typer.echo(line)
-    return _next(f"deimos select {arguments.again(recipe, out, sets or [])} --set select.policy=…")
+    return _next(
+        f"deimos select {arguments.command_line(recipe, out, sets or [])} --set select.policy=…"
+    )
 
 
 @app.command()
@@ -251,9 +256,9 @@ def check(
 @app.command()
 def doctor() -> None:
     """Say what is installed here and what is missing."""
-    from deimos.cli.doctor import findings
+    from deimos.cli.doctor import examine_machine
 
-    for line in findings():
+    for line in examine_machine():
         typer.echo(line)
     _next("deimos demo")
 

@@ -133,8 +133,8 @@ def writing(folder: Path) -> Iterator[None]:
         ) from e
 
 
-def again(recipe: str, out: Path | None, sets: Sequence[str]) -> str:
-    """The same words for another verb."""
+def command_line(recipe: str, out: Path | None, sets: Sequence[str]) -> str:
+    """The same arguments, quoted for a shell, for another command."""
     words = [recipe, *(["--out", str(out)] if out else [])]
     for item in sets:
         words += ["--set", item]

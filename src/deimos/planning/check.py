@@ -6,6 +6,7 @@ the data or the model can tell (``forecast.py`` looks at those).
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import sys
 import traceback
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from deimos.engines.local.options import LocalOptions
 from deimos.engines.openai.options import options_of
 from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
+from deimos.engines.vllm.options import check_options
 from deimos.models.memory import modules_in
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
-from deimos.recipe import Recipe, RecipeError, SourceSettings
+from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
 
@@ -46,8 +49,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     _find("engine", runtime.engine, "runtime.engine", load=not elsewhere)
     if not elsewhere:
         _installed(runtime)
-    if runtime.engine == "openai":
-        options_of(runtime.engine_options)
+    _check_engine_options(runtime, load=not elsewhere)
     for kind, spec in recipe.select.graders.items():
         _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)
     for key, source in _sources(recipe):
@@ -66,6 +68,28 @@ def _installed(runtime: Runtime) -> None:
         raise RecipeError(MISSING_VLLM.format(python=sys.executable))
     if runtime.cluster and find_spec("ray") is None:
         raise RecipeError(MISSING_RAY)
+
+
+def _check_engine_options(runtime: Runtime, *, load: bool) -> None:
+    """Refuse options that the engine would refuse once it is loaded, after the prompts are made."""
+    options = runtime.engine_options
+    if runtime.engine == "local":
+        validate(LocalOptions, options, "runtime.engine_options")
+    elif runtime.engine == "openai":
+        options_of(options)
+    elif runtime.engine == "vllm":
+        check_options(options)
+    elif load:
+        factory = resolve("engine", runtime.engine)
+        known = list(inspect.signature(factory).parameters.values())[2:]
+        names = [p.name for p in known if p.kind is not p.VAR_KEYWORD]
+        for name in options:
+            if name not in names and len(names) == len(known):
+                accepted = ", ".join(names) or "none"
+                raise RecipeError(
+                    f"runtime.engine_options.{name}: engine {runtime.engine!r} has no such option: "
+                    f"accepted: {accepted}"
+                )
 
 
 def _find_targets(recipe: Recipe) -> None:

@@ -73,7 +73,7 @@ class Tokens:
     """Of all answers to test problems, were they as long as the candidates."""
 
 
-def raced_tokens(candidates: Iterable[Completion], bound: Bound) -> dict[int, int]:
+def count_raced(candidates: Iterable[Completion], bound: Bound) -> dict[int, int]:
     """Tokens that each of one prompt's candidates decodes when all start together, by index.
 
     Everybody decodes one token a step and a verdict is there at once, so a candidate stops at the
@@ -121,7 +121,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
         together = sample.n if isinstance(sample.n, int) else sample.n.min
         for start in range(0, run.count, together):
             wave = [c for c in mine if start <= c.index < start + together]
-            raced += sum(raced_tokens(wave, bound).values())
+            raced += sum(count_raced(wave, bound).values())
         if bound.limit is not None:
             passed = [c for c in mine if c.verdict and c.verdict.ok]
             winner = choose(passed, select.policy, **needs)
@@ -137,7 +137,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
     )  # fmt: skip
 
 
-def expected_tokens(pilot: Pilot, train: int, dev: int, *, epochs: float, answers: int) -> Tokens:
+def expect_tokens(pilot: Pilot, train: int, dev: int, *, epochs: float, answers: int) -> Tokens:
     """What a pilot says of a whole recipe.
 
     Args:
@@ -160,7 +160,7 @@ def expected_tokens(pilot: Pilot, train: int, dev: int, *, epochs: float, answer
 
 
 def assume_tokens(recipe: Recipe, train: int, dev: int, answers: int) -> Tokens:
-    """What a recipe would take by ``ASSUMED_TOKENS``; arguments as in ``expected_tokens``."""
+    """What a recipe would take by ``ASSUMED_TOKENS``; arguments as in ``expect_tokens``."""
     sample = recipe.sample
     candidate = CANDIDATE_SHARE * sample.sampling.max_tokens
     exhaustive = train * sample.candidates * candidate

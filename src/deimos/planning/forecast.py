@@ -20,7 +20,7 @@ from deimos.planning.estimate import (
     Pilot,
     Tokens,
     assume_tokens,
-    expected_tokens,
+    expect_tokens,
 )
 from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
@@ -95,9 +95,7 @@ def forecast(
     found, row_bytes, tokens, guess = None, BYTES_PER_TOKEN, None, None
     if pilot is not None:
         found, row_bytes = _pilot(recipe, runtime, train_prompts, pilot, prompts)
-        tokens = expected_tokens(
-            found, train, dev, epochs=recipe.train.epochs, answers=answers or 0
-        )
+        tokens = expect_tokens(found, train, dev, epochs=recipe.train.epochs, answers=answers or 0)
     elif candidates:
         guess = assume_tokens(recipe, train, dev, answers or 0)
     speed, basis = tokens_per_second or (found.tokens_per_second if found else None), ""

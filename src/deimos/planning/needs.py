@@ -16,7 +16,7 @@ from deimos.models import memory
 from deimos.models.loading import check_folder, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
-from deimos.planning.pilot import rendered
+from deimos.planning.pilot import render_prompt
 from deimos.recipe import Recipe
 from deimos.recipe.runtime import Runtime
 from deimos.types import Prompt
@@ -159,4 +159,4 @@ def _measure_longest(
     here = path if Path(path).is_dir() else str(folder)  # of a Hub model the cache: no fetching
     tokenizer = load_tokenizer(ModelRef(here))
     longest = max(prompts, key=lambda p: sum(len(m["content"]) for m in p.messages))
-    return len(rendered(recipe.model, tokenizer, longest).ids), ""
+    return len(render_prompt(recipe.model, tokenizer, longest).ids), ""

@@ -54,7 +54,7 @@ def run_pilot(
     return pilot, size / max(1, pilot.exhaustive)
 
 
-def rendered(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
+def render_prompt(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
     """A prompt as the recipe's model sees it; ThinkingError where its template refuses."""
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return render(tokenizer, prompt.messages, tags=tags, thinking=model.thinking)
@@ -63,7 +63,7 @@ def rendered(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
 def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> float:
     """Fill the pool; returns the seconds of decoding."""
     model = open_model(job)
-    prompts = [RacePrompt(p, rendered(job.recipe.model, model.tokenizer, p)) for p in chosen]
+    prompts = [RacePrompt(p, render_prompt(job.recipe.model, model.tokenizer, p)) for p in chosen]
     sample = job.recipe.sample
     settings = sample.model_copy(update={"n": sample.candidates, "exhaustive": True})
 

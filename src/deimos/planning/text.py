@@ -13,7 +13,7 @@ from deimos.planning.forecast import Forecast
 from deimos.planning.needs import Memory
 
 
-def lines(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
+def describe_forecast(forecast: Forecast, *, sampled: bool = False) -> Iterator[str]:
     """One line a quantity, each with its unit.
 
     Args:
@@ -57,7 +57,7 @@ def _sampling(f: Forecast, *, sampled: bool) -> Iterator[str]:
     )
 
 
-def as_json(forecast: Forecast) -> dict[str, Any]:
+def forecast_values(forecast: Forecast) -> dict[str, Any]:
     """The same as JSON values: tokens, bytes, hours and tokens a second as plain numbers."""
     values = dataclasses.asdict(forecast)
     if forecast.pilot:

@@ -16,7 +16,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 
 from deimos import registry
 from deimos.recipe import RecipeError, SourceSettings
-from deimos.recipe.errors import demand, shown
+from deimos.recipe.errors import describe_accepted, show_value
 from deimos.types import Prompt
 
 
@@ -117,5 +117,5 @@ def _check_types(function: Callable[..., Any], source: SourceSettings) -> None:
             fault = e.errors()[0]
             where = ".".join([name, *map(str, fault["loc"])])
             raise RecipeError(
-                f"source {source.source!r}: option {where} = {shown(fault['input'])}: {demand(fault)}"
+                f"source {source.source!r}: option {where} = {show_value(fault['input'])}: {describe_accepted(fault)}"
             ) from e

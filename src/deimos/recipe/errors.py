@@ -16,14 +16,14 @@ class RecipeError(ValueError):
     """A recipe, or another input, that the user can mend; the message is one clear sentence."""
 
 
-def yaml_fault(error: Exception) -> str:
+def describe_yaml_fault(error: Exception) -> str:
     """What is wrong with a YAML file, and where."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"not valid YAML, line {error.problem_mark.line + 1}: {error.problem}"
     return str(error).splitlines()[0]
 
 
-def sentence(model: type[BaseModel], error: ValidationError, section: str = "") -> str:
+def describe_fault(model: type[BaseModel], error: ValidationError, section: str = "") -> str:
     """Which key, which value, and what is accepted; ``section`` is put before the keys."""
     fault = error.errors()[0]
     loc = tuple(part for part in fault["loc"] if part != "[key]")
@@ -32,25 +32,25 @@ def sentence(model: type[BaseModel], error: ValidationError, section: str = "") 
         accepted = _keys_at(model, loc[:-1])
         if loc != fault["loc"]:  # the key of a mapping whose keys are known
             accepted = _choices(fault.get("ctx", {}).get("expected", ""))
-        return f"unknown key {where!r}: {nearest(str(loc[-1]), accepted)}"
+        return f"unknown key {where!r}: {suggest_name(str(loc[-1]), accepted)}"
     if fault["type"] == "missing":
         return f"{where} is missing: it is required"
     if fault["type"] in ("model_type", "model_attributes_type"):
         keys = ", ".join(sorted(_keys_at(model, loc)))
-        return f"{where} = {shown(fault['input'])}: must be a section with keys of {keys}"
+        return f"{where} = {show_value(fault['input'])}: must be a section with keys of {keys}"
     if fault["type"] == "value_error":
         return fault["msg"].removeprefix("Value error, ")
-    return f"{where} = {shown(fault['input'])}: {demand(fault)}"
+    return f"{where} = {show_value(fault['input'])}: {describe_accepted(fault)}"
 
 
-def nearest(name: str, accepted: typing.Iterable[str]) -> str:
+def suggest_name(name: str, accepted: typing.Iterable[str]) -> str:
     """The accepted name that is meant, or else all of them."""
     accepted = sorted(accepted)
     near = difflib.get_close_matches(name, accepted, n=1)
     return f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(accepted)}"
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A value as a recipe has it, cut where it is long."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -77,12 +77,12 @@ _DEMANDS = {
 }
 
 
-def demand(fault: typing.Mapping[str, Any]) -> str:
+def describe_accepted(fault: typing.Mapping[str, Any]) -> str:
     """What is accepted in place of a value that one of pydantic's errors is about."""
     kind, value, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "literal_error":
         choices = _choices(context["expected"])
-        text = str(value) if isinstance(value, str) else shown(value)
+        text = str(value) if isinstance(value, str) else show_value(value)
         near = difflib.get_close_matches(text, choices, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return f"must be {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}{hint}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deimos.recipe.errors import RecipeError, sentence
+from deimos.recipe.errors import RecipeError, describe_fault
 from deimos.recipe.model import Recipe
 from deimos.recipe.runtime import Runtime
 from deimos.recipe.sets import apply_set
@@ -50,7 +50,7 @@ def validate(model: type[M], data: dict[str, Any], section: str = "") -> M:
     try:
         return model.model_validate(data)
     except ValidationError as e:
-        raise RecipeError(sentence(model, e, section)) from e
+        raise RecipeError(describe_fault(model, e, section)) from e
 
 
 def schema() -> dict[str, Any]:

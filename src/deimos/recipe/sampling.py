@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
-from deimos.recipe.errors import shown
+from deimos.recipe.errors import show_value
 from deimos.recipe.section import Count, Section, Seed
 from deimos.types import Sampling
 
@@ -85,7 +85,7 @@ def _count_or_rule(value: Any) -> int | AdaptiveN:
     if isinstance(value, int) and not isinstance(value, bool):
         return _COUNT.validate_python(value)
     raise ValueError(
-        f"sample.n = {shown(value)}: must be a whole number, or a rule like {{max: 8, min: 4}}"
+        f"sample.n = {show_value(value)}: must be a whole number, or a rule like {{max: 8, min: 4}}"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from deimos.recipe.errors import RecipeError, yaml_fault
+from deimos.recipe.errors import RecipeError, describe_yaml_fault
 
 _TAG = "tag:yaml.org,2002:"
 _UNCLEAR = "tag:deimos,2024:unclear"
@@ -71,7 +71,7 @@ def read_yaml(text: str, what: str) -> Any:
         node = yaml.compose(text, Loader=_Reader)
         return None if node is None else _Values(what).value(node, "", ())
     except yaml.YAMLError as e:
-        raise RecipeError(f"{what} cannot be read: {yaml_fault(e)}") from e
+        raise RecipeError(f"{what} cannot be read: {describe_yaml_fault(e)}") from e
     except RecursionError as e:
         raise RecipeError(f"{what} cannot be read: it is nested too deeply") from e
 

@@ -21,11 +21,12 @@ from deimos.engines.base import Capabilities, Done, Job, Key, Progress
 from deimos.engines.local.batch import Batch
 from deimos.engines.local.cache import ATTENTION, BlockCache, Prefix, layer_types, prefill_cache
 from deimos.engines.local.noise import uniforms
+from deimos.engines.local.options import LocalOptions
 from deimos.engines.local.sampler import Sampler
 from deimos.engines.local.scheduler import Scheduler
 from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
 from deimos.models.ref import ModelRef
-from deimos.recipe import RecipeError
+from deimos.recipe import validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
 
@@ -35,8 +36,6 @@ CHECKPOINT_SECONDS = 10.0
 """How much decoding an interruption may cost; telling more often costs a journal row each."""
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Attention without cuDNN's, which plans anew for every length; every step has a new one."""
-OPTIONS = ("block_rows", "merge_waste", "checkpoint_seconds")
-"""What ``runtime.engine_options`` may hold."""
 
 
 class LocalEngine:
@@ -189,20 +188,16 @@ class LocalEngine:
 
 @engine("local")
 def local(ref: ModelRef, runtime: Runtime, **options: Any) -> LocalEngine:
-    """Load a model and make an engine of it; ``options`` are ``LocalEngine``'s.
+    """Load a model and make an engine of it; ``options`` are those of ``LocalOptions``.
 
     Raises:
         RecipeError: what ``load_model``, ``load_tokenizer`` and ``LocalEngine`` raise.
     """
-    unknown = sorted({*options} - {*OPTIONS})
-    if unknown:
-        raise RecipeError(
-            f"runtime.engine_options.{unknown[0]}: the local engine takes {', '.join(OPTIONS)}"
-        )
+    chosen = validate(LocalOptions, options, "runtime.engine_options").model_dump()
     device = runtime.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
     eos_ids = eos_ids_of(load_tokenizer(ref), ref)
-    return LocalEngine(load_model(ref, device), eos_ids, max_batch=runtime.max_batch, **options)
+    return LocalEngine(load_model(ref, device), eos_ids, max_batch=runtime.max_batch, **chosen)

@@ -67,24 +67,35 @@ def load_vllm() -> Any:
     return vllm
 
 
-def own_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
-    """``checkpoint_seconds``, and what is vLLM's.
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what no vLLM is to be given; loads none.
 
     Raises:
-        RecipeError: an argument that vLLM doesn't have, that stands elsewhere, or a bad value.
+        RecipeError: an argument that stands elsewhere or is not accepted, or a bad value of ours.
     """
-    from vllm.engine.arg_utils import AsyncEngineArgs  # pyright: ignore[reportMissingImports]
-
-    theirs = dict(options)
-    seconds = theirs.pop("checkpoint_seconds", CHECKPOINT_SECONDS)
+    seconds = options.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds > 0:
-        raise RecipeError(f"{SECTION}.checkpoint_seconds = {seconds!r}: it is a number above 0")
-    known = {field.name for field in dataclasses.fields(AsyncEngineArgs)}
-    for name in theirs:
+        raise RecipeError(f"{SECTION}.checkpoint_seconds = {seconds!r}: must be a number above 0")
+    for name in options:
         if name in DECIDED:
             raise RecipeError(f"{SECTION}.{name} stands elsewhere in a recipe: {DECIDED[name]}")
         if name in REFUSED:
             raise RecipeError(f"{SECTION}.{name} is not accepted: leave it out")
+
+
+def own_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
+    """``checkpoint_seconds``, and what is vLLM's.
+
+    Raises:
+        RecipeError: as ``check_options``, or an argument that vLLM doesn't have.
+    """
+    from vllm.engine.arg_utils import AsyncEngineArgs  # pyright: ignore[reportMissingImports]
+
+    check_options(options)
+    theirs = dict(options)
+    seconds = theirs.pop("checkpoint_seconds", CHECKPOINT_SECONDS)
+    known = {field.name for field in dataclasses.fields(AsyncEngineArgs)}
+    for name in theirs:
         if name not in known:
             raise RecipeError(
                 f"{SECTION}.{name}: vLLM has no engine argument of this name (they are "
