@@ -261,8 +261,8 @@ def test_settings_the_model_cannot_carry_out(qwen3, tokenizer, tmp_path, example
     typo = settings(lora={"target_modules": ["q_proj", "w_proj"]})
     with pytest.raises(RecipeError, match=r"called 'w_proj'; its linear ones are down_proj"):
         train(qwen3, tokenizer, tmp_path, given, settings=typo)
-    foreign = [*given, examples_of([{**golds(1)[0], "prompt_ids": [999]}], max_length=64,
-                                   eos_ids={2})[0][0]]  # fmt: skip
+    unknown = value_of(Gold, {**golds(1)[0], "prompt_ids": [999]})
+    foreign = [*given, *examples_of([unknown], max_length=64, eos_ids={2})[0]]
     with pytest.raises(TokensError, match="999"):
         train(qwen3, tokenizer, tmp_path, foreign)
 

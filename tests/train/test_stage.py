@@ -83,6 +83,43 @@ def test_run_again_does_nothing_again(job, golds):
     assert again == {**counts, "resumed_from_step": None}
 
 
+def test_golds_that_were_selected_anew_are_trained_on_anew(job, golds, caplog):
+    """Selection was brought up to date in place: the adapter that is there is of other golds."""
+    rows, others = golds(6), golds(6)
+    others[2]["completion_ids"] = others[0]["completion_ids"]
+    other = job(others, epochs=4)
+    stage.run(other)
+    weights = other.out / "adapter" / "adapter_model.safetensors"
+    before = weights.read_bytes()
+    counts = stage.run(job(rows, epochs=4))
+    assert counts["resumed_from_step"] == 0 and "training anew" in caplog.text
+    assert weights.read_bytes() != before
+    stage.run(job(others, epochs=4))
+    assert weights.read_bytes() == before
+
+
+def test_an_unfinished_training_on_other_golds_is_not_gone_on_from(job, golds, monkeypatch):
+    rows, others = golds(10), golds(10)[::-1]
+    stage.run(job(rows))
+    alone = (job(rows).out / "metrics.jsonl").read_text()
+    unfinished = job(others, save_steps=1)
+    monkeypatch.setattr("deimos.train.checkpoints.install", _die)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(unfinished)
+    monkeypatch.undo()
+    assert [*(unfinished.out / "checkpoints").iterdir()]
+    assert stage.run(job(rows))["resumed_from_step"] == 0
+    assert losses((job(rows).out / "metrics.jsonl").read_text()) == losses(alone)
+
+
+def _die(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def losses(text: str) -> list[float]:
+    return [json.loads(line)["loss"] for line in text.splitlines()]
+
+
 def test_an_adapter_that_lost_a_file_is_trained_again(job, golds):
     first = job(golds(6))
     stage.run(first)

@@ -28,7 +28,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from deimos import recipe
 from deimos.recipe import RecipeError
 from deimos.runs.artifacts import adapter_path
-from deimos.store.names import METRICS
+from deimos.store.names import CHECKPOINTS, METRICS
 from deimos.train import checkpoints
 from deimos.train.metrics import Metrics
 from deimos.train.tokens import Example, check_vocabulary, step_order
@@ -115,7 +115,7 @@ def train(
         The step that training went on from; 0 at first.
     """
     batches = settings.batches(micro_batch)
-    saved = out / "checkpoints"
+    saved = out / CHECKPOINTS
     last = checkpoints.newest(saved)
     resumed = checkpoints.step_of(last) if last else 0
     if last is None or resumed < total_steps(len(examples), settings):

@@ -1,12 +1,16 @@
 """The train stage: ``gold.jsonl`` of the select stage to ``adapter/`` and ``metrics.jsonl``.
 
-Re-running resumes. ``dropped.jsonl`` lists the golds that were not trained on, with the reason.
+Re-running resumes, unless the golds are others by now: then training begins anew. ``dropped.jsonl``
+lists the golds that were not trained on, with the reason.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +18,15 @@ from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.runs.artifacts import Artifacts, adapter_path, metrics_in
 from deimos.store import journal
-from deimos.store.names import ADAPTER_WEIGHTS, DROPPED, GOLD, METRICS
+from deimos.store.names import ADAPTER_WEIGHTS, CHECKPOINTS, DROPPED, GOLD, METRICS, TRAINED_ON
 from deimos.store.schema import row_of
 from deimos.train import checkpoints, metrics
-from deimos.train.tokens import Dropped, Example, TokensError, examples_of
+from deimos.train.tokens import Dropped, Example, TokensError, digest_of, examples_of
 
 if TYPE_CHECKING:
     from deimos.runs.folder import StageJob
+
+_log = logging.getLogger(__name__)
 
 
 def run(job: StageJob) -> dict[str, Any]:
@@ -40,6 +46,7 @@ def run(job: StageJob) -> dict[str, Any]:
     examples, dropped = _examples(job, eos_ids_of(tokenizer, ref))
     adapter, losses = adapter_path(job.out), job.out / METRICS
     resumed = None
+    _discard_others(job.out, examples)
     # Put there whole, after the last step; a file that was damaged since has been removed.
     if not all(p.is_file() for p in (losses, *(adapter / n for n in checkpoints.ADAPTER_FILES))):
         shutil.rmtree(adapter, ignore_errors=True)
@@ -76,6 +83,20 @@ def _examples(job: StageJob, eos_ids: frozenset[int]) -> tuple[list[Example], li
             f"nothing to train on: {job.inputs['select'] / GOLD} has {len(golds)} golds ({why or 'none'})"
         )
     return examples, dropped
+
+
+def _discard_others(out: Path, examples: Sequence[Example]) -> None:
+    """Remove an adapter, or an unfinished training, of other examples than these."""
+    path, digest = out / TRAINED_ON, digest_of(examples)
+    if path.is_file() and json.loads(path.read_bytes()).get("examples") == digest:
+        return
+    made = (adapter_path(out), out / CHECKPOINTS)
+    if any(folder.is_dir() for folder in made):
+        _log.warning("the golds are not those that %s was trained on: training anew", out.name)
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+    (out / METRICS).unlink(missing_ok=True)
+    journal.write_atomic(path, json.dumps({"examples": digest}) + "\n")
 
 
 def _data_counts(examples: list[Example], dropped: list[Dropped]) -> dict[str, Any]:

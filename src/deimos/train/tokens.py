@@ -8,6 +8,7 @@ and rendering those without sampled ids; both have happened before ``gold.jsonl`
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,14 @@ def example_of(gold: Gold) -> Example:
         input_ids=prompt + completion,
         labels=(IGNORED,) * len(prompt) + completion,
     )
+
+
+def digest_of(examples: Iterable[Example]) -> str:
+    """sha256 (hex) of what is trained on, in its order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr((example.input_ids, example.labels)).encode())
+    return digest.hexdigest()
 
 
 def examples_of(
