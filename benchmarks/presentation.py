@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from deimos.evaluate.stats import wilson
 from deimos.recipe import Select
-from deimos.select.filters import presentation
+from deimos.select.filters import judge_presentation
 from deimos.store.journal import read_rows
 from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
@@ -74,7 +74,8 @@ def judge(row: dict[str, Any], least: float) -> Judged:
     )  # fmt: skip
     shape = Shape(row["shape"])
     return Judged(
-        row, presentation(prompt, completion, Select(), shape=shape, least_function_words=least)
+        row,
+        judge_presentation(prompt, completion, Select(), shape=shape, least_function_words=least),
     )
 
 

@@ -8,7 +8,12 @@ from dataclasses import replace
 import pytest
 
 from deimos.recipe import Select
-from deimos.select.filters import CandidateFilters, correctness_in, presentation, structure
+from deimos.select.filters import (
+    CandidateFilters,
+    correctness_of,
+    judge_presentation,
+    judge_structure,
+)
 from deimos.thinking import Shape, Tags
 from deimos.types import Completion, Kind, Prompt, Verdict
 
@@ -39,22 +44,22 @@ def completion(text: str = GOOD, finish: str = "stop", answer_tokens: int = 10) 
     ],
 )
 def test_structure_rejects_with_a_sentence(text: str, finish: str, because: str) -> None:
-    verdict = structure(completion(text, finish), Shape.FREE, TAGS)
+    verdict = judge_structure(completion(text, finish), Shape.FREE, TAGS)
     assert (verdict.ok, verdict.stage) == (False, "structure")
     assert because in verdict.because
 
 
 def test_structure_knows_the_shape() -> None:
-    assert structure(completion(), Shape.FREE, TAGS).ok
-    assert not structure(completion(), Shape.OPEN, TAGS).ok
-    assert structure(completion(GOOD.removeprefix("<think>")), Shape.OPEN, TAGS).ok
-    assert not structure(completion(), Shape.SHUT, TAGS).ok
-    assert structure(completion("It is 4."), Shape.SHUT, TAGS).ok
-    assert structure(completion("It is 4."), Shape.PLAIN, None).ok
+    assert judge_structure(completion(), Shape.FREE, TAGS).ok
+    assert not judge_structure(completion(), Shape.OPEN, TAGS).ok
+    assert judge_structure(completion(GOOD.removeprefix("<think>")), Shape.OPEN, TAGS).ok
+    assert not judge_structure(completion(), Shape.SHUT, TAGS).ok
+    assert judge_structure(completion("It is 4."), Shape.SHUT, TAGS).ok
+    assert judge_structure(completion("It is 4."), Shape.PLAIN, None).ok
 
 
 def test_a_failed_engine_is_nobodys_fault() -> None:
-    assert structure(completion(finish="error"), Shape.FREE, TAGS).ok is None
+    assert judge_structure(completion(finish="error"), Shape.FREE, TAGS).ok is None
 
 
 def shown(
@@ -68,7 +73,9 @@ def shown(
 ) -> Verdict:
     candidate = replace(completion(answer_tokens=tokens), answer=answer)
     settings = Select(**select)  # type: ignore[arg-type]
-    return presentation(prompt(kind), candidate, settings, shape=shape, least_function_words=least)
+    return judge_presentation(
+        prompt(kind), candidate, settings, shape=shape, least_function_words=least
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,4 +174,4 @@ def test_the_dev_pass_judges_without_presentation() -> None:
 def test_correctness_is_known_from_a_gates_verdict(
     stored: Verdict | None, known: Verdict | None
 ) -> None:
-    assert correctness_in(stored) == known
+    assert correctness_of(stored) == known

@@ -19,7 +19,7 @@ def make(folder: Path, step: int) -> Path:
 def test_newest_is_by_number_not_by_name(tmp_path):
     make(tmp_path, 9)
     last = make(tmp_path, 10)
-    assert checkpoints.newest(tmp_path) == last
+    assert checkpoints.find_newest(tmp_path) == last
     assert checkpoints.step_of(last) == 10
 
 
@@ -37,14 +37,14 @@ def test_an_incomplete_checkpoint_is_passed_over_and_removed(tmp_path, harm):
     whole = make(tmp_path, 5)
     torn = make(tmp_path, 10)
     harm(torn)
-    assert checkpoints.newest(tmp_path) == whole
+    assert checkpoints.find_newest(tmp_path) == whole
     assert not torn.exists()
 
 
 def test_no_checkpoint(tmp_path):
-    assert checkpoints.newest(tmp_path / "none") is None
+    assert checkpoints.find_newest(tmp_path / "none") is None
     (tmp_path / "checkpoint-best").mkdir()
-    assert checkpoints.newest(tmp_path) is None
+    assert checkpoints.find_newest(tmp_path) is None
     assert (tmp_path / "checkpoint-best").exists()
 
 

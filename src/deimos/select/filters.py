@@ -33,8 +33,8 @@ _RESIDUE = re.compile(
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 
 
-def structure(completion: Completion, shape: Shape, tags: Tags | None) -> Verdict:
-    """Filter 1: ended by itself, tags as the shape asks for, an answer that is not empty."""
+def judge_structure(completion: Completion, shape: Shape, tags: Tags | None) -> Verdict:
+    """Filter 1: it ended by itself, has the tags of its shape, and an answer that is not empty."""
     parts = split(completion.text, shape, tags)
     match completion.finish:
         case "error":
@@ -54,7 +54,7 @@ def structure(completion: Completion, shape: Shape, tags: Tags | None) -> Verdic
     return Verdict(False, fault, "structure")
 
 
-def presentation(
+def judge_presentation(
     prompt: Prompt,
     completion: Completion,
     select: Select,
@@ -62,14 +62,19 @@ def presentation(
     shape: Shape,
     least_function_words: float | None,
 ) -> Verdict:
-    """Filter 3: a clean answer for its reader.
+    """Filter 3: an answer without thinking aloud, not too long, in whole sentences.
 
-    ``least_function_words`` is the 5th percentile of the base's own rates on dev; None: unchecked.
+    Args:
+        prompt: its kind decides which limits hold.
+        completion: its answer is judged, never its thought.
+        select: the recipe's limits.
+        shape: of thinking.
+        least_function_words: the 5th percentile of the base's own rates on dev; None: not checked.
     """
     answer, longest = completion.answer, select.answer_max.get(prompt.kind)
     if longest is not None and completion.answer_tokens > longest:
         fault = f"the answer has {completion.answer_tokens} tokens, more than {longest}"
-    # In the plain shape the text is the trace itself: thinking aloud is what it is for.
+    # In the plain shape the answer is the trace itself, which may think aloud.
     elif shape is not Shape.PLAIN and (residue := _RESIDUE.search(_CODE_BLOCK.sub(" ", answer))):
         fault = f"thinking left in the answer: {residue.group().strip()!r}"
     elif select.function_words and (
@@ -88,8 +93,8 @@ def _too_few_function_words(prompt: Prompt, answer: str, least: float | None) ->
     return f"function words are {rate:.0%} of the answer's words, under the base's {least:.0%}"
 
 
-def correctness_in(verdict: Verdict | None) -> Verdict | None:
-    """What a gate's verdict says of correctness alone; None where it got no answer to that."""
+def correctness_of(verdict: Verdict | None) -> Verdict | None:
+    """What a verdict of the three filters says of correctness alone; None if it does not say."""
     if verdict is None or verdict.ok is None:
         return None
     if verdict.ok or verdict.stage == "presentation":
@@ -102,7 +107,7 @@ class CandidateFilters:
     """The three filters as one; a candidate that passes has ``ok`` True.
 
     Attributes:
-        constants: what the dev pass measured; None leaves presentation out (the dev pass itself).
+        constants: what the dev pass measured; None: of the dev pass itself, without presentation.
     """
 
     select: Select
@@ -112,20 +117,20 @@ class CandidateFilters:
     constants: Mapping[str, Any] | None
 
     async def __call__(self, prompt: Prompt, completion: Completion) -> Verdict:
-        """JudgeAnswer one candidate."""
+        """The verdict on one candidate."""
         return await self.with_correctness(prompt, completion, None)
 
     async def with_correctness(
         self, prompt: Prompt, completion: Completion, known: Verdict | None
     ) -> Verdict:
-        """JudgeAnswer one candidate whose correctness may be known; filters 1 and 3 always run."""
-        verdict = structure(completion, self.shape, self.tags)
+        """The verdict on a candidate whose correctness may be known; filters 1 and 3 always run."""
+        verdict = judge_structure(completion, self.shape, self.tags)
         if not verdict.ok:
             return verdict
         verdict = known or await self.judge(prompt, completion.answer)
         if not verdict.ok or self.constants is None:
             return replace(verdict, stage="correctness")
-        shown = presentation(
+        shown = judge_presentation(
             prompt,
             completion,
             self.select,
@@ -138,9 +143,9 @@ class CandidateFilters:
 def gate_for(
     select: Select, tags: Tags | None, judge: JudgeAnswer
 ) -> Callable[[Shape, Mapping[str, Any] | None], CandidateFilters]:
-    """Everything of a gate but what the dev pass finds out: the shape and the constants."""
+    """What makes the filters once the dev pass has found the shape and the constants."""
 
-    def gate(shape: Shape, constants: Mapping[str, Any] | None) -> CandidateFilters:
+    def make(shape: Shape, constants: Mapping[str, Any] | None) -> CandidateFilters:
         return CandidateFilters(select, shape, tags, judge, constants)
 
-    return gate
+    return make

@@ -1,7 +1,7 @@
-"""How much of a text is glue: the share of function words among its words.
+"""Function-word rate of a text: the share of articles, pronouns, auxiliaries and the like.
 
-Fragments ("Total 42. Done.") drop articles, pronouns and auxiliaries; whole sentences can't.
-English only: a text in another language has a rate near 0, as have the base's own answers there.
+Fragments ("Total 42. Done.") leave them out; whole sentences cannot. English only: a text in another
+language has a rate near 0, as have the base's own answers in it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ FUNCTION_WORDS = frozenset(word for words in _CLOSED_CLASSES.values() for word i
 """The closed classes of English, as grammars list them; contractions count by their first part."""
 
 MIN_WORDS = 4
-"""Under this many words there is no rate: one word more or less would move it by a third, and a
-short answer ("The answer is B") can't be told from a fragment."""
+"""With fewer words there is no rate: one word more or less would change it by a third, and a short
+answer ("The answer is B") looks like a fragment."""
 
 _STRIPPED = tuple(
     re.compile(pattern, re.DOTALL)
@@ -62,8 +62,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 def function_word_rate(answer: str, kind: Kind) -> float | None:
     """Share of function words among the words of an answer's prose, from 0 to 1.
 
-    Code, mathematics and numbers are taken out first. None where there is nothing to measure:
-    code answers, and fewer than ``MIN_WORDS`` words (a bare choice).
+    Code, mathematics and numbers are taken out first. None if there is nothing to measure: code
+    answers, and fewer than ``MIN_WORDS`` words (a bare choice).
     """
     if kind == "code":
         return None
@@ -94,7 +94,7 @@ def _without_commands(text: str) -> str:
 
 
 def _closing_brace(text: str, at: int) -> int:
-    """Index behind the brace that closes the one at ``at``; the text's end where none does."""
+    """Index behind the brace that closes the one at ``at``; the text's end if none does."""
     depth = 0
     for i in range(at, len(text)):
         depth += {"{": 1, "}": -1}.get(text[i], 0)

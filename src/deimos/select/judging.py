@@ -13,7 +13,7 @@ from typing import Any
 
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
-from deimos.select.filters import CandidateFilters, correctness_in
+from deimos.select.filters import CandidateFilters, correctness_of
 from deimos.store.candidates import Candidate, filters_of, read_filters
 from deimos.store.merge import Skipped
 from deimos.thinking import Shape
@@ -115,7 +115,7 @@ class _Judging:
         if completion.finish in ("malformed", "error") and completion.verdict:
             return completion.verdict
         same = self.same_grader.get((candidate.file, prompt.kind), False)
-        known = correctness_in(completion.verdict) if same else None
+        known = correctness_of(completion.verdict) if same else None
         for _ in range(ATTEMPTS - 1):
             verdict = await self.filters.with_correctness(prompt, completion, known)
             if verdict.ok is not None:

@@ -1,7 +1,7 @@
-"""Filter 4: which of a prompt's passing candidates is kept, and how many prompts of which sort.
+"""Filter 4: which of a prompt's passing candidates is kept, and how many golds of each sort.
 
-``shortest`` needs no more than the race leaves. ``quantile:q`` and ``median`` look at the whole
-pool and are exact only where every candidate was decoded (the recipe refuses them otherwise).
+``shortest`` needs no more than a race decodes. ``quantile:q`` and ``median`` look at the whole pool
+and are exact only if every candidate was decoded to its end (the recipe refuses them otherwise).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Chosen:
     passed: int
     judged: int
     pass_rate: float | None
-    """Of candidates that nothing could stop; None where there were none."""
+    """Of the candidates that could not be stopped; None if there were none."""
 
 
 def make_chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
-    """The choice among keepable candidates (at least one) that a policy's name stands for.
+    """The function by which a policy chooses among keepable candidates (at least one).
 
     Raises:
         RecipeError: unknown policy.
@@ -40,7 +40,7 @@ def make_chooser(policy: str) -> Callable[[Sequence[Completion]], Completion]:
 def choose(
     passing: Sequence[Completion], policy: str, *, min_pass: int, min_think_tokens: int
 ) -> Completion | None:
-    """The candidate of one prompt to keep of those that passed filters 1 to 3, if any."""
+    """The candidate to keep of those of one prompt that passed filters 1 to 3, if any."""
     keepable = [c for c in passing if c.think_tokens >= min_think_tokens]
     if len(passing) < min_pass or not keepable:
         return None
@@ -59,30 +59,30 @@ def needs_more_decoding(candidate: Completion, winner: Completion | None, policy
 def apply_quota(golds: Sequence[Chosen], quota: Quota) -> tuple[list[Chosen], dict[str, str]]:
     """Drop golds that are over a quota.
 
-    Which ones go is decided by prompt id, a content hash: neither by order nor by length.
+    Which ones are dropped is decided by prompt id, a content hash: neither by order nor by length.
 
     Returns:
-        The golds that stay, in the order they came; prompt id to reason of those that go.
+        The golds that stay, in the order given; prompt id to reason for those that are dropped.
     """
-    gone: dict[str, str] = {}
+    dropped: dict[str, str] = {}
     if quota.max_per_task is not None:
         by_task: dict[str, list[str]] = defaultdict(list)
         for gold in golds:
             by_task[gold.prompt.task].append(gold.prompt.id)
         for task, ids in by_task.items():
             for prompt_id in sorted(ids)[quota.max_per_task :]:
-                gone[prompt_id] = f"quota: {task} has {quota.max_per_task} already"
+                dropped[prompt_id] = f"quota: {task} has {quota.max_per_task} already"
     if quota.max_share_easy is not None:
-        left = [gold for gold in golds if gold.prompt.id not in gone]
+        left = [gold for gold in golds if gold.prompt.id not in dropped]
         easy = sorted(gold.prompt.id for gold in left if gold.pass_rate == 1.0)
         room = _room(len(left) - len(easy), quota.max_share_easy, len(easy))
         for prompt_id in easy[room:]:
-            gone[prompt_id] = f"quota: over {quota.max_share_easy:.0%} of all would be easy"
-    return [gold for gold in golds if gold.prompt.id not in gone], gone
+            dropped[prompt_id] = f"quota: over {quota.max_share_easy:.0%} of all would be easy"
+    return [gold for gold in golds if gold.prompt.id not in dropped], dropped
 
 
 def _room(others: int, share: float, easy: int) -> int:
-    """The most easy golds beside ``others`` with which their share is not over ``share``."""
+    """How many easy golds there may be, so that with ``others`` they are at most ``share`` of all."""
     if share >= 1:
         return easy
     room = min(easy, int(share * others / (1 - share)) + 1)

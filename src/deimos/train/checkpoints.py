@@ -1,9 +1,9 @@
-"""Which checkpoint a training can go on from, and putting the adapter in place whole.
+"""Which checkpoint a training resumes from, and installing the finished adapter whole.
 
 A checkpoint counts once its seal is there: a list of its files and their sizes, written last,
-after all of them are on disk. One without (the process died while saving) or whose files
-disagree with it is never loaded. Sizes, not contents, are compared: this guards against half
-a save, not against a disk that changes bytes. No torch here.
+after all of them are on disk. A checkpoint without a seal (the process died while saving), or with
+files of other sizes, is never loaded. Contents are not compared: this guards against half a save,
+not against a disk that changes bytes. No torch here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME = re.compile(r"^checkpoint-(\d+)$")
 
 
 def seal(folder: Path) -> None:
-    """Declare a checkpoint complete; its files are on disk before its seal is."""
+    """Write a checkpoint's seal, after all its files are on disk."""
     sizes = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SEAL):
         _sync(path)
@@ -48,10 +48,10 @@ def step_of(folder: Path) -> int:
     return int(found.group(1))
 
 
-def newest(folder: Path) -> Path | None:
+def find_newest(folder: Path) -> Path | None:
     """The newest complete checkpoint under ``folder``; incomplete ones are removed.
 
-    They hold nothing that could be gone on from, and the next save uses the same names.
+    Nothing can be resumed from those, and the next save uses the same names.
     """
     complete: list[Path] = []
     for path in folder.glob("checkpoint-*"):

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one row per optimizer step, each step once, also over interruptions.
+"""``metrics.jsonl``: one row per optimizer step, each step once, also after interruptions.
 
 Row: ``step epoch loss grad_norm learning_rate tokens seconds``. ``loss`` is the mean negative
 log-likelihood (nats) of the step's supervised tokens, ``tokens`` counts all tokens seen so far
@@ -20,12 +20,12 @@ from deimos.store import journal
 
 
 class Metrics:
-    """Appends rows behind those of an earlier session.
+    """Appends rows to those of an earlier session.
 
     Args:
         path: the file.
-        resumed_step: the step that training goes on from; rows of later steps are taken off, for
-            those steps are about to be done again.
+        resumed_step: the step that training resumes from; rows of later steps are removed, as those
+            steps are about to be repeated.
     """
 
     def __init__(self, path: Path, resumed_step: int) -> None:
@@ -37,7 +37,7 @@ class Metrics:
         self._since = time.monotonic()
 
     def start(self) -> None:
-        """Start the clock: loading the model is not training."""
+        """Start the clock: time for loading the model does not count."""
         self._since = time.monotonic()
 
     def append(self, step: int, logs: Mapping[str, Any]) -> None:

@@ -1,11 +1,10 @@
 """TRL's ``SFTTrainer`` with a PEFT LoRA, driven by ``recipe.Train``.
 
-What TRL would do to the data is switched off: rows come as ``input_ids`` and ``labels``, there is
-no preparation, no ``max_length`` (TRL cuts pretokenised rows otherwise), no packing, no
-template. TRL's own collator pads on the right, labels with -100. TRL's usage ping and its draft
-model card are switched off too. One device, one process: training over several GPUs is not
-covered. The best checkpoint is not looked for here; what comes out is the state after the
-last step.
+TRL's own processing of data is switched off: rows come as ``input_ids`` and ``labels``, without
+preparation, ``max_length`` (TRL would cut rows), packing or template. TRL's collator pads on the
+right, labels with -100. Its usage ping and its draft model card are switched off too. One device, one
+process: training over several GPUs is not covered. The adapter is the state after the last step; the
+best checkpoint is not searched for.
 """
 
 from __future__ import annotations
@@ -100,8 +99,8 @@ def train(
     """Train to the last step, from the newest checkpoint if there is one; writes ``adapter/``.
 
     Args:
-        load: makes the model, in ``precision.weights`` on ``device``; not called where a
-            finished checkpoint makes it needless.
+        load: makes the model, in ``precision.weights`` on ``device``; not called if the last
+            checkpoint is of the last step.
         tokenizer: only its padding id is used.
         examples: what to train on, each once an epoch.
         settings: the recipe's training block.
@@ -112,11 +111,11 @@ def train(
         report: called after every step.
 
     Returns:
-        The step that training went on from; 0 at first.
+        The step that training resumed from; 0 if it began.
     """
     batches = settings.batches(micro_batch)
     saved = out / CHECKPOINTS
-    last = checkpoints.newest(saved)
+    last = checkpoints.find_newest(saved)
     resumed = checkpoints.step_of(last) if last else 0
     if last is None or resumed < total_steps(len(examples), settings):
         model = load()
@@ -133,7 +132,7 @@ def train(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-        last = checkpoints.newest(saved)
+        last = checkpoints.find_newest(saved)
     assert last is not None, "the trainer saves after its last step"
     checkpoints.install(last, adapter_path(out))
     shutil.rmtree(saved)
@@ -141,7 +140,7 @@ def train(
 
 
 class StepOrder(Sampler[int]):
-    """Every example once an epoch, shuffled anew for each; inside an optimizer step by length."""
+    """Every example once an epoch, shuffled for each; within an optimizer step by length."""
 
     def __init__(self, examples: Sequence[Example], per_step: int, seed: int) -> None:
         self._lengths = [len(example.input_ids) for example in examples]
@@ -157,7 +156,7 @@ class StepOrder(Sampler[int]):
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
-        # A generator of its own: the order must not depend on what else drew random numbers.
+        # A generator of its own: the order must not depend on other uses of random numbers.
         noise = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
         order = torch.randperm(len(self), generator=noise).tolist()
         return iter(step_order(self._lengths, self._per_step, order))
@@ -191,7 +190,7 @@ class TokenTrainer(trl.SFTTrainer):
 
 
 class _Watch(TrainerCallback):
-    """Writes metrics, says how far training is, and stops one that has diverged."""
+    """Writes metrics, reports progress, and stops a training that has diverged."""
 
     def __init__(self, metrics: Metrics, report: ReportProgress | None) -> None:
         self._metrics = metrics
@@ -292,5 +291,5 @@ def _dataset(examples: Sequence[Example]) -> Dataset:
 
 
 def _pad_id(tokenizer: Any) -> int:
-    """Any id will do: padding is masked, on the right, and has no label."""
+    """Any id is fine: padding is masked, on the right, and has no label."""
     return next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)

@@ -2,8 +2,8 @@
 
 Nothing is tokenised, rendered, cut or added here. An example's labels are -100 over the prompt
 (a prefilled opening tag with it) and the completion's own ids behind it, end-of-turn included.
-A gold that cannot be learned from whole is dropped and says why. Not covered: choosing golds,
-and rendering those without sampled ids; both have happened before ``gold.jsonl``.
+A gold that does not fit whole is dropped, with the reason. Not covered: choosing golds, and
+rendering those without sampled ids; both have happened before ``gold.jsonl``.
 """
 
 from __future__ import annotations
