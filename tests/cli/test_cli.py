@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -62,6 +63,37 @@ def test_help_names_every_verb_and_where_to_begin():
 def test_every_verb_has_a_help_of_its_own(verb):
     shown = say(verb, "--help")
     assert shown.exit_code == 0 and len(shown.output.splitlines()) > 4
+
+
+@pytest.mark.parametrize(
+    "verb", ["run", "plan", "prompts", "sample", "select", "train", "bench", "report"]
+)
+def test_verbs_over_stages_take_the_same_flags(verb):
+    command = typer.main.get_command(app).commands[verb]
+    flags = {flag for parameter in command.params for flag in parameter.opts}
+    assert {"recipe", "--out", "--set", "--allow-contamination", "--allow-weak-sandbox"} <= flags
+
+
+def test_select_goes_by_the_recipe_that_allows_contamination(tmp_path, monkeypatch, capsys):
+    """Without the flag it would ask for the stages of another recipe."""
+    row = {"prompt": "What is 1+1?", "kind": "math", "reference": "2"}
+    rows = [{**row, "prompt": f"What is {n}+{n} and nothing else at all?"} for n in range(6)]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = {"source": "jsonl", "options": {"path": "own.jsonl"}}
+    data = {
+        "name": "own", "model": {"id": "lab", "dtype": "float32"}, "prompts": {"sources": [own]},
+        "bench": {"tasks": [{"name": "same", "source": own}]},
+    }  # fmt: skip
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(data))
+    monkeypatch.chdir(tmp_path)
+    assert ended(monkeypatch, capsys, "prompts", "own.yaml")[0] == 2
+    assert ended(monkeypatch, capsys, "prompts", "own.yaml", "--allow-contamination")[0] == 0
+    allowed = ("select", "own.yaml", "--allow-contamination")
+    code, error = ended(monkeypatch, capsys, *allowed, "--preview")
+    assert code == 2 and "run `deimos sample`" in error, error
+    assert ended(monkeypatch, capsys, *allowed)[0] == 2
+    frozen = yaml.safe_load((tmp_path / "runs/own/recipe.yaml").read_text())
+    assert frozen["allow_contamination"] is True
 
 
 def test_grade_adds_a_verdict_to_each_row(tmp_path):

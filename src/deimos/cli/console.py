@@ -13,17 +13,17 @@ from deimos.store.names import SUMMARY
 
 
 def status_lines(states: Sequence[StageStatus], *, differences: bool) -> Iterator[str]:
-    """A line per stage; where asked for, one more per key that makes it stale."""
+    """A line per stage; if ``differences``, one more per key that makes it stale."""
     for state in states:
-        begun = " (cut short; runs on from there)" if state.begun else ""
-        spoiled = f" ({state.spoiled} spoiled records made again)" if state.spoiled else ""
-        yield f"{state.stage:8} {state.state:8} {state.folder}{begun}{spoiled}".rstrip()
+        begun = " (interrupted; resumes from there)" if state.begun else ""
+        corrupt = f" ({state.spoiled} corrupt records regenerated)" if state.spoiled else ""
+        yield f"{state.stage:8} {state.state:8} {state.folder}{begun}{corrupt}".rstrip()
         for key, (was, now) in state.differs.items() if differences else ():
             yield f"{'':9}{key.removeprefix('recipe.')}: {_short(was)} → {_short(now)}"
 
 
 def changed_lines(run: Path, changed: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
-    """What a run folder's recipe was and is from now on; nothing where it is the same."""
+    """What a run folder's recipe was and is from now on; nothing if it is the same."""
     if changed:
         yield f"{run} held another recipe, kept beside it as recipe-….yaml; from now on:"
         for key, (was, now) in changed.items():
@@ -31,17 +31,17 @@ def changed_lines(run: Path, changed: Mapping[str, tuple[Any, Any]]) -> Iterator
 
 
 def status_json(run: RunFolder, states: Sequence[StageStatus], *, running: bool) -> str:
-    """The same as one JSON object: ``run``, ``running``, ``stages``."""
-    told = {"run": str(run.path), "running": running, "stages": _stages(states)}
-    return json.dumps(told, indent=1)
+    """A run's stages as one JSON object: ``run``, ``running``, ``stages``."""
+    values = {"run": str(run.path), "running": running, "stages": _stages(states)}
+    return json.dumps(values, indent=1)
 
 
 def plan_json(
     run: RunFolder, states: Sequence[StageStatus], forecast: Mapping[str, Any], command: str
 ) -> str:
     """A plan as one JSON object: ``run``, ``stages``, the forecast's fields, ``next``."""
-    told = {"run": str(run.path), "stages": _stages(states), **forecast, "next": command}
-    return json.dumps(told, indent=1)
+    values = {"run": str(run.path), "stages": _stages(states), **forecast, "next": command}
+    return json.dumps(values, indent=1)
 
 
 def _stages(states: Sequence[StageStatus]) -> list[dict[str, Any]]:

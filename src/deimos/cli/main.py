@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deimos.cli.options import (
+    ContaminationOption,
+    JsonOption,
+    OutOption,
+    RecipeArg,
+    RunArg,
+    SetOption,
+    WeakOption,
+)
 from deimos.cli.printing import degrade_output
 from deimos.registry import BUILTIN
 
@@ -29,24 +37,6 @@ app.add_typer(lab_app, name="lab")
 
 GRADED = ", ".join(BUILTIN["grader"])
 """Kinds that come with a grader."""
-RecipeArg = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Recipe file, run folder, or a packaged name: lab.")
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Run folder; runs/<recipe name> unless given.")
-]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key.")
-]
-ContaminationOption = Annotated[
-    bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
-]
-WeakOption = Annotated[
-    bool,
-    typer.Option("--allow-weak-sandbox", callback=lambda on: _weak(on), help="Judge code anyway."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
-RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
 
 
 @app.command()
@@ -65,7 +55,9 @@ def run(
 
 
 @app.command()
-def demo(out: OutOption = None, sets: SetOption = None) -> None:
+def demo(
+    out: OutOption = None, sets: SetOption = None, allow_weak_sandbox: WeakOption = False
+) -> None:
     """Run the whole way on the embedded reasoner: minutes on two cores."""
     run("lab", out, sets, None, False)
 
@@ -84,6 +76,7 @@ def plan(
     ] = None,
     as_json: JsonOption = False,
     allow_contamination: ContaminationOption = False,
+    allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Show what `run` would do and what it would take, without doing it."""
     from deimos.cli.console import plan_json, status_lines
@@ -169,9 +162,11 @@ def select(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what several policies would keep.")
     ] = False,
+    allow_contamination: ContaminationOption = False,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
+    sets = [*(sets or []), *_allowed(allow_contamination)]
     if not preview:
         folder, plan = _prepare(recipe, out, sets, "select")
         _drive_last(folder, plan)
@@ -180,14 +175,12 @@ def select(
     from deimos.planning import arguments
     from deimos.runs.folder import RunFolder
 
-    loaded, runtime = arguments.load_recipe(recipe, sets or [])
+    loaded, runtime = arguments.load_recipe(recipe, sets)
     folder = RunFolder(arguments.run_path(recipe, out, loaded))  # looked at, not written
     last = arguments.planned(loaded, runtime, "select")[-1]
     for line in preview_select(folder, last, loaded, runtime):
         typer.echo(line)
-    return _next(
-        f"deimos select {arguments.command_line(recipe, out, sets or [])} --set select.policy=…"
-    )
+    return _next(f"deimos select {arguments.command_line(recipe, out, sets)} --set select.policy=…")
 
 
 @app.command()
@@ -313,10 +306,6 @@ def _prepare(
     for line in changed_lines(folder.path, changed):
         typer.echo(line, err=True)
     return folder, plan
-
-
-def _weak(on: bool) -> None:
-    os.environ.update({"DEIMOS_ALLOW_WEAK_SANDBOX": "1"} if on else {})  # stages inherit it
 
 
 def _allowed(contamination: bool) -> list[str]:
