@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.sample.worlds import Keys, Track, World, golds, latest, needs_of, recipes, worlds
 
 from deimos.engines.base import Done, Job, Key, Progress
+from deimos.engines.collect import RETRIES
 from deimos.engines.echo import EchoEngine
 from deimos.sample.prompt_race import seed_of
 from deimos.select.policy import choose, needs_more_decoding
@@ -161,7 +162,7 @@ def test_a_null_verdict_is_asked_again_and_then_kept_apart() -> None:
     world = World([[Track(2, verdict=None), Track(4)]])
     kept, _ = world.race()
     key = (world.prompts[0].id, 0)
-    assert world.asked[key] == 3
+    assert world.asked[key] == RETRIES.verdicts
     assert latest(kept)[key].verdict == Verdict(None)
     assert golds(latest(kept))[key[0]][0] == 1
 

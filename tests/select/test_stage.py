@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deimos.engines.collect import RETRIES
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import write_prompts
@@ -155,9 +156,11 @@ def test_another_grader_judges_everything_again(tmp_path: Path) -> None:
     assert select(job)[0]["rejects"]["correctness"] == 1
 
 
-def test_an_answer_that_could_not_be_judged_is_asked_three_times(tmp_path: Path) -> None:
+def test_an_answer_that_could_not_be_judged_is_asked_as_often_as_the_policy_says(
+    tmp_path: Path,
+) -> None:
     select(make(tmp_path, [[One(3, UNSURE)]]))
-    assert asked == [UNSURE] * 3
+    assert asked == [UNSURE] * RETRIES.verdicts
 
 
 def test_pass_rates_come_from_candidates_that_nothing_could_stop(tmp_path: Path) -> None:

@@ -1,22 +1,49 @@
 """Decoding without a race: every request to its end; and making completions of what engines say.
 
-Not covered: retrying errors, judging, stopping; the race and the benchmark do those.
+How often what failed is tried again is said here, for the race and for evaluations. Not covered:
+trying again, judging, stopping; the race and the evaluations do those.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from deimos.engines.base import Done, Engine, Job, Key
 from deimos.thinking import Rendered, count, split
-from deimos.types import Completion, Finish, Prompt, Sampling
+from deimos.types import Completion, Finish, Prompt, Sampling, Verdict
 
 _FINISH: dict[str, Finish] = {
     "stop": "stop", "length": "length", "stopped": "outpaced", "error": "error",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Retries:
+    """The one policy for what failed, of the race and of evaluations alike.
+
+    An engine that sends a failed request to a server again does so under its own options: only what
+    it gives up (finish ``error``) counts here.
+    """
+
+    decodings: int = 3
+    """How often a completion is tried whose engine ends it in an error, the first time included."""
+    verdicts: int = 2
+    """How often a judge is asked that could not say (null), the first time included."""
+
+    async def ask(self, judge: Callable[[], Awaitable[Verdict]]) -> Verdict:
+        """A judge's verdict; null if it could not say at any of the tries."""
+        verdict = await judge()
+        for _ in range(self.verdicts - 1):
+            if verdict.ok is not None:
+                break
+            verdict = await judge()
+        return verdict
+
+
+RETRIES = Retries()
 
 
 @dataclass(frozen=True)

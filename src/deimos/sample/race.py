@@ -20,13 +20,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from deimos.engines.base import Done, Engine, Job, Key, Progress
-from deimos.engines.collect import Request
+from deimos.engines.collect import RETRIES, Request
 from deimos.recipe import Sample
 from deimos.sample.prompt_race import ActiveCandidate, Bound, PromptRace, RacePrompt
 from deimos.types import Completion, Prompt, Verdict
 
-ATTEMPTS = 3
-"""How often a candidate is tried whose engine failed, or an answer whose judge could not say."""
 UNJUDGED = 256
 """While this many answers wait for verdicts no new candidate starts: slow judges hold decoding back,
 instead of filling memory. Running candidates go on, so that at most a batch more wait."""
@@ -278,7 +276,7 @@ class _Race:
     ) -> None:
         candidate.failures += 1
         candidate.think_tokens = 0
-        if candidate.failures < ATTEMPTS:
+        if candidate.failures < RETRIES.decodings:
             self.ready.append(candidate)
             self.changed.set()
             return
@@ -296,20 +294,13 @@ class _Race:
 
     async def _judge(self, race: PromptRace, completion: Completion) -> None:
         try:
-            verdict = await self._verdict(race.entry.prompt, completion)
+            verdict = await RETRIES.ask(lambda: self.gate(race.entry.prompt, completion))
         finally:
             self.unjudged -= 1
             self.changed.set()
         self.undecided.pop(Key(completion.prompt_id, completion.index), None)
         judged = replace(completion, verdict=verdict)
         self._settle(race, judged, news=verdict != completion.verdict)
-
-    async def _verdict(self, prompt: Prompt, completion: Completion) -> Verdict:
-        for _ in range(ATTEMPTS - 1):
-            verdict = await self.gate(prompt, completion)
-            if verdict.ok is not None:
-                return verdict
-        return await self.gate(prompt, completion)
 
     def _settle(self, race: PromptRace, completion: Completion, *, news: bool = True) -> None:
         """Keep a candidate that has ended, lower its rivals' caps, and start what is wanted next."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deimos.engines.collect import RETRIES
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.select.filters import CandidateFilters, correctness_of
@@ -21,8 +22,6 @@ from deimos.types import Completion, Prompt, Verdict
 
 AT_ONCE = 64
 """Answers that wait for a judge together."""
-ATTEMPTS = 3
-"""How often an answer is judged whose judge could not say."""
 MakeFilters = Callable[[Shape, Mapping[str, Any] | None], CandidateFilters]
 """Filters 1 to 3, from the shape of thinking and the constants of the dev pass."""
 
@@ -116,8 +115,4 @@ class _Judging:
             return completion.verdict
         same = self.same_grader.get((candidate.file, prompt.kind), False)
         known = correctness_of(completion.verdict) if same else None
-        for _ in range(ATTEMPTS - 1):
-            verdict = await self.filters.with_correctness(prompt, completion, known)
-            if verdict.ok is not None:
-                return verdict
-        return await self.filters.with_correctness(prompt, completion, known)
+        return await RETRIES.ask(lambda: self.filters.with_correctness(prompt, completion, known))
