@@ -41,7 +41,7 @@ def test_there_are_shipped_recipes():
         (least(sample={"n": {"max": 3, "min": 5}}), "sample.n.min = 5: must be at most max (3)"),
         (least(sample={"n": {"give_up": 5}}), "sample.n.give_up = 5: must be at most 4, the last"),
         (least(sample={"n": {"give_up": 7, "min": 3}}), "give_up = 7: must be at most 6, the last"),
-        (least(sample={"n": {"give_up": 1, "min": 8}}), "give_up = 1: must be null where all 8"),
+        (least(sample={"n": {"give_up": 1, "min": 8}}), "give_up = 1: must be null if all 8"),
         (
             least(sample={"n": {"stop_when": {"gain_below": 1}}}),
             "sample.n.stop_when.gain_below = 1:",
@@ -135,7 +135,7 @@ def test_the_schema_refuses_unknown_keys_and_describes_sections():
     assert set(LEAST) <= set(described["required"])
     assert described["$defs"]["Train"]["properties"]["max_length"]["minimum"] == 2
     assert (
-        "once so many have failed"
+        "once this many have failed"
         in described["$defs"]["AdaptiveN"]["properties"]["give_up"]["description"]
     )
 

@@ -5,7 +5,7 @@ import yaml
 from transformers import get_scheduler
 
 from deimos.recipe import RecipeError, apply_set, load, parse, read_yaml, write_yaml
-from deimos.recipe.model import Scheduler
+from deimos.recipe.model import SchedulerName
 
 LEAST = {"name": "r", "model": {"id": "m"}, "prompts": {"sources": [{"source": "lab"}]}}
 LEAST_TEXT = "name: r\nmodel: {id: m}\nprompts:\n  sources: [{source: lab}]\n"
@@ -133,7 +133,7 @@ def test_a_recipe_file_names_itself_the_key_and_both_lines(tmp_path):
         ("select.min_pass=9", "select.min_pass = 9: must be at most 8, the candidates of a prompt"),
         ("select.min_think_tokens=5000", "must be at most 4096, the longest thought that is sampled"),
         ("select.quota.max_share_easy=0.5", "select.quota.max_share_easy = 0.5: needs pass rates"),
-        ("bench.settings=[equal, equal]", "bench.settings = ['equal', 'equal']: each of them"),
+        ("bench.settings=[equal, equal]", "bench.settings = ['equal', 'equal']: no setting may"),
         ("bench.settings=[equl]", "bench.settings.0 = 'equl': must be one of ship, equal, tight"),
         ("prompts.sources=[]", "prompts.sources = []: must have at least 1 item(s)"),
         ("prompts.sources.²=1", "--set prompts.sources.²: '²' must be an index from 0 to 0"),
@@ -153,7 +153,7 @@ def test_whole_numbers_will_do_for_numbers():
     assert (recipe.train.epochs, recipe.sample.sampling.temperature) == (2.0, 0.0)
 
 
-@pytest.mark.parametrize("name", Scheduler.__args__)
+@pytest.mark.parametrize("name", SchedulerName.__args__)
 def test_every_scheduler_that_is_accepted_can_be_made(name):
     import torch
 

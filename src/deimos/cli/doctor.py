@@ -1,4 +1,4 @@
-"""What is installed here and what this machine can do: for people, before they wonder.
+"""What is installed here and what this machine can do.
 
 Loads no ML and changes nothing. Each line says ok, or what to do. Not covered: whether the packages
 work together (a run says that within seconds), and GPUs other than NVIDIA's.
@@ -39,7 +39,7 @@ BF16_CAPABILITY = 8.0
 
 
 def examine_machine(runs: Path = Path("runs")) -> Iterator[str]:
-    """One line per thing looked at; ``runs`` is where run folders will lie."""
+    """One line per check; ``runs`` is the folder that run folders will be made in."""
     yield "versions: " + " · ".join(f"{name} {number}" for name, number in versions().items())
     yield f"processors: {len(os.sched_getaffinity(0))}"
     yield f"memory: {available_ram() / GIB:.1f} GiB free of {total_ram() / GIB:.1f} GiB"
@@ -107,7 +107,7 @@ def _storage(place: Path) -> str:
 
 
 def find_file_system(place: Path, mounts: str) -> str:
-    """Type of the file system that a path lies on; empty where ``mounts`` doesn't say.
+    """Type of the file system that a path lies on; empty if ``mounts`` doesn't list it.
 
     Args:
         place: absolute.
@@ -123,20 +123,20 @@ def find_file_system(place: Path, mounts: str) -> str:
 
 
 def _sandbox() -> str:
-    """What locks up code that a model wrote: the tier that holds, found by trying to break out."""
+    """Which sandbox tier isolates code that a model wrote, found by trying to break out of each."""
     from deimos.sandbox import TIERS, Sandbox, SandboxError
 
     kernel = f"kernel {os.uname().release}"
     try:
         with Sandbox(allow_weak=True) as box:
             better = [f"not tier {tier}: {why}" for tier, why in box.refused.items()]
-            told = "; ".join(
-                [f"tier {box.tier} ({TIERS[box.tier]}), tried and held, {kernel}", *better]
+            tiers = "; ".join(
+                [f"tier {box.tier} ({TIERS[box.tier]}), tested and working, {kernel}", *better]
             )
             weak = (
                 "weak, code is graded only with --allow-weak-sandbox: " if box.tier < 2 else "ok, "
             )
-            return weak + told
+            return weak + tiers
     except SandboxError as e:
         return f"none, code cannot be graded on {kernel}: {e}"
 
@@ -146,7 +146,7 @@ def _lab() -> str:
 
     if (lab_path() / "config.json").is_file():
         return "ok"
-    return "missing: make it with `deimos lab train`"
+    return "missing: train it with `deimos lab train`"
 
 
 def _text(path: str) -> str:

@@ -155,7 +155,7 @@ async def _judged(
 
 
 def _unfit(row: dict[str, Any], form: Kind | None) -> Coroutine[Any, Any, Verdict] | None:
-    """A null verdict on a row whose reference is not of its kind's form."""
+    """A null verdict for a row whose reference does not have its kind's form; None: it has."""
     from deimos.prompts.sources.jsonl import checked_reference
 
     async def verdict(because: str) -> Verdict:
@@ -180,7 +180,7 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> 
         parts = split(text, shape, tags)
         if parts.malformed or not parts.closed:
             bare = tags.open not in text and tags.close not in text
-            hint = " (it has no thought at all: --plain takes such texts)" if bare else ""
+            hint = " (it has no thought at all: --plain grades such texts)" if bare else ""
             because = parts.malformed or f"the thought was never closed{hint}"
             return Verdict.of(False, because, "structure")
         answer = parts.answer

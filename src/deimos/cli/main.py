@@ -1,4 +1,4 @@
-"""The command line: thin verbs over the pipeline. What a verb needs is imported inside it."""
+"""The command line: thin verbs over the pipeline. Each verb imports what it needs, so that help is fast."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def status(
     run: RunArg,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which stages of a run are fresh, missing or stale, and by which keys."""
+    """List which stages of a run are fresh, missing or stale, and which keys made them so."""
     from deimos.cli.console import status_json, status_lines
     from deimos.pipeline.stages import plan
     from deimos.runs.folder import RunFolder
@@ -248,7 +248,7 @@ def check(
 
 @app.command()
 def doctor() -> None:
-    """Say what is installed here and what is missing."""
+    """List what is installed here and what is missing."""
     from deimos.cli.doctor import examine_machine
 
     for line in examine_machine():
@@ -281,7 +281,7 @@ def init(
 def lab_train(
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("lab-reasoner"),
 ) -> None:
-    """Make the embedded reasoner again from nothing."""
+    """Train the embedded reasoner again from scratch."""
     from deimos.lab.training import Config, train
     from deimos.runs.progress import Progress
 
@@ -364,7 +364,7 @@ def _open(file: str) -> Any:
 
 
 def main() -> None:
-    """Entry point: what the user can mend is one sentence and exit code 2."""
+    """Entry point: what the user can mend ends with one sentence and exit code 2."""
     degrade_output()
     _guard(app)
 

@@ -1,6 +1,6 @@
-"""From the words of a command to a recipe, its run folder and its stages.
+"""From a command's arguments to a recipe, its run folder and its stages.
 
-Whatever a command needs is opened and checked here, before anything runs.
+Everything that a command needs is opened and checked here, before anything runs.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ def prepare(
 
 
 def load_recipe(name: str, sets: Sequence[str] = ()) -> tuple[Recipe, Runtime]:
-    """The recipe and the runtime that a recipe argument means.
+    """The recipe and the runtime that a recipe argument names.
 
     Raises:
-        RecipeError: there is none, or it says what is not accepted.
+        RecipeError: there is none, or it has a key or a value that is not accepted.
     """
     recipe, runtime = load(recipe_file(name), sets)
     return recipe, validate(Runtime, runtime, "runtime")
 
 
 def recipe_file(name: str) -> Path:
-    """The file that a recipe argument means: a file, a run folder's, or a packaged one."""
+    """The file that a recipe argument names: a file, a run folder's, or a packaged one."""
     path = Path(name)
     if is_run(path):
         return path / RECIPE
@@ -97,7 +97,7 @@ def copy_recipe(name: str, to: Path | None) -> Path:
 
 
 def run_path(name: str, out: Path | None, recipe: Recipe) -> Path:
-    """Where a recipe argument's run lies, there or not."""
+    """The run folder of a recipe argument, whether it exists or not."""
     if out:
         return out
     return Path(name) if is_run(Path(name)) else Path("runs") / recipe.name

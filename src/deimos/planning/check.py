@@ -1,7 +1,6 @@
-"""What can be told of a recipe before anything runs: does all that it names exist?
+"""Checks of a recipe before anything runs: does everything that it names exist, with such options?
 
-Names of this package are known without loading them, so a check stays light. Not covered: what only
-the data or the model can tell (``forecast.py`` looks at those).
+Loads no ML. Not covered: what only the data or the model shows (``forecast.py`` looks at those).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ ENGINE_STAGES = ("sample", "bench")
 
 
 def check(recipe: Recipe, runtime: Runtime) -> None:
-    """Look for every engine, grader and source that the settings name, and at sources' options.
+    """Check every engine, grader and source that the settings name, and their options.
 
     Raises:
         RecipeError: one is missing, cannot be loaded or doesn't take its options; names the key.
@@ -63,7 +62,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
 
 
 def _installed(runtime: Runtime) -> None:
-    """What the stages would else miss only after the prompts are made."""
+    """Refuse an engine or a cluster whose package is not installed."""
     if runtime.engine == "vllm" and find_spec("vllm") is None:
         raise RecipeError(MISSING_VLLM.format(python=sys.executable))
     if runtime.cluster and find_spec("ray") is None:
@@ -93,7 +92,7 @@ def _check_engine_options(runtime: Runtime, *, load: bool) -> None:
 
 
 def _find_targets(recipe: Recipe) -> None:
-    """The adapter's target modules, while nothing is sampled yet; a Hub model's when it trains."""
+    """Refuse target modules that the model lacks; a Hub model is checked when it is trained."""
     modules = modules_in(Path(model_path(recipe)))
     for target in recipe.train.lora.target_modules:
         # PEFT's own rule: a target is the end of a module's dotted name.
@@ -127,8 +126,10 @@ def _find(group: Group, spec: str, key: str, *, load: bool) -> None:
 
 
 def _fault(error: Exception) -> str:
-    """An error of somebody's module, and its line: a sentence instead of our traceback."""
-    said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    """An error of a user's module and its line, instead of a traceback."""
+    message = (
+        f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    )
     last = traceback.extract_tb(error.__traceback__)[-1]
     here = isinstance(error, SyntaxError) or not last.filename.endswith(".py")
-    return said if here else f"{said} ({Path(last.filename).name} line {last.lineno})"
+    return message if here else f"{message} ({Path(last.filename).name} line {last.lineno})"

@@ -1,4 +1,4 @@
-"""Arithmetic of a plan: what racing would have saved, and what a pilot says of a whole recipe.
+"""Arithmetic of a plan: what racing would have saved, and what a pilot predicts for a whole recipe.
 
 Pure: completions and numbers in, numbers out. Not covered: verdicts that come late and candidates
 that wait for a place in the batch, both of which cost a real race some tokens more.
@@ -32,7 +32,7 @@ ASSUMED_TOKENS = (
 
 @dataclass(frozen=True)
 class Pilot:
-    """What some prompts, sampled exhaustively, say. Tokens are decoded ones unless it says think."""
+    """Measurements of some prompts, sampled exhaustively; tokens are decoded ones, if not named otherwise."""
 
     prompts: int
     n: int

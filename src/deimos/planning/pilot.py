@@ -31,7 +31,7 @@ from deimos.types import Completion, Prompt
 def run_pilot(
     recipe: Recipe, runtime: Runtime, train: Sequence[Prompt], count: int
 ) -> tuple[Pilot, float]:
-    """Sample ``count`` of the train prompts; returns what they say, and bytes of rows a token.
+    """Sample ``count`` of the train prompts; returns their measurements, and bytes of a row for each token.
 
     Raises:
         RecipeError: fewer prompts, another Python is to run the engine, or what loading refuses.
@@ -55,7 +55,7 @@ def run_pilot(
 
 
 def render_prompt(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
-    """A prompt as the recipe's model sees it; ThinkingError where its template refuses."""
+    """A prompt as the recipe's model sees it; ThinkingError if its template refuses it."""
     tags = Tags(model.tags.open, model.tags.close) if model.tags else None
     return render(tokenizer, prompt.messages, tags=tags, thinking=model.thinking)
 

@@ -1,4 +1,4 @@
-"""What pydantic and YAML complain of, as one clear sentence about the first fault."""
+"""One clear sentence about the first fault that pydantic or YAML finds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def suggest_name(name: str, accepted: typing.Iterable[str]) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A value as a recipe has it, cut where it is long."""
+    """A value as a recipe writes it, shortened if it is long."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)

@@ -32,7 +32,7 @@ class TagSettings(Section):
 
 
 class ModelSettings(Section):
-    """The reasoner to be made terse."""
+    """The model to be made terse."""
 
     id: Text
     """Hub id, local folder, or ``lab`` (the embedded one)."""
@@ -61,13 +61,13 @@ class Decontaminate(Section):
 
     enabled: bool = True
     ngram: int = Field(default=13, ge=2)
-    """So many words in a row in common are an overlap."""
+    """This many words in a row in common are an overlap."""
     short_ngram: int = Field(default=8, ge=2)
     """The same in texts of fewer than 2 x ``ngram`` words; must cover 60% of the shorter."""
     near_duplicates: float | None = Field(default=0.5, gt=0, le=1)
-    """Jaccard similarity of the sets of three words in a row; null: not looked for."""
+    """Jaccard similarity of the sets of three words in a row; null: not computed."""
     refuse_above: float = Field(default=0.25, ge=0, le=1)
-    """Where more of a task's prompts overlap than this share, the recipe trains on its tests."""
+    """If a larger share of a task's prompts overlaps, the recipe is refused: it trains on its tests."""
 
 
 class PromptSettings(Section):
@@ -76,7 +76,7 @@ class PromptSettings(Section):
     sources: list[SourceSettings] = Field(min_length=1)
     dev_fraction: float = Field(default=0.1, gt=0, lt=1)
     dev_min_per_kind: int = Field(default=100, ge=1)
-    """At least this many dev prompts a kind, where that leaves at least as many to train on."""
+    """At least this many dev prompts a kind, if that leaves at least as many to train on."""
     seed: Seed = 0
     decontaminate: Decontaminate = Decontaminate()
 
@@ -126,7 +126,7 @@ class Lora(Section):
     )
 
 
-Scheduler = Literal[
+SchedulerName = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
     "inverse_sqrt",
 ]  # fmt: skip
@@ -138,7 +138,7 @@ class Train(Section):
 
     lora: Lora = Lora()
     learning_rate: float = Field(default=3e-5, gt=0)
-    scheduler: Scheduler = "cosine"
+    scheduler: SchedulerName = "cosine"
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     epochs: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=2, ge=1)
@@ -181,12 +181,11 @@ class TaskSettings(Section):
     """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
     whose task is called ``name``."""
     num_fewshot: int | None = Field(default=None, ge=0)
-    """Of an lm-eval task; null: as many as it says itself."""
+    """Examples shown before each question of an lm-eval task; null: the task's own number."""
     take: int | None = Field(default=None, ge=1)
     """How many documents of an lm-eval task, in a seeded order; null takes all."""
     metric: str | None = None
-    """Which metric of an lm-eval task is 1 for a right answer, with a filter where there are
-    several, as lm-eval writes it (``exact_match,strict-match``); null: the first of each."""
+    """Which metric of an lm-eval task is 1 for a right answer, with a filter if there are several, as lm-eval writes it (``exact_match,strict-match``); null: the first of each."""
     thinking: bool | None = None
     """null: as the model section says."""
 
@@ -222,11 +221,11 @@ class Bench(Section):
     tasks: list[TaskSettings] = []
     settings: list[Literal["ship", "equal", "tight"]] = ["ship", "equal", "tight"]
     budget: int = Field(default=4096, ge=1)
-    """Ample: the same max_tokens for both models in ``ship`` and ``equal``."""
+    """``max_tokens`` of both models in ``ship`` and ``equal``: ample."""
     recommended: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
     """The base's own recommended sampler."""
     locked: SamplingSettings = SamplingSettings(temperature=0.0)
-    """The decoding config under test (the sweep's outcome, where one ran)."""
+    """The decoding config under test."""
     repeats: int = Field(default=1, ge=1)
     """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
     timing_problems: int = Field(default=48, ge=0)
@@ -237,12 +236,12 @@ class Bench(Section):
     @classmethod
     def _each_once(cls, settings: list[str]) -> list[str]:
         if len(set(settings)) < len(settings):
-            raise ValueError(f"bench.settings = {settings!r}: each of them may stand there once")
+            raise ValueError(f"bench.settings = {settings!r}: no setting may be named twice")
         return settings
 
 
 class Recipe(Section):
-    """One file that drives the whole way."""
+    """One recipe file, without its ``runtime`` block."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: ModelSettings

@@ -13,19 +13,19 @@ from deimos.recipe.section import Section, Text
 
 
 class Cluster(Section):
-    """A Ray cluster: one engine per actor, and who gets what from it."""
+    """A Ray cluster: one engine per actor, and the resources of each."""
 
     address: str = Field(default="auto", pattern=r"^(auto|local|ray://\S+|[^\s:/]+:\d+)$")
-    """``auto``: the cluster that this machine belongs to; ``local``: one on this machine, made for
-    the run and gone with it; else ``host:port`` or ``ray://host:port``."""
+    """``auto``: the cluster that this machine belongs to; ``local``: one on this machine, started and
+    stopped with the run; else ``host:port`` or ``ray://host:port``."""
     actors: int = Field(default=1, ge=1)
     """Engines."""
     gpus_per_actor: float = Field(default=0.0, ge=0)
     """A fraction of one GPU, or several whole ones."""
     cpus_per_actor: float = Field(default=1.0, ge=0)
-    """Ray also gives an actor that many compute threads, unless ``runtime.threads`` says."""
+    """Also an actor's compute threads, unless ``runtime.threads`` is set."""
     patience: float = Field(default=600.0, gt=0)
-    """Seconds for which no actor finds a place in the cluster until the run gives up."""
+    """Seconds without room for any actor in the cluster until the run gives up."""
 
     @model_validator(mode="after")
     def _whole_or_a_part(self) -> Cluster:
@@ -38,14 +38,14 @@ class Cluster(Section):
 
 
 class Runtime(Section):
-    """Where a run runs."""
+    """Where and how fast a run runs."""
 
     engine: Text = "local"
     """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
     engine_options: dict[str, Any] = {}
     """Passed to the engine's factory."""
     cluster: Cluster | None = None
-    """Sample and bench on Ray; null: with one engine, in the stage's own process."""
+    """Sample and bench on Ray; null: one engine, in the stage's own process."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_batch: int = Field(default=256, ge=1)
     """Sequences decoded together."""
@@ -54,10 +54,10 @@ class Runtime(Section):
     grader_timeout: float = Field(default=5.0, gt=0)
     """Seconds until a judging process is killed and its verdict is null."""
     allow_weak_sandbox: bool = False
-    """Judge code under limits alone where no better sandbox holds (``deimos doctor`` says)."""
+    """Judge code under resource limits alone if no better sandbox works (see ``deimos doctor``)."""
     threads: int | None = Field(default=None, ge=1)
     """Compute threads; null: all cores."""
     train_micro_batch: int | None = Field(default=None, ge=1)
-    """Sequences per forward pass in training, where memory asks for fewer than the recipe's."""
+    """Sequences per forward pass in training, if memory holds fewer than the recipe's batch."""
     python: dict[str, Text] = {}
     """Stage name to the Python that runs it, e.g. ``sample: .venv-vllm/bin/python``."""

@@ -32,7 +32,7 @@ class StopWhen(Section):
     """When one more candidate of a prompt is not worth its cost."""
 
     gain_below: float = Field(default=0.06, gt=0, lt=1)
-    """It is expected to shorten the kept thought by fewer tokens than this, a token it decodes."""
+    """Tokens by which it is expected to shorten the kept thought, for each token it decodes."""
 
 
 class AdaptiveN(Section):
@@ -40,18 +40,17 @@ class AdaptiveN(Section):
 
     max: int = Field(default=8, ge=1)
     min: int = Field(default=4, ge=1)
-    """Start together, and as many more each time that more are worth it."""
+    """Candidates that start together, at first and each time that more are worth it."""
     stop_when: StopWhen = StopWhen()
     give_up: int | None = Field(default=None, ge=1)
-    """A prompt without a winner gets no more once so many have failed; null: only at ``max``.
-
-    Looked at whenever ``min`` more could start.
+    """A prompt without a winner gets no more candidates once this many have failed; null: not before
+    ``max``. Decided whenever ``min`` more could start.
     """
 
     @model_validator(mode="before")
     @classmethod
     def _no_more_than_max(cls, data: Any) -> Any:
-        """The default of ``min`` gives way to a smaller ``max``."""
+        """Lower the default of ``min`` to a smaller ``max``."""
         most = data.get("max") if isinstance(data, dict) and "min" not in data else None
         if isinstance(most, int) and 0 < most < cls.model_fields["min"].default:
             return {**data, "min": most}
@@ -64,7 +63,7 @@ class AdaptiveN(Section):
         decisions = range(self.min, self.max, self.min)
         if self.give_up and not decisions:
             raise ValueError(
-                f"sample.n.give_up = {self.give_up}: must be null where all {self.max} candidates "
+                f"sample.n.give_up = {self.give_up}: must be null if all {self.max} candidates "
                 "(min, max) start at once"
             )
         if self.give_up and self.give_up > decisions[-1]:

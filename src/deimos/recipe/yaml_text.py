@@ -37,14 +37,14 @@ LARGEST = 100_000
 """Values in one file, aliases expanded."""
 
 
-class _Reader(yaml.SafeLoader):
+class _StrictLoader(yaml.SafeLoader):
     """PyYAML's loader with the scalars above."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 
-class _Writer(yaml.SafeDumper):
-    """PyYAML's dumper: what ``_Reader`` would not read as text is quoted."""
+class _StrictDumper(yaml.SafeDumper):
+    """PyYAML's dumper: what ``_StrictLoader`` would not read as text is quoted."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {
         first: list(known) for first, known in yaml.SafeDumper.yaml_implicit_resolvers.items()
@@ -52,7 +52,7 @@ class _Writer(yaml.SafeDumper):
 
 
 for _name, _pattern in {**_SCALARS, _UNCLEAR: _ODD}.items():
-    for _class in (_Reader, _Writer):
+    for _class in (_StrictLoader, _StrictDumper):
         _whole = re.compile(rf"(?:{_pattern})\Z")
         _class.add_implicit_resolver(_name if ":" in _name else _TAG + _name, _whole, None)
 
@@ -68,7 +68,7 @@ def read_yaml(text: str, what: str) -> Any:
         RecipeError: not YAML, or one of what the module refuses; names line and key.
     """
     try:
-        node = yaml.compose(text, Loader=_Reader)
+        node = yaml.compose(text, Loader=_StrictLoader)
         return None if node is None else _Values(what).value(node, "", ())
     except yaml.YAMLError as e:
         raise RecipeError(f"{what} cannot be read: {describe_yaml_fault(e)}") from e
@@ -78,7 +78,7 @@ def read_yaml(text: str, what: str) -> Any:
 
 def write_yaml(data: Any) -> str:
     """The YAML text that ``read_yaml`` reads as ``data``, in the order of its keys."""
-    return yaml.dump(data, Dumper=_Writer, sort_keys=False, allow_unicode=True)
+    return yaml.dump(data, Dumper=_StrictDumper, sort_keys=False, allow_unicode=True)
 
 
 class _Values:
