@@ -24,7 +24,7 @@ from typing import Any
 
 from deimos import engines
 from deimos.engines.base import Done, Engine, Job, Key, Progress
-from deimos.engines.ray.cluster import Pool, connected
+from deimos.engines.ray.cluster import ActorPool, connect
 from deimos.engines.ray.engine import ClusterEngine
 from deimos.evaluate.ray import open_engines
 from deimos.models.loading import load_tokenizer
@@ -63,8 +63,8 @@ def opened(ref: ModelRef, runtime: Runtime) -> Iterator[Engine]:
         yield engines.open(ref, runtime)
         return
     opener = functools.partial(open_engines, {"model": ref}, runtime, False)
-    with connected(runtime.cluster) as ray:
-        pool = Pool(ray, runtime.cluster, opener, runtime.max_batch)
+    with connect(runtime.cluster) as ray:
+        pool = ActorPool(ray, runtime.cluster, opener, runtime.max_batch)
         try:
             yield ClusterEngine(pool, "model")
         finally:
@@ -86,11 +86,11 @@ async def decode(
     async for event in engine.sample(feed()):
         if isinstance(event, Progress):
             told.append(event)
-            continue
-        ends.append(event)
-        if len(ends) == stop_after:
-            for job in jobs:
-                engine.stop(job.key)
+        elif isinstance(event, Done):
+            ends.append(event)
+            if len(ends) == stop_after:
+                for job in jobs:
+                    engine.stop(job.key)
     return ends, told, time.perf_counter() - started
 
 

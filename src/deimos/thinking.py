@@ -221,7 +221,7 @@ def split(text: str, shape: Shape, tags: Tags | None) -> Split:
     head, close, tail = text.partition(tags.close)
     body, fault = _opened(head, shape, tags, cut=not close)
     if not close:
-        return Split(body[: len(body) - _overlap(body, tags.close)].strip(), "", False, fault)
+        return Split(body[: len(body) - overlap(body, tags.close)].strip(), "", False, fault)
     if not fault and tags.close in tail:
         fault = f"the thought is closed twice: a second {tags.close} stands in the answer"
     if not fault and tags.open in tail:
@@ -254,8 +254,8 @@ def _trim(text: str) -> str:
     return text.rstrip().lstrip("\r\n")  # never the indentation of the first line
 
 
-def _overlap(text: str, tag: str) -> int:
-    """Length of the longest end of ``text`` that is a beginning of ``tag``."""
+def overlap(text: str, tag: str) -> int:
+    """Length of the longest end of ``text`` that ``tag`` begins with."""
     lengths = range(min(len(text), len(tag)), 0, -1)
     return next((n for n in lengths if text.endswith(tag[:n])), 0)
 
@@ -314,7 +314,7 @@ class ThinkCounter:
         at = self._tail.find(self._close)
         self.closed = at >= 0
         if not self.closed:
-            at = len(self._tail) - _overlap(self._tail, self._close)
+            at = len(self._tail) - overlap(self._tail, self._close)
         untaken = len(self._tail) - sum(self._pending)  # left over from the opening tag's token
         settled = sum(untaken + end <= at for end in accumulate(self._pending))
         self.think_tokens += settled

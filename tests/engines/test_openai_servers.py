@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from deimos.engines.openai.options import Options, options_of
-from deimos.engines.openai.servers import Card, Pool, Server, ServersLost
-from deimos.engines.openai.stream import Fault, jitter, retry_after
+from deimos.engines.openai.servers import Card, ModelServer, ServerPool, ServersLost
+from deimos.engines.openai.stream import Fault, draw_wait, parse_retry_after
 from deimos.planning.check import check
 from deimos.recipe import RecipeError, load
 from deimos.recipe.runtime import Runtime
@@ -35,15 +35,15 @@ class Looks:
         return answer
 
 
-def opened(looks: Looks, **options: Any) -> Pool:
+def opened(looks: Looks, **options: Any) -> ServerPool:
     quick = {"backoff": 0.0, "backoff_max": 0.0, "probe_every": 0.001, "patience": 0.2}
-    pool = Pool(Options(urls=tuple(looks.answers), **{**quick, **options}))
+    pool = ServerPool(Options(urls=tuple(looks.answers), **{**quick, **options}))
     asyncio.run(pool.open(looks))
     return pool
 
 
-def take(pool: Pool) -> Server | None:
-    async def place() -> Server | None:
+def take(pool: ServerPool) -> ModelServer | None:
+    async def place() -> ModelServer | None:
         task = asyncio.ensure_future(pool.place())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -159,7 +159,7 @@ def test_nobody_there_and_nobody_fit_are_two_errors() -> None:
 def test_the_file_of_servers_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "urls"
     file.write_text("http://b/v1/ # the other\n\n")
-    pool = Pool(Options(urls=(URLS[0],), urls_file=str(file)))
+    pool = ServerPool(Options(urls=(URLS[0],), urls_file=str(file)))
     pool.reread()
     assert tuple(pool.servers) == URLS
     file.write_text("not a url\n")
@@ -183,11 +183,11 @@ def test_the_file_of_servers_is_read_again(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+    assert parse_retry_after(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
 
 
 def test_waits_grow_up_to_their_limit_and_are_spread() -> None:
-    waits = [[jitter(n, 1.0, 8.0) for _ in range(200)] for n in (0, 1, 2, 3, 99)]
+    waits = [[draw_wait(n, 1.0, 8.0) for _ in range(200)] for n in (0, 1, 2, 3, 99)]
     assert [math.ceil(max(w)) for w in waits] == [1, 2, 4, 8, 8]
     assert all(0 <= min(w) < max(w) / 4 for w in waits)
 

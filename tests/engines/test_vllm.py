@@ -457,9 +457,9 @@ def test_no_vllm_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_killed_process_started_does_not_outlive_it() -> None:
     script = (
-        "import subprocess, time; from deimos.engines.vllm.host import _leash\n"
+        "import subprocess, time; from deimos.engines.vllm.host import _start_watchdog\n"
         "child = subprocess.Popen(['sleep', '1000'])\n"
-        "leash = _leash([child.pid]); print(child.pid, flush=True); time.sleep(1000)"
+        "watchdog = _start_watchdog([child.pid]); print(child.pid, flush=True); time.sleep(1000)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -16,8 +16,8 @@ from tests.sample.test_stage import Kitchen, tokenizer  # noqa: F401
 
 from deimos.engines.echo import EchoEngine
 from deimos.engines.multiplex import Shared
-from deimos.engines.ray.cluster import connected
-from deimos.engines.ray.ledger import DEATHS, LOSSES, ClusterError, Entry, Ledger
+from deimos.engines.ray.cluster import connect
+from deimos.engines.ray.ledger import DEATHS, LOSSES, ClusterError, Ledger, WorkItem
 from deimos.graders.worker.pool import Judge
 from deimos.recipe import RecipeError, Sample, validate
 from deimos.recipe.runtime import Cluster, Runtime
@@ -263,20 +263,20 @@ def given(ledger: Ledger, *items: str) -> dict[str, int]:
     """Each item to whom it is given."""
     places = {}
     for item in items:
-        place = ledger.free()
+        place = ledger.find_free()
         assert place is not None
-        ledger.give(place, Entry(item))
+        ledger.give(place, WorkItem(item))
         places[item] = place
     return places
 
 
 def test_work_goes_to_open_actors_with_the_least_to_do_up_to_a_bound() -> None:
     ledger = Ledger(3, in_flight=2)
-    assert ledger.free() is None
+    assert ledger.find_free() is None
     ledger.opened(0)
     ledger.opened(2)
     assert given(ledger, "a", "b", "c", "d") == {"a": 0, "b": 2, "c": 0, "d": 2}
-    assert ledger.free() is None and ledger.busy
+    assert ledger.find_free() is None and ledger.busy
 
 
 def test_the_first_actor_that_opens_leaves_the_others_their_share() -> None:
@@ -284,7 +284,7 @@ def test_the_first_actor_that_opens_leaves_the_others_their_share() -> None:
     ledger.left = 6
     ledger.opened(0)
     given(ledger, "a", "b", "c")
-    assert ledger.free() is None
+    assert ledger.find_free() is None
     ledger.opened(1)
     assert given(ledger, "d") == {"d": 1}
 
@@ -295,10 +295,10 @@ def test_what_is_timed_goes_to_one_actor_and_to_the_next_where_that_is_given_up(
     ledger.opened(0)
     ledger.opened(1)
     assert given(ledger, "a", "b") == {"a": 0, "b": 0}
-    assert ledger.free() is None
+    assert ledger.find_free() is None
     for _ in range(DEATHS):
         ledger.died(0, "killed")
-    assert ledger.free() == 1
+    assert ledger.find_free() == 1
 
 
 def test_what_a_dead_actor_held_comes_back_before_anything_new() -> None:
@@ -307,8 +307,8 @@ def test_what_a_dead_actor_held_comes_back_before_anything_new() -> None:
     ledger.opened(1)
     given(ledger, "a", "b", "c")
     assert ledger.died(0, "killed")
-    assert ledger.free() == 1
-    assert [e.item for e in iter(ledger.returned, None)] == ["a", "c"]
+    assert ledger.find_free() == 1
+    assert [e.item for e in iter(ledger.take_returned, None)] == ["a", "c"]
     assert ledger.lost == 1
 
 
@@ -317,7 +317,7 @@ def test_an_actor_that_never_gets_anywhere_is_given_up_and_then_all_are() -> Non
     assert [ledger.died(0, "out of memory") for _ in range(DEATHS)] == [True, True, False]
     ledger.opened(1)
     for _ in range(2 * DEATHS):  # dies often, but not without having done something
-        entry = Entry("a")
+        entry = WorkItem("a")
         ledger.give(1, entry)
         ledger.finished(1, entry)
         assert ledger.died(1, "pre-empted")
@@ -331,11 +331,11 @@ def test_an_item_that_kills_whoever_takes_it_ends_the_work() -> None:
     ledger = Ledger(9, in_flight=1)
     for place in range(9):
         ledger.opened(place)
-    poison = Entry("shard 3 (2 prompts)")
+    poison = WorkItem("shard 3 (2 prompts)")
     for place in range(LOSSES - 1):
         ledger.give(place, poison)
         ledger.died(place, "crashed")
-        assert ledger.returned() is poison
+        assert ledger.take_returned() is poison
     ledger.give(8, poison)
     with pytest.raises(ClusterError, match=r"5 actors died.* shard 3 \(2 prompts\); .*: crashed"):
         ledger.died(8, "crashed")
@@ -364,5 +364,5 @@ def test_addresses(address: str) -> None:
 def test_without_ray_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     sentence = r"needs Ray.*pip install 'deimos-llm\[ray\]'"
-    with pytest.raises(RecipeError, match=sentence), connected(Cluster()):
+    with pytest.raises(RecipeError, match=sentence), connect(Cluster()):
         pass

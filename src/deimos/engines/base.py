@@ -1,4 +1,4 @@
-"""What an engine is: the protocol that sampling, the sweep and the benchmark stand on.
+"""What an engine is: the protocol that sampling, evaluation and serving stand on.
 
 An engine turns jobs into tokens. It knows nothing of graders, golds or files.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from deimos.thinking import ThinkIds
 from deimos.types import Sampling
@@ -29,7 +29,9 @@ class Capabilities:
     token_ids: bool
     """Completions carry the ids that were sampled (else they are re-rendered and marked)."""
     resumes: bool
-    """Can go on from ``Job.done_ids``."""
+    """Can continue from ``Job.done_ids``."""
+    streams: bool = False
+    """Sends ``Token`` events for jobs that ask for them with ``Job.stream``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,32 @@ class Job:
     think: ThinkIds
     """How to follow the thought while it is being written (shape and tag ids)."""
     done_ids: tuple[int, ...] = ()
-    """Completion ids already decoded; decoding goes on behind them (position counts on)."""
+    """Completion ids already decoded; decoding continues after them (the position counts on)."""
     think_cap: int | None = None
     """Stop (finish ``stopped``) once the thought is strictly longer than this many tokens."""
+    stream: bool = False
+    """Send ``Token`` events; only from engines that can (``Capabilities.streams``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The next token of a job with ``stream``, or the next few that came together.
+
+    All of a job's ``Token`` events come before its ``Done``. Their ids in a row are the ids of
+    ``Done.completion_ids`` that were decoded for this job (behind ``done_ids``, unless the engine
+    had to begin again); without ids, their texts in a row are ``Done.text``.
+    """
+
+    key: Key
+    token_ids: tuple[int, ...]
+    """In order, the end-of-turn token included; empty from engines without token ids."""
+    text: str | None = None
+    """Only from engines without token ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A sign of life; an engine sends one when the thought closes and may send more."""
+    """How far a job is; sent when the thought closes, and at other times as the engine likes."""
 
     key: Key
     tokens: int
@@ -60,8 +80,8 @@ class Progress:
     """Tokens of the thought so far, tags excluded (``ThinkCounter``'s count); None: not known.
     The race stops a closed thought on this, so it must never be more than the true count."""
     completion_ids: tuple[int, ...] | None = None
-    """All ids so far, now and then, from engines that resume: whoever is interrupted goes on from
-    there; None: not told this time."""
+    """All ids so far, every few seconds, from engines that resume: an interrupted run continues
+    from there; None: not in this event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +100,14 @@ class Done:
     """Only from engines without token ids."""
 
 
+Event: TypeAlias = Progress | Token | Done
+
+
+def lower_cap(cap: int | None, think_tokens: int) -> int:
+    """A think cap after another one was asked for: the lower of the two; None is no cap."""
+    return think_tokens if cap is None else min(cap, think_tokens)
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Samples tokens for jobs, many at a time."""
@@ -88,17 +116,17 @@ class Engine(Protocol):
     """Name and version, e.g. ``local/transformers-5.19.0``: stands in every completion row."""
     capabilities: Capabilities
 
-    def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """Decode jobs as they come; yields each job's ``Done`` once, in order of finishing.
 
         Pulls a new job only when it has a place for it, so the feeder can be lazy (back-pressure).
-        Goes on decoding while it waits for a job: the next may hang on what is running.
+        Continues decoding while it waits for a job: the next one may depend on what is running.
         Ends after ``jobs`` has ended and every admitted job is done.
         """
         ...
 
     def stop(self, key: Key) -> None:
-        """Give a candidate's place in the batch back; its ``Done`` says ``stopped``. Unknown keys are ignored."""
+        """End a candidate and free its place; its ``Done`` says ``stopped``. Unknown keys are ignored."""
         ...
 
     def cap(self, key: Key, think_tokens: int) -> None:

@@ -1,7 +1,8 @@
-"""An engine without a model: says what a script says, a token a step. For tests, and a template.
+"""An engine without a model: plays a script, one token a step. For tests, and a template.
 
-It keeps the whole protocol (back-pressure, stop, cap, resuming, one ``Done`` a job) in little code,
-so it is the file to copy when writing an engine of your own. Not covered: time (a step takes none).
+It keeps the whole protocol (back-pressure, stop, cap, resuming, streaming, one ``Done`` a job) in
+little code, so it is the file to copy when writing an engine of your own. Not covered: time (a step
+takes none).
 """
 
 from __future__ import annotations
@@ -9,49 +10,55 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 
-from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.base import Capabilities, Event, Job, Key
+from deimos.engines.calls import pull
+from deimos.engines.stream_state import StreamState
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
-from deimos.thinking import ThinkCounter
 
 Script = Callable[[Job], Sequence[int]]
 """The whole completion of a job, end-of-turn token last if it has one."""
 
 
-@dataclass
-class _Row:
-    job: Job
-    script: tuple[int, ...]
-    ids: list[int]
-    counter: ThinkCounter
-    cap: int | None
-    started: float
-    stopped: bool = False
+class _Script(StreamState):
+    """A job that plays its script."""
+
+    def __init__(self, job: Job, script: Sequence[int], now: float) -> None:
+        super().__init__(job, (), now)
+        self.whole = len(script) <= job.sampling.max_tokens
+        self.script = tuple(script)[: job.sampling.max_tokens]
+        self.stopped = False
 
     @property
-    def outgrown(self) -> bool:
-        """Whether it has to be stopped now."""
-        return self.stopped or (self.cap is not None and self.counter.think_tokens > self.cap)
+    def resumable(self) -> bool:
+        """Always: a script has no penalties."""
+        return True
+
+    @property
+    def finish(self) -> str:
+        """How it has ended; empty: it has not."""
+        if len(self.ids) >= len(self.script):
+            return "stop" if self.whole else "length"
+        return "stopped" if self.stopped or self.over_cap else ""
 
 
 class EchoEngine:
     """Plays scripts, ``max_batch`` at a time, one token each a step."""
 
     name = "echo/1"
-    capabilities = Capabilities(seeds=True, token_ids=True, resumes=True)
+    capabilities = Capabilities(seeds=True, token_ids=True, resumes=True, streams=True)
 
     def __init__(self, script: Script, *, max_batch: int = 8) -> None:
         """Play ``script(job)`` for every job."""
         self._script = script
         self._max_batch = max_batch
-        self._rows: dict[Key, _Row] = {}
+        self._rows: dict[Key, _Script] = {}
         self.steps = 0
         """Steps taken so far."""
         self.tokens = 0
-        """Tokens said so far."""
+        """Tokens played so far."""
 
     def stop(self, key: Key) -> None:
         """See ``Engine.stop``."""
@@ -60,10 +67,10 @@ class EchoEngine:
 
     def cap(self, key: Key, think_tokens: int) -> None:
         """See ``Engine.cap``."""
-        if (row := self._rows.get(key)) is not None:
-            row.cap = think_tokens if row.cap is None else min(row.cap, think_tokens)
+        if key in self._rows:
+            self._rows[key].lower(think_tokens)
 
-    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """See ``Engine.sample``."""
         source = aiter(jobs)
         pending: asyncio.Task[Job] | None = None
@@ -71,9 +78,9 @@ class EchoEngine:
         try:
             while True:
                 while not ended and len(self._rows) < self._max_batch:
-                    pending = pending or asyncio.ensure_future(_next(source))
+                    pending = pending or asyncio.ensure_future(pull(source))
                     if self._rows:
-                        await asyncio.sleep(0)  # a feeder that has nothing yet holds nobody up
+                        await asyncio.sleep(0)  # do not wait for a feeder that has nothing yet
                         if not pending.done():
                             break
                     try:
@@ -93,43 +100,20 @@ class EchoEngine:
 
     def _admit(self, job: Job) -> None:
         now = asyncio.get_running_loop().time()
-        script = tuple(self._script(job))[: job.sampling.max_tokens]
-        counter = ThinkCounter(job.think, job.done_ids)
-        self._rows[job.key] = _Row(job, script, [*job.done_ids], counter, job.think_cap, now)
+        self._rows[job.key] = _Script(job, self._script(job), now)
 
-    def _step(self) -> list[Progress | Done]:
+    def _step(self) -> list[Event]:
         self.steps += 1
-        events: list[Progress | Done] = []
+        events: list[Event] = []
         for row in [*self._rows.values()]:
-            if not row.outgrown and len(row.ids) < len(row.script):
-                events += self._say(row)
-            if len(row.ids) >= len(row.script):
-                full = len(row.ids) >= row.job.sampling.max_tokens
-                whole = len(row.ids) >= len(self._script(row.job))
-                events.append(self._done(row, "length" if full and not whole else "stop"))
-            elif row.outgrown:
-                events.append(self._done(row, "stopped"))
+            if not row.finish:
+                row.push([row.script[len(row.ids)]])
+                self.tokens += 1
+                events += row.events()
+            if row.finish:
+                del self._rows[row.job.key]
+                events += row.last_events(row.finish, "", asyncio.get_running_loop().time())
         return events
-
-    def _say(self, row: _Row) -> list[Progress | Done]:
-        token = row.script[len(row.ids)]
-        row.ids.append(token)
-        self.tokens += 1
-        was_closed = row.counter.closed
-        row.counter.push(token)
-        if row.counter.closed and not was_closed:
-            return [Progress(row.job.key, len(row.ids), think_closed=True)]
-        return []
-
-    def _done(self, row: _Row, finish: str) -> Done:
-        del self._rows[row.job.key]
-        seconds = asyncio.get_running_loop().time() - row.started
-        return Done(row.job.key, tuple(row.ids), finish, seconds)  # pyright: ignore[reportArgumentType]
-
-
-async def _next(source: AsyncIterator[Job]) -> Job:
-    """``anext`` as a coroutine, so that it can be a task."""
-    return await anext(source)
 
 
 @engine("echo")

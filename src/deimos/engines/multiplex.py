@@ -1,8 +1,8 @@
 """One engine for several callers of ``sample`` at once: all their jobs decode in one batch.
 
 An engine takes one stream of jobs; races that begin and end at different times are many streams.
-Here they are fed to the engine oldest first, and each caller hears of its own jobs alone, so a
-caller need not know that it isn't the only one. Keys must differ between callers.
+They are fed to the engine oldest first, and each caller gets the events of its own jobs, so a caller
+need not know that there are others. Keys must differ between callers.
 Not covered: priorities, fairness (a young stream waits while older ones have jobs).
 """
 
@@ -12,10 +12,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.base import Done, Engine, Event, Job, Key, lower_cap
+from deimos.engines.calls import pull
 
 AT_ONCE = -1
-"""A think cap that every thought exceeds: what ``stop`` means for a job that the engine has not got."""
+"""A think cap that every thought exceeds: what ``stop`` means for a job that the engine does not have yet."""
 
 
 @dataclass(eq=False)
@@ -24,24 +25,23 @@ class _Stream:
 
     jobs: AsyncIterator[Job]
     pull: asyncio.Task[Job] | None = None
-    """The next job on its way; done and still here: the engine has had no place for it yet."""
-    dry: bool = False
+    """The next job; done and still here: the engine has had no place for it yet."""
+    exhausted: bool = False
+    """Whether ``jobs`` has ended."""
     keys: set[Key] = field(default_factory=set)
     """What the engine has been given and has not finished."""
-    events: asyncio.Queue[Progress | Done | BaseException | None] = field(
-        default_factory=asyncio.Queue
-    )
+    events: asyncio.Queue[Event | BaseException | None] = field(default_factory=asyncio.Queue)
     """None: the end."""
 
     def holds(self, key: Key) -> bool:
-        """Whether this job was pulled and not handed on."""
+        """Whether this job was pulled and the engine does not have it yet."""
         pull = self.pull
         if pull is None or not pull.done() or pull.cancelled() or pull.exception():
             return False
         return pull.result().key == key
 
     def end_if_over(self) -> None:
-        if self.dry and not self.keys:
+        if self.exhausted and not self.keys:
             self.events.put_nowait(None)
 
 
@@ -49,7 +49,7 @@ class Shared:
     """An ``Engine`` that may be sampled from by many at once; of one event loop.
 
     Args:
-        engine: what decodes; nobody else samples from it meanwhile.
+        engine: what decodes; sampled from only here.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -59,10 +59,10 @@ class Shared:
         self._streams: list[_Stream] = []
         self._owners: dict[Key, _Stream] = {}
         self._early: dict[Key, int] = {}
-        """Caps of jobs that were pulled and have not been handed on."""
-        self._pump: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        """A stream came or went."""
+        """Caps of jobs that were pulled and that the engine does not have yet."""
+        self._runner: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        """Set when a stream has come or gone."""
 
     def stop(self, key: Key) -> None:
         """See ``Engine.stop``."""
@@ -78,13 +78,13 @@ class Shared:
         else:
             self._cap_early(key, think_tokens)
 
-    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """See ``Engine.sample``; what the engine raises, every caller gets."""
         stream = _Stream(aiter(jobs))
         self._streams.append(stream)
-        self._news.set()
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run())
+        self._changed.set()
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
         try:
             while (event := await stream.events.get()) is not None:
                 if isinstance(event, BaseException):
@@ -94,35 +94,35 @@ class Shared:
             self._leave(stream)
 
     def _cap_early(self, key: Key, think_tokens: int) -> None:
-        """Note a cap where the job waits to be handed on; keys that are over are ignored."""
+        """Keep a cap for a job that the engine does not have yet; keys that are done are ignored."""
         if any(stream.holds(key) for stream in self._streams):
-            self._early[key] = min(think_tokens, self._early.get(key, think_tokens))
+            self._early[key] = lower_cap(self._early.get(key), think_tokens)
 
     def _leave(self, stream: _Stream) -> None:
-        """Its caller listens no more: what still runs for it gives its place back."""
+        """Its caller has gone: stop what still runs for it."""
         self._streams.remove(stream)
-        self._news.set()
+        self._changed.set()
         if stream.pull:
             stream.pull.cancel()
         for key in stream.keys:
             self._engine.stop(key)
 
     async def _run(self) -> None:
-        """Decode for as long as there is anybody to decode for."""
+        """Decode as long as there are streams."""
         try:
             while self._streams:
                 async for event in self._engine.sample(self._feed()):
-                    self._tell(event)
-                for key, stream in [*self._owners.items()]:  # the engine forgot them
+                    self._send(event)
+                for key, stream in [*self._owners.items()]:  # the engine ended without their Done
                     self._forget(key, stream)
         except Exception as e:
             for stream in self._streams:
                 stream.events.put_nowait(e)
             self._owners.clear()
         finally:
-            self._pump = None
+            self._runner = None
 
-    def _tell(self, event: Progress | Done) -> None:
+    def _send(self, event: Event) -> None:
         stream = self._owners[event.key]
         stream.events.put_nowait(event)
         if isinstance(event, Done):
@@ -135,30 +135,30 @@ class Shared:
 
     async def _feed(self) -> AsyncIterator[Job]:
         while self._streams:
-            self._news.clear()
+            self._changed.clear()
             if (job := await self._next()) is not None:
                 yield job
                 continue
             pulls = {s.pull for s in self._streams if s.pull}
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait({*pulls, news}, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
+            changed = asyncio.ensure_future(self._changed.wait())
+            await asyncio.wait({*pulls, changed}, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
 
     async def _next(self) -> Job | None:
         """A job of the oldest stream that has one ready."""
         for stream in [*self._streams]:
-            if stream.dry:
+            if stream.exhausted:
                 continue
             if stream.pull is None:
-                stream.pull = asyncio.ensure_future(_pulled(stream.jobs))
+                stream.pull = asyncio.ensure_future(pull(stream.jobs))
                 await asyncio.sleep(0)
             ready = stream.pull is not None and stream.pull.done()
-            if ready and (job := self._taken(stream)) is not None:
+            if ready and (job := self._take(stream)) is not None:
                 return job
         return None
 
-    def _taken(self, stream: _Stream) -> Job | None:
-        """The job that has been pulled; None where the stream has ended."""
+    def _take(self, stream: _Stream) -> Job | None:
+        """Take the job that has been pulled; None if the stream has ended."""
         assert stream.pull is not None
         pull, stream.pull = stream.pull, None
         if pull.cancelled() or stream not in self._streams:
@@ -166,21 +166,16 @@ class Shared:
         try:
             job = pull.result()
         except StopAsyncIteration:
-            stream.dry = True
+            stream.exhausted = True
             stream.end_if_over()
             return None
         except Exception as e:  # the caller's own feed failed
-            stream.dry = True
+            stream.exhausted = True
             stream.events.put_nowait(e)
             return None
         self._owners[job.key] = stream
         stream.keys.add(job.key)
         cap = self._early.pop(job.key, None)
         if cap is not None:
-            job = replace(job, think_cap=cap if job.think_cap is None else min(cap, job.think_cap))
+            job = replace(job, think_cap=lower_cap(job.think_cap, cap))
         return job
-
-
-async def _pulled(jobs: AsyncIterator[Job]) -> Job:
-    """``anext`` as a coroutine, so that it can be a task."""
-    return await anext(jobs)

@@ -11,8 +11,8 @@ import functools
 from collections.abc import Iterator, Mapping
 
 from deimos import engines
-from deimos.engines.ray.cluster import Pool, connected
-from deimos.engines.ray.engine import ClusterEngine, Engines
+from deimos.engines.ray.cluster import ActorPool, connect
+from deimos.engines.ray.engine import ActorEngines, ClusterEngine
 from deimos.evaluate.samples import EngineFor, refs_of
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
@@ -32,15 +32,15 @@ def remote_engines(job: StageJob) -> Iterator[EngineFor | None]:
         return
     together = job.recipe.bench.timing_problems > 0
     opener = functools.partial(open_engines, refs_of(job), runtime, together)
-    with connected(cluster) as ray:
-        pool = Pool(ray, cluster, opener, runtime.max_batch)
+    with connect(cluster) as ray:
+        pool = ActorPool(ray, cluster, opener, runtime.max_batch)
         try:
             yield functools.partial(ClusterEngine, pool)
         finally:
             pool.close()
 
 
-def open_engines(refs: Mapping[str, ModelRef], runtime: Runtime, together: bool) -> Engines:
+def open_engines(refs: Mapping[str, ModelRef], runtime: Runtime, together: bool) -> ActorEngines:
     """See ``Opener``; an engine is loaded when its first job comes."""
     factories = {name: functools.partial(engines.open, ref, runtime) for name, ref in refs.items()}
-    return Engines(factories, together=together)
+    return ActorEngines(factories, together=together)

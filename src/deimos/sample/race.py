@@ -182,7 +182,7 @@ class _Race:
             async for event in events:
                 if isinstance(event, Progress):
                     self._on_progress(event)
-                else:
+                elif isinstance(event, Done):
                     self._on_done(event)
         finally:  # also if a judge failed: the engine cleans up before the event loop ends
             if close := getattr(events, "aclose", None):

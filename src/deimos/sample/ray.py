@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos.engines.multiplex import Shared
-from deimos.engines.ray.cluster import Pool, connected
+from deimos.engines.ray.cluster import ActorPool, connect
 from deimos.recipe import Recipe, Sample
 from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.folder import StageJob
@@ -128,7 +128,7 @@ def run(
         journal_for(job.out, filters_of(job.recipe.select)).stem,
         open_gates, function_words,
     )  # fmt: skip
-    with connected(cluster) as ray:
+    with connect(cluster) as ray:
         return asyncio.run(_drive(ray, cluster, config, job))
 
 
@@ -139,7 +139,7 @@ async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob
     prompts = count_prompts(path)
     size = shard_size(prompts)
     at_once = shards_at_once(config.runtime.max_batch, settings, size)
-    pool = Pool(ray, cluster, functools.partial(open_worker, config), at_once)
+    pool = ActorPool(ray, cluster, functools.partial(open_worker, config), at_once)
     job.tell["actors_lost"] = lambda: pool.lost
     try:
         [(_, constants)] = [done async for done in pool.results(_each([DEV_PASS]), total=1)]

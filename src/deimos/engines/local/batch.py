@@ -1,4 +1,4 @@
-"""The bookkeeping of a running batch: who stands in which row, and which rows need attention.
+"""The bookkeeping of a running batch: which job is in which row, and which rows need attention.
 
 Counters are arrays over rows; Python looks at a single row only when something happened to it
 (an end-of-turn token, a full budget, a tag token, a think cap within reach). No model in here.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from deimos.engines.base import Done, Job, Progress
+from deimos.engines.base import Done, Event, Job, Progress, Token
 from deimos.engines.local.noise import stream_key
 from deimos.engines.local.sampler import FIELDS, parameter_row
 from deimos.thinking import Shape, ThinkCounter, ThinkIds
@@ -24,11 +24,11 @@ TAG_SLACK = 16
 
 @dataclass
 class Waiting:
-    """A job without a place."""
+    """A job that is not in the batch."""
 
     job: Job
     started: float | None = None
-    """When it was first admitted, where memory ran out and it gave its place back."""
+    """When it was first admitted, if memory ran out and it was taken out of the batch again."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Slot:
     fed: int = 0
     """Completion tokens that the counter has seen."""
     closed: bool = False
-    """Whether a closed thought has been reported."""
+    """Whether an event has said that the thought has closed."""
     stopped: bool = field(default=False)
 
 
@@ -67,6 +67,8 @@ class Batch:
         self.watch = np.zeros(0, dtype=np.int64)
         """Number of ids from which the think cap has to be looked at."""
         self.keys = np.zeros(0, dtype=np.uint64)
+        self._streaming: list[int] = []
+        """Rows whose tokens are sent one by one."""
         self.parameters = np.zeros((0, len(FIELDS)))
 
     def __len__(self) -> int:
@@ -105,8 +107,9 @@ class Batch:
         for entry in waiting:
             self.slots.append(_slot(entry, now))
             self._learn_tags(entry.job.think)
-            self._consult(len(self.slots) - 1)
+            self._count(len(self.slots) - 1)
             self.slots[-1].closed = self.slots[-1].counter.closed
+        self._find_streaming()
 
     def keep(self, order: Sequence[int]) -> None:
         """Keep the rows of ``order``, in that order."""
@@ -114,9 +117,10 @@ class Batch:
         self.slots = [self.slots[i] for i in order]
         for name in ("ids", "lengths", "prompts", "limits", "watch", "keys", "parameters"):
             setattr(self, name, getattr(self, name)[at])
+        self._find_streaming()
 
-    def push(self, tokens: npt.NDArray[np.int64]) -> tuple[list[Progress], dict[int, str]]:
-        """Append one token a row; says which thoughts closed and which rows ended, and how."""
+    def push(self, tokens: npt.NDArray[np.int64]) -> tuple[list[Event], dict[int, str]]:
+        """Append one token a row; returns the events so far, and which rows ended, and how."""
         self.lengths += 1
         if int(self.lengths.max()) >= self.ids.shape[1]:
             wider = np.zeros((len(self), self.ids.shape[1] * 5 // 4 + 64), dtype=np.int64)
@@ -125,14 +129,16 @@ class Batch:
         self.ids[np.arange(len(self)), self.lengths] = tokens
         counts = self.lengths + 1
         ended = self._eos[tokens]
-        event = ended | (counts >= self.limits) | (counts >= self.watch) | self._tag[tokens]
-        progress: list[Progress] = []
+        due = ended | (counts >= self.limits) | (counts >= self.watch) | self._tag[tokens]
+        events: list[Event] = [
+            Token(self.slots[row].job.key, (int(tokens[row]),)) for row in self._streaming
+        ]
         ends: dict[int, str] = {}
-        for row in np.flatnonzero(event).tolist():
+        for row in np.flatnonzero(due).tolist():
             if ended[row]:
                 ends[row] = "stop"
                 continue
-            over = self._consult(row)
+            over = self._count(row)
             if counts[row] >= self.limits[row]:
                 ends[row] = "length"
             elif over:
@@ -141,15 +147,15 @@ class Batch:
             if slot.counter.closed and not slot.closed:
                 slot.closed = True
                 tokens_so_far = int(counts[row] - self.prompts[row])
-                progress.append(Progress(slot.job.key, tokens_so_far, think_closed=True))
-        return progress, ends
+                events.append(Progress(slot.job.key, tokens_so_far, think_closed=True))
+        return events, ends
 
     def settled(self) -> dict[int, str]:
         """Rows that end without another token: stopped, or already beyond a cap."""
         return {
             row: "stopped"
             for row, slot in enumerate(self.slots)
-            if slot.stopped or (slot.cap is not None and self._consult(row))
+            if slot.stopped or (slot.cap is not None and self._count(row))
         }
 
     def completion(self, row: int) -> tuple[int, ...]:
@@ -157,20 +163,20 @@ class Batch:
         return tuple(self.ids[row, self.prompts[row] : self.lengths[row] + 1].tolist())
 
     def checkpoint(self) -> list[Progress]:
-        """Every row's ids so far, for whoever wants to go on from them after an interruption."""
-        told = []
+        """Every row's ids so far, for a caller that is interrupted and continues from them."""
+        events = []
         for row, slot in enumerate(self.slots):
             ids = self.completion(row)
-            told.append(Progress(slot.job.key, len(ids), slot.closed, completion_ids=ids))
-        return told
+            events.append(Progress(slot.job.key, len(ids), slot.closed, completion_ids=ids))
+        return events
 
     def done(self, row: int, finish: str, now: float, error: str = "") -> Done:
-        """The row's end, as told to the caller."""
+        """The event of a row's end."""
         slot = self.slots[row]
         return Done(slot.job.key, self.completion(row), finish, now - slot.started, error)  # pyright: ignore[reportArgumentType]
 
-    def _consult(self, row: int) -> bool:
-        """Bring a row's counter up to date; True where its thought is longer than its cap."""
+    def _count(self, row: int) -> bool:
+        """Bring a row's counter up to date; returns whether its thought is longer than its cap."""
         slot = self.slots[row]
         start, count = int(self.prompts[row]), int(self.lengths[row]) + 1
         for token in self.ids[row, start + slot.fed : count].tolist():
@@ -183,6 +189,9 @@ class Batch:
         # A thought grows by at most one a token, plus what the counter holds back.
         self.watch[row] = count + max(1, slot.cap + 1 - think - TAG_SLACK)
         return think > slot.cap
+
+    def _find_streaming(self) -> None:
+        self._streaming = [row for row, slot in enumerate(self.slots) if slot.job.stream]
 
     def _learn_tags(self, think: ThinkIds) -> None:
         """Remember which tokens can complete a closing tag."""

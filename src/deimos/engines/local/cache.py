@@ -163,7 +163,7 @@ class Block:
                 buffers[layer] = _with_room(buffer[: self.rows], room)
 
 
-def merged(first: Block, second: Block, room: int) -> Block:
+def merge_blocks(first: Block, second: Block, room: int) -> Block:
     """One block with the rows of both, in order."""
     block = Block(first.rows + second.rows)
     block.longest = max(first.longest, second.longest)
@@ -291,7 +291,7 @@ class BlockCache(Cache):
         return order
 
     def merge(self, lengths: npt.NDArray[np.int64], most_rows: int, most_waste: int) -> None:
-        """Merge neighbouring blocks where that makes at most ``most_waste`` places of padding.
+        """Merge neighbouring blocks if that makes at most ``most_waste`` places of padding.
 
         No block gets more than ``most_rows`` rows by it; the order of the rows stays.
         """
@@ -303,7 +303,7 @@ class BlockCache(Cache):
             short = int(lengths[start + a.rows : start + a.rows + b.rows].max())
             waste = (tall - short) * b.rows if tall > short else (short - tall) * a.rows
             if a.rows + b.rows <= most_rows and waste <= most_waste:
-                self.blocks[at : at + 2] = [merged(a, b, max(tall, short) + HEADROOM)]
+                self.blocks[at : at + 2] = [merge_blocks(a, b, max(tall, short) + HEADROOM)]
             else:
                 start += a.rows
                 at += 1

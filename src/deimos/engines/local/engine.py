@@ -1,8 +1,8 @@
 """The local engine: transformers models on CPU or GPU, continuous batching, seeded noise.
 
-Every step runs one token of every row; rows come and go between steps (scheduler.py says when). A candidate's tokens are a
-function of model, prompt, sampling and (seed, prompt id, index) alone, up to rounding in the model's
-arithmetic. When memory runs out all rows give their places back and go on later, fewer at a time.
+Every step decodes one token of every row; rows come and go between steps (scheduler.py says when). A
+candidate's tokens are a function of model, prompt, sampling and (seed, prompt id, index) alone, up to
+rounding in the model's arithmetic. When memory runs out, rows continue later, fewer at a time.
 Not covered: several devices, CUDA graphs, speculative decoding, quantised caches.
 """
 
@@ -17,12 +17,13 @@ import torch
 import transformers
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.base import Capabilities, Event, Job
+from deimos.engines.calls import OneCall
 from deimos.engines.local.batch import Batch
 from deimos.engines.local.cache import ATTENTION, BlockCache, Prefix, layer_types, prefill_cache
 from deimos.engines.local.noise import uniforms
 from deimos.engines.local.options import LocalOptions
-from deimos.engines.local.sampler import Sampler
+from deimos.engines.local.sampler import TokenSampler
 from deimos.engines.local.scheduler import Scheduler
 from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
 from deimos.models.ref import ModelRef
@@ -33,16 +34,19 @@ from deimos.registry import engine
 PREFILL_TOKENS = 8192
 """Padded tokens that one prefill pass may hold."""
 CHECKPOINT_SECONDS = 10.0
-"""How much decoding an interruption may cost; telling more often costs a journal row each."""
+"""How much decoding an interruption may cost; a checkpoint costs the caller a journal row for each job."""
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Attention without cuDNN's, which plans anew for every length; every step has a new one."""
 
 
-class LocalEngine:
-    """An ``Engine`` over one transformers causal language model."""
+class LocalEngine(OneCall[Scheduler]):
+    """An ``Engine`` over one transformers causal language model.
+
+    Stops and caps take effect before the next token.
+    """
 
     name = f"local/transformers-{transformers.__version__}"
-    capabilities = Capabilities(seeds=True, token_ids=True, resumes=True)
+    capabilities = Capabilities(seeds=True, token_ids=True, resumes=True, streams=True)
 
     def __init__(
         self,
@@ -60,11 +64,11 @@ class LocalEngine:
             model: a causal language model in eval mode, on its device.
             eos_ids: ids that end a turn.
             max_batch: most rows decoded together.
-            block_rows: most rows that attend as one block; more of them means fewer calls, fewer
-                of them less padding. Default 64 on CPU, all on other devices.
+            block_rows: most rows that attend as one block; more rows mean fewer calls, fewer rows
+                less padding. Default 64 on CPU, all on other devices.
             merge_waste: padding (rows times tokens) accepted to make two blocks one. Default 512
                 on CPU, unlimited elsewhere.
-            checkpoint_seconds: how often the ids so far of all rows are told.
+            checkpoint_seconds: between two ``Progress`` events with a row's ids so far.
 
         Raises:
             RecipeError: a layer type that the cache cannot hold.
@@ -78,44 +82,30 @@ class LocalEngine:
         self.max_batch = max_batch
         self.checkpoint_seconds = checkpoint_seconds
         self.eos_ids = frozenset(eos_ids)
-        self._run: Scheduler | None = None
         model.set_attn_implementation(ATTENTION)
 
-    def stop(self, key: Key) -> None:
-        """See ``Engine.stop``; takes effect before the next token."""
-        if self._run is not None:
-            self._run.stop(key)
-
-    def cap(self, key: Key, think_tokens: int) -> None:
-        """See ``Engine.cap``; takes effect before the next token."""
-        if self._run is not None:
-            self._run.cap(key, think_tokens)
-
-    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """See ``Engine.sample``.
 
         Raises:
             RuntimeError: another ``sample`` of this engine is still going on.
         """
-        if self._run is not None:
-            raise RuntimeError("the local engine is already sampling: one sample() at a time")
-        self._run = run = Scheduler(self)
-        feeder = asyncio.create_task(run.feed(jobs))
-        try:
-            while True:
-                for event in run.turn():
-                    yield event
-                if feeder.done():
-                    feeder.result()
-                    if run.idle:
-                        return
-                if run.idle:
-                    await run.arrival(feeder)
-                else:
-                    await asyncio.sleep(0)
-        finally:
-            self._run = None
-            feeder.cancel()
+        with self.only_call(lambda: Scheduler(self)) as call:
+            feeder = asyncio.create_task(call.feed(jobs))
+            try:
+                while True:
+                    for event in call.turn():
+                        yield event
+                    if feeder.done():
+                        feeder.result()
+                        if call.idle:
+                            return
+                    if call.idle:
+                        await call.arrival(feeder)
+                    else:
+                        await asyncio.sleep(0)
+            finally:
+                feeder.cancel()
 
     def new_cache(self) -> BlockCache:
         """An empty batch."""
@@ -159,7 +149,7 @@ class LocalEngine:
                 longest = length
         return parts
 
-    def step(self, batch: Batch, cache: BlockCache, sampler: Sampler) -> np.ndarray:
+    def step(self, batch: Batch, cache: BlockCache, sampler: TokenSampler) -> np.ndarray:
         """Run every row's last token and draw the next, [rows]."""
         cache.prepare(batch.lengths, self._device)
         with sdpa_kernel(KERNELS):
@@ -177,9 +167,9 @@ class LocalEngine:
         )
         return sampler.draw(logits, noise, *tensors).cpu().numpy()
 
-    def new_sampler(self, batch: Batch) -> Sampler:
+    def new_sampler(self, batch: Batch) -> TokenSampler:
         """A sampler for the rows as they stand now."""
-        return Sampler(batch.parameters, self._device)
+        return TokenSampler(batch.parameters, self._device)
 
     def tidy(self, batch: Batch, cache: BlockCache) -> None:
         """Merge blocks that have grown alike."""

@@ -32,7 +32,7 @@ def parameter_row(sampling: Sampling) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _AlikeRows:
     """Rows that are drawn the same way, and their parameters as columns of shape [rows, 1]."""
 
     draw: str
@@ -49,7 +49,7 @@ class _Group:
     any_min_p: bool
 
 
-class Sampler:
+class TokenSampler:
     """Draws the next token of every row; made anew whenever the rows change."""
 
     def __init__(self, table: npt.NDArray[np.float64], device: torch.device | str = "cpu") -> None:
@@ -77,12 +77,12 @@ class Sampler:
 
     def _group(
         self, kind: str, table: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]
-    ) -> _Group:
+    ) -> _AlikeRows:
         rows = None if mask.all() else torch.from_numpy(np.flatnonzero(mask)).to(self._device)
         part = table[mask]
         columns = torch.from_numpy(part).to(self._device)[:, :, None]
         widest = int(part[:, 2].max()) if (part[:, 2] > 0).all() else 0
-        return _Group(
+        return _AlikeRows(
             draw=kind, rows=rows, temperature=columns[:, 0], top_p=columns[:, 1],
             top_k=columns[:, 2].long(), log_min_p=columns[:, 3].log(), widest_k=widest,
             any_top_p=bool((part[:, 1] < 1.0).any()), any_min_p=bool((part[:, 3] > 0.0).any()),
@@ -142,11 +142,11 @@ class Sampler:
             logits.scatter_(1, ids, logits.gather(1, ids) - lowered)
 
 
-def _greedy(logits: torch.Tensor, noise: torch.Tensor, group: _Group) -> torch.Tensor:
+def _greedy(logits: torch.Tensor, noise: torch.Tensor, group: _AlikeRows) -> torch.Tensor:
     return logits.argmax(dim=-1)
 
 
-def _whole(logits: torch.Tensor, noise: torch.Tensor, group: _Group) -> torch.Tensor:
+def _whole(logits: torch.Tensor, noise: torch.Tensor, group: _AlikeRows) -> torch.Tensor:
     scaled = logits.double() / group.temperature
     if group.any_min_p:
         floor = scaled.amax(dim=-1, keepdim=True) + group.log_min_p
@@ -154,7 +154,7 @@ def _whole(logits: torch.Tensor, noise: torch.Tensor, group: _Group) -> torch.Te
     return _invert(scaled.softmax(dim=-1), noise)
 
 
-def _cut(logits: torch.Tensor, noise: torch.Tensor, group: _Group) -> torch.Tensor:
+def _cut(logits: torch.Tensor, noise: torch.Tensor, group: _AlikeRows) -> torch.Tensor:
     vocabulary = logits.shape[-1]
     found = None
     if group.widest_k:
@@ -168,7 +168,7 @@ def _cut(logits: torch.Tensor, noise: torch.Tensor, group: _Group) -> torch.Tens
 
 
 def _cut_to(
-    logits: torch.Tensor, group: _Group, width: int
+    logits: torch.Tensor, group: _AlikeRows, width: int
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Ids and weights of the ``width`` largest; None where the cuts leave more than those."""
     values, ids = logits.topk(width, dim=-1)
@@ -180,7 +180,7 @@ def _cut_to(
     return None if weights is None else (ids, weights)
 
 
-def _log_total(logits: torch.Tensor, scaled: torch.Tensor, group: _Group) -> torch.Tensor:
+def _log_total(logits: torch.Tensor, scaled: torch.Tensor, group: _AlikeRows) -> torch.Tensor:
     """Log of the mass that top-p is a share of, for the rows without top-k, shape [rows, 1]."""
     everything = logits.double() / group.temperature
     if group.any_min_p:
@@ -189,7 +189,7 @@ def _log_total(logits: torch.Tensor, scaled: torch.Tensor, group: _Group) -> tor
 
 
 def _kept(
-    scaled: torch.Tensor, group: _Group, log_total: torch.Tensor | None
+    scaled: torch.Tensor, group: _AlikeRows, log_total: torch.Tensor | None
 ) -> torch.Tensor | None:
     """Weights of what the cuts leave; None where these columns don't hold all of it.
 

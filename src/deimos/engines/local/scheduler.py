@@ -1,8 +1,8 @@
-"""Who decodes when: one ``sample`` call's waiting jobs and running rows, and the turns it takes.
+"""Which jobs decode when: the waiting jobs and running rows of one ``sample`` call.
 
-A turn lets waiting jobs in, takes out what was stopped or outgrew its cap, and runs one token of
-every row. When memory runs out all rows give their places back and go on later from their ids, half
-as many at a time. Knows the model only through ``Model``; not covered: priorities between jobs.
+A turn admits waiting jobs, takes out rows that were stopped or are over their cap, and decodes one
+token of every row. When memory runs out, all rows leave the batch and continue later from their ids,
+half as many at a time. Knows the model only through ``Decoder``; not covered: priorities of jobs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from deimos.engines.base import Done, Job, Key, Progress
+from deimos.engines.base import Done, Event, Job, Key, lower_cap
 from deimos.engines.local.batch import Batch, Waiting
 from deimos.engines.local.cache import BlockCache, Prefix
-from deimos.engines.local.sampler import Sampler
+from deimos.engines.local.sampler import TokenSampler
 
 KEPT_PREFIX_TOKENS = 8192
 """Tokens of recently used prompts that are kept for candidates still to come."""
@@ -28,8 +28,8 @@ WAVE = 16
 """New jobs are asked for once one in this many places is free: a wave shares its prefill."""
 
 
-class Model(Protocol):
-    """What a scheduler needs of the engine it works for."""
+class Decoder(Protocol):
+    """What a scheduler needs of the engine."""
 
     max_batch: int
     block_rows: int
@@ -44,7 +44,7 @@ class Model(Protocol):
         """An empty cache."""
         ...
 
-    def new_sampler(self, batch: Batch) -> Sampler:
+    def new_sampler(self, batch: Batch) -> TokenSampler:
         """A sampler for the rows as they stand."""
         ...
 
@@ -52,7 +52,7 @@ class Model(Protocol):
         """Run all but the last token of each sequence."""
         ...
 
-    def step(self, batch: Batch, cache: BlockCache, sampler: Sampler) -> np.ndarray:
+    def step(self, batch: Batch, cache: BlockCache, sampler: TokenSampler) -> np.ndarray:
         """The next token of every row."""
         ...
 
@@ -62,28 +62,29 @@ class Model(Protocol):
 
 
 class Scheduler:
-    """One ``sample`` call: what waits, what runs, and the turns it takes."""
+    """One ``sample`` call: what waits, what runs, and its turns."""
 
-    def __init__(self, engine: Model) -> None:
+    def __init__(self, engine: Decoder) -> None:
         self._engine = engine
         self._waiting: deque[Waiting] = deque()
         self._batch = engine.new_batch()
         self._cache = engine.new_cache()
-        self._sampler: Sampler | None = None
+        self._sampler: TokenSampler | None = None
         self._places = engine.max_batch
         """Rows at a time; fewer than asked for once memory ran out."""
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self._room = asyncio.Event()
         self._arrived = asyncio.Event()
         self._dirty = False
-        """Whether a stop or cap has come that the rows have not been held to."""
-        self._told: list[Done] = []
+        """Whether a stop or cap has come since the last turn."""
+        self._events: list[Event] = []
+        """What has happened and is not handed on yet."""
         self._checkpoint = time.monotonic()
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, waits or is left to be told."""
-        return not (self._batch.slots or self._waiting or self._told)
+        """Nothing runs, waits or is left to be handed on."""
+        return not (self._batch.slots or self._waiting or self._events)
 
     async def feed(self, jobs: AsyncIterator[Job]) -> None:
         """Pull jobs while there are places for them, until there are no more."""
@@ -108,10 +109,10 @@ class Scheduler:
         waiter.cancel()
 
     def stop(self, key: Key) -> None:
-        """Mark a row as stopped, or end a job that still waits."""
+        """Mark a row as stopped, or end a job that is still waiting."""
         for entry in [w for w in self._waiting if w.job.key == key]:
             self._waiting.remove(entry)
-            self._tell(entry, "stopped")
+            self._end(entry, "stopped")
             self._arrived.set()
         for slot in self._batch.slots:
             if slot.job.key == key:
@@ -121,54 +122,55 @@ class Scheduler:
         """Lower a think cap."""
         for entry in self._waiting:
             if entry.job.key == key:
-                entry.job = replace(entry.job, think_cap=_lower(entry.job.think_cap, think_tokens))
+                entry.job = replace(
+                    entry.job, think_cap=lower_cap(entry.job.think_cap, think_tokens)
+                )
         for slot in self._batch.slots:
             if slot.job.key == key:
-                slot.cap = _lower(slot.cap, think_tokens)
+                slot.cap = lower_cap(slot.cap, think_tokens)
                 self._dirty = True
 
     @torch.inference_mode()
-    def turn(self) -> list[Progress | Done]:
-        """Let new rows in, hold all to what was asked since, run one token; what came of it."""
-        events: list[Progress | Done] = []
+    def turn(self) -> list[Event]:
+        """Admit jobs, apply stops and caps, decode one token of every row; returns the events."""
         try:
             self._admit()
             if self._dirty:
                 self._dirty = False
-                events += self._remove(self._batch.settled())
+                self._remove(self._batch.settled())
             if self._batch.slots:
-                events += self._step()
+                self._step()
         except (torch.OutOfMemoryError, MemoryError) as e:
             self._shed(e)
         except RuntimeError as e:
             if "can't allocate memory" not in str(e):  # how the CPU allocator says it
                 raise
             self._shed(e)
-        events += self._told
-        self._told = []
         self._make_room()
         if time.monotonic() - self._checkpoint >= self._engine.checkpoint_seconds:
-            events += self._batch.checkpoint()
+            self._events += self._batch.checkpoint()
             self._checkpoint = time.monotonic()
+        events, self._events = self._events, []
         return events
 
-    def _step(self) -> list[Progress | Done]:
+    def _step(self) -> None:
         engine, batch = self._engine, self._batch
         if self._sampler is None:
             self._sampler = engine.new_sampler(batch)
         tokens = engine.step(batch, self._cache, self._sampler)
-        progress, ends = batch.push(tokens)
-        return [*progress, *self._remove(ends)]
+        events, ends = batch.push(tokens)
+        self._events += events
+        self._remove(ends)
 
-    def _remove(self, ends: dict[int, str]) -> list[Done]:
+    def _remove(self, ends: dict[int, str]) -> None:
         if not ends:
-            return []
+            return
         now = time.perf_counter()
-        told = [self._batch.done(row, finish, now) for row, finish in ends.items()]
+        done = [self._batch.done(row, finish, now) for row, finish in ends.items()]
         self._batch.keep(self._cache.keep(list(ends)))
+        self._events += done
         self._engine.tidy(self._batch, self._cache)
         self._sampler = None
-        return told
 
     def _make_room(self) -> None:
         """Ask for jobs once enough places are free that a wave of them is worth its prefill."""
@@ -182,9 +184,9 @@ class Scheduler:
             entry = self._waiting.popleft()
             finish = _finished_before(entry.job, self._engine.eos_ids)
             if finish:
-                self._tell(entry, finish)
+                self._end(entry, finish)
             elif not entry.job.prompt_ids:
-                self._tell(entry, "error", "the prompt has no tokens")
+                self._end(entry, "error", "the prompt has no tokens")
             else:
                 entries.append(entry)
         if not entries:
@@ -200,7 +202,7 @@ class Scheduler:
         self._engine.tidy(self._batch, self._cache)
 
     def _place(self, entries: Sequence[Waiting], now: float) -> None:
-        """Give jobs rows: ids into the batch, their prompts' prefixes into the cache."""
+        """Make jobs rows: ids into the batch, their prompts' prefixes into the cache."""
         entries = sorted(entries, key=lambda w: -len(w.job.prompt_ids) - len(w.job.done_ids))
         sequences = [w.job.prompt_ids + w.job.done_ids for w in entries]
         prefixes = self._prefixes_of(list(dict.fromkeys(sequences)))
@@ -222,7 +224,7 @@ class Scheduler:
         return {s: made[s] if s in made else self._prefixes[s] for s in sequences}
 
     def _shed(self, error: BaseException) -> None:
-        """Out of memory: all rows give their places back and half as many go on from their ids."""
+        """Out of memory: all rows leave the batch; half as many at a time continue from their ids."""
         batch = self._batch
         rows = [
             Waiting(replace(s.job, done_ids=batch.completion(i), think_cap=s.cap), s.started)
@@ -236,26 +238,22 @@ class Scheduler:
         running = max(1, min(self._places, len(self._waiting)))
         if running == 1:
             sentence = f"out of memory with one sequence: {str(error).splitlines()[0]}"
-            self._tell(self._waiting.popleft(), "error", sentence)
+            self._end(self._waiting.popleft(), "error", sentence)
         self._places = max(1, running // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         for key in stopped:
             self.stop(key)
 
-    def _tell(self, entry: Waiting, finish: str, error: str = "") -> None:
+    def _end(self, entry: Waiting, finish: str, error: str = "") -> None:
         started = time.perf_counter() if entry.started is None else entry.started
         seconds = time.perf_counter() - started
         ids = entry.job.done_ids
-        self._told.append(Done(entry.job.key, ids, finish, seconds, error))  # pyright: ignore[reportArgumentType]
-
-
-def _lower(cap: int | None, think_tokens: int) -> int:
-    return think_tokens if cap is None else min(cap, think_tokens)
+        self._events.append(Done(entry.job.key, ids, finish, seconds, error))  # pyright: ignore[reportArgumentType]
 
 
 def _finished_before(job: Job, eos_ids: Collection[int]) -> str:
-    """How a resumed job had already ended; empty where it can go on."""
+    """How a resumed job had already ended; empty if it can continue."""
     if job.done_ids and job.done_ids[-1] in eos_ids:
         return "stop"
     return "length" if len(job.done_ids) >= job.sampling.max_tokens else ""

@@ -1,9 +1,10 @@
 """The engine over OpenAI-compatible servers: vLLM, SGLang, llama.cpp's; any number of them.
 
-One streamed request a candidate, token ids in and, where the server gives them, out; whoever is
-outpaced has its stream closed, which frees its place at the server. A failed request goes on from
-the ids that came, at whichever server has room. Errors of the infrastructure are never answers: they
-are tried again, and only what fails again and again ends as ``error``.
+One streamed request for each candidate, token ids in and, if the server gives them, out; a candidate
+that is stopped has its stream closed, which frees its place at the server. A failed request is
+continued from the ids that came, at any server that has room. A fault of a server or the network is
+never an answer: the request is sent again, and what fails more than ``retries`` times in a row ends
+as ``error``.
 Not covered: servers' own metrics, starting servers, and drawing the same tokens after a cut stream
 (a seed begins anew behind the ids that were kept).
 """
@@ -17,12 +18,13 @@ from typing import Any
 
 import httpx2
 
-from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.base import Capabilities, Event, Job
+from deimos.engines.calls import OneCall
+from deimos.engines.openai.call import ServerCall
 from deimos.engines.openai.options import Options, key_of, options_of
 from deimos.engines.openai.probe import Probe
-from deimos.engines.openai.rows import Row, TextRow
-from deimos.engines.openai.run import Run
-from deimos.engines.openai.servers import Card, Look, Pool
+from deimos.engines.openai.rows import RequestRow, TextRequestRow
+from deimos.engines.openai.servers import Card, Look, ServerPool
 from deimos.engines.openai.stream import Fault
 from deimos.models.loading import eos_ids_of, load_tokenizer
 from deimos.models.ref import ModelRef
@@ -31,8 +33,10 @@ from deimos.registry import engine
 from deimos.types import Sampling
 
 
-class OpenAIEngine:
+class OpenAIEngine(OneCall[ServerCall]):
     """An ``Engine`` over a pool of servers that has been opened.
+
+    A stop closes the candidate's stream; a cap is compared with its thought as tokens come.
 
     Args:
         pool: the servers; at least one has answered.
@@ -44,14 +48,16 @@ class OpenAIEngine:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: ServerPool,
         probe: Probe,
         tokenizer: Any,
         eos_ids: Collection[int],
         options: Options,
     ) -> None:
         sampled = bool(pool.token_ids)
-        self.capabilities = Capabilities(seeds=options.seeds, token_ids=sampled, resumes=sampled)
+        self.capabilities = Capabilities(
+            seeds=options.seeds, token_ids=sampled, resumes=sampled, streams=True
+        )
         software = {s.card.software for s in pool.servers.values() if s.card}
         self.name = f"openai/{'+'.join(sorted(software))}"
         self.pool = pool
@@ -59,55 +65,41 @@ class OpenAIEngine:
         self.tokenizer = tokenizer
         self.eos_ids = frozenset(eos_ids)
         self.options = options
-        self._run: Run | None = None
-
-    def stop(self, key: Key) -> None:
-        """See ``Engine.stop``; closes the candidate's stream."""
-        if self._run is not None:
-            self._run.stop(key)
-
-    def cap(self, key: Key, think_tokens: int) -> None:
-        """See ``Engine.cap``; held to as tokens come."""
-        if self._run is not None:
-            self._run.cap(key, think_tokens)
 
     def facts(self) -> dict[str, Any]:
-        """What befell the servers so far, for the stage's record."""
+        """What has happened to the servers so far, for the stage's record."""
         return {"servers": self.pool.facts()}
 
-    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """See ``Engine.sample``.
 
         Raises:
-            ServersLost: no token has come from any server for ``patience`` seconds; the ids so far
-                of all candidates have been told before.
+            ServersLost: no token has come from any server for ``patience`` seconds; ``Progress``
+                events with every candidate's ids so far have come before.
             RecipeError: every server answers, and none will do.
             RuntimeError: another ``sample`` of this engine is still going on.
         """
-        if self._run is not None:
-            raise RuntimeError("the openai engine is already sampling: one sample() at a time")
-        async with new_client(self.options) as client:
-            look = looker(self.probe, client, self.options)
-            self._run = run = Run(self, client, look)
-            try:
-                async for event in run.events(jobs):
-                    yield event
-            finally:
-                self._run = None
-                await run.close()
+        async with make_client(self.options) as client:
+            look = make_look(self.probe, client, self.options)
+            with self.only_call(lambda: ServerCall(self, client, look)) as call:
+                try:
+                    async for event in call.events(jobs):
+                        yield event
+                finally:
+                    await call.close()
 
-    def new_row(self, job: Job) -> Row:
-        """A job's bookkeeping."""
+    def new_row(self, job: Job) -> RequestRow:
+        """The state of a job."""
         now = asyncio.get_running_loop().time()
         if self.capabilities.token_ids:
-            return Row(job, self.eos_ids, now)
-        return TextRow(job, self.eos_ids, now, self.tokenizer)
+            return RequestRow(job, self.eos_ids, now)
+        return TextRequestRow(job, self.eos_ids, now, self.tokenizer)
 
-    def body(self, row: Row, card: Card) -> dict[str, Any]:
-        """The request for what a row still lacks; every parameter is said, so no default counts."""
+    def body(self, row: RequestRow, card: Card) -> dict[str, Any]:
+        """The request for what a row lacks; it names every parameter, so no server's default counts."""
         body: dict[str, Any] = {
             "model": card.model, "stream": True, "n": 1,
-            **parameters(row.job.sampling), **row.ask(),
+            **build_parameters(row.job.sampling), **row.request(),
             "stop_token_ids": sorted(self.eos_ids), "skip_special_tokens": False,
             "spaces_between_special_tokens": False,
         }  # fmt: skip
@@ -116,11 +108,11 @@ class OpenAIEngine:
         if self.capabilities.token_ids:
             return body | {"return_token_ids": True}
         body |= {"include_stop_str_in_output": True, "no_stop_trim": True}
-        return body | (llama_parameters(row.job) if card.software.startswith("llama") else {})
+        return body | (build_llama_parameters(row.job) if card.software.startswith("llama") else {})
 
 
-def parameters(sampling: Sampling) -> dict[str, Any]:
-    """A sampler as vLLM and SGLang name it."""
+def build_parameters(sampling: Sampling) -> dict[str, Any]:
+    """Sampling parameters under vLLM's and SGLang's names."""
     return {
         "temperature": sampling.temperature, "top_p": sampling.top_p,
         "top_k": sampling.top_k or -1,  # both take -1 for all, SGLang does not take 0
@@ -130,8 +122,8 @@ def parameters(sampling: Sampling) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def llama_parameters(job: Job) -> dict[str, Any]:
-    """What llama.cpp names or orders otherwise; its penalties run over the prompt too."""
+def build_llama_parameters(job: Job) -> dict[str, Any]:
+    """What llama.cpp names or orders differently; its penalties count the prompt too."""
     return {
         "top_k": job.sampling.top_k, "repeat_penalty": job.sampling.repetition_penalty,
         "repeat_last_n": len(job.prompt_ids) + job.sampling.max_tokens, "cache_prompt": True,
@@ -139,7 +131,7 @@ def llama_parameters(job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def new_client(options: Options) -> httpx2.AsyncClient:
+def make_client(options: Options) -> httpx2.AsyncClient:
     """An HTTP client with the key, that follows no redirect (it would carry the key elsewhere)."""
     key = key_of(options)
     return httpx2.AsyncClient(
@@ -150,8 +142,8 @@ def new_client(options: Options) -> httpx2.AsyncClient:
     )
 
 
-def looker(probe: Probe, client: httpx2.AsyncClient, options: Options) -> Look:
-    """A look at one server that takes no longer than a first token may."""
+def make_look(probe: Probe, client: httpx2.AsyncClient, options: Options) -> Look:
+    """Make what looks at one server, within the time that a first token may take."""
 
     async def look(url: str) -> Card:
         try:
@@ -164,8 +156,11 @@ def looker(probe: Probe, client: httpx2.AsyncClient, options: Options) -> Look:
     return look
 
 
-def apart(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end where a loop may already be running; an interrupt ends the wait."""
+def run_in_thread(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end in a thread of its own, as this thread may have a running loop.
+
+    An interrupt (Ctrl-C) ends the wait.
+    """
     failures: list[BaseException] = []
 
     def target() -> None:
@@ -186,10 +181,10 @@ def openai(ref: ModelRef, runtime: Runtime, **options: Any) -> OpenAIEngine:
     """Find the servers and make an engine of them; ``options`` are ``Options``'.
 
     ``ref`` names the tokenizer, and the model unless ``options.model`` does; the servers hold the
-    weights, so ``ref.dtype`` and ``runtime.device`` say nothing here.
+    weights, so ``ref.dtype`` and ``runtime.device`` have no effect here.
 
     Raises:
-        RecipeError: options that won't do, or a server that answers and won't do.
+        RecipeError: an option is not accepted, or a server answers and does not fit the recipe.
         ServersLost: no server has answered within ``options.patience``.
     """
     chosen = options_of(options)
@@ -199,11 +194,11 @@ def openai(ref: ModelRef, runtime: Runtime, **options: Any) -> OpenAIEngine:
         ref.path, chosen.model, ref.adapter, chosen.adapter_model, tokenizer, chosen.token_ids,
         chosen.seeds,
     )  # fmt: skip
-    pool = Pool(chosen)
+    pool = ServerPool(chosen)
 
     async def open_pool() -> None:
-        async with new_client(chosen) as client:
-            await pool.open(looker(probe, client, chosen))
+        async with make_client(chosen) as client:
+            await pool.open(make_look(probe, client, chosen))
 
-    apart(open_pool())
+    run_in_thread(open_pool())
     return OpenAIEngine(pool, probe, tokenizer, eos_ids, chosen)

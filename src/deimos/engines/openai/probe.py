@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx2
 
-from deimos.engines.openai.servers import SEEDS, Card
-from deimos.engines.openai.stream import Fault, is_ids, refusal, transport_fault
+from deimos.engines.openai.servers import SEEDS_HINT, Card
+from deimos.engines.openai.stream import Fault, is_ids, read_refusal, read_transport_error
 
 TEXT = "One two three four five six seven"
 TOKENS = 4
@@ -67,7 +67,7 @@ class Probe:
         """The listing of the model that will be asked for."""
         wanted, key = self.model or self.path, "model"
         if self.adapter is not None:
-            wanted, key = self.adapter_model or adapter_name(Path(self.adapter)), "adapter_model"
+            wanted, key = self.adapter_model or name_adapter(Path(self.adapter)), "adapter_model"
         names = {wanted, str(Path(wanted).resolve())} if Path(wanted).is_dir() else {wanted}
         for card in cards:
             if names & {card["id"], card.get("root")}:
@@ -88,9 +88,9 @@ class Probe:
                 async with client.stream("POST", path, json=body) as response:
                     if response.status_code == 200:
                         return
-                    said = str(await refusal(response))
+                    said = str(await read_refusal(response))
             except httpx2.HTTPError as e:
-                raise transport_fault(e) from e
+                raise read_transport_error(e) from e
         raise Fault(
             "unfit",
             f"does not load the adapter {self.adapter!r} ({said}): serve it and set "
@@ -112,7 +112,7 @@ class Probe:
             if fault.kind == "request":
                 raise Fault("unfit", f"refuses a prompt of token ids: it {fault}") from fault
             if fault.reached and self.seeds and (fault.status or 500) >= 500:
-                raise Fault("server", f"{fault} ({SEEDS})") from fault
+                raise Fault("server", f"{fault} ({SEEDS_HINT})") from fault
             raise
         choice = _first_choice(answer)
         text, ids = str(choice.get("text") or ""), choice.get("token_ids")
@@ -177,7 +177,7 @@ async def check_tag(
         raise Fault("unfit", f"strips {tag} from its text, so no thought could be told from answer")
 
 
-def adapter_name(folder: Path) -> str:
+def name_adapter(folder: Path) -> str:
     """A name for an adapter that no other adapter has: by what its files hold."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("adapter_*")):
@@ -223,10 +223,10 @@ async def _json(
     try:
         async with client.stream(method, url, json=body) as response:
             if response.status_code != 200:
-                raise await refusal(response)
+                raise await read_refusal(response)
             await response.aread()
             return response.json()
     except httpx2.HTTPError as e:
-        raise transport_fault(e) from e
+        raise read_transport_error(e) from e
     except (ValueError, RecursionError) as e:
         raise Fault("server", f"answered {url} with something that is no JSON") from e

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deimos.engines.openai.options import Options, urls_of
-from deimos.engines.openai.stream import Fault, jitter
+from deimos.engines.openai.stream import Fault, draw_wait
 from deimos.recipe import RecipeError
 
 now = time.monotonic  # also what an event loop's clock is, so the two can be compared
 log = logging.getLogger("deimos.engines.openai.engine")
 
-SEEDS = "set seeds to false for vLLM on a CPU: it dies of a seed whose prompt it reads in parts"
+SEEDS_HINT = (
+    "set seeds to false for vLLM on a CPU: it dies of a seed whose prompt it reads in parts"
+)
 """Its sampler rewinds the seed's generator after every part, which torch has for GPUs only."""
 
-State = Literal["new", "up", "trial", "down", "unfit", "gone"]
+ServerState = Literal["new", "up", "trial", "down", "unfit", "gone"]
 
 
 class ServersLost(RuntimeError):
@@ -46,11 +48,11 @@ class Card:
 
 
 @dataclass(eq=False)
-class Server:
+class ModelServer:
     """One server as it stands."""
 
     url: str
-    state: State = "new"
+    state: ServerState = "new"
     card: Card | None = None
     flying: int = 0
     """Requests in flight."""
@@ -88,7 +90,7 @@ Look = Callable[[str], Awaitable[Card]]
 """Asks a server what it is; raises ``Fault``."""
 
 
-class Pool:
+class ServerPool:
     """The servers.
 
     Args:
@@ -97,7 +99,7 @@ class Pool:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.servers: dict[str, Server] = {}
+        self.servers: dict[str, ModelServer] = {}
         self.token_ids: bool | None = options.token_ids
         """Whether the engine works with sampled ids; settled by the first servers that answer."""
         self._change = asyncio.Event()
@@ -107,7 +109,7 @@ class Pool:
         """Requests that all usable servers together may have in flight."""
         return sum(self._most(s) for s in self.servers.values())
 
-    def _most(self, server: Server) -> int:
+    def _most(self, server: ModelServer) -> int:
         return {"up": self.options.concurrency, "trial": 1}.get(server.state, 0)
 
     async def open(self, look: Look) -> None:
@@ -129,7 +131,7 @@ class Pool:
                 for server in (s for s in self.servers.values() if not s.usable):
                     log.warning("server %s %s; the others begin without it", server.url, server.why)
                 return
-            wait = max(0.05, jitter(attempt, self.options.backoff, self.options.backoff_max))
+            wait = max(0.05, draw_wait(attempt, self.options.backoff, self.options.backoff_max))
             if now() + wait > end:
                 raise ServersLost(self.complaint(f"within {self.options.patience:g} seconds"))
             if attempt == 0:
@@ -160,12 +162,12 @@ class Pool:
             return
         for url in urls:
             if url not in self.servers or self.servers[url].state == "gone":
-                self.servers[url] = Server(url)
+                self.servers[url] = ModelServer(url)
         for url, server in self.servers.items():
             if url not in urls and server.state != "gone":
                 server.state, server.why = "gone", "is no longer named"
 
-    async def look_at(self, server: Server, look: Look) -> None:
+    async def look_at(self, server: ModelServer, look: Look) -> None:
         """Ask a new or lost server what it is, if it is due."""
         if server.state not in ("new", "down", "unfit") or now() < server.not_before:
             return
@@ -191,15 +193,15 @@ class Pool:
                 log.warning("server %s answers again", server.url)
             self.notify()
 
-    def _later(self, server: Server, fault: Fault) -> None:
+    def _later(self, server: ModelServer, fault: Fault) -> None:
         o = self.options
-        wait = jitter(server.looks, max(o.backoff, o.probe_every), o.backoff_max)
+        wait = draw_wait(server.looks, max(o.backoff, o.probe_every), o.backoff_max)
         if fault.retry_after is not None:
             wait = min(fault.retry_after, o.backoff_max)
         server.looks += 1
         server.not_before = now() + wait
 
-    async def place(self) -> Server:
+    async def place(self) -> ModelServer:
         """The least loaded server that has room, its place taken; waits for one."""
         while True:
             change = self._change
@@ -218,12 +220,12 @@ class Pool:
             except TimeoutError:
                 pass
 
-    def release(self, server: Server) -> None:
+    def release(self, server: ModelServer) -> None:
         """Give a place back."""
         server.flying -= 1
         self.notify()
 
-    def worked(self, server: Server, *, whole: bool) -> None:
+    def worked(self, server: ModelServer, *, whole: bool) -> None:
         """A token came (``whole``: a completion's last)."""
         server.heard = now()
         if whole:
@@ -232,7 +234,7 @@ class Pool:
             server.state, server.failures = "up", 0
             self.notify()
 
-    def failed(self, server: Server, fault: Fault) -> None:
+    def failed(self, server: ModelServer, fault: Fault) -> None:
         """A request came to nothing."""
         server.faults += 1
         server.fault = str(fault)
@@ -278,7 +280,7 @@ class Pool:
         told = f"{self.complaint(when)}; waiting, {self.options.patience:g} seconds at most"
         cards = (s.card for s in self.servers.values() if s.card and s.state != "gone")
         if self.options.seeds and any("vllm" in card.software for card in cards):
-            told += f" ({SEEDS})"  # its last words don't say so
+            told += f" ({SEEDS_HINT})"  # its last words don't say so
         log.warning("%s", told)
 
     def notify(self) -> None:

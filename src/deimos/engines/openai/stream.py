@@ -21,9 +21,9 @@ import httpx2
 MESSAGE = 300
 """Characters of a server's own words that a sentence of ours repeats."""
 BODY = 1 << 16
-"""Bytes of a refusal that are read."""
+"""Bytes of a read_refusal that are read."""
 
-Kind = Literal["server", "busy", "request", "unfit"]
+FaultKind = Literal["server", "busy", "request", "unfit"]
 
 
 class Fault(Exception):
@@ -40,7 +40,7 @@ class Fault(Exception):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: FaultKind,
         message: str,
         *,
         reached: bool = True,
@@ -48,7 +48,7 @@ class Fault(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.kind: Kind = kind
+        self.kind: FaultKind = kind
         self.reached = reached
         self.status = status
         self.retry_after = retry_after
@@ -66,7 +66,7 @@ class Chunk:
     """The token that ended the completion, where the server names it."""
 
 
-async def read(
+async def stream_completion(
     client: httpx2.AsyncClient,
     url: str,
     body: Mapping[str, Any],
@@ -88,10 +88,10 @@ async def read(
     try:
         async with client.stream("POST", url, json=dict(body)) as response:
             if response.status_code != 200:
-                raise await refusal(response)
+                raise await read_refusal(response)
             return await _follow(response, take)
     except httpx2.HTTPError as e:
-        raise transport_fault(e) from e
+        raise read_transport_error(e) from e
 
 
 async def _follow(
@@ -160,7 +160,7 @@ def is_ids(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(i) is int and i >= 0 for i in value)
 
 
-def transport_fault(error: httpx2.HTTPError) -> Fault:
+def read_transport_error(error: httpx2.HTTPError) -> Fault:
     """What an exception of the HTTP client amounts to."""
     unreached = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
     said = _short(str(error)) or type(error).__name__
@@ -170,7 +170,7 @@ def transport_fault(error: httpx2.HTTPError) -> Fault:
     return Fault("server", f"{what}: {said}", reached=not unreached)
 
 
-async def refusal(response: httpx2.Response) -> Fault:
+async def read_refusal(response: httpx2.Response) -> Fault:
     """What a status other than 200 amounts to; reads the answer's beginning."""
     body = b""
     async for piece in response.aiter_bytes():
@@ -183,7 +183,7 @@ async def refusal(response: httpx2.Response) -> Fault:
     except (ValueError, RecursionError):
         said = _short(body.decode("utf-8", "replace"))
     message = f"answered {status}: {said}" if said else f"answered {status}"
-    kind: Kind = "server"
+    kind: FaultKind = "server"
     if status in (401, 403):
         kind, message = "unfit", f"{message} (api_key_env names the variable with the key)"
     elif status == 404 or 300 <= status < 400:
@@ -192,11 +192,11 @@ async def refusal(response: httpx2.Response) -> Fault:
         kind = "busy"
     elif 400 <= status < 500 and status != 408:
         kind = "request"
-    wait = retry_after(response.headers.get("retry-after"))
+    wait = parse_retry_after(response.headers.get("retry-after"))
     return Fault(kind, message, status=status, retry_after=wait)
 
 
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Seconds that a ``Retry-After`` header asks for, 0 or more; None: it does not say.
 
     Seconds and HTTP dates are read. The result may be infinite: whoever waits sets a limit.
@@ -215,8 +215,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     return None if math.isnan(seconds) else max(0.0, seconds)
 
 
-def jitter(attempt: int, base: float, limit: float) -> float:
-    """Seconds to wait before try ``attempt`` + 1: full jitter under a capped exponential."""
+def draw_wait(attempt: int, base: float, limit: float) -> float:
+    """Seconds to wait before try ``attempt`` + 1: full draw_wait under a capped exponential."""
     return random.uniform(0, min(limit, base * 2.0 ** min(attempt, 60)))
 
 

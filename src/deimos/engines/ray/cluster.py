@@ -1,10 +1,10 @@
 """Work spread over a Ray cluster: a pool of actors, each with an engine of its own.
 
-Ray starts actors and places them, carries the calls, and says who died. Which actor does what is a
-loop over its calls (``cluster_ledger.py``): a bounded number of items in flight per actor, those of
-the dead handed to others. Actors are the driver's: when it ends, however it ends, Ray ends them.
-Ray is imported here only, when a cluster is asked for. Not covered: what an actor does (an opener
-comes in), files, and moving weights or environments to the nodes: every node has them already.
+Ray starts actors and places them, carries the calls, and reports which died. Which actor does what is
+decided here and in ``ledger.py``: a bounded number of items in flight per actor, and those of a dead
+actor go to others. Actors belong to the driver: when it ends, however it ends, Ray ends them. Ray is
+imported here only, when a cluster is asked for. Not covered: what an actor does (an ``Opener`` is
+passed in), files, and moving weights or environments to the nodes: every node has them already.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deimos.engines.ray.ledger import ClusterError, Entry, Ledger
+from deimos.engines.ray.ledger import ClusterError, Ledger, WorkItem
 from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
 from deimos.recipe.runtime import Cluster
@@ -31,13 +31,13 @@ OBJECT_STORE = 80 << 20
 REACH_SECONDS = 20.0
 """For the cluster's head to take a connection."""
 TICK = 1.0
-"""Seconds between looks at whether anybody has found a place."""
+"""Seconds between checks whether an actor has been placed."""
 SAY_AFTER = 15.0
-"""Seconds without a place for any actor until it is said."""
+"""Seconds without a place for any actor until a warning says so."""
 Work = Callable[[Any], Awaitable[Any]]
 Opener = Callable[[], Work]
-"""Runs in the actor, in a thread without an event loop; returns what does the items, many at a time
-in one loop. Pickled by name where it comes from an installed module."""
+"""Runs in the actor, in a thread without an event loop; returns what processes the items, many at a
+time in one loop. Pickled by name if it comes from an installed module."""
 MISSING = (
     "runtime.cluster needs Ray, which this Python has not: pip install 'deimos-llm[ray]', "
     "or pip install -e '.[ray]' in a clone"
@@ -46,8 +46,8 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def connected(cluster: Cluster) -> Iterator[Any]:
-    """Ray, connected to the cluster; where the caller is connected already, that is left as it is.
+def connect(cluster: Cluster) -> Iterator[Any]:
+    """Ray, connected to the cluster; a connection that the caller has already is left as it is.
 
     Raises:
         RecipeError: Ray is not installed, or there is no such cluster.
@@ -80,10 +80,10 @@ def connected(cluster: Cluster) -> Iterator[Any]:
 
 
 def _look_around(ray: Any, cluster: Cluster) -> None:
-    """Say which cluster it is: ``auto`` finds whichever runs here.
+    """Log which cluster it is (``auto`` takes any that runs here) and check that it has GPUs.
 
     Raises:
-        RecipeError: it is the run's own, so nobody will bring the GPUs that it lacks.
+        RecipeError: a cluster made for this run lacks the GPUs that an actor asks for.
     """
     has = ray.cluster_resources()
     cpus, gpus = (f"{has.get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
@@ -99,7 +99,7 @@ def _look_around(ray: Any, cluster: Cluster) -> None:
 
 
 def _reach(address: str) -> None:
-    """Raise at once where nothing listens: Ray itself would try for a quarter of an hour."""
+    """Raise at once if nothing listens there: Ray itself would try for a quarter of an hour."""
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS", "auto")
     host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
@@ -119,7 +119,7 @@ def _options(cluster: Cluster) -> dict[str, Any]:
 
 
 class Worker:
-    """What an actor is: made at once, opened when asked, then any number of items at a time."""
+    """The actor: made at once, opened when asked, then any number of items at a time."""
 
     def __init__(self, opener: Opener, folder: str) -> None:
         self._opener = opener
@@ -127,7 +127,7 @@ class Worker:
         self._work: Work | None = None
 
     async def placed(self) -> None:
-        """Answered as soon as the actor has a place."""
+        """Answers as soon as the actor has a place."""
 
     async def open(self) -> None:
         """Load what items need."""
@@ -146,13 +146,13 @@ class Worker:
         return await self._work(item)
 
 
-class Pool:
-    """Actors that work off items; a context manager.
+class ActorPool:
+    """Actors that process items; ``close`` ends them.
 
     Args:
-        ray: see ``connected``.
+        ray: see ``connect``.
         cluster: how many actors, and what each gets.
-        opener: makes an actor able to work.
+        opener: see ``Opener``.
         in_flight: items that an actor has at a time, at most.
     """
 
@@ -164,7 +164,7 @@ class Pool:
         self._ledger = Ledger(cluster.actors, in_flight)
         self._actors: dict[int, Any] = {}
         self._opening: dict[asyncio.Task[None], int] = {}
-        self._running: dict[asyncio.Task[Any], tuple[int, Entry]] = {}
+        self._running: dict[asyncio.Task[Any], tuple[int, WorkItem]] = {}
         self._placed: set[int] = set()
         self._unplaced_since = time.monotonic()
         self._said = False
@@ -177,32 +177,32 @@ class Pool:
     async def results(
         self, items: AsyncIterator[Any], total: int | None = None, *, alone: bool = False
     ) -> AsyncIterator[tuple[Any, Any]]:
-        """Have every item done; yields each with its result, in order of finishing.
+        """Process every item; yields each with its result, in order of finishing.
 
         Args:
             items: asked for one by one, when an actor has room.
-            total: how many there are, where that is known: they are then shared out evenly.
-            alone: one actor does them all.
+            total: how many there are, if that is known: they are then spread evenly.
+            alone: one actor processes all.
 
         Raises:
-            ClusterError: actors die without getting anywhere, or find no place.
-            ValueError, LookupError: of this package, raised in an actor: the user's to mend.
+            ClusterError: actors die again and again without finishing anything, or find no place.
+            ValueError, LookupError: of this package, raised in an actor: a mistake of the user's.
         """
         self._ledger.left, self._ledger.alone = total, alone
         for place in set(range(self._cluster.actors)) - {*self._actors}:
             self._start(place)
         source: asyncio.Task[Any] | None = None
-        dry = False
+        exhausted = False
         try:
-            while not (dry and not self._ledger.busy):
-                while (place := self._ledger.free()) is not None:
-                    entry = self._ledger.returned()
-                    if entry is None and not dry:
-                        source = source or asyncio.ensure_future(_pulled(items))
+            while not (exhausted and not self._ledger.busy):
+                while (place := self._ledger.find_free()) is not None:
+                    entry = self._ledger.take_returned()
+                    if entry is None and not exhausted:
+                        source = source or asyncio.ensure_future(_pull(items))
                         await asyncio.sleep(0)
                         if source.done():
-                            dry = isinstance(item := source.result(), StopAsyncIteration)
-                            entry, source = None if dry else Entry(item), None
+                            exhausted = isinstance(item := source.result(), StopAsyncIteration)
+                            entry, source = None if exhausted else WorkItem(item), None
                     if entry is None:
                         break
                     self._give(place, entry)
@@ -258,7 +258,7 @@ class Pool:
         else:
             self._ledger.opened(place)
 
-    def _give(self, place: int, entry: Entry) -> None:
+    def _give(self, place: int, entry: WorkItem) -> None:
         self._ledger.give(place, entry)
         call = _answer(self._actors[place].work.remote(entry.item))
         self._running[asyncio.ensure_future(call)] = place, entry
@@ -272,10 +272,10 @@ class Pool:
         return entry.item, task.result()
 
     def _on_death(self, place: int, error: BaseException) -> None:
-        """An actor died, or can't be trusted to work on: its engine may be half dead."""
+        """An actor died or raised: it is replaced, as its engine may no longer work."""
         cause = getattr(error, "cause", error)
-        users = isinstance(cause, ValueError | LookupError)
-        if users and type(cause).__module__.startswith("deimos."):
+        by_user = isinstance(cause, ValueError | LookupError)
+        if by_user and type(cause).__module__.startswith("deimos."):
             raise cause
         for task in [task for task, (where, _) in self._running.items() if where == place]:
             del self._running[task]
@@ -289,7 +289,7 @@ class Pool:
             self._start(place)
 
     def _look_for_places(self) -> None:
-        """Say so where nobody has a place, and give up where that lasts too long."""
+        """Warn if no actor has a place, and give up if that lasts too long."""
         if self._placed:
             self._unplaced_since, self._said = time.monotonic(), False
             return
@@ -333,7 +333,7 @@ async def _answer(ref: Any) -> Any:
     return await asyncio.wrap_future(ref.future())
 
 
-async def _pulled(items: AsyncIterator[Any]) -> Any:
+async def _pull(items: AsyncIterator[Any]) -> Any:
     """The next item, or the StopAsyncIteration that says there is none."""
     try:
         return await anext(items)

@@ -1,40 +1,42 @@
 """An engine whose jobs are decoded by a pool of actors, each job by whichever has room.
 
 For completions that are decoded to their end (the benchmark's): a stop or a cap would come too late
-to save anything, so both are refused; a race runs inside one actor (``sample/cluster.py``).
-Several models may share one pool: an actor opens an engine when the first job for it comes.
+to save anything, so both are refused; a race runs inside one actor (``sample/ray.py``). An actor
+answers once for each job, so no tokens are streamed. Several models may share one pool: an actor
+opens an engine when the first job for it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple, NoReturn, TypeVar
 
 from deimos.engines.base import Capabilities, Done, Engine, Job, Key
 from deimos.engines.multiplex import Shared
-from deimos.engines.ray.cluster import Pool
+from deimos.engines.ray.cluster import ActorPool
 
 T = TypeVar("T")
 
 
-class Errand(NamedTuple):
-    """What an actor is asked."""
+class ActorRequest(NamedTuple):
+    """A request to an actor: one job, or a question about its engine."""
 
     model: str
     job: Job | None
-    """None: what the engine is called, and what it can."""
+    """None: asks for the engine's name and capabilities."""
 
     def __str__(self) -> str:
         return f"{self.model}: " + (f"prompt {self.job.key.prompt_id}" if self.job else "opening")
 
 
-class Engines:
-    """What an actor does: jobs of any of some models.
+class ActorEngines:
+    """What an actor runs: jobs of several models.
 
     Args:
-        factories: model to what loads its engine.
-        together: keep engines of several models loaded at a time; else the one before goes.
+        factories: by model, what loads its engine.
+        together: keep the engines of several models loaded; else opening one closes the one before.
     """
 
     def __init__(self, factories: Mapping[str, Callable[[], Engine]], *, together: bool) -> None:
@@ -43,15 +45,15 @@ class Engines:
         self._open: dict[str, Shared] = {}
         self._opening = asyncio.Lock()
 
-    async def __call__(self, errand: Errand) -> Done | tuple[str, Capabilities]:
+    async def __call__(self, request: ActorRequest) -> Done | tuple[str, Capabilities]:
         """The job's end; without a job, the engine's name and capabilities."""
-        engine = await self._engine(errand.model)
-        if errand.job is None:
+        engine = await self._engine(request.model)
+        if request.job is None:
             return engine.name, engine.capabilities
-        events = engine.sample(_one(errand.job))
+        events = engine.sample(_one(request.job))
         ends = [event async for event in events if isinstance(event, Done)]
         if not ends:
-            raise RuntimeError(f"engine {engine.name} left a job unfinished")
+            raise RuntimeError(f"engine {engine.name} ended without finishing a job")
         return ends[0]
 
     async def _engine(self, model: str) -> Shared:
@@ -64,15 +66,15 @@ class Engines:
 
 
 class ClusterEngine:
-    """An ``Engine`` over a pool of ``Engines``; its name is known once it has been sampled from.
+    """An ``Engine`` over a pool of ``ActorEngines``; its name is known once it has been sampled from.
 
     Args:
-        pool: one caller at a time.
-        model: which one.
-        alone: one actor decodes everything, as timing wants it.
+        pool: its actors; one caller at a time.
+        model: which of their models decodes.
+        alone: one actor decodes everything, for timing.
     """
 
-    def __init__(self, pool: Pool, model: str, *, alone: bool = False) -> None:
+    def __init__(self, pool: ActorPool, model: str, *, alone: bool = False) -> None:
         self.name = "cluster"
         self.capabilities = Capabilities(seeds=False, token_ids=False, resumes=False)
         self._pool = pool
@@ -81,11 +83,12 @@ class ClusterEngine:
 
     async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Done]:
         """See ``Engine.sample``."""
-        asked = _one(Errand(self._model, None))
+        asked = _one(ActorRequest(self._model, None))
         async for _, about in self._pool.results(asked, total=1, alone=self._alone):
-            self.name, self.capabilities = about
-        errands = (Errand(self._model, job) async for job in jobs)
-        async for _, done in self._pool.results(errands, alone=self._alone):
+            self.name = about[0]
+            self.capabilities = replace(about[1], streams=False)  # an actor answers once a job
+        requests = (ActorRequest(self._model, job) async for job in jobs)
+        async for _, done in self._pool.results(requests, alone=self._alone):
             yield done
 
     def stop(self, key: Key) -> NoReturn:

@@ -1,9 +1,9 @@
-"""Who works at what on a cluster, what comes back when an actor dies, and when to give up.
+"""Which actor has which items, what is returned when an actor dies, and when to give up.
 
-Bookkeeping only: no Ray, no clock. An item goes to the open actor with the least to do; what a dead
-actor held goes to others before anything new does. Bounded are the losses without progress: an
-actor that dies again and again before it has finished a single item is not started again, and an
-item that actors died of again and again ends the work.
+Bookkeeping only: no Ray, no clock. An item goes to the open actor with the fewest items; what a dead
+actor held goes to others before anything new does. Losses without progress are bounded: in a place
+where actors die again and again before they finish a single item none is started again, and an item
+on which actor after actor has died ends the work.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEATHS = 3
-"""In a row, without anything finished: then no other actor is started in that place."""
+"""Actors that die in a place in a row, without finishing anything, until none is started there."""
 LOSSES = 5
-"""Actors that one item may cost; more, as an item may be unlucky."""
+"""Actors that may die while they have one item; more than ``DEATHS``, as an item may be unlucky."""
 
 
 class ClusterError(RuntimeError):
@@ -23,19 +23,19 @@ class ClusterError(RuntimeError):
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
-    """An item on its way."""
+class WorkItem:
+    """An item that is not finished."""
 
     item: Any
     losses: int = 0
-    """Actors that died while they held it."""
+    """Actors that died while they had it."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where an actor runs, and another one after it."""
+    """Where one actor runs, and after its death the next."""
 
-    held: list[Entry] = field(default_factory=list)
+    held: list[WorkItem] = field(default_factory=list)
     is_open: bool = False
     given_up: bool = False
     deaths: int = 0
@@ -43,7 +43,7 @@ class _Place:
 
 
 class Ledger:
-    """What each of some actors has to do.
+    """The items of each actor.
 
     Args:
         places: actors at a time.
@@ -53,11 +53,11 @@ class Ledger:
     def __init__(self, places: int, in_flight: int) -> None:
         self._places = [_Place() for _ in range(places)]
         self._in_flight = in_flight
-        self._returned: deque[Entry] = deque()
+        self._returned: deque[WorkItem] = deque()
         self.lost = 0
         """Actors that died so far."""
         self.left: int | None = None
-        """Items not finished, where their number is known: nobody takes more than its share."""
+        """Items not finished, if their number is known: no actor gets more than its share."""
         self.alone = False
         """Whether everything goes to one place."""
 
@@ -67,10 +67,10 @@ class Ledger:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way or waits to be handed on."""
+        """Whether an actor has an item, or one waits for an actor."""
         return bool(self._returned) or any(place.held for place in self._places)
 
-    def free(self) -> int | None:
+    def find_free(self) -> int | None:
         """The place that the next item should go to; None: none has room."""
         alive = [(n, place) for n, place in enumerate(self._places) if not place.given_up]
         alive = alive[:1] if self.alone else alive
@@ -81,15 +81,15 @@ class Ledger:
         load, place = min(loads, default=(most, 0))
         return place if load < most else None
 
-    def returned(self) -> Entry | None:
-        """Something that a dead actor held; None where all of it is in hands again."""
+    def take_returned(self) -> WorkItem | None:
+        """An item that a dead actor had; None if others have all of them."""
         return self._returned.popleft() if self._returned else None
 
-    def give(self, place: int, entry: Entry) -> None:
+    def give(self, place: int, entry: WorkItem) -> None:
         """An actor is given an item."""
         self._places[place].held.append(entry)
 
-    def finished(self, place: int, entry: Entry) -> None:
+    def finished(self, place: int, entry: WorkItem) -> None:
         """An actor has done an item."""
         self._places[place].held.remove(entry)
         self._places[place].deaths = 0

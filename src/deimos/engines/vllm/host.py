@@ -1,10 +1,10 @@
-"""vLLM's engine process, run on an event loop in a thread of its own, and its end.
+"""vLLM's engine process: its start, the event loop that talks to it, and its end.
 
-Tokens are taken in on that loop, so neither a busy caller nor a caller's own event loop that comes
-and goes concerns them. Engines over the same weights share one process: base and tuned are one
-model, the tuned one with an adapter on each request. Where an adapter comes that the running
-process was not started for, it is started again. No process outlives this one, however it ends.
-Not covered: jobs (vllm_run.py), and what the arguments mean (vllm_options.py).
+The loop runs in a thread of its own, so tokens are taken in while the caller is busy, and the host
+outlives the caller's event loops. Engines over the same weights share one process: base and tuned
+are one model, the tuned one with an adapter on each request. An adapter that the running process was
+not started for starts it anew. No process outlives this one, however it ends.
+Not covered: jobs (call.py), and what the arguments mean (options.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from deimos.engines.vllm.options import adapter_rank, served_rank
+from deimos.engines.vllm.options import choose_served_rank, read_adapter_rank
 from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
 
 GRACE_SECONDS = 30.0
-"""Until vLLM's processes are killed that were asked to end."""
+"""Seconds that vLLM's processes get to end before they are killed."""
 CHILD = "EngineCore"
 """How the names of vLLM's engine processes begin."""
 
@@ -51,18 +51,18 @@ class Host:
         """The greatest adapter that the process was started for; 0: none."""
         self._adapters: dict[str, Any] = {}
         self._children: list[multiprocessing.process.BaseProcess] = []
-        self._leash: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._turn, name="vllm", daemon=True)
         self._thread.start()
 
     def serve(self, adapter: str | None) -> Any:
-        """Have the engine running; returns the ``LoRARequest`` of the adapter, or None.
+        """Start the engine if it does not run yet; returns the adapter's ``LoRARequest``, or None.
 
         Raises:
-            RecipeError: the model or the adapter is none that vLLM can run.
+            RecipeError: vLLM cannot run the model or the adapter.
             VLLMLost: it did not start.
         """
-        rank = 0 if adapter is None else served_rank(adapter_rank(adapter))
+        rank = 0 if adapter is None else choose_served_rank(read_adapter_rank(adapter))
         if self.llm is None or rank > self._rank:
             if self.running:
                 raise RuntimeError("an adapter came while the vLLM engine was sampling")
@@ -89,14 +89,14 @@ class Host:
                 pass
             _kill(self._children)
         self._children = []
-        if self._leash is not None:
-            self._leash.kill()
-            self._leash.wait()
-            self._leash = None
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.wait()
+            self._watchdog = None
 
     def close(self) -> None:
         """End everything."""
-        if threading.current_thread() is self._thread:  # where it was garbage collection's turn
+        if threading.current_thread() is self._thread:  # garbage collection called it there
             threading.Thread(target=self.close).start()
             return
         self.stop()
@@ -119,15 +119,15 @@ class Host:
             model = self.arguments["model"]
             raise RecipeError(f"model {model!r}: vLLM does not run it: {_reason(e)}") from e
         except Exception as e:
-            raise VLLMLost(f"vLLM did not start: {_reason(e)} (its own words are above)") from e
+            raise VLLMLost(f"vLLM did not start: {_reason(e)} (its own message is above)") from e
         finally:
             self._children = [c for c in multiprocessing.active_children() if c not in before]
             if self.llm is None:
                 _kill(self._children)
-        self._leash = _leash([child.pid for child in self._children if child.pid])
+        self._watchdog = _start_watchdog([child.pid for child in self._children if child.pid])
 
     async def _adapter(self, folder: str) -> Any:
-        """The request for an adapter, which is loaded where it is new."""
+        """The request for an adapter, which is loaded if it is new."""
         from vllm.lora.request import LoRARequest  # pyright: ignore[reportMissingImports]
 
         if folder not in self._adapters:
@@ -136,7 +136,9 @@ class Host:
                 await self.llm.add_lora(request)
             except Exception as e:
                 if self.llm.errored:
-                    raise VLLMLost(f"vLLM died of adapter {folder!r}: {_reason(e)}") from e
+                    raise VLLMLost(
+                        f"vLLM died while it loaded adapter {folder!r}: {_reason(e)}"
+                    ) from e
                 raise RecipeError(
                     f"adapter {folder!r}: vLLM does not serve it: {_reason(e)}"
                 ) from e
@@ -148,8 +150,8 @@ _hosts: dict[str, Host] = {}
 """By what they run."""
 
 
-def host_for(name: str, arguments: dict[str, Any]) -> Host:
-    """The host of this name, started or not, with one user more."""
+def get_host(name: str, arguments: dict[str, Any]) -> Host:
+    """The host of this name, made if there is none, with one user more."""
     host = _hosts.get(name)
     if host is None:
         host = _hosts[name] = Host(arguments)
@@ -185,8 +187,8 @@ def _kill(children: list[multiprocessing.process.BaseProcess]) -> None:
             child.join(GRACE_SECONDS)
 
 
-def _leash(pids: list[int]) -> subprocess.Popen[bytes]:
-    """A process that kills others once we are gone; killed before that where we end well."""
+def _start_watchdog(pids: list[int]) -> subprocess.Popen[bytes]:
+    """Start a process that kills vLLM's processes if this one dies; a normal end kills it first."""
     script = 'read _; kill -9 "$@" 2>/dev/null'
     return subprocess.Popen(["sh", "-c", script, "sh", *map(str, pids)], stdin=subprocess.PIPE)
 

