@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from deimos.thinking import (
     Counts,
     Shape,
     Split,
+    StreamSplitter,
     Tags,
     ThinkCounter,
     ThinkIds,
@@ -576,3 +578,100 @@ def test_exact_sequences_agree_with_a_search_of_the_ids(ids, shape):
         assert counts == Counts(at, len(body) - at - 2)
     else:  # a 2 at the end may be half a tag
         assert counts == Counts(len(body) - (body[-1:] == [2]), 0)
+
+
+# --- a stream ------------------------------------------------------------------------------------
+
+ODD = Tags("ab", "bc")  # the one's end begins the other
+PIECES = (
+    "<think>",
+    "</think>",
+    "<thi",
+    "nk>",
+    "</",
+    "<",
+    "a",
+    "b",
+    "c",
+    "ab",
+    "bc",
+    " ",
+    "\n",
+    "\r\n",
+    "é ",
+)
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+def streamed(text: str, cuts: list[int], shape: Shape, tags: Tags | None) -> tuple[str, str]:
+    """What a splitter sends as thought and as answer if the text comes in pieces."""
+    splitter = StreamSplitter(shape, tags)
+    ends = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    sent = [piece for a, b in pairwise(ends) for piece in splitter.push(text[a:b])]
+    sent += splitter.finish()
+    assert splitter.whole == split(text, shape, tags)
+    assert all(piece for _, piece in sent)
+    assert sorted(sent, key=lambda piece: piece[0] == "answer") == sent, (
+        "a thought behind the answer"
+    )
+    think, answer = (
+        "".join(text for part, text in sent if part == of) for of in ("think", "answer")
+    )
+    return think, answer
+
+
+@settings(EXACT, max_examples=1500)
+@given(
+    TEXTS, st.lists(st.integers(0, 60)), st.sampled_from(Shape), st.sampled_from([TAGS, ODD, None])
+)
+def test_a_stream_is_split_as_its_whole_text_is(
+    text: str, cuts: list[int], shape: Shape, tags: Tags | None
+) -> None:
+    whole = split(text, shape, tags)
+    sent = streamed(text, cuts, shape, tags)
+    if shape is not SHUT or not whole.malformed:
+        assert sent == (whole.think, whole.answer)
+
+
+@settings(EXACT, max_examples=1500)
+@given(TEXTS, st.lists(st.integers(0, 60)))
+def test_a_shut_stream_with_tags(text: str, cuts: list[int]) -> None:
+    whole = split(text, SHUT, TAGS)
+    head, close, tail = text.lstrip().partition(TAGS.close)
+    if head.startswith(TAGS.open):
+        expected = head.removeprefix(TAGS.open).strip(), split(tail, PLAIN, None).answer
+    else:
+        expected = "", split(text, PLAIN, None).answer
+    if close and TAGS.open.startswith(
+        head
+    ):  # nothing, or half a tag, has come before the closing tag
+        expected = whole.think, whole.answer
+    assert streamed(text, cuts, SHUT, TAGS) == expected
+    if close and head.startswith(TAGS.open):
+        assert expected == (whole.think, whole.answer)
+
+
+def test_a_stream_holds_back_no_more_than_it_must() -> None:
+    splitter = StreamSplitter(FREE, TAGS)
+    said = [
+        splitter.push(chunk)
+        for chunk in (
+            "\n<th",
+            "ink>",
+            "\na",
+            " b <",
+            "c </thi",
+            "nk",
+            ">\n\n",
+            "  x",
+            "\n",
+            "y<",
+            "</think>",
+        )
+    ]
+    assert said == [
+        [], [], [("think", "a")], [("think", " b")], [("think", " <c")], [], [], [("answer", "  x")],
+        [], [("answer", "\ny<")], [("answer", "</think>")],
+    ]  # fmt: skip
+    assert splitter.finish() == []
+    assert splitter.whole is not None and "closed twice" in splitter.whole.malformed

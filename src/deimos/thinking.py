@@ -1,8 +1,8 @@
-"""The grammar of thinking: render a prompt, split a completion, count its tokens.
+"""The grammar of thinking: render a prompt, split a completion (or a stream), count its tokens.
 
 The only file that knows the tags. The shape of a completion is read from the end of the *rendered
 prompt*, never from a model's name. ``split`` works on text and is the truth; ``count`` and
-``ThinkCounter`` work on token ids and follow it, also where a tag takes several tokens or shares
+``ThinkCounter`` work on token ids and agree with it, also if a tag takes several tokens or shares
 one with its neighbour. A tag inside a code block or a quotation is a tag like any other.
 Not covered: decoding, and rejecting what is malformed (the structure filter does).
 """
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 # Whitespace as text, and as byte-level BPE and SentencePiece spell it in their vocabularies.
 BLANKS = " \t\n\r\u0120\u010a\u0109\u010d\u2581"
+Part = Literal["think", "answer"]
 
 
 class ThinkingError(ValueError):
@@ -258,6 +259,82 @@ def overlap(text: str, tag: str) -> int:
     """Length of the longest end of ``text`` that ``tag`` begins with."""
     lengths = range(min(len(text), len(tag)), 0, -1)
     return next((n for n in lengths if text.endswith(tag[:n])), 0)
+
+
+class StreamSplitter:
+    """Tells thought from answer in a text that comes in chunks; ``split`` of the whole is the truth.
+
+    What ``push`` and ``finish`` return, put together, is exactly ``split``'s thought and answer, also
+    if the thought is unfinished or the completion malformed. Only a malformed completion in the shut
+    shape differs, as its answer cannot wait for a tag that should not come: a leading thought is one
+    as in the free shape (with all of its text, if it is not closed), any other tag is answer.
+    Held back is only what may begin a tag, and whitespace that ``split`` may trim.
+    """
+
+    def __init__(self, shape: Shape, tags: Tags | None) -> None:
+        self.whole: Split | None = None
+        """``split`` of the whole text, once it has ended."""
+        self._shape = Shape.PLAIN if tags is None else shape
+        self._tags = tags or Tags()
+        self._all: list[str] = []
+        self._leading = self._shape in (Shape.FREE, Shape.SHUT)  # the opening tag may still come
+        self._part: Part = "answer" if self._shape is Shape.PLAIN else "think"
+        self._unsent = ""  # it may begin a tag
+        self._blanks = ""  # trimmed, unless more of the part comes
+        self._begun = False
+
+    def push(self, text: str) -> list[tuple[Part, str]]:
+        """Take the next chunk; returns what is clear now, in order, without empty texts."""
+        self._all.append(text)
+        self._unsent += text
+        sent = self._push_thought() if self._part == "think" else []
+        if self._part == "answer":
+            rest, self._unsent = self._unsent, ""
+            sent += self._send(rest)
+        return sent
+
+    def finish(self) -> list[tuple[Part, str]]:
+        """The text has ended; returns what was held back and belongs to a part."""
+        self.whole = split("".join(self._all), self._shape, self._tags)
+        rest, tags, shut = self._unsent, self._tags, self._shape is Shape.SHUT
+        lead = rest.lstrip()
+        if self._leading and shut and not lead.startswith(tags.open):
+            self._turn_to_answer(rest)
+        elif self._leading:
+            rest = "" if tags.open.startswith(lead) else lead.removeprefix(tags.open)
+        return self._send(rest if shut else rest[: len(rest) - overlap(rest, tags.close)])
+
+    def _push_thought(self) -> list[tuple[Part, str]]:
+        tags = self._tags
+        head, close, tail = self._unsent.partition(tags.close)
+        clear = head if close else head[: len(head) - overlap(head, tags.close)]
+        held = head[len(clear) :]
+        if self._leading:
+            lead = clear.lstrip()
+            opened, may_open = lead.startswith(tags.open), tags.open.startswith(lead)
+            if may_open and not opened and not close:
+                return []
+            if self._shape is Shape.SHUT and not may_open and not opened:
+                self._turn_to_answer(self._unsent)
+                return []
+            self._leading, clear = False, lead.removeprefix(tags.open)
+        sent, self._unsent = self._send(clear), held
+        if close:
+            self._turn_to_answer(tail)
+        return sent
+
+    def _turn_to_answer(self, rest: str) -> None:
+        self._part, self._leading = "answer", False
+        self._unsent, self._blanks, self._begun = rest, "", False
+
+    def _send(self, text: str) -> list[tuple[Part, str]]:
+        """Text of the current part, trimmed as ``split`` trims it."""
+        text = self._blanks + text
+        if not self._begun:
+            text = text.lstrip(None if self._part == "think" else "\r\n")
+        kept = text.rstrip()
+        self._blanks, self._begun = text[len(kept) :], self._begun or bool(kept)
+        return [(self._part, kept)] if kept else []
 
 
 def count(completion_ids: Sequence[int], think: ThinkIds, eos_ids: Collection[int]) -> Counts:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.base import Done, Engine, Event, Job, Key, Token
 from deimos.thinking import Shape, ThinkIds
 from deimos.types import Sampling
 
@@ -36,7 +36,7 @@ async def feed(jobs: Iterable[Job]) -> AsyncIterator[Job]:
 
 
 def run(
-    engine: Engine, jobs: Sequence[Job], on_event: Callable[[Progress | Done], None] | None = None
+    engine: Engine, jobs: Sequence[Job], on_event: Callable[[Event], None] | None = None
 ) -> dict[Key, Done]:
     """Every job's end; fails where a job has two."""
 
@@ -51,6 +51,34 @@ def run(
         return ends
 
     return asyncio.run(main())
+
+
+def check_streams(jobs: Sequence[Job], events: Sequence[Event]) -> dict[Key, list[Token]]:
+    """Fails unless the tokens that a job asked for add up to its completion and come before its end.
+
+    Returns the tokens of each job.
+    """
+    tokens: dict[Key, list[Token]] = {job.key: [] for job in jobs}
+    ended: set[Key] = set()
+    asked = {job.key: job for job in jobs}
+    for event in events:
+        assert event.key not in ended, "an event behind a job's end"
+        if isinstance(event, Token):
+            assert asked[event.key].stream, "tokens for a job that did not ask"
+            assert event.token_ids or event.text, "an event without tokens"
+            tokens[event.key].append(event)
+        elif isinstance(event, Done):
+            ended.add(event.key)
+            if not asked[event.key].stream or event.finish == "error":
+                continue
+            ids = tuple(i for token in tokens[event.key] for i in token.token_ids)
+            if event.text is None:
+                assert (*asked[event.key].done_ids, *ids) == event.completion_ids
+            else:
+                assert not ids
+                assert "".join(token.text or "" for token in tokens[event.key]) == event.text
+    assert ended == {*asked}
+    return tokens
 
 
 def share_of_differing_tokens(a: dict[Key, Done], b: dict[Key, Done]) -> float:

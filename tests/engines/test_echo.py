@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from tests.engines.runs import CLOSE, EOS, OPENED, make_jobs, run
+from tests.engines.runs import CLOSE, EOS, OPENED, check_streams, make_jobs, run
 
-from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
 from deimos.engines.echo import EchoEngine, echo
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
@@ -33,7 +33,7 @@ def test_it_is_an_engine_and_is_registered() -> None:
 
 
 def test_scripts_are_played_to_their_ends() -> None:
-    events: list[Progress | Done] = []
+    events: list[Event] = []
     ends = run(EchoEngine(scripted, max_batch=2), jobs(), events.append)
     for job in jobs():
         assert ends[job.key].completion_ids == scripted(job)
@@ -100,3 +100,14 @@ def test_the_registered_one_repeats_the_prompt() -> None:
     for job, end in zip(jobs(), run(engine, jobs()).values(), strict=True):
         assert 8 <= len(end.completion_ids) <= 16
         assert {*end.completion_ids} <= {*job.prompt_ids}
+
+
+def test_tokens_are_streamed_to_jobs_that_ask() -> None:
+    events: list[Event] = []
+    wanted = [replace(job, stream=job.key.index % 2 == 0) for job in jobs(8)]
+    wanted[2] = replace(wanted[2], done_ids=scripted(wanted[2])[:4])
+    wanted[4] = replace(wanted[4], think_cap=3)
+    run(EchoEngine(scripted, max_batch=3), wanted, events.append)
+    tokens = check_streams(wanted, events)
+    assert [len(tokens[job.key]) for job in wanted[:6]] == [9, 0, 7, 0, 4, 0]
+    assert EchoEngine.capabilities.streams

@@ -17,15 +17,20 @@ from tests.engines.runs import (
     OPENED,
     PLAIN,
     VOCABULARY,
+    check_streams,
     feed,
     make_jobs,
     run,
     share_of_differing_tokens,
 )
 
-from deimos.engines.base import Done, Engine, Key, Progress
-from deimos.engines.local.engine import LocalEngine
-from deimos.thinking import Shape, ThinkIds
+from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
+from deimos.engines.local.engine import LocalEngine, local
+from deimos.lab.weights import lab_path
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
+from deimos.thinking import Shape, StreamSplitter, Tags, ThinkIds, render, split
 from deimos.types import Sampling
 
 HOT = Sampling(temperature=1.0, top_k=20, top_p=0.95, max_tokens=48)
@@ -417,3 +422,72 @@ def test_layers_that_cannot_be_held_are_refused() -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="cannot decode layers of type conv"):
         engine_of(AutoModelForCausalLM.from_config(config))
+
+
+def test_tokens_are_streamed_to_jobs_that_ask_and_change_nothing(tiny_model: Any) -> None:
+    plain = make_jobs(12, HOT, per_prompt=3)
+    unasked = run(engine_of(tiny_model, max_batch=5), plain)
+    jobs = [replace(job, stream=i % 3 > 0) for i, job in enumerate(plain)]
+    jobs[1] = replace(jobs[1], done_ids=unasked[jobs[1].key].completion_ids[:3])
+    events: list[Event] = []
+    asked = run(engine_of(tiny_model, max_batch=5), jobs, events.append)
+    tokens = check_streams(jobs, events)
+    assert share_of_differing_tokens(asked, unasked) <= 0.005
+    assert all(len(token.token_ids) == 1 for sent in tokens.values() for token in sent)
+
+
+def test_tokens_are_streamed_once_when_memory_runs_out(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is taken apart twice, once right behind a step whose tokens have been taken in."""
+    jobs = [replace(job, stream=True) for job in make_jobs(8, HOT, per_prompt=4)]
+    engine = engine_of(tiny_model, max_batch=8)
+    steps, tidied = itertools.count(), itertools.count()
+    step, tidy = engine.step, engine.tidy
+
+    def short_step(*args: Any) -> Any:
+        if next(steps) == 6:
+            raise torch.OutOfMemoryError("out of memory")
+        return step(*args)
+
+    def short_tidy(*args: Any) -> None:
+        if next(tidied) == 3:
+            raise torch.OutOfMemoryError("out of memory")
+        tidy(*args)
+
+    monkeypatch.setattr(engine, "step", short_step)
+    monkeypatch.setattr(engine, "tidy", short_tidy)
+    events: list[Event] = []
+    run(engine, jobs, events.append)
+    check_streams(jobs, events)
+    assert next(tidied) > 4
+
+
+def test_the_labs_reasoner_streams_its_text() -> None:
+    """For real: what ``StreamSplitter`` makes of the tokens is what ``split`` makes of the whole."""
+    ref = ModelRef(str(lab_path()))
+    tokenizer = load_tokenizer(ref)
+    engine = local(ref, Runtime(device="cpu", max_batch=4, threads=1))
+    messages = [{"role": "user", "content": "what is 12 + 30 ?"}]
+    rendered = render(tokenizer, messages, tags=Tags(), thinking=None)
+    sampling = Sampling(temperature=0.7, max_tokens=160)
+    jobs = [
+        Job(Key("p", i), rendered.ids, sampling, 5, rendered.think, stream=True) for i in range(4)
+    ]
+    events: list[Event] = []
+    ends = run(engine, jobs, events.append)
+    tokens = check_streams(jobs, events)
+    for key, end in ends.items():
+        said = [i for i in end.completion_ids if i not in engine.eos_ids]
+        whole = split(tokenizer.decode(said), rendered.shape, rendered.tags)
+        splitter = StreamSplitter(rendered.shape, rendered.tags)
+        pieces = [
+            piece
+            for token in tokens[key]
+            for piece in splitter.push(
+                tokenizer.decode([i for i in token.token_ids if i not in engine.eos_ids])
+            )
+        ]
+        pieces += splitter.finish()
+        assert "".join(text for part, text in pieces if part == "think") == whole.think
+        assert "".join(text for part, text in pieces if part == "answer") == whole.answer

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from tests.engines.runs import check_streams, feed, make_jobs
 from tests.sample.worlds import EOS, Track, World
 
 from deimos.engines.base import Done, Job, Key, Progress
@@ -212,3 +213,18 @@ def test_who_leaves_gives_the_places_back() -> None:
 
     assert asyncio.run(run()) == {job(world, 1).key: "stop"}
     assert engine.tokens < 200 and EOS == 0
+
+
+def test_each_caller_gets_the_tokens_of_its_own_jobs() -> None:
+    plain = make_jobs(6, Sampling(max_tokens=9), per_prompt=1)
+    jobs = [replace(job, stream=i % 2 == 0) for i, job in enumerate(plain)]
+
+    async def together() -> None:
+        shared = Shared(EchoEngine(lambda job: job.prompt_ids[:1] * 5, max_batch=4))
+
+        async def collect(mine: list[Job]) -> None:
+            check_streams(mine, [event async for event in shared.sample(feed(mine))])
+
+        await asyncio.gather(collect(jobs[:3]), collect(jobs[3:]))
+
+    asyncio.run(together())

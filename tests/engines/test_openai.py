@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.runs import feed, run
+from tests.engines.runs import check_streams, feed, run
 from tests.engines.scripted_server import Fault, ScriptedServer
 
-from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
 from deimos.engines.openai.engine import OpenAIEngine, openai
 from deimos.engines.openai.servers import ServersLost
 from deimos.lab.weights import lab_path
@@ -125,7 +125,7 @@ def test_it_is_an_engine_and_is_registered(server: ScriptedServer) -> None:
 def test_completions_come_whole_and_requests_say_everything(
     world: World, server: ScriptedServer
 ) -> None:
-    events: list[Progress | Done] = []
+    events: list[Event] = []
     sampling = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "min_p": 0.1}
     jobs = world.jobs(**sampling, repetition_penalty=1.1)
     check_whole(world, run(engine_over(server), jobs, events.append), 6)
@@ -542,3 +542,53 @@ def test_a_run_that_is_given_up_closes_every_stream(world: World, server: Script
     assert len(engine.pool.servers) == 1
     assert all(s.flying == 0 for s in engine.pool.servers.values())
     check_whole(world, run(engine, world.jobs(4)), 4)
+
+
+def test_tokens_are_streamed_to_jobs_that_ask(world: World, server: ScriptedServer) -> None:
+    """A stream that breaks is continued, so no token comes twice; the end-of-turn token comes too."""
+    server.faults.extend([Fault("reset", 3), Fault("truncated", 2)])
+    jobs = [replace(job, stream=job.key.index != 2) for job in world.jobs()]
+    jobs[3] = replace(jobs[3], done_ids=world.completion(3)[:4])
+    jobs[4] = replace(jobs[4], think_cap=3)
+    events: list[Event] = []
+    ends = run(engine_over(server), jobs, events.append)
+    tokens = check_streams(jobs, events)
+    assert not tokens[jobs[2].key] and len(tokens[jobs[0].key]) > 5
+    assert ends[jobs[3].key].completion_ids == world.completion(3)
+    assert ends[jobs[4].key].finish == "stopped"
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["penalty", "text"])
+def test_what_begins_again_after_tokens_were_sent_ends_as_an_error(world: World, ids: bool) -> None:
+    """Where ids cannot be continued from, what was sent could turn out to be something else."""
+    with world.server(ids=ids) as server:
+        engine = engine_over(server)
+        server.faults.extend([Fault("reset", 3), Fault("reset", 3)])
+        (asking,) = world.jobs(1, presence_penalty=0.5)
+        asking, other = replace(asking, stream=True), world.jobs(2, presence_penalty=0.5)[1]
+        events: list[Event] = []
+        ends = run(engine, [asking, other], events.append)
+        check_streams([asking, other], events)
+    assert ends[asking.key].finish == "error" and "lost the connection" in ends[asking.key].error
+    assert ends[other.key].finish == "stop"
+
+
+def test_text_is_streamed_without_the_end_of_the_turn(world: World) -> None:
+    mark = world.tokenizer.decode([world.eos])
+    with world.server(ids=False) as server:
+        text = world.tokenizer.decode
+        server.spell = lambda i: text([i]) if i != world.eos else mark[:4]
+        engine = engine_over(server)
+
+        def said(i: int) -> str:  # the mark comes in two chunks, and what only begins like it too
+            return {world.eos: mark[4:], world.mark: mark[:4]}.get(i, text([i]))
+
+        server.spell = said
+        whole = (*world.words[:3], world.mark, *world.words[3:5], world.mark, world.eos)
+        server.script = lambda prompt, body: whole if world.is_job(prompt) else world.words[:4]
+        job = replace(world.jobs(1)[0], stream=True)
+        events: list[Event] = []
+        (end,) = run(engine, [job], events.append).values()
+        tokens = check_streams([job], events)[job.key]
+    assert end.text == text(world.words[:3]) + mark[:4] + text(world.words[3:5])
+    assert len(tokens) > 3

@@ -20,10 +20,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
 import pytest
-from tests.engines.runs import feed, run
+from tests.engines.runs import check_streams, feed, run
 from tests.engines.test_openai import LAB, World, check_whole
 
-from deimos.engines.base import Done, Engine, Job, Key, Progress
+from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
 from deimos.engines.vllm.engine import VLLMEngine, vllm
 from deimos.engines.vllm.host import VLLMLost
 from deimos.models.loading import load_tokenizer
@@ -478,3 +478,15 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+def test_tokens_are_streamed_to_jobs_that_ask(world: World) -> None:
+    jobs = [replace(job, stream=job.key.index != 2) for job in world.jobs()]
+    jobs[3] = replace(jobs[3], done_ids=world.completion(3)[:4])
+    jobs[4] = replace(jobs[4], think_cap=3)
+    events: list[Event] = []
+    ends = run(made(max_batch=4), jobs, events.append)
+    tokens = check_streams(jobs, events)
+    assert not tokens[jobs[2].key] and len(tokens[jobs[0].key]) == len(world.completion(0))
+    assert ends[jobs[3].key].completion_ids == world.completion(3)
+    assert ends[jobs[4].key].finish == "stopped"
