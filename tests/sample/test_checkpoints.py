@@ -1,5 +1,7 @@
 """Interrupted candidates' ids: written as stretches, put together again, left alone when foreign."""
 
+from contextlib import closing
+
 from deimos.engines.base import Key
 from deimos.sample.checkpoints import Partials, partial_files
 from deimos.store.journal import Journal, read
@@ -10,7 +12,7 @@ KEYS = {A: "key-a", B: "key-b"}
 
 
 def opened(folder, keys=KEYS):
-    return Partials(Journal(folder / PARTIAL), partial_files(folder), keys.get)
+    return closing(Partials(Journal(folder / PARTIAL), partial_files(folder), keys.get))
 
 
 def test_stretches_join_and_only_what_is_new_is_written(tmp_path):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from deimos.engines.base import Key
 from deimos.store.merge import KeyOf, merge_partials
@@ -41,7 +40,7 @@ def partial_files(folder: Path) -> list[Path]:
 
 
 class Partials:
-    """The ids so far of unfinished candidates; a context manager.
+    """The ids so far of unfinished candidates.
 
     Args:
         journal: where to write them.
@@ -77,13 +76,6 @@ class Partials:
             if path:
                 path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write everything to disk and close the journal."""
         self._journal.close()

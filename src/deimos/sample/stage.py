@@ -132,7 +132,7 @@ async def race_prompts(
         counts.add(completion)
     with (
         contextlib.closing(files.open_completions()) as journal,
-        Partials(files.open_partial(), files.partials, keys.get) as partials,
+        contextlib.closing(Partials(files.open_partial(), files.partials, keys.get)) as partials,
     ):
 
         def keep(completion: Completion) -> None:
