@@ -55,7 +55,9 @@ def test_rows_of_other_keys_are_left_alone_and_removing_takes_the_file(tmp_path)
 
 
 def test_what_a_clusters_actors_noted_is_gone_on_from_and_removed_too(tmp_path):
-    with Partials(Journal(tmp_path / "partial" / "000003_000.jsonl"), (), KEYS.get) as theirs:
+    with closing(
+        Partials(Journal(tmp_path / "partial" / "000003_000.jsonl"), (), KEYS.get)
+    ) as theirs:
         theirs.write(A, (1, 2))
     with opened(tmp_path) as partials:
         assert partials.ids == {A: (1, 2)}
