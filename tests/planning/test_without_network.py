@@ -104,7 +104,8 @@ def test_a_pilot_of_prompts_that_cannot_be_loaded_is_refused(tmp_path):
     assert done.returncode == 2 and "error: --pilot 2: the prompts cannot be loaded" in done.stderr
 
 
-def test_an_answer_of_any_kind_is_an_answer(monkeypatch):
+@pytest.mark.parametrize(("status", "there"), [("404 Not Found", True), ("503 Down", False)])
+def test_a_hub_that_is_there_answers(monkeypatch, status, there):
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     server = socket.create_server(("127.0.0.1", 0))
@@ -112,13 +113,13 @@ def test_an_answer_of_any_kind_is_an_answer(monkeypatch):
     def answer():
         taken, _ = server.accept()
         taken.recv(4096)
-        taken.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        taken.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
         taken.close()
 
     threading.Thread(target=answer, daemon=True).start()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-    assert reach_hub(30)
+    assert reach_hub(30) is there
     server.close()
     assert not reach_hub(30), "nobody listens there now"
     monkeypatch.setenv("HF_ENDPOINT", "not a url")

@@ -280,6 +280,12 @@ def test_a_diverged_training_stops(qwen3, tokenizer, tmp_path, examples):
                   precision=FLOAT32, device="cpu")  # fmt: skip
 
 
+def test_a_diverged_training_is_the_users_to_mend():
+    from deimos.pipeline.process import exit_code_of
+
+    assert exit_code_of(sft.TrainingDiverged("lower it")) == 2
+
+
 def test_nothing_is_sent_and_no_card_drafted(qwen3, tokenizer, tmp_path, monkeypatch, examples):
     from trl.trainer import base_trainer
 

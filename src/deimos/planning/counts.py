@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,17 +48,24 @@ def count_prompts(
     Raises:
         RecipeError: prompts or tests that a run would refuse.
     """
-    if needs_hub(recipe) and not reach_hub():
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it would say of retries we say better
+    remote = needs_hub(recipe)
+    if remote and not reach_hub():
         go_offline()
     tested, given, note = testable(recipe, runtime), [], ""
     try:
         given = given_tasks(tested)
     except RecipeError as e:
         note = _say_unreachable(e)
+        if remote:
+            go_offline()  # what failed once is not tried again for each data set
     try:
         train, dev, overlaps = gather(recipe, tests=asked_by(given))
     except RecipeError as e:
-        return [], [], _count_without_loading(recipe, tested, _say_unreachable(e))
+        note = _say_unreachable(e)
+        if remote:
+            go_offline()
+        return [], [], _count_without_loading(recipe, tested, note)
     known = PromptCounts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
     if note:
         return train, dev, _count_tests(tested, known)

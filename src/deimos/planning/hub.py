@@ -53,8 +53,8 @@ def _ask(seconds: float) -> bool:
     try:
         request = urllib.request.Request(endpoint, method="HEAD")
         urllib.request.urlopen(request, timeout=seconds).close()
-    except urllib.error.HTTPError:
-        return True  # it answered
+    except urllib.error.HTTPError as e:
+        return e.code < 500  # it answered, and is not down
     except (OSError, ValueError):
         return False
     return True
