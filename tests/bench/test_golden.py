@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from deimos.bench.stage import tabulate
-from deimos.bench.tables import Arm
-from deimos.evaluate.outcomes import Outcome, Timed
+from deimos.bench.suites import ArmName
+from deimos.evaluate.outcomes import Outcome
+from deimos.evaluate.timing import Timed
 from deimos.recipe import parse
 
 GOLDEN = Path(__file__).with_name("data") / "golden_rows.json"
@@ -49,7 +50,10 @@ def rows() -> dict[str, list[dict]]:
     tasks = [SimpleNamespace(name=name, thinking=True) for name in ("sums", "words")]
     names = [(m, c) for m in ("base", "tuned") for c in ("recommended", "locked")]
     samples, cuts = (
-        {Arm(m, c): [o for t in tasks for o in outcomes(m, c, t.name, budget=b)] for m, c in names}
+        {
+            ArmName(m, c): [o for t in tasks for o in outcomes(m, c, t.name, budget=b)]
+            for m, c in names
+        }
         for b in (bench.budget, TIGHT)
     )
     rng = random.Random(0)
@@ -59,6 +63,7 @@ def rows() -> dict[str, list[dict]]:
         for model in ("base", "tuned")
     ]  # fmt: skip
     made = tabulate(bench, tasks, samples, cuts, timings, TIGHT)
+    made = {name.removesuffix(".jsonl"): rows for name, rows in made.items()}
     made["budget_curve"] = made["budget_curve"][::17]
     return json.loads(json.dumps(made))
 

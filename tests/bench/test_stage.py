@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deimos.bench import stage
-from deimos.bench.tables import Arm
+from deimos.bench import stage, suites
+from deimos.bench.suites import ArmName
 from deimos.evaluate import samples
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError
 from deimos.store.journal import Journal, read, read_rows, write_atomic
 from deimos.types import Prompt, Verdict
@@ -20,6 +22,11 @@ def one(rows: list[dict], **wanted: object) -> dict:
     found = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
     assert len(found) == 1, found
     return found[0]
+
+
+def read_set(path: Path) -> list[dict]:
+    """The last row of each completion: its verdict is in it, unless the bench was cut short."""
+    return list({(r["prompt_id"], r["index"], r["key"]): r for r in read(path)}.values())
 
 
 def test_the_whole_bench(job, judge, contract):
@@ -55,7 +62,7 @@ def check_samples(out: Path) -> None:
     assert files == {
         f"sums-{m}-{c}.jsonl" for m in ("base", "tuned") for c in ("recommended", "locked")
     }
-    rows = list(read(out / "samples" / "sums-base-locked.jsonl"))
+    rows = read_set(out / "samples" / "sums-base-locked.jsonl")
     assert len(rows) == 12 and {(r["task"], r["model"], r["config"]) for r in rows} == {
         ("sums", "base", "locked")
     }
@@ -153,26 +160,26 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(job, judge, world):
     counts = stage.run(j, judge=judge)
     assert counts["completions"] == 72
     assert len(world.decoded) == 72 - len(kept)
-    rows = [
-        (p.name, r["prompt_id"], r["index"]) for p in (j.out / "samples").iterdir() for r in read(p)
-    ]
-    assert len(rows) == len(set(rows)) == 72
+    rows = [r for p in (j.out / "samples").iterdir() for r in read_set(p)]
+    assert len(rows) == 72 and all(r["verdict"] for r in rows)
     world.decoded.clear()
     before = (j.out / "compare.jsonl").read_bytes()
     stage.run(j, judge=judge)
     assert world.decoded == [] and (j.out / "compare.jsonl").read_bytes() == before
 
 
-def test_prompts_are_rendered_with_the_date_that_the_sample_stage_kept(job, tmp_path, world):
-    j = job()
+def test_prompts_are_rendered_with_the_date_that_the_sample_stage_kept(job, judge, tmp_path):
+    j = job(settings=["ship"], timing_problems=0)
     folder = tmp_path / "dated"
     shutil.copytree(j.model_path, folder)
     template = folder / "chat_template.jinja"
     template.write_text("{{- strftime_now('%d %b %Y') }}" + template.read_text())
     j = dataclasses.replace(j, model_path=str(folder))
     write_atomic(j.inputs["sample"] / "template_date.json", '{"template_date": "2024-02-29"}')
-    rendered = samples.Models(j).render(world.problem(1), None)
-    assert rendered.text.startswith("29 Feb 2024")
+    stage.run(j, judge=judge)
+    model = load_tokenizer(ModelRef(str(folder)))
+    row = read_set(j.out / "samples" / "sums-base-recommended.jsonl")[0]
+    assert model.decode(row["prompt_ids"]).startswith("29 Feb 2024")
 
 
 def test_timing_is_not_repeated_either(job, judge):
@@ -193,11 +200,11 @@ def test_engine_errors_are_tried_again_and_then_told(job, judge, world):
         path.unlink()
     world.broken[world.problem(3).id] = 10**6
     with pytest.raises(
-        samples.BenchError,
-        match=r"1 of 12 completions of sums \(base, recommended\) failed 3 times",
+        samples.EvaluationError,
+        match="bench sums base recommended: 1 of 12 completions failed 3 times",
     ):
         stage.run(j, judge=judge)
-    assert len(list(read(j.out / "samples" / "sums-base-recommended.jsonl"))) == 11
+    assert len(read_set(j.out / "samples" / "sums-base-recommended.jsonl")) == 11
 
 
 def test_ship_alone_needs_two_sets(job, judge):
@@ -207,7 +214,10 @@ def test_ship_alone_needs_two_sets(job, judge):
         "sums-base-recommended.jsonl",
         "sums-tuned-locked.jsonl",
     }
-    assert samples.arms_of(j.recipe.bench) == [Arm("base", "recommended"), Arm("tuned", "locked")]
+    assert suites.list_arms(j.recipe.bench) == [
+        ArmName("base", "recommended"),
+        ArmName("tuned", "locked"),
+    ]
 
 
 def test_configs_that_draw_alike_share_one_set(job, judge):
@@ -227,25 +237,42 @@ def test_rows_of_another_key_are_decoded_again(job, judge):
     j = job(settings=["ship"], timing_problems=0)
     counts = stage.run(j, judge=judge)
     path = j.out / "samples" / "sums-base-recommended.jsonl"
-    rows = list(read(path))
+    rows = read_set(path)
     path.unlink()
     with Journal(path) as journal:
         for row in rows:
             journal.append({**row, "key": "0" * 32})
     stage.run(j, judge=judge)
-    assert len(list(read(path))) == 2 * len(rows)
+    assert len(read_set(path)) == 2 * len(rows)
+    written = path.read_bytes()
     assert stage.run(j, judge=judge)["completions"] == counts["completions"]
-    assert len(list(read(path))) == 2 * len(rows)
+    assert path.read_bytes() == written
 
 
-def test_greedy_is_never_repeated_and_seeds_are_shared(job):
-    bench = job(repeats=4, recommended={"temperature": 0}).recipe.bench
-    assert [samples.repeats_of(bench, c) for c in ("recommended", "locked")] == [1, 1]
-    bench = job(repeats=4).recipe.bench
-    assert [samples.repeats_of(bench, c) for c in ("recommended", "locked")] == [4, 1]
-    assert {samples.sampling_of(bench, c).max_tokens for c in ("recommended", "locked")} == {400}
-    seeds = {samples.seed_of(s, p, i) for s in range(3) for p in "abc" for i in range(3)}
-    assert len(seeds) == 27 and all(0 <= s < 2**31 for s in seeds)
+def test_greedy_is_never_repeated_and_the_budget_is_every_decodings(job):
+    def repeats(**settings: object) -> list[int]:
+        return [d.repeats for d in suites.decodings_of(job(**settings).recipe.bench).values()]
+
+    assert repeats(repeats=4, recommended={"temperature": 0}) == [1, 1]
+    assert repeats(repeats=4) == [4, 1]
+    decodings = suites.decodings_of(job().recipe.bench)
+    assert {d.sampling.max_tokens for d in decodings.values()} == {400}
+
+
+def test_completions_are_counted_as_they_are_decoded(job, judge):
+    for settings in (
+        {},
+        {"settings": ["ship"]},
+        {"repeats": 3, "locked": {"temperature": 0.5}},  # only the recommended one is repeated
+        {
+            "recommended": {"temperature": 0.0, "max_tokens": 77}
+        },  # alike: the budget takes its place
+        {"settings": []},
+    ):
+        j = job(timing_problems=0, **settings)
+        decoded = stage.run(j, judge=judge)["completions"]
+        assert suites.count_completions(j.recipe.bench, 12) == decoded, settings
+        shutil.rmtree(j.out)
 
 
 def test_contaminated_tests_are_refused_or_counted(job, judge):

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deimos.bench.suites import ArmName
 from deimos.bench.tables import (
-    Arm,
     Slice,
     accuracy_part,
     bench_row,
-    both_configs,
     compare_row,
-    ship,
-    within,
+    select_slice,
+    tabulate_all,
+    tabulate_ship,
 )
 from deimos.evaluate import stats
 from deimos.evaluate.outcomes import Outcome, accuracy_curve, budgets_between
@@ -101,7 +101,7 @@ def test_unjudged_is_left_out_never_wrong():
     base = [made(0, True), made(1, None), made(2, False)]
     tuned = [made(0, True), made(1, False), made(2, True)]
     assert accuracy_part(base, tuned, 0)["n"] == 2
-    row = bench_row(base, Arm("base", "locked"), EQUAL)
+    row = bench_row(base, ArmName("base", "locked"), EQUAL)
     assert (row["n"], row["accuracy"], row["unjudged"]) == (2, 0.5, 1)
 
 
@@ -109,7 +109,7 @@ def test_rows_have_the_contract_fields_and_plain_json_values(contract):
     base = [made(i, i % 2 == 0, 100) for i in range(10)]
     tuned = [made(i, True, 40) for i in range(10)]
     where = Slice("equal", True, "all", 100, {"base": 2.0, "tuned": 1.0})
-    row = bench_row(tuned, Arm("tuned", "locked"), where)
+    row = bench_row(tuned, ArmName("tuned", "locked"), where)
     compared = compare_row(base, tuned, "locked", where)
     assert contract.bench <= set(row) and contract.compare <= set(compared)
     assert compared["think_tokens_reduction"] == pytest.approx(0.6)
@@ -126,22 +126,22 @@ def test_other_problems_are_refused():
         accuracy_part([made(0, True), made(1, True)], [made(0, True)], 0)
 
 
-def four_sets() -> dict[Arm, list[Outcome]]:
+def four_sets() -> dict[ArmName, list[Outcome]]:
     """Locked: accuracy falls, thoughts shrink most. Recommended: accuracy rises, thoughts shrink less."""
     return {
-        Arm("base", "recommended"): [
+        ArmName("base", "recommended"): [
             made(i, i < 5, 100, answer=20, index=r) for i in range(10) for r in range(2)
         ],
-        Arm("tuned", "recommended"): [
+        ArmName("tuned", "recommended"): [
             made(i, i < 8, 50, answer=50, index=r) for i in range(10) for r in range(2)
         ],
-        Arm("base", "locked"): [made(i, i < 6, 200, answer=10) for i in range(10)],
-        Arm("tuned", "locked"): [made(i, i < 5, 20, answer=10) for i in range(10)],
+        ArmName("base", "locked"): [made(i, i < 6, 200, answer=10) for i in range(10)],
+        ArmName("tuned", "locked"): [made(i, i < 5, 20, answer=10) for i in range(10)],
     }
 
 
 def test_each_headline_number_is_the_less_flattering_configs():
-    tables = both_configs(four_sets(), EQUAL)
+    tables = tabulate_all(four_sets(), EQUAL)
     (headline,) = tables.compare
     assert headline["config"] == {
         "accuracy": "locked",
@@ -166,7 +166,9 @@ def test_each_headline_number_is_the_less_flattering_configs():
 
 
 def test_ship_is_each_model_at_its_own_config():
-    tables = ship(four_sets(), Slice("ship", True, "all", 100, {"base": 2.0, "tuned": 1.0}))
+    tables = tabulate_ship(
+        four_sets(), Slice("ship", True, "all", 100, {"base": 2.0, "tuned": 1.0})
+    )
     base, tuned = tables.bench
     assert (base["think_tokens_median"], tuned["think_tokens_median"]) == (100, 20)
     assert (base["repeats"], tuned["repeats"]) == (2, 1)
@@ -177,10 +179,10 @@ def test_ship_is_each_model_at_its_own_config():
 
 def test_pooling_keeps_thinking_on_and_off_apart():
     on, off = made(0, True), Outcome("u/1", "u", False, 0, True, "stop", 0, 5, 6, 9, None)
-    samples = {Arm("base", "locked"): [on, off]}
-    assert within(samples, True, "all") == {Arm("base", "locked"): [on]}
-    assert within(samples, False, "u") == {Arm("base", "locked"): [off]}
-    assert bench_row([off], Arm("base", "locked"), EQUAL)["empty_think"] is None
+    samples = {ArmName("base", "locked"): [on, off]}
+    assert select_slice(samples, True, "all") == {ArmName("base", "locked"): [on]}
+    assert select_slice(samples, False, "u") == {ArmName("base", "locked"): [off]}
+    assert bench_row([off], ArmName("base", "locked"), EQUAL)["empty_think"] is None
 
 
 def test_nothing_to_reduce_is_null_not_zero():
@@ -196,5 +198,5 @@ def test_the_curve_rises_with_the_budget_and_ends_at_the_accuracy():
     rows = accuracy_curve(outcomes, budgets)
     accuracies = [r["accuracy"] for r in rows]
     assert accuracies == sorted(accuracies)
-    assert accuracies[-1] == bench_row(outcomes, Arm("base", "locked"), EQUAL)["accuracy"]
+    assert accuracies[-1] == bench_row(outcomes, ArmName("base", "locked"), EQUAL)["accuracy"]
     assert {r["n"] for r in rows} == {12}

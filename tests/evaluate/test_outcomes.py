@@ -6,16 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deimos.evaluate.outcomes import (
-    Grammar,
-    Timed,
-    cut,
-    mean_seconds,
-    outcome,
-    seconds_reduction_ci,
-    timed,
-    total_tokens,
-)
+from deimos.evaluate.outcomes import Grammar, cut, reduce_completion, total_tokens
+from deimos.evaluate.timing import Timed, mean_seconds, seconds_reduction_ci, time_in_turns
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
 from deimos.types import Completion, Verdict
 
@@ -73,7 +65,7 @@ def test_an_unjudged_trace_that_is_cut_is_plainly_wrong():
 
 def test_plain_traces_are_not_counted_twice():
     plain = completion((11, 12, 13, 14, EOS), Shape.PLAIN)
-    whole = outcome(plain, "t", None, Shape.PLAIN)
+    whole = reduce_completion(plain, "t", None, Shape.PLAIN)
     assert (whole.think_tokens, whole.answer_tokens, whole.total_tokens, whole.empty_think) == (
         4,
         4,
@@ -91,9 +83,9 @@ def test_plain_traces_are_not_counted_twice():
 
 def test_an_empty_thought_is_seen_and_a_missing_verdict_refused():
     empty = completion((1, 2, 21, EOS), Shape.FREE)
-    assert outcome(empty, "t", True, Shape.FREE).empty_think is True
-    with pytest.raises(ValueError, match="not graded"):
-        outcome(
+    assert reduce_completion(empty, "t", True, Shape.FREE).empty_think is True
+    with pytest.raises(ValueError, match="not judged"):
+        reduce_completion(
             Completion(**{f: getattr(empty, f) for f in empty.__slots__ if f != "verdict"}),
             "t",
             True,
@@ -123,7 +115,11 @@ def test_models_take_turns_in_blocks_after_warming_up():
 
     async def all_rows() -> list[Timed]:
         decoders = {"base": decoder("base", 2.0), "tuned": decoder("tuned", 1.0)}
-        return [row async for rows in timed(decoders, requests, block=2, warmup=1) for row in rows]
+        return [
+            row
+            async for rows in time_in_turns(decoders, requests, block=2, warmup=1)
+            for row in rows
+        ]
 
     rows = asyncio.run(all_rows())
     assert said[:2] == [("base", ("a0",)), ("tuned", ("a0",))]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deimos.bench.suites import count_completions
 from deimos.planning.estimate import assume_tokens, pilot_of
-from deimos.planning.forecast import count_answers
 from deimos.planning.hub import reach_hub
 from deimos.planning.known_sizes import KNOWN, find_size
 from deimos.planning.needs import parameters_of
@@ -191,7 +191,7 @@ def test_parameters_by_name(name, parameters):
     ],
 )
 def test_a_plan_counts_the_answers_that_the_bench_decodes(bench, problems, answers):
-    assert count_answers(Bench.model_validate(bench), problems) == answers
+    assert count_completions(Bench.model_validate(bench), problems) == answers
 
 
 def one(index, think, answer=2, ok=True):

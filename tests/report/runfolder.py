@@ -263,9 +263,9 @@ def _tables(folder: Path, samples: dict[tuple[str, str], list[Row]], tasks: list
                 compare.append(_compare_row(base, tuned) | {"config": None})
                 continue
             each = {c: _compare_row(rows["base"][c], rows["tuned"][c]) for c in CONFIGS}
-            merged = tables.less_flattering(each)
+            merged = tables.pick_least_flattering(each)
             compare.append(merged)
-            bench += [tables.as_chosen(rows[model], merged["config"]) for model in MODELS]
+            bench += [tables.merge_chosen(rows[model], merged["config"]) for model in MODELS]
             full += [*(rows[model][c] for model in MODELS for c in CONFIGS), *each.values()]
         for config in CONFIGS:
             for model in MODELS:

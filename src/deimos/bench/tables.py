@@ -4,28 +4,25 @@ Field names are a contract. Everything is a fraction; deltas are tuned - base; r
 1 - tuned / base. Lengths are over all problems, right or wrong; ``budget`` and ``finished`` stand
 beside them. Accuracy leaves out what could not be judged (``unjudged`` says how many samples).
 
-``equal`` and ``tight`` are run at two decoding configs, and each number of their one row is the
-less flattering one's; ``config`` then maps each number to where it comes from. What each config
-gave in full is in ``by_config``.
+``config`` names a row's decoding, and ``decoding`` gives its sampler values. ``equal`` and ``tight``
+are run at several decodings, and each number of their one row is the least flattering one's: both
+then map each part of the row to where its numbers come from. What each decoding gave in full is in
+``by_config``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
 from deimos.bench.tasks import POOLED
 from deimos.evaluate import stats
-from deimos.evaluate.outcomes import Outcome, by_problem, fractions_right, listed
-
-Row = dict[str, Any]
-CONFIGS = ("recommended", "locked")
-MODELS = ("base", "tuned")
-SHIP = {"base": "recommended", "tuned": "locked"}
-"""Which config each model ships with."""
+from deimos.evaluate.outcomes import Outcome, as_list, fractions_right, group_by_problem
+from deimos.store.schema import Row
 
 ACCURACY = (
     "n",
@@ -48,14 +45,7 @@ BENCH_GROUPS = {
         "chars_median",
     ),
 }
-"""Which of a bench row's numbers go with which choice of config."""
-
-
-class Arm(NamedTuple):
-    """One sample set."""
-
-    model: str
-    config: str
+"""Which of a bench row's numbers go with which choice of decoding."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +63,19 @@ class Slice:
     """Of the reduction in seconds, over the timed problems."""
     timed: int = 0
     """How many problems were timed."""
+    decodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Sampler values by decoding name."""
 
 
-def pairs(
+def pair_up(
     base: Sequence[Outcome], tuned: Sequence[Outcome]
 ) -> Iterator[tuple[list[Outcome], list[Outcome]]]:
-    """The judged samples of each problem on both sides, where both sides have some.
+    """The judged samples of each problem on both sides, of problems that both sides have some of.
 
     Raises:
         PairingError: the two sides don't hold the same problems.
     """
-    b, t = by_problem(base), by_problem(tuned)
+    b, t = group_by_problem(base), group_by_problem(tuned)
     stats.check_pairing(list(b), list(t))
     for problem in b:
         judged = [[o for o in side[problem] if o.ok is not None] for side in (b, t)]
@@ -91,15 +83,15 @@ def pairs(
             yield judged[0], judged[1]
 
 
-def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
-    """One model at one config."""
+def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
+    """One model at one decoding."""
     fractions = list(fractions_right(outcomes).values())
     judged = sum(o.ok is not None for o in outcomes)
     value, ci = stats.accuracy(fractions, judged / max(len(fractions), 1))
     empty = [o.empty_think for o in outcomes if o.empty_think is not None]
-    problems = len(by_problem(outcomes))
+    problems = len(group_by_problem(outcomes))
     medians = {
-        f"{name}_median_ci": listed(stats.median(side, problems, seed=where.seed).ci)
+        f"{name}_median_ci": as_list(stats.median(side, problems, seed=where.seed).ci)
         for name in ("think_tokens", "answer_tokens", "total_tokens")
         for side in _clustered(outcomes, (), name)[:1]
     }
@@ -108,11 +100,11 @@ def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
         "setting": where.setting,
         "thinking": where.thinking,
         "budget": where.budget,
-        "repeats": max((len(g) for g in by_problem(outcomes).values()), default=0),
+        "repeats": max((len(g) for g in group_by_problem(outcomes).values()), default=0),
         "task": where.task,
         "n": len(fractions),
         "accuracy": value,
-        "accuracy_ci": listed(ci),
+        "accuracy_ci": as_list(ci),
         "think_tokens_median": _median([o.think_tokens for o in outcomes]),
         "answer_tokens_median": _median([o.answer_tokens for o in outcomes]),
         "total_tokens_median": _median([o.total_tokens for o in outcomes]),
@@ -123,6 +115,7 @@ def bench_row(outcomes: Sequence[Outcome], arm: Arm, where: Slice) -> Row:
         **medians,
         "unjudged": len(outcomes) - judged,
         "config": arm.config,
+        "decoding": where.decodings.get(arm.config),
     }
 
 
@@ -142,12 +135,12 @@ def compare_row(
     Args:
         base: the base's outcomes.
         tuned: the tuned model's.
-        config: both sides' config; None where they differ, as in ``ship``.
+        config: both sides' decoding; None if they differ, as in ``ship``.
         where: the slice.
     """
     lengths = {
         name: stats.median_reduction(
-            *_clustered(base, tuned, name), len(by_problem(base)), seed=where.seed
+            *_clustered(base, tuned, name), len(group_by_problem(base)), seed=where.seed
         )
         for name in ("think_tokens", "total_tokens")
     }
@@ -157,7 +150,7 @@ def compare_row(
         "task": where.task,
         **accuracy_part(base, tuned, where.seed),
         **{k: v for name, e in lengths.items()
-           for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", listed(e.ci)))},
+           for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", as_list(e.ci)))},
         "seconds_reduction": _reduction(where.seconds),
         "seconds_reduction_ci": where.seconds_ci and [*where.seconds_ci],
         "timed": where.timed,
@@ -172,7 +165,7 @@ def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) 
     With repeats every base sample of a problem is paired with every tuned one, each problem
     weighing the same; ``finished_more + reasoned_better == accuracy_delta``.
     """
-    matched = list(pairs(base, tuned))
+    matched = list(pair_up(base, tuned))
     sides = [np.array([np.mean([bool(o.ok) for o in pair[s]]) for pair in matched]) for s in (0, 1)]
     repeated = any(len(b) > 1 or len(t) > 1 for b, t in matched)
     delta = stats.accuracy_delta(sides[0], sides[1], repeated=repeated, seed=seed)
@@ -180,7 +173,7 @@ def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) 
     return {
         "n": len(matched),
         "accuracy_delta": delta.value,
-        "accuracy_delta_ci": listed(delta.ci),
+        "accuracy_delta_ci": as_list(delta.ci),
         "finished_more": _mean(parts[:, 0].tolist()),
         "reasoned_better": _mean(parts[:, 1].tolist()),
         "smallest_detectable": stats.smallest_detectable(sides[1] - sides[0]),
@@ -203,7 +196,7 @@ def _parts(base: Sequence[Outcome], tuned: Sequence[Outcome]) -> tuple[float, fl
 def _clustered(
     base: Sequence[Outcome], tuned: Sequence[Outcome], name: str
 ) -> tuple[stats.Clustered, stats.Clustered]:
-    number = {problem: i for i, problem in enumerate(by_problem(base))}
+    number = {problem: i for i, problem in enumerate(group_by_problem(base))}
 
     def one(side: Sequence[Outcome]) -> stats.Clustered:
         values = np.array([getattr(o, name) for o in side], float)
@@ -217,8 +210,8 @@ def _reduction(seconds: Mapping[str, float]) -> float | None:
     return 1 - tuned / base if base and tuned is not None else None
 
 
-def less_flattering(rows: Mapping[str, Row]) -> Row:
-    """One compare row of several configs': each number, with its interval, from where it is worst."""
+def pick_least_flattering(rows: Mapping[str, Row]) -> Row:
+    """One compare row of several decodings': each number, with its interval, from where it is worst."""
     merged = dict(next(iter(rows.values())))
     chosen = {}
     for name, fields in {
@@ -234,12 +227,13 @@ def less_flattering(rows: Mapping[str, Row]) -> Row:
     return merged | {"config": chosen}
 
 
-def as_chosen(rows: Mapping[str, Row], chosen: Mapping[str, str]) -> Row:
-    """One bench row of several configs', its numbers from where the compare row's come."""
+def merge_chosen(rows: Mapping[str, Row], chosen: Mapping[str, str]) -> Row:
+    """One bench row of several decodings', its numbers from where the compare row's come."""
     merged = dict(next(iter(rows.values())))
     for name, fields in BENCH_GROUPS.items():
         merged |= {f: rows[chosen[name]][f] for f in fields}
-    return merged | {"config": dict(chosen)}
+    decoding = {part: rows[name].get("decoding") for part, name in chosen.items()}
+    return merged | {"config": dict(chosen), "decoding": decoding}
 
 
 class Tables(NamedTuple):
@@ -250,35 +244,37 @@ class Tables(NamedTuple):
     by_config: list[Row]
 
 
-def ship(samples: Mapping[Arm, Sequence[Outcome]], where: Slice) -> Tables:
-    """Each model at its own config.
+def tabulate_ship(samples: Mapping[ArmName, Sequence[Outcome]], where: Slice) -> Tables:
+    """Each model at the decoding that it ships with.
 
-    Only the tuned model's config is timed, so there is no reduction in seconds here.
+    A model that ships with another decoding than the timed one has no seconds here, and then there
+    is no reduction in seconds.
     """
-    own = {m: samples[Arm(m, c)] for m, c in SHIP.items()}
-    seconds = {m: s for m, s in where.seconds.items() if SHIP[m] == "locked"}
-    where = Slice(where.setting, where.thinking, where.task, where.budget, seconds, where.seed)
-    rows = [bench_row(own[m], Arm(m, SHIP[m]), where) for m in MODELS]
+    own = {model: samples[ArmName(model, SHIPS[model])] for model in MODELS}
+    seconds = {m: s for m, s in where.seconds.items() if SHIPS[m] == TIMED}
+    where = replace(where, seconds=seconds, seconds_ci=None, timed=0)
+    rows = [bench_row(own[model], ArmName(model, SHIPS[model]), where) for model in MODELS]
     return Tables(rows, [compare_row(own["base"], own["tuned"], None, where)], [])
 
 
-def both_configs(samples: Mapping[Arm, Sequence[Outcome]], where: Slice) -> Tables:
-    """The same config for both models, at each config; the headline row is the less flattering."""
-    rows = {
-        m: {c: bench_row(samples[Arm(m, c)], Arm(m, c), where) for c in CONFIGS} for m in MODELS
-    }
+def tabulate_all(samples: Mapping[ArmName, Sequence[Outcome]], where: Slice) -> Tables:
+    """Both models at the same decoding, at each decoding; the headline row is the least flattering."""
+    names = list(dict.fromkeys(arm.config for arm in samples))
+    rows = {m: {c: bench_row(samples[ArmName(m, c)], ArmName(m, c), where) for c in names}
+            for m in MODELS}  # fmt: skip
     compared = {
-        c: compare_row(samples[Arm("base", c)], samples[Arm("tuned", c)], c, where) for c in CONFIGS
+        c: compare_row(samples[ArmName("base", c)], samples[ArmName("tuned", c)], c, where)
+        for c in names
     }
-    headline = less_flattering(compared)
-    bench = [as_chosen(rows[m], headline["config"]) for m in MODELS]
-    full = [rows[m][c] for m in MODELS for c in CONFIGS]
+    headline = pick_least_flattering(compared)
+    bench = [merge_chosen(rows[m], headline["config"]) for m in MODELS]
+    full = [rows[m][c] for m in MODELS for c in names]
     return Tables(bench, [headline], [*full, *compared.values()])
 
 
-def within(
-    samples: Mapping[Arm, Sequence[Outcome]], thinking: bool | None, task: str
-) -> dict[Arm, list[Outcome]]:
+def select_slice(
+    samples: Mapping[ArmName, Sequence[Outcome]], thinking: bool | None, task: str
+) -> dict[ArmName, list[Outcome]]:
     """The outcomes of one task, or of all tasks with the same thinking switch."""
     return {
         arm: [o for o in outcomes if o.thinking is thinking and task in (o.task, POOLED)]

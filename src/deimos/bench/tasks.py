@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from deimos.evaluate.samples import JudgeAnswer
 from deimos.prompts.decontaminate import TestText
 from deimos.prompts.text import asked
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
-from deimos.types import Kind, Prompt, Verdict
-
-Judge = Callable[[Prompt, str], Awaitable[Verdict]]
-"""What says whether an answer is right."""
+from deimos.types import Kind, Prompt
 
 POOLED = "all"
 """The task name of rows that pool all tasks."""
@@ -40,7 +38,7 @@ class TestTask:
     """Problems dropped because the source gave them twice."""
     contaminated: int
     """Problems also among the training or dev prompts (0 unless the recipe allows it)."""
-    judge: Judge | None = field(default=None, compare=False)
+    judge: JudgeAnswer | None = field(default=None, compare=False)
     """The task's own; None: the recipe's graders judge."""
 
 
@@ -50,7 +48,7 @@ class Given:
 
     task: TaskSettings
     prompts: Sequence[Prompt]
-    judge: Judge | None
+    judge: JudgeAnswer | None
     questions: Mapping[str, Sequence[str]]
     """By prompt id what is asked, apart from the wording around it."""
 
@@ -145,7 +143,7 @@ def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
 
 def _given(
     recipe: Recipe, task: TaskSettings
-) -> tuple[list[Prompt], Judge | None, Mapping[str, Sequence[str]]]:
+) -> tuple[list[Prompt], JudgeAnswer | None, Mapping[str, Sequence[str]]]:
     """A task's problems, its own judge, and by prompt id what is asked apart from its wording."""
     if task.source is None:
         from deimos.bench.lm_eval.problems import load_problems

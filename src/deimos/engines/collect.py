@@ -7,7 +7,7 @@ trying again, judging, stopping; the race and the evaluations do those.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ async def collect(
     engine: Engine,
     tokenizer: Any,
     eos_ids: Collection[int],
-    requests: Iterable[Request],
+    requests: Iterable[Request] | AsyncIterable[Request],
     *,
     concurrency: int | None = None,
 ) -> AsyncIterator[Completion]:
@@ -121,7 +121,7 @@ async def collect(
         engine: what samples.
         tokenizer: turns ids to text.
         eos_ids: ids that end a turn.
-        requests: taken lazily, as the engine has places.
+        requests: taken lazily, as the engine has places; an asynchronous one may hold them back.
         concurrency: most requests in flight (closed loop); None: as many as the engine takes.
 
     Raises:
@@ -131,7 +131,7 @@ async def collect(
     places = asyncio.Semaphore(concurrency) if concurrency is not None else None
 
     async def jobs() -> AsyncIterator[Job]:
-        for request in requests:
+        async for request in _each(requests):
             if places is not None:
                 await places.acquire()
             if request.key in flying:
@@ -145,3 +145,12 @@ async def collect(
             if places is not None:
                 places.release()
             yield completion_of(event, request, tokenizer, eos_ids, engine.name)
+
+
+async def _each(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Request]:
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+    else:
+        for request in requests:
+            yield request

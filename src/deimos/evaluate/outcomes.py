@@ -1,24 +1,20 @@
-"""What thinking costs: traces cut at smaller budgets, and wall-clock seconds.
+"""Judged completions reduced to what rows are made of, at their own budget or cut at a smaller one.
 
 A smaller budget is not decoded anew: under greedy or counter-based sampling the shorter run *is*
 the beginning of the longer one, so cutting recorded traces answers exactly. A cut trace never
-finished, so it is wrong, whatever stood in it. Not covered: models that are told their budget.
-
-Timing is a closed loop: a fixed number of requests in flight, one leaving lets the next in. Base
-and tuned take turns in blocks (ABBA), so that a machine that slows down slows both.
+finished, so it is wrong, whatever stood in it. Not covered: models whose prompt names their budget.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from deimos.evaluate import stats
-from deimos.store.schema import Timed
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
 from deimos.types import Completion, Verdict
 
@@ -28,7 +24,7 @@ CUT = Verdict.of(False, "cut at the budget: it never finished")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A graded completion, reduced to what rows are made of."""
+    """A judged completion, reduced to what rows are made of."""
 
     problem: str
     """Unique within a bench: task and prompt id."""
@@ -49,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What it takes to read a prompt's completions again after a cut."""
+    """What is needed to split and count a prompt's completions again after a cut."""
 
     think: ThinkIds
     tags: Tags | None
@@ -84,15 +80,17 @@ def cut(completion: Completion, budget: int, grammar: Grammar) -> Completion:
     )  # fmt: skip
 
 
-def outcome(completion: Completion, task: str, thinking: bool | None, shape: Shape) -> Outcome:
-    """Reduce a graded completion.
+def reduce_completion(
+    completion: Completion, task: str, thinking: bool | None, shape: Shape
+) -> Outcome:
+    """Reduce a judged completion.
 
     Raises:
-        ValueError: it has no verdict; ungraded is not wrong.
+        ValueError: it has no verdict; unjudged is not wrong.
     """
     if completion.verdict is None:
         raise ValueError(
-            f"completion {completion.index} of {completion.prompt_id[:16]} is not graded"
+            f"completion {completion.index} of {completion.prompt_id[:16]} is not judged"
         )
     has_thought = shape in (Shape.OPEN, Shape.FREE)
     return Outcome(
@@ -110,7 +108,7 @@ def outcome(completion: Completion, task: str, thinking: bool | None, shape: Sha
     )
 
 
-def by_problem(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+def group_by_problem(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     """Outcomes of each problem, problems in order of name."""
     groups: dict[str, list[Outcome]] = {
         o.problem: [] for o in sorted(outcomes, key=lambda o: o.problem)
@@ -121,9 +119,9 @@ def by_problem(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def fractions_right(outcomes: Sequence[Outcome], budget: int | None = None) -> dict[str, float]:
-    """Each judged problem's fraction of right samples, under a smaller budget where one is given."""
+    """Each judged problem's fraction of right samples, at a smaller budget if one is given."""
     fractions = {}
-    for problem, group in by_problem(outcomes).items():
+    for problem, group in group_by_problem(outcomes).items():
         right = [_right(o, budget) for o in group if o.ok is not None]
         if right:
             fractions[problem] = sum(right) / len(right)
@@ -135,7 +133,7 @@ def _right(o: Outcome, budget: int | None) -> bool:
 
 
 def budgets_between(outcomes: Sequence[Outcome], budget: int, *marks: int) -> list[int]:
-    """Budgets worth plotting: geometric from the shortest trace's length to ``budget``, and marks."""
+    """Budgets to plot: geometric from the shortest trace's length to ``budget``, and marks."""
     shortest = min((o.total_tokens for o in outcomes), default=1)
     low = max(1, min(shortest, budget))
     grid = np.unique(np.geomspace(low, budget, CURVE_POINTS).round().astype(int))
@@ -150,84 +148,11 @@ def accuracy_curve(outcomes: Sequence[Outcome], budgets: Sequence[int]) -> list[
         fractions = list(fractions_right(judged, budget).values())
         value, ci = stats.accuracy(fractions, len(judged) / max(len(fractions), 1))
         rows.append(
-            {"budget": budget, "n": len(fractions), "accuracy": value, "accuracy_ci": listed(ci)}
+            {"budget": budget, "n": len(fractions), "accuracy": value, "accuracy_ci": as_list(ci)}
         )
     return rows
 
 
-def listed(ci: stats.Interval | None) -> list[float] | None:
+def as_list(ci: stats.Bounds | None) -> list[float] | None:
     """An interval as it stands in a row."""
     return None if ci is None else list(ci)
-
-
-Decode = Callable[[Sequence[Any]], AsyncIterator[Completion]]
-"""Decodes requests in a closed loop on one warm model."""
-
-
-async def timed(
-    decoders: Mapping[str, Decode],
-    requests: Sequence[tuple[str, Any]],
-    *,
-    block: int,
-    warmup: int,
-    first: int = 0,
-) -> AsyncIterator[list[Timed]]:
-    """Time the same requests on every model, in turn; yields one block's rows when it is done.
-
-    Args:
-        decoders: model name to its closed loop.
-        requests: task name and request of the fixed subset, in fixed order, no prompt twice; each
-            is run once on each model.
-        block: requests a model gets before it is the next one's turn.
-        warmup: requests each model runs untimed first.
-        first: number of the first block, where earlier ones are already timed.
-    """
-    for decode in decoders.values():
-        async for _ in decode([request for _, request in requests[:warmup]]):
-            pass
-    for number, start in enumerate(range(0, len(requests), block), first):
-        part = requests[start : start + block]
-        models = list(decoders)[:: 1 if number % 2 == 0 else -1]
-        yield [
-            row
-            for model in models
-            for row in await _timed_block(number, model, decoders[model], part)
-        ]
-
-
-async def _timed_block(
-    number: int, model: str, decode: Decode, part: Sequence[tuple[str, Any]]
-) -> list[Timed]:
-    task_of = {request.prompt.id: task for task, request in part}
-    rows = []
-    async for c in decode([request for _, request in part]):
-        if c.finish == "error":
-            raise RuntimeError(
-                f"timing: the engine failed on a problem of {task_of[c.prompt_id]} ({model})"
-            )
-        rows.append(
-            Timed(number, model, task_of[c.prompt_id], c.prompt_id, c.seconds, total_tokens(c))
-        )
-    return rows
-
-
-def seconds_reduction_ci(
-    rows: Sequence[Timed], tasks: Collection[str], seed: int
-) -> tuple[stats.Interval | None, int]:
-    """Interval of the reduction in seconds over the problems timed on both, and their number."""
-    seconds: dict[str, dict[str, float]] = {"base": {}, "tuned": {}}
-    for row in rows:
-        if row.task in tasks and row.model in seconds:
-            seconds[row.model][row.prompt_id] = row.seconds
-    both = sorted(seconds["base"].keys() & seconds["tuned"].keys())
-    sides = ([seconds[model][p] for p in both] for model in ("base", "tuned"))
-    return stats.mean_reduction(*sides, seed=seed).ci, len(both)
-
-
-def mean_seconds(rows: Sequence[Timed], tasks: Collection[str]) -> dict[str, float]:
-    """Mean seconds per problem of each model over the timed problems of some tasks."""
-    seconds: dict[str, list[float]] = {}
-    for row in rows:
-        if row.task in tasks:
-            seconds.setdefault(row.model, []).append(row.seconds)
-    return {model: float(np.mean(s)) for model, s in seconds.items()}

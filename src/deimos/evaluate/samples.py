@@ -1,8 +1,10 @@
-"""Decoding and grading the sample sets of a bench, one journal each.
+"""Decoding and judging sample sets, one journal each.
 
-A set is one task, one model and one decoding config. What is in its journal is never decoded
-again, so an interrupted bench goes on where it stopped. Grading runs beside decoding.
-A completion that was cut, or whose thought never closed, is wrong without asking a grader.
+A sample set is some prompts and one arm. What its journal holds is never decoded again, so an
+interrupted evaluation goes on from there. A completion is written down as soon as it is decoded,
+its verdict still null, and again, whole, with its verdict; judging runs beside decoding. A
+completion that was cut, or whose thought never closed, is wrong without asking a judge.
+Not covered: what is made of the completions (``outcomes``), and how long they took (``timing``).
 """
 
 from __future__ import annotations
@@ -10,274 +12,279 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
-import gc
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from deimos import engines
-from deimos.bench.tables import MODELS, SHIP, Arm
-from deimos.bench.tasks import Judge, TestTask
-from deimos.engines.base import Engine
-from deimos.engines.collect import Request, collect
-from deimos.evaluate.outcomes import Grammar
-from deimos.models.loading import eos_ids_of, load_tokenizer
-from deimos.models.ref import ModelRef
-from deimos.recipe import Bench
-from deimos.runs import artifacts
-from deimos.runs.folder import StageJob
-from deimos.store.candidates import record_key, sampled_with
+from deimos.engines.collect import RETRIES, Request, Retries, collect
+from deimos.evaluate.arms import Arm
+from deimos.evaluate.models import Models
+from deimos.store.hashing import derive_seed
 from deimos.store.journal import Journal
-from deimos.store.merge import merge_completions
+from deimos.store.merge import Name, merge_completions
 from deimos.store.schema import BenchSample, bench_sample_row
-from deimos.store.template_date import read_template_date
-from deimos.thinking import Rendered, Tags, render
-from deimos.types import Completion, Prompt, Sampling, Verdict
+from deimos.types import Completion, Prompt, Verdict
 
-TRIES = 3
-"""Rounds of decoding until an engine's errors end the bench."""
+PENDING = 256
+"""Completions of one set that may wait for a verdict at a time: beyond it no new one is started."""
+SEPARATOR = "/"
+"""Of the seeds of an evaluation; a race derives its own with another."""
+
+JudgeAnswer = Callable[[Prompt, str], Awaitable[Verdict]]
+"""Judges an answer to a prompt."""
+ReportProgress = Callable[[str, int, int], None]
+"""Called with a label, how many are done, and of how many."""
 
 
-class BenchError(RuntimeError):
+class EvaluationError(RuntimeError):
     """An engine failed on some completions again and again; what is done is kept."""
 
 
-def arms_of(bench: Bench) -> list[Arm]:
-    """The sample sets that the settings need, one model's after the other's."""
-    if set(bench.settings) <= {"ship"}:
-        return [Arm(m, SHIP[m]) for m in MODELS] if bench.settings else []
-    return [Arm(m, c) for m in MODELS for c in ("recommended", "locked")]
+@dataclass(frozen=True)
+class SampleSet:
+    """What one journal is to hold: completions of some prompts by one arm."""
 
+    arm: Arm
+    task: str
+    """What the prompts are called, in rows and messages."""
+    prompts: Sequence[Prompt]
+    path: Path
+    repeats: int = 1
+    """Completions a prompt."""
+    seed: int = 0
 
-def sampling_of(bench: Bench, config: str) -> Sampling:
-    """A config's sampler, with the bench's budget in place of its own ``max_tokens``."""
-    chosen = bench.recommended if config == "recommended" else bench.locked
-    return dataclasses.replace(chosen.value(), max_tokens=bench.budget)
+    @property
+    def label(self) -> str:
+        """What messages and progress call it."""
+        return f"{self.task} {self.arm.model_name} {self.arm.config}"
 
-
-def repeats_of(bench: Bench, config: str) -> int:
-    """Samples a problem; greedy decoding is never repeated."""
-    return bench.repeats if config == "recommended" and bench.recommended.temperature > 0 else 1
-
-
-def stored(bench: Bench, arm: Arm) -> Arm:
-    """Whose file holds an arm's samples: two configs that draw alike share one set."""
-    recommended, locked = (sampling_of(bench, c) for c in ("recommended", "locked"))
-    alike = recommended == locked and repeats_of(bench, "recommended") == 1
-    return Arm(arm.model, "locked") if alike else arm
-
-
-def seed_of(seed: int, prompt_id: str, index: int) -> int:
-    """A completion's own seed, the same for base and tuned; 31 bits."""
-    digest = hashlib.sha256(f"{seed}/{prompt_id}/{index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-EngineFor = Callable[..., Engine]
-"""``(model, alone=False) -> Engine``, of one elsewhere; ``alone``: nothing decodes beside it."""
-
-
-def refs_of(job: StageJob) -> dict[str, ModelRef]:
-    """Base and tuned."""
-    model = job.recipe.model
-    base = ModelRef(job.model_path, model.revision, model.dtype)
-    adapter = str(artifacts.adapter_path(job.inputs["train"].resolve()))
-    return {"base": base, "tuned": dataclasses.replace(base, adapter=adapter)}
-
-
-class Models:
-    """Base and tuned, opened when first asked for, and the tokenizer they share.
-
-    Args:
-        job: the stage's.
-        elsewhere: makes their engines on a cluster; None: they are loaded here.
-    """
-
-    def __init__(self, job: StageJob, elsewhere: EngineFor | None = None) -> None:
-        model = job.recipe.model
-        self._job = job
-        self._elsewhere = elsewhere
-        self._refs = refs_of(job)
-        base = self._refs["base"]
-        self._today = read_template_date(job.inputs["sample"])
-        self._open: dict[str, Engine] = {}
-        self._made_with: dict[tuple[str, Sampling], str] = {}
-        self.tokenizer: Any = load_tokenizer(base)
-        self.eos_ids = eos_ids_of(self.tokenizer, base)
-        self.tags = Tags(open=model.tags.open, close=model.tags.close) if model.tags else None
-
-    def engine(self, name: str, *, alone: bool = False) -> Engine:
-        """The engine of ``base`` or ``tuned``; ``alone``: one process decodes, to be timed."""
-        if self._elsewhere:
-            return self._elsewhere(name, alone=alone)
-        if name not in self._open:
-            self._open[name] = engines.open(self._refs[name], self._job.runtime)
-        return self._open[name]
-
-    def key(self, name: str, request: Request) -> str:
-        """The record key of a completion by ``base`` or ``tuned``."""
-        ref, sampling = self._refs[name], request.sampling
-        if (name, sampling) not in self._made_with:
-            self._made_with[name, sampling] = sampled_with(
-                ref.path,
-                revision=ref.revision,
-                dtype=ref.dtype,
-                template=str(self.tokenizer.chat_template),
-                sampling=sampling,
-                adapter=Path(ref.adapter) if ref.adapter else None,
+    def requests(self, models: Models) -> list[Request]:
+        """Everything that the set is to hold; the same seeds for every arm."""
+        rendered = {p.id: models.render(p, self.arm.thinking) for p in self.prompts}
+        return [
+            Request(
+                p, rendered[p.id], index, derive_seed(self.seed, p.id, index, SEPARATOR),
+                self.arm.decoding,
             )
-        made_with = self._made_with[name, sampling]
-        return record_key(made_with, request.rendered.text, request.index, request.seed)
+            for index in range(self.repeats)
+            for p in self.prompts
+        ]  # fmt: skip
 
-    def keys(self, name: str, requests: Iterable[Request]) -> dict[tuple[str, int], str]:
-        """Record keys by prompt id and index."""
-        return {(r.prompt.id, r.index): self.key(name, r) for r in requests}
-
-    def close(self, name: str) -> None:
-        """Let a model's memory go."""
-        self._open.pop(name, None)
-        gc.collect()
-
-    def render(self, prompt: Prompt, thinking: bool | None) -> Rendered:
-        """A prompt as both models see it."""
-        return render(
-            self.tokenizer, prompt.messages, tags=self.tags, thinking=thinking, today=self._today
-        )
-
-    def grammar(self, rendered: Rendered) -> Grammar:
-        """What cutting a completion of this prompt takes."""
-        decode = functools.partial(self.tokenizer.decode, skip_special_tokens=False)
-        return Grammar(rendered.think, rendered.tags, self.eos_ids, decode)
+    def read(self, models: Models) -> list[Completion]:
+        """What the journal holds of it, each completion once, in the order of decoding."""
+        keys = models.record_keys(self.arm, self.requests(models))
+        return read_samples(self.path, keys)
 
 
-def requests_of(
-    bench: Bench, task: TestTask, config: str, rendered: dict[str, Rendered]
-) -> list[Request]:
-    """Everything that one sample set of a task is to hold."""
-    sampling = sampling_of(bench, config)
-    return [
-        Request(p, rendered[p.id], index, seed_of(bench.seed, p.id, index), sampling)
-        for index in range(repeats_of(bench, config))
-        for p in task.prompts
-    ]
-
-
-def samples_path(out: Path, task: str, arm: Arm) -> Path:
-    """Where a sample set stands."""
-    return artifacts.samples_path(out, f"{task}-{arm.model}-{arm.config}")
-
-
-def sampled(path: Path, keys: Mapping[tuple[str, int], str]) -> list[Completion]:
-    """A sample set's completions, each wanted one once, in the file's order; see ``store.merge``.
+def read_samples(path: Path, keys: Mapping[Name, str]) -> list[Completion]:
+    """A journal's completions, each wanted one once, in the order of decoding; see ``store.merge``.
 
     Args:
-        path: the set's journal.
+        path: the journal.
         keys: prompt id and index to the record key that a row must have.
     """
     return list(merge_completions([path], keys.get).values())
 
 
-def unjudged(completion: Completion) -> bool:
-    """Whether a completion's judge could not say."""
+def is_unjudged(completion: Completion) -> bool:
+    """Whether a completion has no verdict, or one that does not say right or wrong."""
     return completion.verdict is None or completion.verdict.ok is None
 
 
-@dataclasses.dataclass(frozen=True)
-class Sampler:
-    """Fills sample sets."""
+@dataclass(frozen=True)
+class Evaluator:
+    """Fills sample sets.
 
-    job: StageJob
+    Args:
+        models: what decodes.
+        judge: says whether an answer is right.
+        progress: called after each completion.
+        stage: what messages and progress begin with.
+        others: journals of other stages: a completion of the same record key is taken over from
+            there, and judged, instead of being decoded.
+        pending: see ``PENDING``.
+        retries: of engines and judges.
+    """
+
     models: Models
-    judge: Judge
+    judge: JudgeAnswer
+    progress: ReportProgress = lambda label, done, total: None
+    stage: str = "evaluation"
+    others: Sequence[Path] = ()
+    pending: int = PENDING
+    retries: Retries = RETRIES
 
-    async def fill(self, task: str, arm: Arm, requests: Sequence[Request]) -> None:
-        """Decode and grade what a sample set lacks.
+    async def fill(self, wanted: SampleSet) -> None:
+        """Decode and judge what a sample set lacks; what is decoded but not judged is only judged.
 
         Raises:
-            BenchError: some completions ended in errors, again and again.
+            EvaluationError: some completions ended in errors at every try.
         """
-        path = samples_path(self.job.out, task, arm)
-        done = {
-            (c.prompt_id, c.index): c for c in sampled(path, self.models.keys(arm.model, requests))
-        }
-        await self._judge_again(task, arm, requests, done, path)
-        todo = [r for r in requests if (r.prompt.id, r.index) not in done]
-        for _ in range(TRIES if todo else 0):
-            with Journal(path) as journal:
-                todo = await self._round(task, arm, todo, len(requests), journal)
-            if not todo:
-                return
+        requests = wanted.requests(self.models)
+        keys = self.models.record_keys(wanted.arm, requests)
+        known = {(c.prompt_id, c.index): c for c in read_samples(wanted.path, keys)}
+        todo = [r for r in requests if (r.prompt.id, r.index) not in known]
+        borrowed = self._find_elsewhere(todo, keys)
+        unjudged = [r for r in requests
+                    if (c := known.get((r.prompt.id, r.index))) and is_unjudged(c)]  # fmt: skip
+        if not todo and not unjudged:
+            return
+        with Journal(wanted.path) as journal:
+            filling = _Filling(self, wanted, keys, journal)
+            for completion in borrowed.values():
+                filling.write(completion)
+            known |= borrowed
+            unjudged += [r for r in todo if (r.prompt.id, r.index) in borrowed]
+            todo = [r for r in todo if (r.prompt.id, r.index) not in borrowed]
+            await filling.judge_again([(r, known[r.prompt.id, r.index]) for r in unjudged])
+            for _ in range(self.retries.decodings if todo else 0):
+                todo = await filling.decode(todo, len(requests))
+                if not todo:
+                    return
         if todo:
-            raise BenchError(
-                f"bench: {len(todo)} of {len(requests)} completions of {task} ({arm.model}, {arm.config}) "
-                f"failed {TRIES} times in the engine: what is done is kept, run again to resume"
+            raise EvaluationError(
+                f"{self.stage} {wanted.label}: {len(todo)} of {len(requests)} completions failed "
+                f"{self.retries.decodings} times in the engine: what is done is kept, run again to resume"
             )
 
-    async def _judge_again(
+    async def run(
         self,
-        task: str,
-        arm: Arm,
-        requests: Sequence[Request],
-        done: Mapping[tuple[str, int], Completion],
-        path: Path,
+        arms: Sequence[Arm],
+        prompts: Sequence[Prompt],
+        folder: Path,
+        *,
+        task: str = "",
+        repeats: int = 1,
+        seed: int = 0,
+    ) -> dict[Arm, list[Completion]]:
+        """Decode and judge arms over prompts; a journal for each arm, named by its key.
+
+        Run again with the same folder it decodes only what is missing.
+
+        Args:
+            arms: equal ones are decoded once.
+            prompts: each id once.
+            folder: of the journals.
+            task: what the prompts are called, in rows and messages.
+            repeats: completions a prompt.
+            seed: all seeds are derived from it; the same for every arm.
+
+        Returns:
+            Each arm's completions, with verdicts.
+
+        Raises:
+            EvaluationError: some completions ended in errors at every try.
+        """
+        found: dict[Arm, list[Completion]] = {}
+        for arm in dict.fromkeys(arms):
+            key = self.models.arm_key(arm)
+            named = arm if arm.config else dataclasses.replace(arm, config=key[:8])
+            wanted = SampleSet(named, task, prompts, folder / f"{key}.jsonl", repeats, seed)
+            await self.fill(wanted)
+            found[arm] = wanted.read(self.models)
+        return found
+
+    def _find_elsewhere(
+        self, todo: Sequence[Request], keys: Mapping[Name, str]
+    ) -> dict[Name, Completion]:
+        """Completions of other journals that are wanted here; their verdicts are not taken over."""
+        missing = {name: keys[name] for r in todo if (name := (r.prompt.id, r.index))}
+        found: dict[Name, Completion] = {}
+        for path in self.others if missing else ():
+            for completion in read_samples(path, missing):
+                name = completion.prompt_id, completion.index
+                found.setdefault(name, dataclasses.replace(completion, verdict=None))
+        return found
+
+
+class _Filling:
+    """One sample set being filled: its open journal, and how many completions wait for a verdict."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        wanted: SampleSet,
+        keys: Mapping[Name, str],
+        journal: Journal,
     ) -> None:
-        """Ask once more about what an earlier attempt could not judge; nothing is decoded."""
-        again = [
-            (r, c) for r in requests if (c := done.get((r.prompt.id, r.index))) and unjudged(c)
-        ]
-        if not again:
-            return
-        with Journal(path) as journal:
-            for request, completion in again:
-                verdict = await grade(self.judge, request.prompt, completion)
-                if verdict.ok is not None:
-                    journal.append(self._row(task, arm, request, completion, verdict))
+        self._evaluator, self._wanted, self._keys = evaluator, wanted, keys
+        self._journal = journal
+        self._pending = 0
+        self._judged = asyncio.Event()
 
-    def _row(
-        self, task: str, arm: Arm, request: Request, completion: Completion, verdict: Verdict
-    ) -> dict[str, Any]:
-        judged = dataclasses.replace(completion, verdict=verdict)
-        key = self.models.key(arm.model, request)
-        return bench_sample_row(BenchSample(judged, key, task, arm.model, arm.config))
+    def write(self, completion: Completion) -> None:
+        """Append a completion as it now stands; its verdict may be missing."""
+        arm, key = self._wanted.arm, self._keys[completion.prompt_id, completion.index]
+        sample = BenchSample(completion, key, self._wanted.task, arm.model_name, arm.config)
+        self._journal.append(bench_sample_row(sample))
 
-    async def _round(
-        self, task: str, arm: Arm, todo: Sequence[Request], total: int, journal: Journal
-    ) -> list[Request]:
+    async def judge_again(self, left: Sequence[tuple[Request, Completion]]) -> None:
+        """Judge what earlier attempts decoded and could not judge, or did not get to judge."""
+        async with asyncio.TaskGroup() as judging:
+            for request, completion in left:
+                await self._wait_for_judges()
+                self._hand_over(judging, request.prompt, completion)
+
+    async def decode(self, todo: Sequence[Request], total: int) -> list[Request]:
         """Try each request once; returns those that ended in an error."""
-        by_key = {(r.prompt.id, r.index): r for r in todo}
+        evaluator, models = self._evaluator, self._evaluator.models
+        label = f"{evaluator.stage} {self._wanted.label}"
+        by_name = {(r.prompt.id, r.index): r for r in todo}
         failed: list[Request] = []
-        label = f"bench {task} {arm.model} {arm.config}"
-        before = total - len(todo)
+        done = total - len(todo)
 
-        async def keep(request: Request, completion: Completion) -> None:
-            verdict = await grade(self.judge, request.prompt, completion)
-            journal.append(self._row(task, arm, request, completion, verdict))
+        async def feed() -> AsyncIterator[Request]:
+            for request in todo:
+                await self._wait_for_judges()
+                yield request
 
-        engine, models = self.models.engine(arm.model), self.models
-        decoding = collect(engine, models.tokenizer, models.eos_ids, todo)
-        self.job.progress(label, before, total)
-        n = 0
-        async with asyncio.TaskGroup() as grading, contextlib.aclosing(decoding):  # pyright: ignore[reportArgumentType]
-            async for completion in decoding:
-                request = by_key[completion.prompt_id, completion.index]
+        engine = models.engine(self._wanted.arm.model)
+        completions = collect(engine, models.tokenizer, models.eos_ids, feed())
+        evaluator.progress(label, done, total)
+        async with asyncio.TaskGroup() as judging, contextlib.aclosing(completions):  # pyright: ignore[reportArgumentType]
+            async for completion in completions:
+                request = by_name[completion.prompt_id, completion.index]
                 if completion.finish == "error":
                     failed.append(request)
                     continue
-                n += 1
-                grading.create_task(keep(request, completion))
-                self.job.progress(label, before + n, total)
+                verdict = judge_structure(completion)
+                completion = dataclasses.replace(completion, verdict=verdict)
+                self.write(completion)
+                if verdict is None:
+                    self._hand_over(judging, request.prompt, completion)
+                done += 1
+                evaluator.progress(label, done, total)
         return failed
 
+    async def _wait_for_judges(self) -> None:
+        """Wait while too many completions have no verdict yet."""
+        while self._pending >= self._evaluator.pending:
+            self._judged.clear()
+            await self._judged.wait()
 
-async def grade(judge: Judge, prompt: Prompt, completion: Completion) -> Verdict:
-    """A completion's verdict; null is asked once more, then stays null."""
+    def _hand_over(
+        self, judging: asyncio.TaskGroup, prompt: Prompt, completion: Completion
+    ) -> None:
+        self._pending += 1
+        judging.create_task(self._judge(prompt, completion))
+
+    async def _judge(self, prompt: Prompt, completion: Completion) -> None:
+        try:
+            verdict = judge_structure(completion) or await self._evaluator.retries.ask(
+                lambda: self._evaluator.judge(prompt, completion.answer)
+            )
+        finally:
+            self._pending -= 1
+            self._judged.set()
+        if completion.verdict is None or verdict.ok is not None:  # null again says nothing new
+            self.write(dataclasses.replace(completion, verdict=verdict))
+
+
+def judge_structure(completion: Completion) -> Verdict | None:
+    """False for a completion that has no answer to judge; None: a judge must be asked."""
     if completion.finish != "stop":
         return Verdict.of(False, f"did not finish: {completion.finish}", "structure")
     if not completion.answer.strip():
-        return Verdict.of(
-            False, "no answer: the thought never closed, or nothing follows it", "structure"
-        )
-    verdict = await judge(prompt, completion.answer)
-    return verdict if verdict.ok is not None else await judge(prompt, completion.answer)
+        because = "no answer: the thought never closed, or nothing follows it"
+        return Verdict.of(False, because, "structure")
+    return None

@@ -25,8 +25,8 @@ RESAMPLES = 2000
 _CELLS = 2_000_000
 """Resample-by-value cells in memory at once (16 MB of int64)."""
 
-Interval = tuple[float, float]
-Counts = NDArray[np.int64]
+Bounds = tuple[float, float]
+Draws = NDArray[np.int64]
 
 
 class PairingError(ValueError):
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     """A number and its 95% interval; either is None where the data cannot say."""
 
     value: float | None
-    ci: Interval | None
+    ci: Bounds | None
 
 
 def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
@@ -61,7 +61,7 @@ def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
         )
 
 
-def wilson(p: float, n: float) -> Interval | None:
+def wilson(p: float, n: float) -> Bounds | None:
     """Wilson's score interval for a proportion ``p`` of ``n`` (may be an effective size); None at 0."""
     if n <= 0:
         return None
@@ -93,7 +93,7 @@ def accuracy(per_problem: ArrayLike, samples_each: float = 1.0) -> Estimate:
     return Estimate(p, wilson(p, effective))
 
 
-def tango(gained: int, lost: int, n: int) -> Interval | None:
+def tango(gained: int, lost: int, n: int) -> Bounds | None:
     """Tango's score interval for ``(gained - lost) / n``, a paired difference of proportions.
 
     Honest where no pair disagrees: ``gained = lost = 0`` gives +- z^2 / (n + z^2), not [0, 0].
@@ -176,7 +176,7 @@ def smallest_detectable(differences: ArrayLike) -> float | None:
     return min(1.0, (Z + Z_POWER) * math.sqrt(s / len(d)))
 
 
-def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Counts]:
+def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Draws]:
     """How often each of ``n`` problems is drawn, in blocks (rows, n) that bound memory."""
     rng = np.random.default_rng(seed)
     rows = max(1, min(resamples, _CELLS // max(width, 1)))
@@ -188,7 +188,7 @@ def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Counts]:
     return blocks
 
 
-def _percentiles(values: NDArray[np.float64]) -> Interval | None:
+def _percentiles(values: NDArray[np.float64]) -> Bounds | None:
     """The middle 95%; None where over 5% of the resamples were undefined."""
     good = values[np.isfinite(values)]
     if len(good) < 0.95 * len(values):
@@ -199,7 +199,7 @@ def _percentiles(values: NDArray[np.float64]) -> Interval | None:
 
 def bootstrap_mean(
     per_problem: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Interval | None:
+) -> Bounds | None:
     """Percentile interval for the mean over problems. ``per_problem`` is (n,)."""
     x = np.asarray(per_problem, float)
     if len(x) == 0:
@@ -217,7 +217,7 @@ class Clustered(NamedTuple):
     problem: NDArray[np.int64]
     """(m,) index of the sample's problem, 0 to n - 1."""
 
-    def medians(self, counts: Counts) -> NDArray[np.float64]:
+    def medians(self, counts: Draws) -> NDArray[np.float64]:
         """(rows,) median of all samples of the drawn problems; ``counts`` is (rows, n)."""
         order = np.argsort(self.values, kind="stable")
         cumulative = np.cumsum(counts[:, self.problem[order]], axis=1)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deimos.evaluate.samples import arms_of, repeats_of, stored
+from deimos.bench.suites import count_completions
 from deimos.planning.counts import PromptCounts, count_prompts
 from deimos.planning.estimate import (
     ASSUMED_TOKENS,
@@ -24,7 +24,7 @@ from deimos.planning.estimate import (
 )
 from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
-from deimos.recipe import Bench, Recipe, RecipeError
+from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.types import Prompt
 
@@ -91,7 +91,7 @@ def forecast(
     candidates = train * n if train else None
     bound = None if candidates is None else (candidates + dev) * most
     complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.tasks)
-    answers = count_answers(recipe.bench, sum(prompts.test.values())) if complete else None
+    answers = count_completions(recipe.bench, sum(prompts.test.values())) if complete else None
     found, row_bytes, tokens, guess = None, BYTES_PER_TOKEN, None, None
     if pilot is not None:
         found, row_bytes = _pilot(recipe, runtime, train_prompts, pilot, prompts)
@@ -113,12 +113,6 @@ def forecast(
         disk_free=shutil.disk_usage(_existing(place)).free,
         assumed=tuple(_assumptions(recipe, prompts, needs, guess, basis)),
     )  # fmt: skip
-
-
-def count_answers(bench: Bench, problems: int) -> int:
-    """How many answers the bench decodes to so many test problems, those it times apart."""
-    sets = {stored(bench, arm) for arm in arms_of(bench)}
-    return problems * sum(repeats_of(bench, arm.config) for arm in sets)
 
 
 def _pilot(

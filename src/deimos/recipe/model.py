@@ -21,6 +21,7 @@ from pydantic import (
 from deimos.recipe.errors import RecipeError
 from deimos.recipe.sampling import Sample, SamplingSettings
 from deimos.recipe.section import Count, Section, Seed, Text
+from deimos.thinking import Tags
 from deimos.types import Kind
 
 
@@ -43,6 +44,10 @@ class ModelSettings(Section):
     """Passed to the chat template as ``enable_thinking``; null leaves it out."""
     tags: TagSettings | None = TagSettings()
     """null: the model does not think in tags (the plain grammar)."""
+
+    def thinking_tags(self) -> Tags | None:
+        """The tags as everything but the recipe takes them; None: the model thinks in none."""
+        return Tags(self.tags.open, self.tags.close) if self.tags else None
 
 
 class SourceSettings(Section):

@@ -56,6 +56,20 @@ def _stable(value: Any, where: str) -> Any:
     raise Unstable(f"{where} is a {type(value).__name__}: it has no stable form to fingerprint")
 
 
+def derive_seed(seed: int, prompt_id: str, index: int, separator: str) -> int:
+    """A completion's own seed, 31 bits: the same on every machine and in every order.
+
+    Args:
+        seed: of the whole stage.
+        prompt_id: which prompt.
+        index: which of the prompt's completions.
+        separator: between the three; races and evaluations have different ones, so that the same
+            seed in a recipe doesn't give both the same draws.
+    """
+    text = separator.join((str(seed), prompt_id, str(index)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
 def file_hash(path: Path) -> str:
     """sha256 (hex) of a file's content."""
     with path.open("rb") as file:

@@ -1,0 +1,149 @@
+"""The models of an evaluation: engines opened when first needed, and the tokenizer they share.
+
+The only place that opens an engine for an evaluation. All models here are one base with or without
+adapters: prompts are rendered by the base's chat template, turns end with the base's end tokens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from deimos import engines
+from deimos.engines.base import Engine
+from deimos.engines.collect import Request
+from deimos.evaluate.arms import Arm, arm_key
+from deimos.evaluate.outcomes import Grammar
+from deimos.evaluate.ray import OpenEngine, open_on_cluster
+from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.recipe.runtime import Runtime
+from deimos.store.candidates import record_key, sampled_with
+from deimos.thinking import Rendered, Tags, render
+from deimos.types import Prompt, Sampling
+
+
+class Models:
+    """Engines by model, the shared tokenizer, prompts as rendered, and keys of what they decode.
+
+    Args:
+        base: whose tokenizer and chat template are used.
+        runtime: names the engine.
+        tags: of a thought; None: the model thinks in no tags.
+        today: the date that a chat template may write; None: the day of rendering.
+        together: keep the engines of several models loaded at a time; else opening one closes the
+            others.
+        open_elsewhere: opens engines on a cluster; None: they are loaded in this process.
+    """
+
+    def __init__(
+        self,
+        base: ModelRef,
+        runtime: Runtime,
+        tags: Tags | None,
+        *,
+        today: date | None = None,
+        together: bool = False,
+        open_elsewhere: OpenEngine | None = None,
+    ) -> None:
+        self._runtime = runtime
+        self._together = together
+        self._open_elsewhere = open_elsewhere
+        self._engines: dict[ModelRef, Engine] = {}
+        self._made_with: dict[tuple[ModelRef, Sampling], str] = {}
+        self._rendered: dict[tuple[str, bool | None], Rendered] = {}
+        self._tags, self._today = tags, today
+        self.tokenizer: Any = load_tokenizer(base)
+        self.eos_ids = eos_ids_of(self.tokenizer, base)
+
+    def engine(self, model: ModelRef, *, alone: bool = False) -> Engine:
+        """A model's engine, opened if need be; ``alone``: one process decodes, to be timed."""
+        if self._open_elsewhere:
+            return self._open_elsewhere(model, alone=alone)
+        if model not in self._engines:
+            if not self._together:
+                self.close()
+            self._engines[model] = engines.open(model, self._runtime)
+        return self._engines[model]
+
+    def close(self) -> None:
+        """Release the memory of all engines; they are opened again if needed."""
+        self._engines.clear()
+        gc.collect()
+
+    def render(self, prompt: Prompt, thinking: bool | None) -> Rendered:
+        """A prompt as every model here sees it."""
+        name = prompt.id, thinking
+        if name not in self._rendered:
+            self._rendered[name] = render(
+                self.tokenizer, prompt.messages, tags=self._tags, thinking=thinking,
+                today=self._today,
+            )  # fmt: skip
+        return self._rendered[name]
+
+    def grammar(self, rendered: Rendered) -> Grammar:
+        """What is needed to cut a completion of this prompt."""
+        decode = functools.partial(self.tokenizer.decode, skip_special_tokens=False)
+        return Grammar(rendered.think, rendered.tags, self.eos_ids, decode)
+
+    def arm_key(self, arm: Arm) -> str:
+        """What names an arm across folders, runs and machines."""
+        return arm_key(self._fingerprint(arm), arm.thinking)
+
+    def record_keys(self, arm: Arm, requests: Iterable[Request]) -> dict[tuple[str, int], str]:
+        """The record key that each request's completion must have, by prompt id and index."""
+        made_with = self._fingerprint(arm)
+        return {
+            (r.prompt.id, r.index): record_key(made_with, r.rendered.text, r.index, r.seed)
+            for r in requests
+        }
+
+    def _fingerprint(self, arm: Arm) -> str:
+        model, decoding = arm.model, arm.decoding
+        if (model, decoding) not in self._made_with:
+            self._made_with[model, decoding] = sampled_with(
+                model.path,
+                revision=model.revision,
+                dtype=model.dtype,
+                template=str(self.tokenizer.chat_template),
+                sampling=decoding,
+                adapter=Path(model.adapter) if model.adapter else None,
+            )
+        return self._made_with[model, decoding]
+
+
+@contextlib.contextmanager
+def open_models(
+    models: Mapping[str, ModelRef],
+    runtime: Runtime,
+    tags: Tags | None,
+    *,
+    today: date | None = None,
+    together: bool = False,
+) -> Iterator[Models]:
+    """The models of an evaluation, here or on the cluster that the runtime names.
+
+    Args:
+        models: by name; the first one is the base, whose tokenizer is used.
+        runtime: names the engine and the cluster.
+        tags: of a thought; None: the model thinks in no tags.
+        today: see ``Models``.
+        together: several models are loaded at a time, as timing them in turn needs.
+
+    Raises:
+        RecipeError: no such model or engine; no Ray, or no such cluster.
+    """
+    base = next(iter(models.values()))
+    with open_on_cluster(models, runtime, together) as elsewhere:
+        opened = Models(
+            base, runtime, tags, today=today, together=together, open_elsewhere=elsewhere
+        )
+        try:
+            yield opened
+        finally:
+            opened.close()
