@@ -24,7 +24,7 @@ from deimos.sample.model import open_model
 from deimos.sample.prompt_race import RacePrompt
 from deimos.sample.race import race
 from deimos.store.schema import completion_row
-from deimos.thinking import Rendered, Tags, render
+from deimos.thinking import Rendered, render
 from deimos.types import Completion, Prompt
 
 
@@ -56,8 +56,7 @@ def run_pilot(
 
 def render_prompt(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
     """A prompt as the recipe's model sees it; ThinkingError if its template refuses it."""
-    tags = Tags(model.tags.open, model.tags.close) if model.tags else None
-    return render(tokenizer, prompt.messages, tags=tags, thinking=model.thinking)
+    return render(tokenizer, prompt.messages, tags=model.thinking_tags(), thinking=model.thinking)
 
 
 def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> float:
