@@ -22,7 +22,7 @@ Script = Callable[[Job], Sequence[int]]
 """The whole completion of a job, end-of-turn token last if it has one."""
 
 
-class _Script(StreamState):
+class _ScriptRow(StreamState):
     """A job that plays its script."""
 
     def __init__(self, job: Job, script: Sequence[int], now: float) -> None:
@@ -54,7 +54,7 @@ class EchoEngine:
         """Play ``script(job)`` for every job."""
         self._script = script
         self._max_batch = max_batch
-        self._rows: dict[Key, _Script] = {}
+        self._rows: dict[Key, _ScriptRow] = {}
         self.steps = 0
         """Steps taken so far."""
         self.tokens = 0
@@ -100,7 +100,7 @@ class EchoEngine:
 
     def _admit(self, job: Job) -> None:
         now = asyncio.get_running_loop().time()
-        self._rows[job.key] = _Script(job, self._script(job), now)
+        self._rows[job.key] = _ScriptRow(job, self._script(job), now)
 
     def _step(self) -> list[Event]:
         self.steps += 1

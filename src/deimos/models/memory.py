@@ -1,4 +1,4 @@
-"""What a model weighs and what a machine has, read without loading anything.
+"""The memory that a model takes and that a machine has, read without loading anything.
 
 Weights come from the headers of safetensors files, the KV cache from ``config.json``, memory from
 the kernel and from ``nvidia-smi``. Not covered: activations, optimiser states, what the allocator
@@ -29,11 +29,11 @@ _LARGEST_HEADER = 100 << 20  # safetensors' own limit
 
 @dataclass(frozen=True)
 class Weights:
-    """What a checkpoint's files hold."""
+    """Sizes of a checkpoint's tensors."""
 
     parameters: int
     stored: int
-    """Bytes, as they lie in the files."""
+    """Bytes in the files."""
     floats: int
     """Parameters that loading casts to the dtype asked for."""
     fixed: int
@@ -46,7 +46,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU as ``nvidia-smi`` tells it."""
+    """One GPU as ``nvidia-smi`` lists it."""
 
     name: str
     total: int
@@ -58,7 +58,7 @@ class Gpu:
 
 
 def model_folder(path: str, revision: str | None = None) -> Path | None:
-    """Where a model lies on this machine: a folder, or a Hub model in the cache; None: nowhere."""
+    """A model's folder on this machine: the path itself, or the Hub's cache; None: neither."""
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
@@ -71,9 +71,9 @@ def model_folder(path: str, revision: str | None = None) -> Path | None:
 
 
 def weights_in(folder: Path) -> Weights | None:
-    """What the safetensors files of a folder hold, by their headers.
+    """Sizes of the tensors in a folder's safetensors files, by their headers.
 
-    None where there are none, or where one is missing or damaged: loading says that better.
+    None if there are none, or if one is missing or damaged (loading reports that better).
     """
     try:
         tensors = [t for file in _weight_files(folder) for t in _header(file).values()]
@@ -91,7 +91,7 @@ def weights_in(folder: Path) -> Weights | None:
 def modules_in(folder: Path) -> list[str]:
     """Dotted names of the modules that have a weight in a folder's safetensors files.
 
-    Empty where there are none, or where one is missing or damaged.
+    Empty if there are none, or if one is missing or damaged.
     """
     try:
         names = [name for file in _weight_files(folder) for name in _header(file)]
@@ -119,7 +119,7 @@ def _header(file: Path) -> dict[str, Any]:
 
 
 def text_config(folder: Path) -> dict[str, Any] | None:
-    """The decoder's part of a folder's ``config.json``; None where there is none to read."""
+    """The decoder's part of a folder's ``config.json``; None if it cannot be read."""
     try:
         config = read_json((folder / "config.json").read_bytes())
     except (OSError, ValueError):
@@ -128,7 +128,7 @@ def text_config(folder: Path) -> dict[str, Any] | None:
 
 
 def dtype_of(config: Mapping[str, Any], wanted: str) -> str:
-    """The dtype that a model runs in: ``auto`` is the config's own, float32 unless it says."""
+    """The dtype that a model runs in: ``auto`` is the config's own, or float32 if it names none."""
     own = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     return wanted if wanted != "auto" else own if own in BYTES else "float32"
 
@@ -136,8 +136,8 @@ def dtype_of(config: Mapping[str, Any], wanted: str) -> str:
 def kv_cache_bytes(config: Mapping[str, Any], dtype: str, tokens: int, rows: int) -> int | None:
     """Bytes of the keys and values of ``rows`` texts of ``tokens`` each; None: config unknown.
 
-    Layers without keys and values (linear attention) are not counted, those that look back over a
-    window hold no more than the window.
+    Layers without keys and values (linear attention) are not counted; those with a sliding window
+    hold no more than the window.
     """
     try:
         heads = config.get("num_key_value_heads") or config["num_attention_heads"]
@@ -152,7 +152,7 @@ def kv_cache_bytes(config: Mapping[str, Any], dtype: str, tokens: int, rows: int
 
 
 def _layer_types(config: Mapping[str, Any]) -> list[str]:
-    """Kinds of layers where the config doesn't list them: every n-th is full, or all are."""
+    """Kinds of layers if the config does not list them: every n-th is full, or all are."""
     layers, every = config["num_hidden_layers"], config.get("full_attention_interval") or 1
     return ["linear_attention" if n % every else "full_attention" for n in range(1, layers + 1)]
 
@@ -175,17 +175,17 @@ def available_ram() -> int:
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that ``nvidia-smi`` finds; empty where there is no such tool or it finds none."""
+    """The GPUs that ``nvidia-smi`` finds; empty if there is no such tool or it finds none."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     fields = "name,memory.total,memory.free,compute_cap"
     query = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [gpu for line in told.stdout.splitlines() if (gpu := _gpu(line))]
+    return [gpu for line in done.stdout.splitlines() if (gpu := _gpu(line))]
 
 
 def _gpu(line: str) -> Gpu | None:
@@ -197,7 +197,7 @@ def _gpu(line: str) -> Gpu | None:
 
 
 def refuse_too_large(model: str, folder: Path, dtype: str, available: int, where: str) -> None:
-    """Say that a model doesn't fit before it is loaded.
+    """Refuse a model that does not fit, before it is loaded.
 
     Args:
         model: what the recipe calls it.

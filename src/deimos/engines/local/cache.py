@@ -1,4 +1,4 @@
-"""Keys and values of many sequences of different lengths, kept so that each costs what it is long.
+"""Keys and values of many sequences of different lengths, at a cost near the sum of the lengths.
 
 The batch is a list of blocks, each a run of neighbouring rows with its own buffers: token ``i`` of
 a row lies at index ``i``, and attention in a block runs over the block's longest row only. A new

@@ -1,7 +1,7 @@
 """One ``sample`` call over servers: feeding jobs, decoding them, and watching the clock.
 
 Each job is a task that asks servers until its completion is whole; a stop or a cap ends the task, and
-with it the stream. One watcher ends overdue requests, looks at lost and new servers, sends checkpoints,
+with it the stream. One watcher ends overdue requests, probes lost and new servers, sends checkpoints,
 and gives up when no token has come for too long.
 Not covered: what a server is (probe.py), and which one is next (servers.py).
 """
@@ -52,7 +52,7 @@ class ServerCall(StreamTasks[RequestRow]):
     Args:
         owner: the engine.
         client: sends every request; its maker closes it.
-        look: asks a server what it is.
+        look: probes a server.
     """
 
     def __init__(self, owner: Owner, client: httpx2.AsyncClient, look: Look) -> None:
@@ -121,7 +121,7 @@ class ServerCall(StreamTasks[RequestRow]):
         source = aiter(jobs)
         while True:
             while len(self.rows) >= self._pool.places:
-                await self._pool.changed()
+                await self._pool.wait_for_change()
             try:
                 job = await anext(source)
             except StopAsyncIteration:
@@ -137,11 +137,11 @@ class ServerCall(StreamTasks[RequestRow]):
         while True:
             if row.ended or row.over_cap:
                 return row.ended or "stopped", ""
-            row.server = server = await self._pool.place()
+            row.server = server = await self._pool.take_place()
             try:
                 return await self._ask(row, server) or "stopped", ""
             except Fault as fault:
-                self._pool.failed(server, fault)
+                self._pool.note_failure(server, fault)
                 if not self._may_retry(row, fault):
                     return "error", f"{server.url} {fault}"
             finally:
@@ -207,7 +207,7 @@ class ServerCall(StreamTasks[RequestRow]):
         if chunk.finish:
             row.finished(chunk.finish, chunk.matched, self._end_id())
         row.heard = self._heard = self.now()
-        self._pool.worked(server, whole=bool(chunk.finish))
+        self._pool.note_token(server, whole=bool(chunk.finish))
         if len(row.ids) > before and row.resumable:
             row.failures = row.attempts = 0
         for event in row.events():
@@ -220,7 +220,7 @@ class ServerCall(StreamTasks[RequestRow]):
         return own if own in self._engine.eos_ids else min(self._engine.eos_ids, default=None)
 
     async def _watch(self) -> None:
-        """Deadlines, checkpoints, lost and new servers, and the end of patience."""
+        """Every ``TICK``: deadlines, checkpoints, lost and new servers, and when to give up."""
         o = self._options
         shortest = min(o.timeout, o.stall, o.patience, o.checkpoint_seconds, o.probe_every)
         while True:
@@ -234,28 +234,28 @@ class ServerCall(StreamTasks[RequestRow]):
             if now - self._reread >= o.probe_every:
                 self._reread = now
                 self._pool.reread()
-            self._look_around()
+            self._probe_servers()
             if not self._pool.places and not self._said:
-                self._pool.say_waiting("since")
+                self._pool.warn_waiting("since")
             self._said = not self._pool.places
             if self.rows or not self._pool.places:
                 self._give_up_if_hopeless(now)
             else:
-                self._heard = now  # nobody waits for a token
+                self._heard = now  # no row waits for a token
 
     def _end_overdue(self, row: RequestRow, now: float) -> None:
         """End a request whose next token is overdue."""
         if row.server is None or row.deadline is None or row.deadline.expired():
             return
-        if row.heard is None:  # it may stand in a queue as long as the server works at all
+        if row.heard is None:  # it may be queued as long as the server sends tokens to others
             overdue = now - max(row.asked, row.server.heard) > self._options.timeout
         else:
             overdue = now - row.heard > self._options.stall
         if overdue:
             row.deadline.reschedule(now)
 
-    def _look_around(self) -> None:
-        """Look at new and lost servers, each beside the others and beside decoding."""
+    def _probe_servers(self) -> None:
+        """Probe new and lost servers, all at once and beside decoding."""
         for server in self._pool.servers.values():
             if server.looking or server.state not in ("new", "down", "unfit"):
                 continue
@@ -272,11 +272,11 @@ class ServerCall(StreamTasks[RequestRow]):
 
     def _give_up_if_hopeless(self, now: float) -> None:
         """Give up if nothing has come for too long, or if no server will do."""
-        if self._pool.hopeless():
-            failure: Exception = RecipeError(self._pool.complaint("as the recipe wants"))
+        if self._pool.is_hopeless():
+            failure: Exception = RecipeError(self._pool.describe("as the recipe wants"))
         elif now - self._heard > self._options.patience:
             failure = ServersLost(
-                self._pool.complaint(f"with a token for {self._options.patience:g} seconds")
+                self._pool.describe(f"with a token for {self._options.patience:g} seconds")
                 + " (what is done is kept: run again to resume)"
             )
         else:

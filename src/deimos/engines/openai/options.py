@@ -1,7 +1,7 @@
-"""What ``runtime.engine_options`` may hold for the openai engine, checked without asking anyone.
+"""What ``runtime.engine_options`` may hold for the openai engine, checked without asking a server.
 
-Loads neither torch nor an HTTP client, so that a plan can check it. Keys never stand in a recipe:
-an option names the environment variable that holds one.
+Loads neither torch nor an HTTP client, so that a plan can check it. A recipe never holds a key: an
+option names the environment variable that does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECRETS = ("api_key", "key", "token", "password", "authorization", "headers", "b
 
 
 class Options(Section):
-    """Where the servers are and how patient to be with them; seconds unless said otherwise."""
+    """Where the servers are, limits and waits; all times in seconds."""
 
     urls: tuple[str, ...] = Field(default=(), strict=False)
     """Base URLs up to and with ``/v1``."""
@@ -37,45 +37,46 @@ class Options(Section):
     concurrency: int = Field(default=64, ge=1)
     """Requests in flight at each server; ``runtime.max_batch`` does not bind here."""
     api_key_env: str | None = None
-    """The environment variable that holds the key, sent as a bearer token to every server."""
+    """The environment variable with the key, sent as a bearer token to every server."""
     seeds: bool = True
-    """Send each request's seed; off for servers that die of it (vLLM on CPU)."""
+    """Send each request's seed; vLLM's CPU build crashes on seeds with chunked prefill."""
     token_ids: bool | None = None
-    """True: only servers that give the sampled ids; False: text, re-tokenised and marked
-    ``rendered``; default: what the servers at hand can, and not a mixture."""
+    """True: only servers that send the sampled ids; False: text, tokenised again and marked
+    ``rendered``; default: ids if all servers send them, text if none does."""
     timeout: float = Field(default=300, gt=0)
-    """Until a request's first token, while its server sends none to anyone."""
+    """Until a request's first token, while its server sends none for any request."""
     stall: float = Field(default=120, gt=0)
     """Between two tokens of one request."""
     connect: float = Field(default=10, gt=0)
-    """Until a connection stands."""
+    """Until there is a connection."""
     patience: float = Field(default=600, gt=0)
-    """Without a token from any server until the engine gives up; at the start, until one answers."""
+    """Without a token from any server until the engine gives up; at the start, without an answer."""
     retries: int = Field(default=5, ge=0)
-    """Failed requests of one candidate in a row, dead servers aside, until it ends in an error."""
+    """Failed requests of one candidate in a row, unreachable servers aside, that are sent again; one
+    more ends it in an error."""
     backoff: float = Field(default=0.5, ge=0)
-    """First wait after a failure, at most; doubled each time, a random part of it is waited."""
+    """The longest first wait after a failure; doubled each time, and a random part of it is waited."""
     backoff_max: float = Field(default=30, ge=0)
-    """Longest wait, also where a server asks for a longer one."""
+    """The longest wait, also if a server asks for a longer one."""
     failures: int = Field(default=3, ge=1)
-    """Failures in a row until a server gets no more requests, but one now and then on trial."""
+    """Failed requests in a row until a server gets only a trial request now and then."""
     probe_every: float = Field(default=5, gt=0)
-    """Between looks at lost servers and at ``urls_file``."""
+    """Between probes of lost servers, and between readings of ``urls_file``."""
     checkpoint_seconds: float = Field(default=10, gt=0)
-    """Between two tellings of the ids so far: what an interruption may cost."""
+    """Between two checkpoints of the ids so far: what an interruption may cost."""
 
 
 def options_of(data: Mapping[str, Any]) -> Options:
     """The options of a recipe's runtime.
 
     Raises:
-        RecipeError: an unknown key, a key's value that won't do, a secret written out, no server
-            named, or an environment variable that is not set.
+        RecipeError: an unknown key, a value that is not accepted, a secret written out, no server,
+            or an environment variable that is not set.
     """
     for name in data:
         if str(name).lower() in SECRETS:
             raise RecipeError(
-                f"{SECTION}.{name}: keys never stand in a recipe: put it into an environment "
+                f"{SECTION}.{name}: a recipe never holds a key: put it into an environment "
                 f"variable and name that in {SECTION}.api_key_env"
             )
     options = validate(Options, dict(data), SECTION)
@@ -94,13 +95,13 @@ def check_url(url: str, where: str) -> str:
     """A base URL without its last slash.
 
     Raises:
-        RecipeError: it is none, or has a password in it.
+        RecipeError: it is not one, or has a password in it.
     """
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise RecipeError(f"{where}: a URL holds a password: name it in {SECTION}.api_key_env")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise RecipeError(f"{where}: {url!r} is no base URL like http://localhost:8000/v1")
+        raise RecipeError(f"{where}: {url!r} is not a base URL like http://localhost:8000/v1")
     return url.rstrip("/")
 
 
@@ -108,7 +109,7 @@ def urls_of(options: Options) -> tuple[str, ...]:
     """Every server named now, each once, in order.
 
     Raises:
-        RecipeError: ``urls_file`` cannot be read, has a line that is no URL, or no line.
+        RecipeError: ``urls_file`` cannot be read, has a line that is not a URL, or no URL.
     """
     found = [check_url(url, f"{SECTION}.urls") for url in options.urls]
     if options.urls_file:
@@ -125,10 +126,10 @@ def urls_of(options: Options) -> tuple[str, ...]:
 
 
 def key_of(options: Options) -> str | None:
-    """The bearer token, where one is asked for; no message ever shows it.
+    """The bearer token, if ``api_key_env`` names one; no message ever shows it.
 
     Raises:
-        RecipeError: ``api_key_env`` is no variable's name, or that variable is not set.
+        RecipeError: ``api_key_env`` is not a variable's name, or that variable is not set.
     """
     name = options.api_key_env
     if name is None:

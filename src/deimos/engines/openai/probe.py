@@ -1,10 +1,9 @@
-"""A look at a server before it gets work: does it serve this model, and does it tell the truth?
+"""Checks of a server before it gets work: does it serve this model, and are its tokens the model's?
 
-Prompts go as the token ids that our own chat template made, to the plain completions endpoint, so
-the server's template and its ``enable_thinking`` have no say. What can still go wrong is looked for:
-another model, prompts that are tokenised again or echoed, text that lost its tags, an adapter that
-is not there. Each is one sentence, said as a ``Fault``. Not covered: weights that differ under the
-same name and tokenizer.
+Prompts are sent as token ids to the plain completions endpoint, bypassing the server's chat template
+and its ``enable_thinking``. What can still go wrong is checked: another model, prompts that are
+tokenised again or echoed, text without its tags, a missing adapter. Each is a ``Fault`` of one
+sentence. Not covered: weights that differ under the same name and tokenizer.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from deimos.engines.openai.stream import Fault, is_ids, read_refusal, read_trans
 
 TEXT = "One two three four five six seven"
 TOKENS = 4
-"""Tokens that a look decodes."""
+"""Tokens that a probe decodes."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What is wanted of a server."""
+    """What a server is checked for."""
 
     path: str
     """The model's folder or Hub id."""
@@ -42,10 +41,10 @@ class Probe:
     seeds: bool
 
     async def look(self, client: httpx2.AsyncClient, url: str) -> Card:
-        """What a server is.
+        """Probe a server.
 
         Raises:
-            Fault: it is not there, or won't do.
+            Fault: it does not answer, or does not fit the recipe.
         """
         try:
             listed = await _get(client, f"{url}/models")
@@ -64,7 +63,7 @@ class Probe:
     async def _card(
         self, client: httpx2.AsyncClient, url: str, cards: Sequence[dict[str, Any]]
     ) -> dict[str, Any]:
-        """The listing of the model that will be asked for."""
+        """The server's listing of the model that requests will name."""
         wanted, key = self.model or self.path, "model"
         if self.adapter is not None:
             wanted, key = self.adapter_model or name_adapter(Path(self.adapter)), "adapter_model"
@@ -99,7 +98,7 @@ class Probe:
         )
 
     async def _try(self, client: httpx2.AsyncClient, url: str, model: str) -> bool:
-        """Decode a few tokens; whether their ids came."""
+        """Decode a few tokens; returns whether their ids came."""
         prompt = self.tokenizer(TEXT, add_special_tokens=False)["input_ids"]
         body = {
             "model": model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0.0,
@@ -127,18 +126,18 @@ class Probe:
             raise Fault("unfit", "echoes the prompt in its completions")
         if not is_ids(ids) or not ids:
             return False
-        self._same_vocabulary(text, ids)
+        self._check_vocabulary(text, ids)
         return self.token_ids is not False
 
-    def _same_vocabulary(self, text: str, ids: Sequence[int]) -> None:
-        """Its ids must spell its text in our tokenizer too; a last token may be kept from the text."""
+    def _check_vocabulary(self, text: str, ids: Sequence[int]) -> None:
+        """Check that its ids spell its text in our tokenizer; the text may lack the last token."""
         spelled = ("".join(self._spell(part).split()) for part in (ids, ids[:-1]))
         bare = "".join(text.split())
         if bare and "\ufffd" not in bare and bare not in spelled:
             raise Fault(
                 "unfit",
-                f"says {text!r} where the tokens that it sends are "
-                f"{self._spell(ids)!r} to the recipe's tokenizer: another model's server",
+                f"sends the text {text!r} with token ids that the recipe's tokenizer decodes to "
+                f"{self._spell(ids)!r}: it serves another model",
             )
 
     def _spell(self, ids: Sequence[int]) -> str:
@@ -151,7 +150,7 @@ class Probe:
 async def check_tag(
     client: httpx2.AsyncClient, url: str, body: dict[str, Any], tag_id: int, tag: str
 ) -> None:
-    """Make a server say a closing tag: one that strips it from its text would be seen through.
+    """Make a server decode a closing tag, and check that its text keeps it.
 
     Args:
         client: sends the request.
@@ -171,14 +170,14 @@ async def check_tag(
         text = str(_first_choice(await _post(client, f"{url}/completions", asked)).get("text"))
     except Fault as fault:
         if fault.kind == "request":
-            return  # it does not know logit_bias
+            return  # it does not take logit_bias
         raise
     if not text.strip():
         raise Fault("unfit", f"strips {tag} from its text, so no thought could be told from answer")
 
 
 def name_adapter(folder: Path) -> str:
-    """A name for an adapter that no other adapter has: by what its files hold."""
+    """A name that only this adapter has: a hash of its files."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("adapter_*")):
         digest.update(file.read_bytes())
@@ -229,4 +228,4 @@ async def _json(
     except httpx2.HTTPError as e:
         raise read_transport_error(e) from e
     except (ValueError, RecursionError) as e:
-        raise Fault("server", f"answered {url} with something that is no JSON") from e
+        raise Fault("server", f"answered {url} with something that is not JSON") from e

@@ -1,8 +1,8 @@
-"""Which servers there are, which of them can be given a request, and when to give up on all.
+"""Which servers there are, which of them gets the next request, and when to give up on all.
 
-Each server has a circuit breaker: after so many failures in a row it gets nothing more, is looked at
-again ever more seldom, and one request on trial decides whether it is back. Requests go to the server
-with the fewest in flight. Not covered: what a look at a server finds out (openai_probe.py).
+Each server has a circuit breaker: after ``failures`` failed requests in a row it gets no more, is
+probed at growing intervals, and one trial request decides whether it is back. Requests go to the
+server with the fewest in flight. Not covered: what a probe checks (probe.py).
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from deimos.recipe import RecipeError
 now = time.monotonic  # also what an event loop's clock is, so the two can be compared
 log = logging.getLogger("deimos.engines.openai.engine")
 
-SEEDS_HINT = (
-    "set seeds to false for vLLM on a CPU: it dies of a seed whose prompt it reads in parts"
-)
-"""Its sampler rewinds the seed's generator after every part, which torch has for GPUs only."""
+SEEDS_HINT = "vLLM's CPU build crashes on seeded requests with chunked prefill; set seeds: false"
+"""Its sampler rewinds the seed's generator after each chunk, which torch offers on GPUs only."""
 
 ServerState = Literal["new", "up", "trial", "down", "unfit", "gone"]
 
@@ -35,21 +33,21 @@ class ServersLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a look at a server found out."""
+    """What a probe of a server found."""
 
     model: str
     """The name to ask for."""
     token_ids: bool
     """Whether it gives the sampled ids."""
     software: str
-    """Whose server it is, with its version where it tells."""
+    """The server's software, with its version if the server names it."""
     max_model_len: int | None = None
-    """Tokens of prompt and completion together, where it tells."""
+    """Tokens of prompt and completion together; None: the server does not say."""
 
 
 @dataclass(eq=False)
 class ModelServer:
-    """One server as it stands."""
+    """One server and its state."""
 
     url: str
     state: ServerState = "new"
@@ -57,28 +55,29 @@ class ModelServer:
     flying: int = 0
     """Requests in flight."""
     given: int = 0
-    """Requests so far; settles ties."""
+    """Requests so far; decides between servers with as many in flight."""
     failures: int = 0
     """In a row."""
     faults: int = 0
-    """Requests that came to nothing so far."""
+    """Requests that failed so far."""
     lost: int = 0
-    """How often it was given up for a while, or was not there when first looked at."""
+    """How often it was taken out of use, a failed first probe included."""
     fault: str = ""
     """What went wrong last."""
     why: str = "has not been asked yet"
+    """Why it is not in use, as the end of a sentence."""
     not_before: float = 0.0
-    """When it may be asked again, by the monotonic clock."""
+    """When it may be asked again (monotonic clock)."""
     looks: int = 0
-    """Looks in a row that found it lost."""
+    """Failed probes in a row."""
     unfits: int = 0
-    """How often it has shown that it will not do, since its last whole completion."""
+    """How often it was found unfit since its last whole completion."""
     heard: float = 0.0
-    """When its last token came, whoever's."""
+    """When the last token of any of its requests came."""
     looking: bool = False
-    """Whether it is being looked at."""
+    """Whether a probe of it is running."""
     tags_known: bool = False
-    """Whether its text is known to have the tags in it."""
+    """Whether its text is known to keep the thinking tags."""
 
     @property
     def usable(self) -> bool:
@@ -87,21 +86,21 @@ class ModelServer:
 
 
 Look = Callable[[str], Awaitable[Card]]
-"""Asks a server what it is; raises ``Fault``."""
+"""Probes the server at a URL; raises ``Fault``."""
 
 
 class ServerPool:
     """The servers.
 
     Args:
-        options: where they are, and how patient to be.
+        options: their URLs, limits and waits.
     """
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.servers: dict[str, ModelServer] = {}
         self.token_ids: bool | None = options.token_ids
-        """Whether the engine works with sampled ids; settled by the first servers that answer."""
+        """Whether the engine works with sampled ids; decided by the first servers that answer."""
         self._change = asyncio.Event()
 
     @property
@@ -113,10 +112,10 @@ class ServerPool:
         return {"up": self.options.concurrency, "trial": 1}.get(server.state, 0)
 
     async def open(self, look: Look) -> None:
-        """Look at all servers until one answers.
+        """Probe all servers until one answers.
 
         Raises:
-            RecipeError: a server answers and will not do.
+            RecipeError: a server answers and is unfit.
             ServersLost: none has answered within ``patience``.
         """
         end = now() + self.options.patience
@@ -133,14 +132,14 @@ class ServerPool:
                 return
             wait = max(0.05, draw_wait(attempt, self.options.backoff, self.options.backoff_max))
             if now() + wait > end:
-                raise ServersLost(self.complaint(f"within {self.options.patience:g} seconds"))
+                raise ServersLost(self.describe(f"within {self.options.patience:g} seconds"))
             if attempt == 0:
-                self.say_waiting("yet")
+                self.warn_waiting("yet")
             attempt += 1
             await asyncio.sleep(wait)
 
     def _settle_ids(self) -> None:
-        """What the engine gives is settled once: ids or text, never a mixture."""
+        """Decide once whether the engine works with ids or with text: never with a mixture."""
         cards = {s.url: s.card.token_ids for s in self.servers.values() if s.card and s.usable}
         if self.token_ids is None and cards:
             without = [url for url, ids in cards.items() if not ids]
@@ -152,7 +151,7 @@ class ServerPool:
             self.token_ids = not without
 
     def reread(self) -> None:
-        """Take in who has joined, and let go who is no longer named."""
+        """Add servers that are named now, and drop those that no longer are."""
         try:
             urls = urls_of(self.options)
         except RecipeError as e:
@@ -168,7 +167,7 @@ class ServerPool:
                 server.state, server.why = "gone", "is no longer named"
 
     async def look_at(self, server: ModelServer, look: Look) -> None:
-        """Ask a new or lost server what it is, if it is due."""
+        """Probe a new or lost server, if it is due."""
         if server.state not in ("new", "down", "unfit") or now() < server.not_before:
             return
         state = server.state
@@ -184,7 +183,7 @@ class ServerPool:
                 server.state = "unfit" if unfit else "down"
                 server.unfits += unfit
                 server.why = str(fault)
-                self._later(server, fault)
+                self._delay(server, fault)
             return
         if server.state == state:
             server.card, server.looks, server.failures = card, 0, 0
@@ -193,7 +192,7 @@ class ServerPool:
                 log.warning("server %s answers again", server.url)
             self.notify()
 
-    def _later(self, server: ModelServer, fault: Fault) -> None:
+    def _delay(self, server: ModelServer, fault: Fault) -> None:
         o = self.options
         wait = draw_wait(server.looks, max(o.backoff, o.probe_every), o.backoff_max)
         if fault.retry_after is not None:
@@ -201,8 +200,8 @@ class ServerPool:
         server.looks += 1
         server.not_before = now() + wait
 
-    async def place(self) -> ModelServer:
-        """The least loaded server that has room, its place taken; waits for one."""
+    async def take_place(self) -> ModelServer:
+        """Wait for a server that has room, and take a place at the one with the fewest requests."""
         while True:
             change = self._change
             at = now()
@@ -225,8 +224,8 @@ class ServerPool:
         server.flying -= 1
         self.notify()
 
-    def worked(self, server: ModelServer, *, whole: bool) -> None:
-        """A token came (``whole``: a completion's last)."""
+    def note_token(self, server: ModelServer, *, whole: bool) -> None:
+        """Note that a token came (``whole``: a completion's last)."""
         server.heard = now()
         if whole:
             server.failures = server.unfits = 0
@@ -234,8 +233,8 @@ class ServerPool:
             server.state, server.failures = "up", 0
             self.notify()
 
-    def failed(self, server: ModelServer, fault: Fault) -> None:
-        """A request came to nothing."""
+    def note_failure(self, server: ModelServer, fault: Fault) -> None:
+        """Note that a request failed."""
         server.faults += 1
         server.fault = str(fault)
         if fault.retry_after is not None:
@@ -251,16 +250,16 @@ class ServerPool:
             server.state = "unfit" if unfit else "down"
             server.lost += 1
             log.warning("server %s %s; it gets no more requests for now", server.url, fault)
-            self._later(server, fault)
+            self._delay(server, fault)
             self.notify()
 
-    def hopeless(self) -> bool:
-        """Whether every server has answered, and none will do on a second look either."""
+    def is_hopeless(self) -> bool:
+        """Whether every server has answered, and each was found unfit twice."""
         named = [s for s in self.servers.values() if s.state != "gone"]
         return bool(named) and all(s.state == "unfit" and s.unfits > 1 for s in named)
 
     def facts(self) -> list[dict[str, Any]]:
-        """What each server was asked and how it fared, in the order of their names' coming."""
+        """Requests, faults and state of each server, in the order in which they were named."""
         return [
             {
                 "url": s.url, "state": s.state, "requests": s.given, "faults": s.faults,
@@ -269,25 +268,25 @@ class ServerPool:
             for s in self.servers.values()
         ]  # fmt: skip
 
-    def complaint(self, when: str) -> str:
+    def describe(self, when: str) -> str:
         """One sentence about every server."""
         named = [s for s in self.servers.values() if s.state != "gone"]
         each = "; ".join(f"{s.url} {'sends nothing' if s.usable else s.why}" for s in named)
         return f"no server has answered {when}: {each or 'none is named'}"
 
-    def say_waiting(self, when: str) -> None:
-        """Say that every server is waited for, and for how long."""
-        told = f"{self.complaint(when)}; waiting, {self.options.patience:g} seconds at most"
+    def warn_waiting(self, when: str) -> None:
+        """Warn that no server answers, and for how long they are waited for."""
+        message = f"{self.describe(when)}; waiting, {self.options.patience:g} seconds at most"
         cards = (s.card for s in self.servers.values() if s.card and s.state != "gone")
         if self.options.seeds and any("vllm" in card.software for card in cards):
-            told += f" ({SEEDS_HINT})"  # its last words don't say so
-        log.warning("%s", told)
+            message += f" ({SEEDS_HINT})"  # vLLM's own last message does not say so
+        log.warning("%s", message)
 
     def notify(self) -> None:
-        """Wake whoever waits for a place."""
+        """Wake what waits for a place."""
         self._change.set()
         self._change = asyncio.Event()
 
-    async def changed(self) -> None:
-        """Wait for a place to be given back or a server to come."""
+    async def wait_for_change(self) -> None:
+        """Wait until a place is given back or a server comes."""
         await self._change.wait()

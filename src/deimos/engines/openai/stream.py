@@ -1,8 +1,8 @@
 """One streamed completion over HTTP: what comes, as chunks, and what goes wrong, as one exception.
 
-Everything that a server, a proxy or the network can do ends in a ``Fault`` that says who has to
-act on it. Events may be split, ended by CR or LF, and mixed with comments; a stream counts as whole
-only when its finish reason has come. Not covered: when to give up waiting (the caller's timeout).
+Whatever a server, a proxy or the network does wrong ends in a ``Fault`` whose kind says what to do.
+Events may be split, ended by CR or LF, and mixed with comments; a stream is whole only when its
+finish reason has come. Not covered: when to give up waiting (the caller's timeout).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from typing import Any, Literal, TypeGuard
 import httpx2
 
 MESSAGE = 300
-"""Characters of a server's own words that a sentence of ours repeats."""
+"""Characters of a server's own message that a message of ours repeats."""
 BODY = 1 << 16
-"""Bytes of a read_refusal that are read."""
+"""Bytes of a refusal's body that are read."""
 
 FaultKind = Literal["server", "busy", "request", "unfit"]
 
 
 class Fault(Exception):
-    """Why a request came to nothing; the message is one sentence without the server's name.
+    """Why a request failed; the message is one sentence without the server's name.
 
     Args:
-        kind: ``server``: it failed, another try may do; ``busy``: it asks to wait; ``request``:
-            it refuses this request whoever asks again; ``unfit``: it is not what the recipe wants.
+        kind: ``server``: it failed, the request may be sent again; ``busy``: it asks to wait;
+            ``request``: it refuses this request, now and later; ``unfit``: it does not fit the recipe.
         message: what happened.
-        reached: whether a connection stood.
-        status: of the answer, where that was the fault.
+        reached: whether there was a connection.
+        status: of the answer, if that was the fault.
         retry_after: seconds that the server asks to wait, not yet limited.
     """
 
@@ -60,10 +60,10 @@ class Chunk:
 
     text: str
     ids: tuple[int, ...] | None
-    """Token ids of ``text``; None: the server did not say."""
+    """Token ids of ``text``; None: the server did not send them."""
     finish: Literal["stop", "length"] | None
     matched: int | None
-    """The token that ended the completion, where the server names it."""
+    """The token that ended the completion, if the server names it."""
 
 
 async def stream_completion(
@@ -72,18 +72,18 @@ async def stream_completion(
     body: Mapping[str, Any],
     take: Callable[[Chunk], bool],
 ) -> Literal["stop", "length"] | None:
-    """Stream one completion; returns its finish, or None where ``take`` had enough.
+    """Stream one completion; returns its finish, or None if ``take`` ended the stream.
 
     The connection is closed when this returns, so the server stops decoding.
 
     Args:
-        client: sends it; its own timeouts are the caller's business.
+        client: sends it, with its own timeouts.
         url: of the completions endpoint.
         body: the request, ``stream`` included.
         take: gets each chunk; False ends the stream.
 
     Raises:
-        Fault: anything else than a whole completion.
+        Fault: the completion did not come whole.
     """
     try:
         async with client.stream("POST", url, json=dict(body)) as response:
@@ -130,7 +130,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _chunk(data: Mapping[str, Any]) -> Chunk | None:
-    """The first choice's news; None for an event without choices (usage)."""
+    """What the first choice brings; None for an event without choices (usage)."""
     choices = data.get("choices")
     if choices == [] or (choices is None and "usage" in data):
         return None
@@ -148,7 +148,7 @@ def _chunk(data: Mapping[str, Any]) -> Chunk | None:
         raise Fault("server", f"ended the completion with {finish!r}")
     ids = choice.get("token_ids")
     if ids is not None and not is_ids(ids):
-        raise Fault("server", "sent token_ids that are none")
+        raise Fault("server", "sent token_ids that are not a list of ids")
     matched = next(
         (m for m in (choice.get("stop_reason"), choice.get("matched_stop")) if is_ids([m])), None
     )
@@ -161,7 +161,7 @@ def is_ids(value: Any) -> TypeGuard[list[int]]:
 
 
 def read_transport_error(error: httpx2.HTTPError) -> Fault:
-    """What an exception of the HTTP client amounts to."""
+    """The fault that an exception of the HTTP client means."""
     unreached = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
     said = _short(str(error)) or type(error).__name__
     what = "cannot be reached" if unreached else "lost the connection"
@@ -171,7 +171,7 @@ def read_transport_error(error: httpx2.HTTPError) -> Fault:
 
 
 async def read_refusal(response: httpx2.Response) -> Fault:
-    """What a status other than 200 amounts to; reads the answer's beginning."""
+    """The fault that a status other than 200 means; reads the beginning of the body."""
     body = b""
     async for piece in response.aiter_bytes():
         body += piece
@@ -197,9 +197,9 @@ async def read_refusal(response: httpx2.Response) -> Fault:
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, 0 or more; None: it does not say.
+    """Seconds that a ``Retry-After`` header asks for, 0 or more; None: none, or not readable.
 
-    Seconds and HTTP dates are read. The result may be infinite: whoever waits sets a limit.
+    Seconds and HTTP dates are read. The result may be infinite: the caller sets a limit.
     """
     if not value or not (value := value.strip()):
         return None
@@ -216,12 +216,12 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
 
 def draw_wait(attempt: int, base: float, limit: float) -> float:
-    """Seconds to wait before try ``attempt`` + 1: full draw_wait under a capped exponential."""
+    """Seconds to wait before try ``attempt`` + 1: full jitter under a capped exponential."""
     return random.uniform(0, min(limit, base * 2.0 ** min(attempt, 60)))
 
 
 def _message(data: Any) -> str:
-    """A server's own words, wherever it put them."""
+    """A server's own message, under any of the usual keys."""
     for key in ("error", "message", "detail"):
         if isinstance(data, dict) and data.get(key):
             data = data[key]

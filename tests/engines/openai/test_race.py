@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engines.scripted_server import Fault, ScriptedServer
-from tests.engines.test_openai import QUICK, World, engine_over
+from tests.engines.openai.scripted_server import Fault, ScriptedServer
+from tests.engines.openai.test_engine import QUICK, World, engine_over
 
 from deimos.engines.openai.engine import OpenAIEngine
 from deimos.lab.weights import lab_path

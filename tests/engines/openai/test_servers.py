@@ -44,7 +44,7 @@ def opened(looks: Looks, **options: Any) -> ServerPool:
 
 def take(pool: ServerPool) -> ModelServer | None:
     async def place() -> ModelServer | None:
-        task = asyncio.ensure_future(pool.place())
+        task = asyncio.ensure_future(pool.take_place())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if task.done():
@@ -77,12 +77,12 @@ def test_a_circuit_opens_is_tried_by_one_and_closes() -> None:
     pool = opened(looks, failures=3, concurrency=8)
     server = pool.servers[URLS[0]]
     for _ in range(2):
-        pool.failed(server, LOST)
-    pool.worked(server, whole=True)
+        pool.note_failure(server, LOST)
+    pool.note_token(server, whole=True)
     for _ in range(2):
-        pool.failed(server, LOST)
+        pool.note_failure(server, LOST)
     assert server.state == "up", "failures in a row are counted"
-    pool.failed(server, LOST)
+    pool.note_failure(server, LOST)
     assert (server.state, pool.places, take(pool)) == ("down", 0, None)
     looks.answers[server.url] = LOST
     asyncio.run(pool.look_at(server, looks))
@@ -91,10 +91,10 @@ def test_a_circuit_opens_is_tried_by_one_and_closes() -> None:
     asyncio.run(pool.look_at(server, looks))
     assert (server.state, pool.places) == ("trial", 1)
     assert take(pool) is server and take(pool) is None
-    pool.failed(server, LOST)
+    pool.note_failure(server, LOST)
     assert server.state == "down", "a failed trial opens it again"
     asyncio.run(pool.look_at(server, looks))
-    pool.worked(server, whole=False)
+    pool.note_token(server, whole=False)
     assert (server.state, pool.places) == ("up", 8)
 
 
@@ -102,14 +102,14 @@ def test_late_failures_of_a_lost_server_count_for_nothing() -> None:
     pool = opened(Looks(a=GOOD), failures=1)
     server = pool.servers[URLS[0]]
     for _ in range(9):
-        pool.failed(server, LOST)
+        pool.note_failure(server, LOST)
     assert server.failures == 1
 
 
 def test_a_server_that_asks_to_wait_gets_nothing_meanwhile() -> None:
     pool = opened(Looks(a=GOOD, b=GOOD), backoff_max=1000)
     a, b = pool.servers.values()
-    pool.failed(a, Fault("busy", "answered 429", retry_after=math.inf))
+    pool.note_failure(a, Fault("busy", "answered 429", retry_after=math.inf))
     assert a.state == "up", "busy is no failure"
     assert [take(pool), take(pool)] == [b, b]
 
@@ -138,12 +138,12 @@ def test_giving_up_needs_every_server_to_fail_twice() -> None:
     a, b = pool.servers.values()
     wrong = Fault("unfit", "does not serve 'm' but 'x'")
     for server in (a, b):
-        pool.failed(server, wrong)
-    assert not pool.hopeless(), "it may be starting again"
+        pool.note_failure(server, wrong)
+    assert not pool.is_hopeless(), "it may be starting again"
     for server in (a, b):
         asyncio.run(pool.look_at(server, Looks(a=wrong, b=wrong)))
-    assert pool.hopeless()
-    assert pool.complaint("as the recipe wants") == (
+    assert pool.is_hopeless()
+    assert pool.describe("as the recipe wants") == (
         "no server has answered as the recipe wants: http://a/v1 does not serve 'm' but 'x'; "
         "http://b/v1 does not serve 'm' but 'x'"
     )
@@ -193,7 +193,7 @@ def test_waits_grow_up_to_their_limit_and_are_spread() -> None:
 
 
 def test_options_are_looked_at_in_a_plan() -> None:
-    recipe, _ = load(Path(__file__).parents[2] / "recipes" / "lab.yaml")
+    recipe, _ = load(Path(__file__).parents[3] / "recipes" / "lab.yaml")
     good = {"urls": [URLS[0]], "concurrency": 4}
     check(recipe, Runtime(engine="openai", engine_options=good))
     with pytest.raises(RecipeError, match=r"runtime\.engine_options\.concurrency = 0"):
@@ -207,7 +207,7 @@ def test_what_befell_the_servers_is_told() -> None:
     for _ in range(3):
         assert take(pool) is a
     for _ in range(3):  # the last one was under way when the server was given up
-        pool.failed(a, Fault("server", "hung up"))
+        pool.note_failure(a, Fault("server", "hung up"))
     assert pool.facts() == [
         {"url": a.url, "state": "down", "requests": 3, "faults": 3, "lost": 1,
          "last_fault": "hung up"},

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engines.openai.scripted_server import Fault, ScriptedServer
 from tests.engines.runs import check_streams, feed, run
-from tests.engines.scripted_server import Fault, ScriptedServer
 
 from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
 from deimos.engines.openai.engine import OpenAIEngine, openai
@@ -429,7 +429,7 @@ UNFIT: list[tuple[str, Change, dict[str, Any]]] = [
     (r"does not serve 'x' but 'm': set runtime\.engine_options\.model", lambda s: 0, {"model": "x"}),
     (r"counts \d+ prompt tokens where \d+ were sent", lambda s: setattr(s, "extra_prompt", 1), {}),
     ("echoes the prompt", lambda s: setattr(s, "echoes", True), {}),
-    ("another model's server", lambda s: setattr(s, "lies", True), {}),
+    ("it serves another model", lambda s: setattr(s, "lies", True), {}),
     ("does not give token ids", lambda s: setattr(s, "ids", False), {"token_ids": True}),
     ("answered 401: wrong key", lambda s: setattr(s, "key", "secret"), {}),
 ]  # fmt: skip
@@ -498,11 +498,11 @@ def test_keys_come_from_the_environment_only(
     monkeypatch.setenv("OUR_KEY", "s3cret")
     check_whole(world, run(engine_over(server, api_key_env="OUR_KEY"), world.jobs(2)), 2)
     bad: list[tuple[dict[str, Any], str]] = [
-        ({"api_key": "s3cret"}, "keys never stand in a recipe"),
+        ({"api_key": "s3cret"}, "a recipe never holds a key"),
         ({"api_key_env": "sk-s3cret"}, "must be the name of an environment variable"),
         ({"api_key_env": "NOT_SET"}, "NOT_SET is not set"),
         ({"urls": ["http://me:s3cret@host/v1"]}, "holds a password"),
-        ({"urls": ["localhost:8000"]}, "is no base URL"),
+        ({"urls": ["localhost:8000"]}, "is not a base URL"),
         ({"urls": []}, "urls is missing"),
         ({"concurency": 3}, "did you mean 'concurrency'"),
     ]

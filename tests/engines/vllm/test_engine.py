@@ -1,6 +1,6 @@
 """The vllm engine over a scripted vLLM: everything of ours, without the package.
 
-What the package itself does is in test_vllm_real.py.
+What the package itself does is in test_real.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+from tests.engines.openai.test_engine import LAB, World, check_whole
 from tests.engines.runs import check_streams, feed, run
-from tests.engines.test_openai import LAB, World, check_whole
 
 from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
 from deimos.engines.vllm.engine import VLLMEngine, vllm
@@ -295,7 +295,7 @@ def test_every_sampling_parameter_reaches_vllm(world: World) -> None:
     sent = vars(request.params)
     assert {name: sent[name] for name in asdict(sampling)} == asdict(sampling)
     assert sent["stop_token_ids"] == sorted(engine.eos_ids) and world.eos in engine.eos_ids
-    assert sent["seed"] is None, "vLLM for CPUs dies of it"
+    assert sent["seed"] is None, "vLLM's CPU build crashes on seeds"
 
 
 def test_on_a_gpu_every_request_has_its_seed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.scripted_server import Fault, ScriptedServer
+from tests.engines.openai.scripted_server import Fault, ScriptedServer
 from tests.sample.folders import Run, assert_kept, assert_same
 
 from deimos.lab.weights import lab_path
