@@ -96,10 +96,8 @@ def judge_of(job: StageJob) -> Any:
 def gates(job: StageJob, judge: Any) -> Any:
     """Filters 1 to 3 of a recipe; called with a shape and the constants it makes a gate."""
     from deimos.select.filters import gate_for
-    from deimos.thinking import Tags
 
-    tags = job.recipe.model.tags
-    return gate_for(job.recipe.select, Tags(tags.open, tags.close) if tags else None, judge)
+    return gate_for(job.recipe.select, job.recipe.model.thinking_tags(), judge)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from deimos.sample.prompt_race import RacePrompt, seed_of
 from deimos.store.candidates import record_key, sampled_with
 from deimos.store.merge import Name
 from deimos.store.template_date import keep_template_date
-from deimos.thinking import Shape, Tags, render, renders_date
+from deimos.thinking import Shape, render, renders_date
 from deimos.types import Completion, Prompt
 
 Decode = Callable[[Done, Request], Completion]
@@ -74,11 +74,9 @@ def make_decode(tokenizer: object, eos_ids: frozenset[int], engine_name: str) ->
 def render_prompts(job: StageJob, tokenizer: Any, prompts: Iterable[Prompt]) -> list[RacePrompt]:
     """Prompts as the model sees them."""
     model, today = job.recipe.model, template_date_of(job, tokenizer)
-    tags = Tags(model.tags.open, model.tags.close) if model.tags else None
+    tags, thinking = model.thinking_tags(), model.thinking
     return [
-        RacePrompt(
-            p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking, today=today)
-        )
+        RacePrompt(p, render(tokenizer, p.messages, tags=tags, thinking=thinking, today=today))
         for p in prompts
     ]
 

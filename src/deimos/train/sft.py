@@ -32,7 +32,7 @@ from deimos.train import checkpoints
 from deimos.train.metrics import Metrics
 from deimos.train.tokens import Example, check_vocabulary, step_order
 
-ReportProgress = Callable[[str, int, int, str], None]
+ReportStep = Callable[[str, int, int, str], None]
 """Called with a label, steps done, steps in all and a note."""
 
 
@@ -94,7 +94,7 @@ def train(
     precision: Precision,
     device: str,
     micro_batch: int | None = None,
-    report: ReportProgress | None = None,
+    report: ReportStep | None = None,
 ) -> int:
     """Train to the last step, from the newest checkpoint if there is one; writes ``adapter/``.
 
@@ -192,7 +192,7 @@ class TokenTrainer(trl.SFTTrainer):
 class _Watch(TrainerCallback):
     """Writes metrics, reports progress, and stops a training that has diverged."""
 
-    def __init__(self, metrics: Metrics, report: ReportProgress | None) -> None:
+    def __init__(self, metrics: Metrics, report: ReportStep | None) -> None:
         self._metrics = metrics
         self._report = report
 
