@@ -177,7 +177,7 @@ class Killed(BaseException):
     """Stands for what ends a process: no handler of the trainer's may catch it."""
 
 
-def killed_at(step: int) -> sft.ReportProgress:
+def killed_at(step: int) -> sft.ReportStep:
     def report(label: str, done: int, total: int, note: str) -> None:
         if done == step:
             raise Killed
