@@ -1,4 +1,4 @@
-"""What a hundred million prompts on a thousand GPUs would take, reckoned from measured figures.
+"""What a hundred million prompts on a thousand GPUs would take, estimated from measured figures.
 
 usage: python benchmarks/scale.py [--prompts 100000000] [--gpus 1000] [--out docs/scale.md]
        python benchmarks/scale.py --read 50000 [--tokens 225] [--out docs/scale.md]
@@ -76,7 +76,7 @@ INPUTS = {
         1110, "answers a second, one core", "measured, 2,220 by two ([graders](results/graders.md))"
     ),
     "prompts a file": Input(
-        2500, "", "`sample/cluster_files.py`: a quarter of the square root of their number"
+        2500, "", "`sample/shards.py`: a quarter of the square root of their number"
     ),
     "bytes a prompt": Input(600, "of `train.jsonl`", "assumed"),
     "parameters": Input(4e9, "of 2 bytes", "Qwen3.5-4B in bfloat16"),
@@ -164,7 +164,7 @@ def table(prompts: int, gpus: int, found: dict[str, Result], command: str) -> st
         "|---|---|---|",
         *(f"| {name} | {_number(one.value)} {one.unit} | {one.source} |" for name, one in INPUTS.items()),
         "",
-        "| it takes | | how it is reckoned |",
+        "| it takes | | how it is computed |",
         "|---|---|---|",
         *(f"| {one.what} | {one.value} | {one.how} |" for one in found.values()),
     ]  # fmt: skip

@@ -217,13 +217,7 @@ def test_the_whole_bench_on_an_lm_eval_task_and_again_after_a_cut(
     with monkeypatch.context() as cut, pytest.raises(BaseExceptionGroup, match="unhandled"):
         cut.setattr(Judge, "__call__", dies)
         stage.run(j, judge=never)
-    kept = len(
-        {
-            (p.name, row["prompt_id"], row["index"])
-            for p in (j.out / "samples").iterdir()
-            for row in read(p)
-        }
-    )
+    kept = sum(1 for p in (j.out / "samples").iterdir() for _ in read(p))
     assert 30 <= kept < 72
     world.decoded.clear()
     counts = stage.run(j, judge=never)
@@ -238,7 +232,7 @@ def check_bench(out: Path) -> None:
     assert (ship["base"]["accuracy"], ship["tuned"]["accuracy"]) == (0.75, 0.75)
     (tight,) = [r for r in compare if (r["setting"], r["task"]) == ("tight", "sums")]
     assert tight["n"] == 12 and tight["accuracy_delta"] == 0.75
-    rows = [r for r in read(out / "samples" / "sums-base-locked.jsonl") if r["verdict"]]
+    rows = list(read(out / "samples" / "sums-base-locked.jsonl"))
     endless = [r for r in rows if r["finish"] == "length"]
     assert len(endless) == 3 and not any(r["ok"] or r["answer"] for r in endless)
     assert all(r["verdict"]["stage"] == "structure" for r in endless)
