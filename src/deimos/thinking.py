@@ -126,7 +126,7 @@ def render(
     ``thinking`` is passed to the chat template as ``enable_thinking``; None leaves it out.
     ``today`` is the date for a template that writes the current one (``renders_date``), its time
     midnight; None: the clock's. Other templates are not affected.
-    Raises ``ThinkingError`` without a template, and where it refuses or ignores what it is given.
+    Raises ``ThinkingError`` if there is no template, or it refuses or ignores what it is given.
     """
     from jinja2 import TemplateError
 
@@ -224,14 +224,14 @@ def split(text: str, shape: Shape, tags: Tags | None) -> Split:
     if not close:
         return Split(body[: len(body) - overlap(body, tags.close)].strip(), "", False, fault)
     if not fault and tags.close in tail:
-        fault = f"the thought is closed twice: a second {tags.close} stands in the answer"
+        fault = f"the thought is closed twice: a second {tags.close} is in the answer"
     if not fault and tags.open in tail:
         fault = f"a thought is opened again in the answer: {tags.open}"
     return Split(body.strip(), _trim(tail), True, fault)
 
 
 def _opened(head: str, shape: Shape, tags: Tags, *, cut: bool) -> tuple[str, str]:
-    """Thought and fault of what stands before the first close."""
+    """Thought and fault of what is before the first close."""
     if shape is Shape.FREE:
         lead = head.lstrip()
         if cut and tags.open.startswith(lead):

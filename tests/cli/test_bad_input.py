@@ -376,7 +376,7 @@ def test_half_a_surrogate_pair_from_a_source_of_your_own(place, ended):
         ),
         (
             "runtime={engine: vllm, engine_options: {dtype: float16}, python: {sample: python3}}",
-            "runtime.engine_options.dtype stands elsewhere in a recipe: model.dtype",
+            "runtime.engine_options.dtype is set elsewhere: model.dtype",
         ),
         ("select.quota.max_share_easy=0.5", "select.quota.max_share_easy = 0.5: needs pass rates"),
         ("prompts.sources.0.options.steps=['4']", "option steps.0 = '4': must be a whole number"),

@@ -113,7 +113,7 @@ class Engine(Protocol):
     """Samples tokens for jobs, many at a time."""
 
     name: str
-    """Name and version, e.g. ``local/transformers-5.19.0``: stands in every completion row."""
+    """Name and version, e.g. ``local/transformers-5.19.0``: is written into every completion row."""
     capabilities: Capabilities
 
     def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:

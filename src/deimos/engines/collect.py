@@ -1,7 +1,15 @@
-"""Decoding without a race: every request to its end; and making completions of what engines say.
+"""Decoding without a race: every request to its end; and making completions of an engine's events.
 
-How often what failed is tried again is said here, for the race and for evaluations. Not covered:
-trying again, judging, stopping; the race and the evaluations do those.
+Who tries what again, each layer only what the one below it has given up:
+
+- the openai engine sends a failed *request* again (``retries``, ``backoff``) and waits for lost
+  servers (``patience``): no other layer knows of servers. Other engines send nothing again.
+- the race and the evaluations decode a *completion* again whose job ended in ``error``
+  (``RETRIES.decodings``), from the ids that were kept if the engine resumes.
+- they, and selection, ask a *judge* again that could not say (``RETRIES.verdicts``).
+- what is left after that stays null or missing; running the stage again tries it anew.
+
+Not covered: judging and stopping.
 """
 
 from __future__ import annotations
@@ -22,16 +30,12 @@ _FINISH: dict[str, Finish] = {
 
 @dataclass(frozen=True)
 class Retries:
-    """The one policy for what failed, of the race and of evaluations alike.
-
-    An engine that sends a failed request to a server again does so under its own options: only what
-    it gives up (finish ``error``) counts here.
-    """
+    """How often a completion and a verdict are tried: of the race, evaluations and selection alike."""
 
     decodings: int = 3
-    """How often a completion is tried whose engine ends it in an error, the first time included."""
+    """Times that a completion is decoded while its engine ends it in an error, the first included."""
     verdicts: int = 2
-    """How often a judge is asked that could not say (null), the first time included."""
+    """Times that a judge is asked while it cannot say (null), the first included."""
 
     async def ask(self, judge: Callable[[], Awaitable[Verdict]]) -> Verdict:
         """A judge's verdict; null if it could not say at any of the tries."""
@@ -48,7 +52,7 @@ RETRIES = Retries()
 
 @dataclass(frozen=True)
 class Request:
-    """One candidate that is wanted."""
+    """A completion to decode."""
 
     prompt: Prompt
     rendered: Rendered
@@ -59,11 +63,11 @@ class Request:
 
     @property
     def key(self) -> Key:
-        """What the engine calls it."""
+        """The engine's name for it."""
         return Key(self.prompt.id, self.index)
 
     def job(self, done_ids: tuple[int, ...] = (), think_cap: int | None = None) -> Job:
-        """What the engine is asked."""
+        """The engine's job for it."""
         return Job(
             self.key, self.rendered.ids, self.sampling, self.seed, self.rendered.think,
             done_ids, think_cap,
@@ -80,7 +84,7 @@ def completion_of(
     outpaced_by: int | None = None,
     finish: Finish | None = None,
 ) -> Completion:
-    """The completion that an engine's ``Done`` amounts to.
+    """Make a completion of an engine's ``Done``.
 
     Args:
         done: the end of the request's job.
@@ -92,8 +96,10 @@ def completion_of(
         finish: overrides what follows from ``done.finish`` (``stopped`` becomes ``outpaced``).
     """
     ids = done.completion_ids
-    said = ids[:-1] if ids and ids[-1] in eos_ids else ids
-    text = done.text if done.text is not None else tokenizer.decode(said, skip_special_tokens=False)
+    spoken = ids[:-1] if ids and ids[-1] in eos_ids else ids
+    text = (
+        done.text if done.text is not None else tokenizer.decode(spoken, skip_special_tokens=False)
+    )
     rendered = request.rendered
     parts = split(text, rendered.shape, rendered.tags)
     counts = count(ids, rendered.think, eos_ids)
@@ -127,21 +133,21 @@ async def collect(
     Raises:
         ValueError: two requests in flight have the same prompt and index.
     """
-    flying: dict[Key, Request] = {}
+    running: dict[Key, Request] = {}
     places = asyncio.Semaphore(concurrency) if concurrency is not None else None
 
     async def jobs() -> AsyncIterator[Job]:
         async for request in _each(requests):
             if places is not None:
                 await places.acquire()
-            if request.key in flying:
+            if request.key in running:
                 raise ValueError(f"two requests for candidate {request.index} of one prompt")
-            flying[request.key] = request
+            running[request.key] = request
             yield request.job()
 
     async for event in engine.sample(jobs()):
         if isinstance(event, Done):
-            request = flying.pop(event.key)
+            request = running.pop(event.key)
             if places is not None:
                 places.release()
             yield completion_of(event, request, tokenizer, eos_ids, engine.name)

@@ -1,4 +1,4 @@
-"""One job while its tokens come in: what it has said, what is to be sent, and how it may continue.
+"""One job while its tokens come in: its ids so far, the events that are due, how it may continue.
 
 Not covered: asking for tokens, and what goes wrong on the way (each engine's own).
 """

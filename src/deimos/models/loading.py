@@ -82,8 +82,8 @@ def load_model(ref: ModelRef, device: str) -> Any:
 def eos_ids_of(tokenizer: Any, ref: ModelRef) -> frozenset[int]:
     """Every id that ends a turn: the tokenizer's, the generation config's, the chat template's.
 
-    A token that merely stands in the vocabulary is not one. gpt-oss, for example, has ``<|end|>``:
-    it ends a message of the analysis channel, and the turn goes on behind it.
+    A token that is merely in the vocabulary is not one. gpt-oss, for example, has ``<|end|>``: it
+    ends a message of the analysis channel, and the turn continues after it.
     """
     found = {tokenizer.eos_token_id, *_configured_ends(ref), _rendered_end(tokenizer)}
     return frozenset(int(i) for i in found if i is not None)

@@ -411,7 +411,7 @@ def test_adapters_that_cannot_be_served_are_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder, words in (
         (adapter_of(tmp_path / "great", 17), "rank 16"),
-        (str(tmp_path / "empty"), "says no rank"),
+        (str(tmp_path / "empty"), "has no rank"),
         (str(tmp_path / "nowhere"), "no such folder"),
     ):
         with pytest.raises(RecipeError, match=words):
@@ -426,7 +426,7 @@ def test_arguments_reach_vllm_and_wrong_ones_are_said() -> None:
     del engine
     for options, words in (
         ({"nonsense": 1}, "engine_options.nonsense: vLLM has no engine argument"),
-        ({"dtype": "half"}, "engine_options.dtype stands elsewhere in a recipe: model.dtype"),
+        ({"dtype": "half"}, "engine_options.dtype is set elsewhere: model.dtype"),
         ({"max_num_seqs": 3}, "runtime.max_batch"),
         ({"trust_remote_code": True}, "trust_remote_code is not accepted"),
         ({"checkpoint_seconds": 0}, "checkpoint_seconds = 0: must be a number above 0"),

@@ -3,7 +3,7 @@
 The batch is a list of blocks, each a run of neighbouring rows with its own buffers: token ``i`` of
 a row lies at index ``i``, and attention in a block runs over the block's longest row only. A new
 token is written in place (no concatenation), a finished row's place is taken by its block's last
-row, a wave of new rows becomes a new block, and neighbouring blocks merge where that wastes little.
+row, a wave of new rows becomes a new block, and neighbouring blocks merge if that wastes little.
 Recurrent states (linear attention) have no length and are kept for the whole batch at once.
 
 Transformers' models see a ``Cache``; its ``update`` hands them the layer itself in place of the
@@ -112,7 +112,7 @@ class Block:
         keys = self.keys[layer][: self.rows, :, : self.longest]
         values = self.values[layer][: self.rows, :, : self.longest]
         rows, query_heads, _, dim = query.shape
-        # Query heads that share a key head stand where a longer query would: nothing is repeated.
+        # Query heads that share a key head become positions of one longer query: nothing is repeated.
         grouped = query.reshape(rows, keys.shape[1], -1, dim)
         out = scaled_dot_product_attention(
             grouped, keys, values, attn_mask=self._mask(window, query.dtype), scale=scale

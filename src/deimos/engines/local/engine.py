@@ -1,6 +1,6 @@
 """The local engine: transformers models on CPU or GPU, continuous batching, seeded noise.
 
-Every step decodes one token of every row; rows come and go between steps (scheduler.py says when). A
+Every step decodes one token of every row; rows come and go between steps (scheduler.py). A
 candidate's tokens are a function of model, prompt, sampling and (seed, prompt id, index) alone, up to
 rounding in the model's arithmetic. When memory runs out, rows continue later, fewer at a time.
 Not covered: several devices, CUDA graphs, speculative decoding, quantised caches.
@@ -135,9 +135,9 @@ class LocalEngine(OneCall[Scheduler]):
         return [found[i] for i in range(len(sequences))]
 
     def _prefill_parts(self, sequences: Sequence[tuple[int, ...]]) -> list[list[int]]:
-        """Which sequences run together: like lengths, and equal ones where padding would leak."""
+        """Which sequences run together: of like lengths, or of equal ones if padding would leak."""
         parts: list[list[int]] = []
-        exact = "linear_attention" in self._types  # a recurrent state would swallow the padding
+        exact = "linear_attention" in self._types  # a recurrent state would take in the padding
         longest = 0
         for i in sorted(range(len(sequences)), key=lambda i: -len(sequences[i])):
             length = len(sequences[i])

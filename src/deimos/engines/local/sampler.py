@@ -44,7 +44,7 @@ class _AlikeRows:
     top_k: torch.Tensor
     log_min_p: torch.Tensor
     widest_k: int
-    """Largest top-k; 0 where some row has none."""
+    """Largest top-k; 0 if some row has none."""
     any_top_p: bool
     any_min_p: bool
 
@@ -99,7 +99,7 @@ class TokenSampler:
         """The next token of every row, shape [rows], int64.
 
         Args:
-            logits: shape [rows, vocabulary]; changed in place where there are penalties.
+            logits: shape [rows, vocabulary]; changed in place if there are penalties.
             uniforms: one number in [0, 1) a row.
             history: ids of prompt and output, left-aligned, shape [rows, longest], int64.
             prompt_lengths: how many of a row's ids are its prompt, shape [rows].
@@ -170,7 +170,7 @@ def _cut(logits: torch.Tensor, noise: torch.Tensor, group: _AlikeRows) -> torch.
 def _cut_to(
     logits: torch.Tensor, group: _AlikeRows, width: int
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Ids and weights of the ``width`` largest; None where the cuts leave more than those."""
+    """Ids and weights of the ``width`` largest; None if the cuts leave more than those."""
     values, ids = logits.topk(width, dim=-1)
     scaled = values.double() / group.temperature
     total = None
@@ -191,12 +191,12 @@ def _log_total(logits: torch.Tensor, scaled: torch.Tensor, group: _AlikeRows) ->
 def _kept(
     scaled: torch.Tensor, group: _AlikeRows, log_total: torch.Tensor | None
 ) -> torch.Tensor | None:
-    """Weights of what the cuts leave; None where these columns don't hold all of it.
+    """Weights of what the cuts leave; None if these columns do not hold all of it.
 
     Args:
         scaled: logits over temperature, largest first, shape [rows, columns].
         group: the rows' parameters.
-        log_total: log mass of all columns where ``scaled`` holds only the first.
+        log_total: log mass of all columns, if ``scaled`` holds only the first.
     """
     if group.any_min_p:
         scaled = scaled.masked_fill(scaled < scaled[:, :1] + group.log_min_p, -torch.inf)

@@ -69,8 +69,8 @@ class ServerCall(StreamTasks[RequestRow]):
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: set[asyncio.Task[None]] = set()
         self._heard = self._checkpoint = self._reread = self.now()
-        self._said = False
-        """Whether it has been said that no server is left."""
+        self._warned = False
+        """Whether a warning has said that no server is left."""
 
     def now(self) -> float:
         """The event loop's time."""
@@ -235,9 +235,9 @@ class ServerCall(StreamTasks[RequestRow]):
                 self._reread = now
                 self._pool.reread()
             self._probe_servers()
-            if not self._pool.places and not self._said:
+            if not self._pool.places and not self._warned:
                 self._pool.warn_waiting("since")
-            self._said = not self._pool.places
+            self._warned = not self._pool.places
             if self.rows or not self._pool.places:
                 self._give_up_if_hopeless(now)
             else:

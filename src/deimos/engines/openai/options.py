@@ -33,7 +33,7 @@ class Options(Section):
     """The name that the servers serve the model under; default: the recipe's ``model.id``."""
     adapter_model: str | None = None
     """The name that they serve the tuned model under; default: they are asked to load the adapter
-    from its folder (vLLM and SGLang can, where they are allowed to and see the folder)."""
+    from its folder (vLLM and SGLang can, if that is allowed and they see the folder)."""
     concurrency: int = Field(default=64, ge=1)
     """Requests in flight at each server; ``runtime.max_batch`` does not bind here."""
     api_key_env: str | None = None

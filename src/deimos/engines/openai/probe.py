@@ -81,18 +81,18 @@ class Probe:
 
     async def _load_adapter(self, client: httpx2.AsyncClient, url: str, name: str) -> None:
         body = {"lora_name": name, "lora_path": str(Path(self.adapter or "").resolve())}
-        said = ""
+        answer = ""
         for path in (f"{url}/load_lora_adapter", f"{url.removesuffix('/v1')}/load_lora_adapter"):
             try:
                 async with client.stream("POST", path, json=body) as response:
                     if response.status_code == 200:
                         return
-                    said = str(await read_refusal(response))
+                    answer = str(await read_refusal(response))
             except httpx2.HTTPError as e:
                 raise read_transport_error(e) from e
         raise Fault(
             "unfit",
-            f"does not load the adapter {self.adapter!r} ({said}): serve it and set "
+            f"does not load the adapter {self.adapter!r} ({answer}): serve it and set "
             "runtime.engine_options.adapter_model to its name, or let vLLM load it "
             "(--enable-lora, VLLM_ALLOW_RUNTIME_LORA_UPDATING=1)",
         )
@@ -173,7 +173,9 @@ async def check_tag(
             return  # it does not take logit_bias
         raise
     if not text.strip():
-        raise Fault("unfit", f"strips {tag} from its text, so no thought could be told from answer")
+        raise Fault(
+            "unfit", f"strips {tag} from its text, so a thought could not be told from an answer"
+        )
 
 
 def name_adapter(folder: Path) -> str:
@@ -204,8 +206,8 @@ async def _software(client: httpx2.AsyncClient, url: str, card: dict[str, Any]) 
         version = await _get(client, f"{url.removesuffix('/v1')}/version")
     except Fault:
         return owner
-    told = version.get("version") if isinstance(version, dict) else None
-    return f"{owner}-{told}" if isinstance(told, str) else owner
+    number = version.get("version") if isinstance(version, dict) else None
+    return f"{owner}-{number}" if isinstance(number, str) else owner
 
 
 async def _get(client: httpx2.AsyncClient, url: str) -> Any:

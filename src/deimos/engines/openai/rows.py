@@ -67,7 +67,7 @@ class RequestRow(StreamState):
 
         Args:
             finish: stop or length.
-            matched: the token that the server says ended it.
+            matched: the token that ended it, if the server names it.
             end: a token that ends a turn, for servers that do not send theirs.
         """
         if finish == "stop" and not (self.ids and self.ids[-1] in self._eos_ids):

@@ -99,11 +99,11 @@ async def _follow(
 ) -> Literal["stop", "length"] | None:
     name: Any = None
     async for event in httpx2.EventSource(response):
-        if not (said := event.data.strip()):
+        if not (text := event.data.strip()):
             continue  # a keep-alive
-        if said == "[DONE]":
+        if text == "[DONE]":
             break
-        data = _parse(said)
+        data = _parse(text)
         name = data.get("id") if name is None else name
         if data.get("id") != name:
             raise Fault("server", "mixed two completions in one stream")
@@ -123,7 +123,7 @@ def _parse(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise Fault("server", f"sent an event that is no JSON object: {_short(text)!r}")
+        raise Fault("server", f"sent an event that is not a JSON object: {_short(text)!r}")
     if data.get("error"):
         raise Fault("server", f"broke off with an error: {_message(data)}")
     return data
@@ -139,7 +139,7 @@ def _chunk(data: Mapping[str, Any]) -> Chunk | None:
     choice = choices[0]
     text, finish = choice.get("text", ""), choice.get("finish_reason")
     if len(choices) > 1 or choice.get("index", 0) != 0 or not isinstance(text, str | None):
-        raise Fault("server", "sent an event that is no part of one completion")
+        raise Fault("server", "sent an event that is not part of one completion")
     if choice.get("reasoning_content") or choice.get("reasoning"):
         raise Fault(
             "unfit", "takes the thought out of the text: start it without a reasoning parser"
@@ -163,11 +163,11 @@ def is_ids(value: Any) -> TypeGuard[list[int]]:
 def read_transport_error(error: httpx2.HTTPError) -> Fault:
     """The fault that an exception of the HTTP client means."""
     unreached = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-    said = _short(str(error)) or type(error).__name__
+    message = _short(str(error)) or type(error).__name__
     what = "cannot be reached" if unreached else "lost the connection"
     if isinstance(error, httpx2.SSEError):
         what = "did not answer with a stream of events"
-    return Fault("server", f"{what}: {said}", reached=not unreached)
+    return Fault("server", f"{what}: {message}", reached=not unreached)
 
 
 async def read_refusal(response: httpx2.Response) -> Fault:
@@ -179,10 +179,10 @@ async def read_refusal(response: httpx2.Response) -> Fault:
             break
     status = response.status_code
     try:
-        said = _message(json.loads(body))
+        detail = _message(json.loads(body))
     except (ValueError, RecursionError):
-        said = _short(body.decode("utf-8", "replace"))
-    message = f"answered {status}: {said}" if said else f"answered {status}"
+        detail = _short(body.decode("utf-8", "replace"))
+    message = f"answered {status}: {detail}" if detail else f"answered {status}"
     kind: FaultKind = "server"
     if status in (401, 403):
         kind, message = "unfit", f"{message} (api_key_env names the variable with the key)"

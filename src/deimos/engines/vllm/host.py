@@ -78,7 +78,7 @@ class Host:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     def stop(self) -> None:
-        """End vLLM's processes; the loop goes on."""
+        """End vLLM's processes; the event loop keeps running."""
         llm, self.llm = self.llm, None
         self._adapters.clear()
         if llm is not None:

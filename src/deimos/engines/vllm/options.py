@@ -32,7 +32,7 @@ DECIDED = {
     "max_num_seqs": "runtime.max_batch", "generation_config": "the sampling sections",
     "override_generation_config": "the sampling sections",
 }  # fmt: skip
-"""vLLM's arguments that stand elsewhere, and where."""
+"""vLLM's arguments that the recipe or the runtime sets, and under which key."""
 REFUSED = ("trust_remote_code", "skip_tokenizer_init", "enable_prompt_embeds")
 """vLLM's arguments that no run needs; remote code is never trusted."""
 KV_SHARE = 4
@@ -71,14 +71,14 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Refuse what no vLLM is to be given; loads none.
 
     Raises:
-        RecipeError: an argument that stands elsewhere or is not accepted, or a bad value of ours.
+        RecipeError: an argument that is set elsewhere or is not accepted, or a bad ``checkpoint_seconds``.
     """
     seconds = options.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds > 0:
         raise RecipeError(f"{SECTION}.checkpoint_seconds = {seconds!r}: must be a number above 0")
     for name in options:
         if name in DECIDED:
-            raise RecipeError(f"{SECTION}.{name} stands elsewhere in a recipe: {DECIDED[name]}")
+            raise RecipeError(f"{SECTION}.{name} is set elsewhere: {DECIDED[name]}")
         if name in REFUSED:
             raise RecipeError(f"{SECTION}.{name} is not accepted: leave it out")
 
@@ -146,7 +146,7 @@ def build_engine_arguments(
 
 
 def dtype_of(ref: ModelRef) -> str:
-    """The recipe's dtype; ``auto`` is as stored, where vLLM's own ``auto`` halves float32."""
+    """The recipe's dtype; ``auto`` is as stored, while vLLM's own ``auto`` halves float32."""
     if ref.dtype != "auto":
         return ref.dtype
     from transformers import AutoConfig
@@ -170,7 +170,7 @@ def read_adapter_rank(folder: str) -> int:
         config = json.loads(path.read_text(encoding="utf-8"))
         return max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise RecipeError(f"adapter {folder!r}: {path.name} says no rank ({first_line(e)})") from e
+        raise RecipeError(f"adapter {folder!r}: {path.name} has no rank ({first_line(e)})") from e
 
 
 def choose_served_rank(rank: int) -> int:
