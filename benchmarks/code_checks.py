@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from deimos.graders import Judge
-from deimos.prompts.sources.humaneval import humaneval_golds, humaneval_plus_golds
-from deimos.prompts.sources.mbpp import SPLITS, mbpp_golds, mbpp_plus_golds
+from deimos.prompts.sources.humaneval import humaneval, humaneval_plus
+from deimos.prompts.sources.mbpp import SPLITS, mbpp, mbpp_plus
 from deimos.sandbox import TIERS, Exam, Limits, Sandbox, SandboxError
 from deimos.types import Prompt
 
@@ -133,16 +133,16 @@ def race(
 def corpora(data: Path, take: int) -> Iterator[tuple[str, Prompt, str]]:
     """Data set, prompt and its own solution, as our sources give them."""
     sets = {
-        "HumanEval": humaneval_golds(path=str(data / "humaneval/HumanEval.jsonl")),
-        "HumanEval+": humaneval_plus_golds(
+        "HumanEval": humaneval.solutions(path=str(data / "humaneval/HumanEval.jsonl")),
+        "HumanEval+": humaneval_plus.solutions(
             path=str(data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
         ),
         "MBPP sanitized": (
             gold
             for split in SPLITS
-            for gold in mbpp_golds(split=split, subset="sanitized", path=str(data / "mbpp"))
+            for gold in mbpp.solutions(split=split, subset="sanitized", path=str(data / "mbpp"))
         ),
-        "MBPP+": mbpp_plus_golds(path=str(data / "mbppplus/MbppPlus-OriginFmt.jsonl")),
+        "MBPP+": mbpp_plus.solutions(path=str(data / "mbppplus/MbppPlus-OriginFmt.jsonl")),
     }
     for name, golds in sets.items():
         for answer, prompt in islice(golds, take):

@@ -26,8 +26,8 @@ def number(numeral: str) -> int:
     return sum(-v if v < after else v for v, after in zip(values, following, strict=True))
 
 
-gold = [("The answer is XIV.", "XIV"), ("It was built in **MCMLIV**", "mcmliv"), ("IX", "IX")]
-"""Answers and references that a check must find accepted; shuffled, they must be rejected."""
+examples = [("The answer is XIV.", "XIV"), ("It was built in **MCMLIV**", "mcmliv"), ("IX", "IX")]
+"""What ``deimos check`` judges: each answer is right for its reference and wrong for the others."""
 
 if __name__ == "__main__":
     from deimos.graders import check

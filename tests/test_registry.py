@@ -1,5 +1,7 @@
 """Finding graders, engines and sources by name, module, file and entry point."""
 
+from typing import Any
+
 import pytest
 
 from deimos import registry
@@ -31,7 +33,7 @@ def test_a_file_brings_a_grader_by_path_and_then_by_name(file, monkeypatch):
 
 
 def test_a_module_attribute():
-    assert resolve("source", "deimos.types:Prompt").__name__ == "Prompt"
+    assert resolve("source", "deimos.types:Prompt").load.__name__ == "Prompt"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,50 @@ def test_what_is_not_found_is_one_sentence(group, spec, sentence):
     with pytest.raises(UnknownName, match=r"\w") as fault:
         resolve(group, spec)
     assert sentence in str(fault.value) and "\n" not in str(fault.value)
+
+
+PLAIN = """
+from deimos import Verdict
+
+def whisper(answer, reference):
+    return Verdict.of(answer.islower())
+
+examples = [("a", "a")]
+number = 3
+
+def mine(*, take, seed, file, split="train"):
+    return []
+"""
+
+
+def test_a_plain_function_becomes_a_record(tmp_path):
+    (tmp_path / "own.py").write_text(PLAIN)
+    whisper = resolve("grader", f"{tmp_path}/own.py:whisper")
+    assert whisper("ab", None).ok and whisper.known_examples() == [("a", "a")]
+    mine = resolve("source", f"{tmp_path}/own.py:mine")
+    assert (mine.paths, list(mine.option_names())) == (("path",), ["file", "split"])
+    with pytest.raises(UnknownName, match="is a int, not a function"):
+        resolve("grader", f"{tmp_path}/own.py:number")
+
+
+def test_a_name_registered_here_becomes_a_path_for_other_processes(file, monkeypatch):
+    monkeypatch.setitem(registry._registered, "grader", {})
+    found = resolve("grader", f"{file}:shout")
+    assert found.portable_spec("shout") == f"{file}:shout"
+    assert resolve("grader", "math").portable_spec("math") == "math"
+
+
+def test_a_misspelt_field_of_a_record_is_refused():
+    with pytest.raises(TypeError, match="fsat"):
+        registry.grader("own", fsat=None)(lambda answer, reference: Verdict(True))
+
+
+def test_the_size_of_a_split_is_known_only_while_nothing_narrows_it():
+    gsm8k = resolve("source", "gsm8k")
+    assert gsm8k.known_size({}) == 7_473
+    assert gsm8k.known_size({"split": "test", "instruction": ""}) == 1_319
+    assert gsm8k.known_size({"path": "./own.jsonl"}) is None
+    assert gsm8k.known_size({"split": "nosuch"}) is None
 
 
 def test_a_file_without_the_attribute(file):
@@ -81,4 +127,12 @@ def test_files_are_data_with_a_content_hash(file):
     ("group", "name"), [(group, name) for group, names in BUILTIN.items() for name in names]
 )
 def test_all_that_is_listed_is_there(group, name):
-    assert callable(resolve(group, name))
+    found: Any = resolve(group, name)
+    assert callable(found)
+    assert group == "engine" or found.name == name
+
+
+@pytest.mark.parametrize("name", BUILTIN["source"])
+def test_paths_that_a_source_declares_are_options_of_its(name):
+    source = resolve("source", name)
+    assert set(source.paths) <= set(source.option_names())

@@ -1,8 +1,11 @@
-"""Finding the things that users may bring: graders, engines, prompt sources.
+"""Finding what users may bring: graders, engines, sources of prompts.
 
 A spec is a registered name, ``package.module:attribute``, ``./file.py:attribute``, or the name
 of an installed entry point in group ``deimos.graders``, ``deimos.engines``, ``deimos.sources``.
 A file given by path is data: its content hash enters fingerprints.
+
+Graders and sources are records: a function, and beside it what Deimos may use if it is there. Engines
+are plain functions that make an engine (``engines/base.py``).
 """
 
 from __future__ import annotations
@@ -11,13 +14,18 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import ModuleType
+from typing import Any, Literal, TypeVar, overload
+
+from deimos.types import Prompt, Verdict
 
 Group = Literal["grader", "engine", "source"]
-T = TypeVar("T", bound=Callable[..., Any])
+EngineFactory = TypeVar("EngineFactory", bound=Callable[..., Any])
 
 BUILTIN: dict[Group, dict[str, str]] = {
     "grader": {
@@ -52,38 +60,152 @@ BUILTIN: dict[Group, dict[str, str]] = {
 }
 """Named by string, so that listing them loads nothing."""
 
-_registered: dict[Group, dict[str, Callable[..., Any]]] = {"grader": {}, "engine": {}, "source": {}}
-
 
 class UnknownName(LookupError):
     """No such grader, engine or source; the message names the near ones."""
 
 
-def _decorator(group: Group) -> Callable[[str], Callable[[T], T]]:
-    def named(name: str) -> Callable[[T], T]:
-        def register(thing: T) -> T:
-            _registered[group][name] = thing
-            return thing
+@dataclass(frozen=True)
+class Grader:
+    """What judges answers; called as its function."""
 
-        return register
+    name: str
+    judge: Callable[[str, Any], Verdict]
+    """Takes an answer (never the thought) and a reference. Runs in a worker process that can be
+    killed."""
+    fast: Callable[[str, Any], Verdict | None] | None = None
+    """Judges simple answers in the caller's process; None leaves the answer to ``judge``."""
+    prepare: Callable[[], object] | None = None
+    """Called once in each worker process, before the first answer's deadline starts to count."""
+    deadline: float | None = None
+    """Seconds an answer may take if the recipe's ``grader_timeout`` is not to decide: for a grader
+    that stops by itself."""
+    examples: Sequence[tuple[str, Any]] | None = None
+    """(answer, reference) pairs that ``deimos check`` judges: each answer is right for its own
+    reference and wrong for the others. None: the list ``examples`` (or ``gold``) of the function's
+    module."""
 
-    return named
+    def __call__(self, answer: str, reference: Any) -> Verdict:
+        """Judge an answer here, with no deadline."""
+        return self.judge(answer, reference)
+
+    def known_examples(self) -> list[tuple[str, Any]]:
+        """The pairs to check the grader with; empty if it has none."""
+        if self.examples is not None:
+            return list(self.examples)
+        module = _module_of(self.judge)
+        return list(module.get("examples", module.get("gold", ())))
+
+    def portable_spec(self, spec: str) -> str:
+        """A spec that means this grader in another process too: a file's grader by its path."""
+        if ":" in spec or spec in BUILTIN["grader"]:
+            return spec
+        module, name = _module_of(self.judge), getattr(self.judge, "__name__", "")
+        here = module.get("__file__") and module.get(name) in (self, self.judge)
+        return f"{Path(module['__file__'])}:{name}" if here else spec
 
 
-grader = _decorator("grader")
-"""``@grader("roman")`` on ``(answer: str, reference) -> Verdict`` names a judge of answers."""
-engine = _decorator("engine")
-"""``@engine("mine")`` on ``(model, runtime) -> Engine`` names a sampler (see engines/base.py)."""
-source = _decorator("source")
-"""``@source("mine")`` on ``(**options) -> Iterable[Prompt]`` names a source of prompts."""
+@dataclass(frozen=True)
+class Source:
+    """What gives prompts; called as its function."""
+
+    name: str
+    load: Callable[..., Iterable[Prompt]]
+    """Takes ``take`` (None: all), ``seed`` and the source's options, all by keyword."""
+    paths: tuple[str, ...] = ("path",)
+    """Names of the options that are paths of files or folders: their content is hashed, so that the
+    prompts are made again once it changes."""
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many prompts each split has, with all options left at their defaults."""
+    asked: Callable[[Prompt], str] | None = None
+    """The question alone, without the source's own wording, for decontamination. None: the user's
+    messages, less the option ``instruction`` at the end."""
+    solutions: Callable[..., Iterable[tuple[str, Prompt]]] | None = None
+    """Takes the source's options; gives (right answer, prompt), for data whose right answers are not
+    written from the reference, such as programs."""
+
+    def __call__(self, *, take: int | None, seed: int, **options: Any) -> Iterable[Prompt]:
+        """The prompts, in the seed's order."""
+        return self.load(take=take, seed=seed, **options)
+
+    def option_names(self) -> dict[str, inspect.Parameter]:
+        """The options that a recipe may give, ``take`` and ``seed`` apart."""
+        parameters = inspect.signature(self.load).parameters
+        return {name: p for name, p in parameters.items() if name not in ("take", "seed")}
+
+    def known_size(self, options: Mapping[str, Any]) -> int | None:
+        """How many prompts there are with these options, if that is known without reading them."""
+        if set(options) - {"split", "instruction"}:
+            return None
+        split = self.option_names().get("split")
+        return self.sizes.get(str(options.get("split", split.default if split else "")))
 
 
-def resolve(group: Group, spec: str) -> Callable[..., Any]:
-    """The thing a spec names.
+_registered: dict[Group, dict[str, Any]] = {"grader": {}, "engine": {}, "source": {}}
+_files: dict[str, ModuleType] = {}
+"""Modules loaded by path."""
+
+
+def grader(name: str, **fields: Any) -> Callable[[Callable[[str, Any], Verdict]], Grader]:
+    """``@grader("roman")`` on ``(answer: str, reference) -> Verdict`` names a judge of answers.
+
+    Args:
+        name: in recipes.
+        fields: other fields of ``Grader``: ``fast``, ``prepare``, ``deadline``, ``examples``.
+    """
+
+    def register(function: Callable[[str, Any], Verdict]) -> Grader:
+        made = _registered["grader"][name] = Grader(name, function, **fields)
+        return made
+
+    return register
+
+
+def source(name: str, **fields: Any) -> Callable[[Callable[..., Iterable[Prompt]]], Source]:
+    """``@source("mine")`` on ``(*, take, seed, **options) -> Iterable[Prompt]`` names a source of prompts.
+
+    Args:
+        name: in recipes.
+        fields: other fields of ``Source``: ``paths``, ``sizes``, ``asked``, ``solutions``.
+    """
+
+    def register(function: Callable[..., Iterable[Prompt]]) -> Source:
+        made = _registered["source"][name] = Source(name, function, **fields)
+        return made
+
+    return register
+
+
+def engine(name: str) -> Callable[[EngineFactory], EngineFactory]:
+    """``@engine("mine")`` on ``(model, runtime, **options) -> Engine`` names a sampler (engines/base.py)."""
+
+    def register(factory: EngineFactory) -> EngineFactory:
+        _registered["engine"][name] = factory
+        return factory
+
+    return register
+
+
+@overload
+def resolve(group: Literal["grader"], spec: str) -> Grader: ...
+@overload
+def resolve(group: Literal["source"], spec: str) -> Source: ...
+@overload
+def resolve(group: Literal["engine"], spec: str) -> Callable[..., Any]: ...
+def resolve(group: Group, spec: str) -> Any:
+    """The grader, source or engine factory that a spec names; a plain function becomes a record.
 
     Raises:
-        UnknownName: nothing answers to the spec; one sentence with what does.
+        UnknownName: the spec names nothing, or no function; one sentence with what there is.
     """
+    found: Any = _found(group, spec)
+    if not callable(found):
+        raise UnknownName(f"{group} {spec!r} is a {type(found).__name__}, not a function")
+    record: Any = {"grader": Grader, "source": Source}.get(group)
+    return found if record is None or isinstance(found, record) else record(spec, found)
+
+
+def _found(group: Group, spec: str) -> Any:
     where, colon, attribute = spec.rpartition(":")
     if colon:
         module = _load_file(where) if where.endswith(".py") else _import(where, spec)
@@ -93,7 +215,7 @@ def resolve(group: Group, spec: str) -> Callable[..., Any]:
     if spec in _registered[group]:
         return _registered[group][spec]
     if spec in BUILTIN[group]:
-        return resolve(group, BUILTIN[group][spec])
+        return _found(group, BUILTIN[group][spec])
     from importlib.metadata import entry_points  # slow to load, and seldom needed
 
     installed = {e.name: e for e in entry_points(group=f"deimos.{group}s")}
@@ -110,7 +232,11 @@ def resolve(group: Group, spec: str) -> Callable[..., Any]:
 
 
 def content_hash(spec: str) -> str | None:
-    """sha256 of the file behind a by-path spec; None where the spec is no file."""
+    """sha256 of the file behind a by-path spec; None for any other spec.
+
+    Raises:
+        UnknownName: there is no such file, or it cannot be read.
+    """
     where = spec.rpartition(":")[0]
     if not where.endswith(".py"):
         return None
@@ -120,7 +246,7 @@ def content_hash(spec: str) -> str | None:
         raise UnknownName(_unreadable(where)) from e
 
 
-def _import(name: str, spec: str) -> Any:
+def _import(name: str, spec: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as e:
@@ -135,19 +261,26 @@ def _unreadable(where: str) -> str:
     return f"Python file {where!r} {fault}{about}"
 
 
-def _load_file(where: str) -> Any:
+def _load_file(where: str) -> ModuleType:
     path = Path(where)
     name = f"deimos_by_path_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
+    if name in _files:
+        return _files[name]
     located = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or located is None or located.loader is None:
         raise UnknownName(_unreadable(where))
     module = importlib.util.module_from_spec(located)
-    sys.modules[name] = module
+    sys.modules[name] = module  # dataclasses and pickle look their module up there
     try:
         located.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
+    _files[name] = module
     return module
+
+
+def _module_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The names of the module that a function was defined in."""
+    plain = inspect.unwrap(function)
+    return getattr(plain, "__globals__", None) or getattr(plain.__call__, "__globals__", {})

@@ -37,7 +37,7 @@ from deimos import Verdict, grader
 def shout(answer, reference):
     return Verdict.of(answer == reference.upper(), "shouted or not")
 
-gold = [("A", "a"), ("B", "b")]
+examples = [("A", "a"), ("B", "b")]
 """
 
 
@@ -198,10 +198,10 @@ def test_check_accepts_what_is_shipped_and_says_what_is_next():
     assert "next: deimos run lab" in shown.output
 
 
-def test_check_takes_the_golds_beside_a_grader():
+def test_check_takes_the_examples_beside_a_grader():
     example = Path(__file__).parents[2] / "examples" / "102_own_grader.py"
     shown = say("check", f"{example}:roman")
-    assert shown.exit_code == 0 and "ok, 3 golds" in shown.output
+    assert shown.exit_code == 0 and "ok, 3 examples" in shown.output
     assert "ok" in say("check", "choice", "--take", "6").output
 
 
@@ -211,12 +211,12 @@ def test_packaged_recipes_are_found_by_names_with_dots(tmp_path, monkeypatch, ca
     assert code == 2 and "no packaged recipe 'nosuch'" in error
 
 
-def test_check_takes_a_sources_own_golds(tmp_path):
+def test_check_takes_a_sources_own_right_answers(tmp_path):
     rows = [{"question": f"{n}?", "answer": f"#### {n}"} for n in range(5)]
     file = tmp_path / "train.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     shown = say("check", "math", "--source", "gsm8k", "--option", f"path={file}")
-    assert "gsm8k: math: ok, 5 golds" in shown.output
+    assert "gsm8k: math: ok, 5 examples" in shown.output
 
 
 def test_check_finds_a_grader_that_accepts_anything(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from deimos import Prompt
 from deimos.cli.grading import grade_rows
 from deimos.graders import Judge, check, ifeval
-from deimos.graders.instruction import gold, instruction
+from deimos.graders.instruction import instruction
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data/ifeval_cases.jsonl").open()]
 AMBIGUOUS = "Une information importante"
@@ -193,8 +193,8 @@ def test_workers_judge_it_and_the_thought_is_never_seen():
     assert [json.loads(row)["verdict"]["ok"] for row in judged] == [True, False, False]
 
 
-def test_its_own_golds_pass_and_others_do_not():
-    assert gold and check("instruction", "instruction").ok
+def test_its_own_examples_pass_and_others_do_not():
+    assert instruction.examples and check("instruction", "instruction").ok
 
 
 def test_naming_the_grader_loads_no_rules():

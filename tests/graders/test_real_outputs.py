@@ -45,7 +45,7 @@ def answer_of(response):
     return response
 
 
-def test_real_choice_golds_pass():
+def test_real_choice_references_pass():
     rows = [json.loads(line) for line in (DATA / "arc" / "ARC-Challenge-train.jsonl").open()]
     prompts = [
         Prompt.of(
@@ -57,7 +57,7 @@ def test_real_choice_golds_pass():
     assert check("choice", "choice", prompts).ok
 
 
-def test_real_math_golds_pass_and_shuffled_ones_do_not():
+def test_real_math_references_pass_and_shuffled_ones_do_not():
     for name, key in (("aime/aime24", "expected_answer"), ("math500/test", "answer")):
         rows = [json.loads(line) for line in (DATA / f"{name}.jsonl").open()]
         golds = [row[key] for row in rows[:150]]
@@ -66,5 +66,5 @@ def test_real_math_golds_pass_and_shuffled_ones_do_not():
             "math",
             [Prompt.of(task=name, kind="math", messages=[], reference=g) for g in golds],
         )
-        assert not report.rejected_golds and not report.unjudged and not report.accepted_empty
+        assert not report.rejected_examples and not report.unjudged and not report.accepted_empty
         assert set(report.accepted_shuffled) <= {r"'\\boxed{5}' for 'x=5'"}  # which is right

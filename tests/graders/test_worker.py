@@ -276,25 +276,25 @@ def test_unknown_graders_and_kinds_are_told_at_once():
 SLOW_TO_LOAD = """
 import sys, time
 from pathlib import Path
-from deimos import Verdict
+from deimos import Verdict, grader
 
 def loaded(answer, reference):
     return Verdict.of(True, str([m for m in ("nltk", "lm_eval", "math_verify") if m in sys.modules]))
-
-def late(answer, reference):
-    return Verdict.of(answer == reference)
 
 def prepare():
     Path(__file__).with_name("prepared").touch()
     time.sleep(2.5)
 
-def broken(answer, reference):
-    return Verdict.of(True)
+@grader("late", prepare=prepare)
+def late(answer, reference):
+    return Verdict.of(answer == reference)
 
 def refuse():
     raise RuntimeError("no such model here")
 
-late.prepare, broken.prepare = prepare, refuse
+@grader("broken", prepare=refuse)
+def broken(answer, reference):
+    return Verdict.of(True)
 """
 
 

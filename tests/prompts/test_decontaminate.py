@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deimos.prompts.decontaminate import TEMPLATE, Index, TestText, words
 from deimos.prompts.sources.gsm8k import gsm8k
 from deimos.prompts.sources.math import math
-from deimos.prompts.text import asked
+from deimos.prompts.text import question_of
 from deimos.recipe import Decontaminate, RecipeError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -114,8 +114,8 @@ def test_the_one_problem_that_stands_in_maths_train_and_test_is_found():
     test = math(take=None, seed=0, split="test", path=str(DATA / "math"))
     verbatim = {p.messages[0]["content"] for p in train} & {p.messages[0]["content"] for p in test}
     assert len(verbatim) == 1
-    tests = Index((TestText("math", asked(math, {}, p)) for p in test), SETTINGS)
-    found = [(p, tests.find(asked(math, {}, p))) for p in train]
+    tests = Index((TestText("math", question_of(math, {}, p)) for p in test), SETTINGS)
+    found = [(p, tests.find(question_of(math, {}, p))) for p in train]
     exact = {
         p.messages[0]["content"] for p, overlap in found if overlap and overlap.rule == "exact"
     }
@@ -127,6 +127,6 @@ def test_the_one_problem_that_stands_in_maths_train_and_test_is_found():
 @real
 def test_gsm8ks_halves_hardly_overlap():
     test = gsm8k(take=None, seed=0, split="test", path=str(DATA / "gsm8k"))
-    tests = Index((TestText("gsm8k", asked(gsm8k, {}, p)) for p in test), SETTINGS)
+    tests = Index((TestText("gsm8k", question_of(gsm8k, {}, p)) for p in test), SETTINGS)
     train = gsm8k(take=None, seed=0, path=str(DATA / "gsm8k"))
-    assert sum(tests.find(asked(gsm8k, {}, p)) is not None for p in train) <= 10
+    assert sum(tests.find(question_of(gsm8k, {}, p)) is not None for p in train) <= 10

@@ -4,7 +4,7 @@ import pytest
 
 from deimos.prompts.sources.choice import arc
 from deimos.prompts.sources.gsm8k import gsm8k
-from deimos.prompts.text import CHOICE, MATH, asked, choice_instruction, last_box, user
+from deimos.prompts.text import CHOICE, MATH, choice_instruction, last_box, question_of, user
 from deimos.types import Prompt
 
 
@@ -34,11 +34,11 @@ def prompt(content):
 
 def test_what_is_asked_is_the_question_without_the_instruction():
     question = "How many?\n\nTwo lines."
-    assert asked(gsm8k, {}, prompt(user(question, MATH)[0]["content"])) == question
+    assert question_of(gsm8k, {}, prompt(user(question, MATH)[0]["content"])) == question
     own = {"instruction": "Think!"}
-    assert asked(gsm8k, own, prompt(user(question, "Think!")[0]["content"])) == question
-    assert asked(gsm8k, {"instruction": ""}, prompt(question)) == question
-    assert asked(gsm8k, {}, prompt(question)) == question, "there is none to take off"
+    assert question_of(gsm8k, own, prompt(user(question, "Think!")[0]["content"])) == question
+    assert question_of(gsm8k, {"instruction": ""}, prompt(question)) == question
+    assert question_of(gsm8k, {}, prompt(question)) == question, "there is none to take off"
 
 
 def test_numbered_options_are_asked_for_by_number():
@@ -47,16 +47,17 @@ def test_numbered_options_are_asked_for_by_number():
     assert choice_instruction(CHOICE, ["A", "B", "C"]) == CHOICE
     for instruction in (CHOICE, numbered):
         content = user("Which?\n\nA. fog", instruction)[0]["content"]
-        assert asked(arc, {}, prompt(content)) == "Which?\n\nA. fog"
+        assert question_of(arc, {}, prompt(content)) == "Which?\n\nA. fog"
 
 
 def test_a_source_of_ones_own_may_say_what_is_asked(tmp_path):
     from deimos.registry import resolve
 
     (tmp_path / "own.py").write_text(
-        "def own(*, take, seed): ...\ndef own_asked(prompt): return 'mine'\n"
+        "from deimos import source\n"
+        "@source('own', asked=lambda prompt: 'mine')\ndef own(*, take, seed): ...\n"
         "def plain(*, take, seed): ...\n"
     )
     file = tmp_path / "own.py"
-    assert asked(resolve("source", f"{file}:own"), {}, prompt("Q")) == "mine"
-    assert asked(resolve("source", f"{file}:plain"), {}, prompt("Q")) == "Q"
+    assert question_of(resolve("source", f"{file}:own"), {}, prompt("Q")) == "mine"
+    assert question_of(resolve("source", f"{file}:plain"), {}, prompt("Q")) == "Q"

@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from deimos.evaluate.samples import JudgeAnswer
 from deimos.prompts.decontaminate import TestText
-from deimos.prompts.text import asked
+from deimos.prompts.text import question_of
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
 from deimos.types import Kind, Prompt
@@ -72,7 +72,7 @@ def asked_by(given: Iterable[Given]) -> list[TestText]:
                 said = each.questions.get(prompt.id) or [last]
             else:
                 source = resolve("source", each.task.source.source)
-                said = [asked(source, each.task.source.options, prompt)]
+                said = [question_of(source, each.task.source.options, prompt)]
             found += [TestText(each.task.name, text) for text in said]
     return found
 

@@ -66,17 +66,15 @@ def grade_rows(
             runner.run(judged.aclose())
 
 
-def has_golds(spec: str) -> bool:
-    """Whether the grader's module has a list ``gold`` to check it with."""
-    import sys
-
+def has_examples(spec: str) -> bool:
+    """Whether the grader brings examples to check it with."""
     from deimos.registry import resolve
 
-    return bool(getattr(sys.modules.get(resolve("grader", spec).__module__), "gold", ()))
+    return bool(resolve("grader", spec).known_examples())
 
 
 def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tuple[str, bool]:
-    """Check a grader against a recipe's prompts of its kind, or the golds beside it.
+    """Check a grader against a recipe's prompts of its kind, or with its own examples.
 
     Returns a text and whether all held.
 
@@ -104,7 +102,7 @@ def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tupl
 def check_source(
     grader: str, name: str | None, options: Sequence[str], take: int
 ) -> tuple[str, bool]:
-    """Check a grader with a source's own golds.
+    """Check a grader with a source's own right answers.
 
     Args:
         grader: of the kind that the source's prompts are.
@@ -115,10 +113,10 @@ def check_source(
     Returns a text and whether all held.
 
     Raises:
-        RecipeError: as ``load_source``; options and no name; a source whose prompts have no golds.
+        RecipeError: as ``load_source``; options and no name; a source without right answers.
     """
     from deimos.graders.check import check
-    from deimos.prompts.load import golds_of, load_source
+    from deimos.prompts.load import load_source, solutions_of
 
     if name is None:
         raise RecipeError("--option belongs to a source: --source names it")
@@ -129,7 +127,7 @@ def check_source(
         apply_set(given, option)
     block = SourceSettings(source=name, options=given)
     prompts = load_source(block, seed=0)[:take]
-    report = check(grader, prompts[0].kind, prompts, pairs=golds_of(block, prompts))
+    report = check(grader, prompts[0].kind, prompts, pairs=solutions_of(block, prompts))
     return f"{name}: {report}", report.ok
 
 

@@ -215,14 +215,17 @@ def grade(
 def check(
     grader: Annotated[str, typer.Argument(help="Name, pkg:attr or ./file.py:attr.")],
     recipe: Annotated[
-        str | None, typer.Option(help="Whose prompts to check with; else its golds, or the lab's.")
+        str | None,
+        typer.Option(
+            help="Whose prompts to check with; else its own examples, or the lab's prompts."
+        ),
     ] = None,
     kind: Annotated[
         str | None, typer.Option(help="Kind of prompt it judges; its own name, or math.")
     ] = None,
     take: Annotated[int, typer.Option(help="How many prompts.", min=2)] = 50,
     source: Annotated[
-        str | None, typer.Option(help="Source of prompts whose own golds to check with.")
+        str | None, typer.Option(help="Source of prompts whose own right answers to check with.")
     ] = None,
     options: Annotated[
         list[str] | None,
@@ -230,15 +233,15 @@ def check(
     ] = None,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
-    """Check a grader without a model: golds accepted, shuffled and empty answers rejected."""
-    from deimos.cli.grading import check_grader, check_source, has_golds
+    """Check a grader without a model: right answers accepted, shuffled and empty ones rejected."""
+    from deimos.cli.grading import check_grader, check_source, has_examples
     from deimos.planning.arguments import load_recipe
 
     kind = kind or (grader if grader in BUILTIN["grader"] else "math")
     if source or options:
         text, good = check_source(grader, source, options or [], take)
     else:
-        recipe = recipe or (None if has_golds(grader) else "lab")
+        recipe = recipe or (None if has_examples(grader) else "lab")
         text, good = check_grader(grader, kind, load_recipe(recipe)[0] if recipe else None, take)
     typer.echo(text)
     if not good:

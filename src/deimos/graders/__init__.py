@@ -4,7 +4,7 @@ Graders see the answer part of a completion, never its thought. Untrusted text i
 worker processes that can be killed (``worker.Judge``); nothing here runs a model's code.
 """
 
-from deimos.graders.check import Report, check
+from deimos.graders.check import CheckReport, check
 from deimos.graders.worker.pool import Judge
 
-__all__ = ["Judge", "Report", "check"]
+__all__ = ["CheckReport", "Judge", "check"]

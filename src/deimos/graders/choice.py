@@ -53,7 +53,12 @@ _SECOND_THOUGHT = re.compile(
 _LABEL_WORD = re.compile(r"(?:option|choice|answer|letter)\s{0,3}:?\s{0,3}", re.IGNORECASE)
 
 
-@grader("choice")
+def fast(answer: str, reference: Mapping[str, Any]) -> Verdict | None:
+    """The verdict at once; None for an answer so long that it would hold up the event loop."""
+    return choice(answer, reference) if len(answer) <= IN_PROCESS_LENGTH else None
+
+
+@grader("choice", fast=fast)
 def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
     """Judge an answer that names one of the options; null where the reference is no choice."""
     try:
@@ -68,14 +73,6 @@ def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
         return Verdict.of(False, f"names different options: {', '.join(sorted(named))}")
     label = next(iter(named))
     return Verdict.of(label == gold, "equal" if label == gold else f"{label} is not {gold}")
-
-
-def fast(answer: str, reference: Mapping[str, Any]) -> Verdict | None:
-    """The same at once; None for an answer so long that a caller's event loop would be held."""
-    return choice(answer, reference) if len(answer) <= IN_PROCESS_LENGTH else None
-
-
-choice.fast = fast  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def labels_of(reference: Mapping[str, Any]) -> str:

@@ -23,7 +23,20 @@ LIMITS = Limits()
 _sandbox: Sandbox | None = None
 
 
-@grader("code")
+EXAMPLES = [
+    ("```python\ndef add(a, b):\n    return a + b\n```", {"tests": "assert add(1, 2) == 3"}),
+    ("```python\ndef twice(x):\n    return 2 * x\n```", {"tests": ["assert twice(4) == 8"]}),
+]
+# The sandbox has a wall limit of its own, and a check that its machinery failed is made once more.
+DEADLINE = 2 * (LIMITS.wall + 3)
+
+
+def prepare() -> None:
+    """Start the sandbox and have it prove itself before the first deadline starts to count."""
+    _ready()
+
+
+@grader("code", prepare=prepare, deadline=DEADLINE, examples=EXAMPLES)
 def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
     """Judge an answer that holds a Python program.
 
@@ -59,22 +72,7 @@ def require_sandbox(kinds: Collection[Kind], graders: Mapping[Kind, str], allow_
         raise RecipeError(f"code cannot be judged here: {e}") from e
 
 
-def prepare() -> None:
-    """Start the sandbox and have it prove itself before the first deadline starts to count."""
-    _ready()
-
-
 def _ready() -> Sandbox:
     global _sandbox
     _sandbox = _sandbox or Sandbox(LIMITS)
     return _sandbox
-
-
-code.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
-# A check that the machinery failed is made once more, each to its own wall limit.
-code.deadline = 2 * (LIMITS.wall + 3)  # pyright: ignore[reportFunctionMemberAccess]
-
-gold = [
-    ("```python\ndef add(a, b):\n    return a + b\n```", {"tests": "assert add(1, 2) == 3"}),
-    ("```python\ndef twice(x):\n    return 2 * x\n```", {"tests": ["assert twice(4) == 8"]}),
-]

@@ -15,31 +15,7 @@ from deimos.graders import ifeval
 from deimos.registry import grader
 from deimos.types import Verdict
 
-
-@grader("instruction")
-def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
-    """Judge an answer by its rules; null where the reference leaves open what they ask."""
-    names = reference["instruction_id_list"]
-    if not names:
-        return Verdict.of(None, "the reference has no rules")
-    try:
-        told = ifeval.follows(answer, names, reference["kwargs"])
-    except ValueError as e:
-        return Verdict.of(None, f"the reference cannot be judged: {e}"[:300])
-    if all(told.strict):
-        return Verdict.of(True, f"follows all {len(names)} rules")
-    broken = ", ".join(name for name, kept in zip(names, told.strict) if not kept)
-    return Verdict.of(False, f"breaks {broken} ({_loosely(names, told.loose)})")
-
-
-def prepare() -> None:
-    """Load the rules, and langdetect's languages, before the first deadline starts to count."""
-    ifeval.registry()
-
-
-instruction.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
-
-gold = [
+EXAMPLES = [
     (
         "no capital letter stands in this answer and no sign between its words.",
         {
@@ -55,7 +31,28 @@ gold = [
         },
     ),
 ]
-"""For ``deimos check instruction``: each passes its own rules and breaks the other's."""
+"""Each answer follows its own rules and breaks the other's."""
+
+
+def prepare() -> None:
+    """Load the rules, and langdetect's languages, before the first deadline starts to count."""
+    ifeval.registry()
+
+
+@grader("instruction", prepare=prepare, examples=EXAMPLES)
+def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
+    """Judge an answer by its rules; null where the reference leaves open what they ask."""
+    names = reference["instruction_id_list"]
+    if not names:
+        return Verdict.of(None, "the reference has no rules")
+    try:
+        told = ifeval.follows(answer, names, reference["kwargs"])
+    except ValueError as e:
+        return Verdict.of(None, f"the reference cannot be judged: {e}"[:300])
+    if all(told.strict):
+        return Verdict.of(True, f"follows all {len(names)} rules")
+    broken = ", ".join(name for name, kept in zip(names, told.strict) if not kept)
+    return Verdict.of(False, f"breaks {broken} ({_loosely(names, told.loose)})")
 
 
 def _loosely(names: list[str], loose: tuple[bool, ...]) -> str:

@@ -36,14 +36,6 @@ _NUMBER_IN_LINE = re.compile(
 )
 
 
-@grader("math")
-def math(answer: str, reference: Any) -> Verdict:
-    """Judge an answer against a LaTeX or plain reference; may run long on hostile text."""
-    finals = final_expressions(answer, reference)
-    decided = _decide(finals, str(reference))
-    return decided if decided is not None else _symbolic(finals, str(reference))
-
-
 def fast(answer: str, reference: Any) -> Verdict | None:
     """What can be told exactly and at once; None where mathematics is needed."""
     if len(answer) > IN_PROCESS_LENGTH:
@@ -56,8 +48,12 @@ def prepare() -> None:
     _equal("x", "x")
 
 
-math.fast = fast  # pyright: ignore[reportFunctionMemberAccess]
-math.prepare = prepare  # pyright: ignore[reportFunctionMemberAccess]
+@grader("math", fast=fast, prepare=prepare)
+def math(answer: str, reference: Any) -> Verdict:
+    """Judge an answer against a LaTeX or plain reference; may run long on hostile text."""
+    finals = final_expressions(answer, reference)
+    decided = _decide(finals, str(reference))
+    return decided if decided is not None else _symbolic(finals, str(reference))
 
 
 def final_expressions(answer: str, reference: Any = "") -> list[str]:

@@ -11,7 +11,7 @@ from deimos.prompts.decontaminate import Index, Overlap, TestText
 from deimos.prompts.load import check_source, load_source
 from deimos.prompts.sources.jsonl import checked_reference
 from deimos.prompts.splits import split
-from deimos.prompts.text import asked
+from deimos.prompts.text import question_of
 from deimos.recipe import Recipe, RecipeError
 from deimos.registry import BUILTIN
 from deimos.runs.artifacts import write_prompts
@@ -106,9 +106,9 @@ def gather(
     questions: list[str] = []
     for done, source in enumerate(wanted.sources):
         progress("prompts", done, len(wanted.sources), source.source)
-        loaded, function = load_source(source, wanted.seed), check_source(source)
+        loaded, known = load_source(source, wanted.seed), check_source(source)
         prompts += loaded
-        questions += [asked(function, source.options, prompt) for prompt in loaded]
+        questions += [question_of(known, source.options, prompt) for prompt in loaded]
     progress("prompts", len(wanted.sources), len(wanted.sources), "")
     _refuse_unjudged(recipe, prompts)
     _refuse_odd_golds(recipe, prompts)

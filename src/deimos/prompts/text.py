@@ -1,17 +1,16 @@
 r"""How questions are put: instructions behind them, options listed, and how to take that off again.
 
 The instructions are ours and stand behind every question of a source, after a blank line; they are
-no part of the problem, so decontamination compares prompts without them (``asked``).
+no part of the problem, so decontamination compares prompts without them (``question_of``).
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deimos.registry import Source
 from deimos.types import Prompt
 
 MATH = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -47,23 +46,18 @@ def code_answer(code: str) -> str:
     return f"```python\n{code.strip()}\n```"
 
 
-def asked(source: Callable[..., Any], options: Mapping[str, Any], prompt: Prompt) -> str:
-    """What a prompt asks, without the wording that a source puts around all its questions.
-
-    A source ``name`` may have beside it a function ``name_asked(prompt) -> str`` that says so;
-    for others it is what the user says, less the source's ``instruction`` at its end.
+def question_of(source: Source, options: Mapping[str, Any], prompt: Prompt) -> str:
+    """What a prompt asks, without the wording that its source puts around every question.
 
     Args:
-        source: the source's function.
+        source: whose prompt it is; its ``asked`` decides, if it has one.
         options: the options that it was called with.
         prompt: one of its prompts.
     """
-    beside = vars(sys.modules[source.__module__]) if source.__module__ in sys.modules else {}
-    own = beside.get(f"{getattr(source, '__name__', '')}_asked")
-    if own is not None:
-        return own(prompt)
+    if source.asked is not None:
+        return source.asked(prompt)
     said = "\n\n".join(m["content"] for m in prompt.messages if m["role"] == "user")
-    return without(said, str(options.get("instruction", _default(source))))
+    return without(said, str(options.get("instruction", _default_instruction(source))))
 
 
 def without(text: str, instruction: str) -> str:
@@ -74,8 +68,8 @@ def without(text: str, instruction: str) -> str:
     return text
 
 
-def _default(source: Callable[..., Any]) -> str:
-    parameter = inspect.signature(source).parameters.get("instruction")
+def _default_instruction(source: Source) -> str:
+    parameter = source.option_names().get("instruction")
     return parameter.default if parameter and isinstance(parameter.default, str) else ""
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deimos.prompts.load import golds_of, load_source
+from deimos.prompts.load import load_source, solutions_of
 from deimos.prompts.sources.humaneval import (
     humaneval,
-    humaneval_asked,
-    humaneval_golds,
     humaneval_plus,
 )
-from deimos.prompts.sources.mbpp import entry_point, mbpp, mbpp_asked, mbpp_golds, mbpp_plus
+from deimos.prompts.sources.mbpp import entry_point, mbpp, mbpp_plus
 from deimos.recipe import RecipeError, SourceSettings
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -55,10 +53,10 @@ def passes(answer, reference):
 def test_a_humaneval_prompt_has_its_helpers_as_set_up(tmp_path):
     path = write(tmp_path, HUMANEVAL)
     (prompt,) = humaneval(take=None, seed=0, path=path)
-    assert prompt.reference["setup"] == HUMANEVAL["prompt"] == humaneval_asked(prompt)
+    assert prompt.reference["setup"] == HUMANEVAL["prompt"] == humaneval.asked(prompt)
     assert prompt.reference["entry_point"] == "twice"
     assert f"```python\n{HUMANEVAL['prompt']}```" in prompt.messages[0]["content"]
-    ((answer, same),) = humaneval_golds(path=path)
+    ((answer, same),) = humaneval.solutions(path=path)
     assert same == prompt
     passes(answer, prompt.reference)
 
@@ -68,11 +66,11 @@ def test_an_mbpp_prompt_shows_the_functions_name_and_an_example(tmp_path):
     (prompt,) = mbpp(take=None, seed=0, path=path)
     content = prompt.messages[0]["content"]
     assert "`add_one`" in content and MBPP["test_list"][0] in content
-    assert MBPP["test_list"][1] not in content and mbpp_asked(prompt) == "add one."
+    assert MBPP["test_list"][1] not in content and mbpp.asked(prompt) == "add one."
     assert prompt.reference == {"tests": MBPP["test_list"], "entry_point": "add_one"}
     (harder,) = mbpp(take=None, seed=0, path=path, challenge=True)
     assert harder.reference["tests"][-1] == "assert add_one(-1) == 0"
-    ((answer, _),) = mbpp_golds(path=path, challenge=True)
+    ((answer, _),) = mbpp.solutions(path=path, challenge=True)
     passes(answer, harder.reference)
     assert len(mbpp(take=None, seed=0, path=path, split="test")) == 1
 
@@ -84,7 +82,7 @@ def test_set_up_that_needs_the_candidates_class_stands_before_the_tests(tmp_path
     assert usual.reference["setup"] == "n = Node(1)\n"
     (odd,) = mbpp(take=None, seed=0, path=write(tmp_path, {**row, "task_id": 927}))
     assert odd.reference["tests"][0] == "n = Node(1)" and "setup" not in odd.reference
-    ((answer, _),) = mbpp_golds(path=write(tmp_path, {**row, "task_id": 927}))
+    ((answer, _),) = mbpp.solutions(path=write(tmp_path, {**row, "task_id": 927}))
     passes(answer, odd.reference)
 
 
@@ -109,14 +107,14 @@ def test_faulty_rows_are_told(tmp_path, load, row, message):
         load(take=None, seed=0, path=write(tmp_path, row))
 
 
-def test_golds_come_with_the_prompts_that_are_asked_for(tmp_path):
+def test_right_answers_come_with_the_prompts_that_are_asked_for(tmp_path):
     block = SourceSettings(source="humaneval", options={"path": write(tmp_path, HUMANEVAL)})
     prompts = load_source(block, 0)
-    ((answer, reference),) = golds_of(block, prompts)
+    ((answer, reference),) = solutions_of(block, prompts)
     assert "return 2 * x" in answer and reference == prompts[0].reference
-    assert golds_of(block, []) == []
-    with pytest.raises(RecipeError, match="'ifeval_like' has no golds to check with"):
-        golds_of(
+    assert solutions_of(block, []) == []
+    with pytest.raises(RecipeError, match="'ifeval_like' has no right answers to check with"):
+        solutions_of(
             SourceSettings(source="ifeval_like"),
             load_source(SourceSettings(source="ifeval_like", take=3), 0),
         )
@@ -137,9 +135,11 @@ def test_the_real_ones_are_complete():
 
 @real
 def test_the_real_solutions_pass_their_own_tests():
-    for answer, prompt in humaneval_golds(path=str(DATA / "humaneval")):
+    for answer, prompt in humaneval.solutions(path=str(DATA / "humaneval")):
         passes(answer, prompt.reference)
     for subset in ("full", "sanitized"):
         for split in ("train", "prompt"):
-            for answer, prompt in mbpp_golds(path=str(DATA / "mbpp"), split=split, subset=subset):
+            for answer, prompt in mbpp.solutions(
+                path=str(DATA / "mbpp"), split=split, subset=subset
+            ):
                 passes(answer, prompt.reference)

@@ -9,7 +9,7 @@ import pytest
 
 from deimos.prompts.decontaminate import runs, words
 from deimos.prompts.sources.ifeval import ifeval
-from deimos.prompts.sources.ifeval_like import ifeval_like, ifeval_like_asked, tasks
+from deimos.prompts.sources.ifeval_like import ifeval_like, tasks
 from deimos.prompts.sources.ifeval_rules import MIX, RULES, SIZES, conflict
 from deimos.prompts.sources.jsonl import checked_reference
 from deimos.recipe import RecipeError
@@ -78,7 +78,7 @@ def test_there_are_more_than_150_tasks_and_a_prompt_begins_with_its_own():
     assert len([task for task in tasks() if not task.decides]) >= 150
     assert all(len(set(task.words)) == 5 for task in tasks())
     texts = {task.text for task in tasks()}
-    assert all(ifeval_like_asked(p) in texts for p in ifeval_like(take=100, seed=0))
+    assert all(ifeval_like.asked(p) in texts for p in ifeval_like(take=100, seed=0))
 
 
 @real

@@ -55,7 +55,7 @@ def main() -> None:
     start = receive(requests)
     if start is None or os.getppid() != start["parent"]:
         return
-    graders: dict[str, Callable[..., Any]] = {}
+    graders: dict[str, Callable[[str, Any], Verdict]] = {}
     send(replies, {"ready": True, "rss": _rss()})
     while (item := receive(requests)) is not None:
         if kind := item.get("load"):
@@ -99,11 +99,12 @@ def _rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _load(spec: str) -> Callable[..., Any]:
+def _load(spec: str) -> Callable[[str, Any], Verdict]:
     try:
         grader = resolve("grader", spec)
-        getattr(grader, "prepare", lambda: None)()
-        return grader
+        if grader.prepare is not None:
+            grader.prepare()
+        return grader.judge
     except Exception as e:
         because = f"infrastructure: grader {spec!r} cannot be loaded: {type(e).__name__}: {e}"
         return lambda answer, reference: Verdict.of(None, because[:500])

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,9 +62,11 @@ class Judge:
         recycle_after: int = RECYCLE_AFTER,
     ) -> None:
         graders = {kind: registry.resolve("grader", spec) for kind, spec in specs.items()}
-        self._fast = {kind: getattr(grader, "fast", None) for kind, grader in graders.items()}
-        self._specs = {kind: _portable(spec, graders[kind]) for kind, spec in specs.items()}
-        self._deadlines = {k: getattr(g, "deadline", timeout) for k, g in graders.items()}
+        self._fast = {kind: grader.fast for kind, grader in graders.items()}
+        self._specs = {kind: graders[kind].portable_spec(spec) for kind, spec in specs.items()}
+        self._deadlines = {
+            k: timeout if g.deadline is None else g.deadline for k, g in graders.items()
+        }
         self._workers, self._recycle_after = workers, recycle_after
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -242,15 +242,6 @@ def _ask_fast(
         return fast(answer, reference)
     except Exception:  # the worker runs into it again and says what it was
         return None
-
-
-def _portable(spec: str, grader: Callable[..., Any]) -> str:
-    """A spec that means the same in another process: a name registered only here becomes a path."""
-    if ":" in spec or spec in registry.BUILTIN["grader"]:
-        return spec
-    module, name = sys.modules.get(grader.__module__), getattr(grader, "__name__", "")
-    file = getattr(module, "__file__", None)
-    return f"{Path(file)}:{name}" if file and getattr(module, name, None) is grader else spec
 
 
 def _closed() -> Verdict:

@@ -20,7 +20,7 @@ DATA = Dataset(
 """The Hub calls its only split ``train``."""
 
 
-@source("aime")
+@source("aime", paths=("path", "dataset"), sizes={"test": 30})
 def aime(
     *,
     take: int | None,

@@ -29,7 +29,7 @@ LABELS = (LETTERS, "123456789")
 FEWEST, MOST = 3, len(LETTERS)
 
 
-@source("arc")
+@source("arc", paths=("path", "dataset"), sizes={"train": 1_118, "validation": 299, "test": 1_170})
 def arc(
     *,
     take: int | None,
@@ -77,7 +77,7 @@ def arc(
     return taken(once(prompts), take, seed, f"arc {subset} {split}")
 
 
-@source("mmlu_pro")
+@source("mmlu_pro", paths=("path", "dataset"), sizes={"test": 12_032, "validation": 70})
 def mmlu_pro(
     *,
     take: int | None,

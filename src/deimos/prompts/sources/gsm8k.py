@@ -19,7 +19,7 @@ DATA = Dataset(
 INSTRUCTION = MATH
 
 
-@source("gsm8k")
+@source("gsm8k", paths=("path", "dataset"), sizes={"train": 7_473, "test": 1_319})
 def gsm8k(
     *,
     take: int | None,

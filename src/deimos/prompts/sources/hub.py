@@ -38,7 +38,7 @@ OPTIONAL = frozenset({"entry_point", "setup"})
 INSTRUCTIONS: Mapping[str, str] = {"math": MATH, "choice": CHOICE, "instruction": "", "code": CODE}
 
 
-@source("hub")
+@source("hub", paths=("dataset",))
 def hub(
     *,
     take: int | None,

@@ -11,7 +11,6 @@ own solution fails its tests.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from deimos.prompts.dataset import Dataset, Row, text_of
 from deimos.prompts.order import taken
@@ -30,7 +29,18 @@ PLUS = Dataset(
 )  # fmt: skip
 
 
-@source("humaneval")
+def _asked(prompt: Prompt) -> str:
+    """The code to be completed, without our words around it."""
+    return prompt.reference["setup"]
+
+
+@source(
+    "humaneval",
+    paths=("path", "dataset"),
+    sizes={"test": 164},
+    asked=_asked,
+    solutions=lambda **options: _solutions(DATA, **options),
+)
 def humaneval(
     *,
     take: int | None,
@@ -59,7 +69,13 @@ def humaneval(
     return taken((_prompt(DATA, row, instruction) for row in rows), take, seed, "humaneval")
 
 
-@source("humaneval_plus")
+@source(
+    "humaneval_plus",
+    paths=("path", "dataset"),
+    sizes={"test": 164},
+    asked=_asked,
+    solutions=lambda **options: _solutions(PLUS, **options),
+)
 def humaneval_plus(
     *,
     take: int | None,
@@ -75,25 +91,7 @@ def humaneval_plus(
     return taken((_prompt(PLUS, row, instruction) for row in rows), take, seed, "humaneval_plus")
 
 
-def humaneval_golds(**options: Any) -> Iterator[tuple[str, Prompt]]:
-    """(answer, prompt) of every problem, the answer its own solution; options as the source's."""
-    return _golds(DATA, **options)
-
-
-def humaneval_plus_golds(**options: Any) -> Iterator[tuple[str, Prompt]]:
-    """(answer, prompt) of every problem, the answer its own solution; options as the source's."""
-    return _golds(PLUS, **options)
-
-
-def humaneval_asked(prompt: Prompt) -> str:
-    """The code to be completed, without our words around it."""
-    return prompt.reference["setup"]
-
-
-humaneval_plus_asked = humaneval_asked
-
-
-def _golds(
+def _solutions(
     data: Dataset,
     *,
     split: str = "test",

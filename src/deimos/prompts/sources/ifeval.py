@@ -25,7 +25,7 @@ DATA = Dataset(
 """The Hub calls its only split ``train``; it is a test set."""
 
 
-@source("ifeval")
+@source("ifeval", paths=("path", "dataset"), sizes={"test": 541})
 def ifeval(
     *,
     take: int | None,

@@ -46,7 +46,13 @@ class Task(NamedTuple):
     """Can be answered with yes, no or maybe."""
 
 
-@source("ifeval_like")
+def _asked(prompt: Prompt) -> str:
+    """The task alone: the rules' sentences stand in many prompts."""
+    content = prompt.messages[0]["content"]
+    return next((task.text for task in tasks() if content.startswith(task.text)), content)
+
+
+@source("ifeval_like", paths=(), sizes={"": DEFAULT_TAKE}, asked=_asked)
 def ifeval_like(*, take: int | None, seed: int) -> list[Prompt]:
     """Distinct prompts, in the order in which the seed draws them.
 
@@ -69,12 +75,6 @@ def ifeval_like(*, take: int | None, seed: int) -> list[Prompt]:
                 if prompts.setdefault(prompt.messages[0]["content"], prompt) is prompt:
                     break
     return list(prompts.values())[:wanted]
-
-
-def ifeval_like_asked(prompt: Prompt) -> str:
-    """The task alone: the rules' sentences stand in many prompts."""
-    content = prompt.messages[0]["content"]
-    return next((task.text for task in tasks() if content.startswith(task.text)), content)
 
 
 @cache

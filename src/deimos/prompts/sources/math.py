@@ -32,7 +32,7 @@ SUBJECTS = (
 LEVELS = (1, 2, 3, 4, 5)
 
 
-@source("math")
+@source("math", paths=("path", "dataset"), sizes={"train": 7_497, "test": 5_000})
 def math(
     *,
     take: int | None,
@@ -78,7 +78,7 @@ def math(
     return taken(_prompts("math", wanted, instruction), take, seed, f"math {split}")
 
 
-@source("math500")
+@source("math500", paths=("path", "dataset"), sizes={"test": 500})
 def math500(
     *,
     take: int | None,

@@ -45,7 +45,18 @@ BEGINS = "\n\nThe function must be named "
 _FORMULA = re.compile(r"^write an? (?:python )?function (?:to|that|which) ", re.IGNORECASE)
 
 
-@source("mbpp")
+def _asked(prompt: Prompt) -> str:
+    """The problem's own sentences, without "Write a function to", which most of them begin with."""
+    return _FORMULA.sub("", prompt.messages[-1]["content"].partition(BEGINS)[0])
+
+
+@source(
+    "mbpp",
+    paths=("path", "dataset"),
+    sizes={"train": 374, "validation": 90, "test": 499, "prompt": 10},
+    asked=_asked,
+    solutions=lambda **options: _solutions(**options),
+)
 def mbpp(
     *,
     take: int | None,
@@ -79,7 +90,13 @@ def mbpp(
     return taken(once(prompts), take, seed, f"mbpp {subset} {split}")
 
 
-@source("mbpp_plus")
+@source(
+    "mbpp_plus",
+    paths=("path", "dataset"),
+    sizes={"test": 378},
+    asked=_asked,
+    solutions=lambda **options: _plus_solutions(**options),
+)
 def mbpp_plus(
     *,
     take: int | None,
@@ -108,7 +125,7 @@ def mbpp_plus(
     return taken((_prompt(PLUS, row, instruction) for row in rows), take, seed, "mbpp_plus")
 
 
-def mbpp_golds(
+def _solutions(
     *,
     split: str = "train",
     subset: Literal["full", "sanitized"] = "full",
@@ -120,10 +137,10 @@ def mbpp_golds(
 ) -> Iterator[tuple[str, Prompt]]:
     """(answer, prompt) of every problem of a split, the answer its own solution."""
     for row in _rows(split, subset, path, dataset, revision):
-        yield _solution(row), _prompt(DATA, row, instruction, challenge)
+        yield _own_answer(row), _prompt(DATA, row, instruction, challenge)
 
 
-def mbpp_plus_golds(
+def _plus_solutions(
     *,
     split: str = "test",
     path: str | None = None,
@@ -133,15 +150,7 @@ def mbpp_plus_golds(
 ) -> Iterator[tuple[str, Prompt]]:
     """(answer, prompt) of every problem, the answer its own solution."""
     for row in PLUS.rows(split, path=path, dataset=dataset, revision=revision):
-        yield _solution(row), _prompt(PLUS, row, instruction)
-
-
-def mbpp_asked(prompt: Prompt) -> str:
-    """The problem's own sentences, without "Write a function to", which most of them begin with."""
-    return _FORMULA.sub("", prompt.messages[-1]["content"].partition(BEGINS)[0])
-
-
-mbpp_plus_asked = mbpp_asked
+        yield _own_answer(row), _prompt(PLUS, row, instruction)
 
 
 def _rows(
@@ -213,7 +222,7 @@ def _code(row: Row) -> str:
     return text_of(row, "code").replace("\r\n", "\n")
 
 
-def _solution(row: Row) -> str:
+def _own_answer(row: Row) -> str:
     return code_answer(_code(row))
 
 
