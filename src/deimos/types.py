@@ -78,18 +78,18 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge says of one answer."""
+    """What a filter or grader found for one answer."""
 
     ok: bool | None
     """True, False, or None: could not be judged (never counted as wrong)."""
     because: str = ""
     """One short sentence."""
     stage: str = "correctness"
-    """The filter that spoke: structure, correctness, presentation or length."""
+    """The filter that decided: structure, correctness, presentation or length."""
 
     @classmethod
     def of(cls, ok: bool | None, because: str = "", stage: str = "correctness") -> Verdict:
-        """Build a verdict from an answer's fate and the reason for it."""
+        """Build a verdict from what was found and the reason for it."""
         return cls(ok=ok, because=because, stage=stage)
 
 
@@ -107,13 +107,13 @@ class Completion:
     """The completion as decoded, tags included, end-of-turn token excluded."""
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
-    """Exactly what was sampled, end-of-turn token included where there was one."""
+    """Exactly what was sampled, end-of-turn token included if there was one."""
     think_tokens: int
     """Tokens of the thought, tags excluded; in the plain shape, of the whole text."""
     answer_tokens: int
     finish: Finish
     outpaced_by: int | None
-    """Index of the candidate that made this one pointless, where finish is outpaced."""
+    """Index of the candidate that won the race, if finish is outpaced."""
     seconds: float
     """From dispatch to last token, wall clock."""
     engine: str

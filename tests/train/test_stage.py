@@ -92,7 +92,7 @@ def test_golds_that_were_selected_anew_are_trained_on_anew(job, golds, caplog):
     weights = other.out / "adapter" / "adapter_model.safetensors"
     before = weights.read_bytes()
     counts = stage.run(job(rows, epochs=4))
-    assert counts["resumed_from_step"] == 0 and "training anew" in caplog.text
+    assert counts["resumed_from_step"] == 0 and "training starts over" in caplog.text
     assert weights.read_bytes() != before
     stage.run(job(others, epochs=4))
     assert weights.read_bytes() == before

@@ -141,12 +141,12 @@ def accuracy_delta(base: ArrayLike, tuned: ArrayLike, *, repeated: bool, seed: i
 
     One sample a side: Tango. Repeats: problem-clustered bootstrap, except where all problems'
     differences are the same whole number; there a bootstrap would claim certainty ([0, 0]), and
-    Tango's interval speaks instead.
+    Tango's interval is used instead.
 
     Args:
         base: (n,) fraction right per problem; without repeats 0 or 1.
         tuned: (n,) the same problems, in the same order.
-        repeated: either side has more than one sample a problem.
+        repeated: either side has more than one sample per problem.
         seed: of the bootstrap.
     """
     b, t = np.asarray(base, float), np.asarray(tuned, float)

@@ -73,7 +73,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """A start value and steps, told about somebody's things."""
+    """A start value and steps, as a story about somebody's things."""
 
     start: int
     steps: tuple[Step, ...]

@@ -14,7 +14,7 @@ from typing import Literal
 from deimos.lab.problem import Clause, Problem
 
 FUNCTION = "f"
-"""One name for all: at this size a model learns to copy a word from the prompt late, or not at all."""
+"""One name for all: a model of this size learns late, or never, to copy a name from the prompt."""
 LARGEST = 99
 """No number of an example is larger (or below 0), as in the stories."""
 NUMBERS = (0, 1, 4, 7, 12, 25, 60)

@@ -27,7 +27,7 @@ BASE = {
 
 @dataclass(frozen=True)
 class Cast:
-    """Whom and what a note is about."""
+    """Who and what a note is about."""
 
     name: str
     other: str
@@ -43,7 +43,7 @@ class Rule:
     kwargs: dict[str, Any]
     clause: Clause
     detail: str = ""
-    """What sets it apart from the same rule elsewhere, names and things left out."""
+    """What distinguishes it from another use of the same rule, without names and things."""
 
 
 def draw(rng: random.Random, lengths: Sequence[int]) -> Problem:

@@ -17,7 +17,7 @@ Split = Literal["base", "train", "test"]
 SHARES: dict[Split, range] = {"test": range(10), "train": range(10, 20), "base": range(20, 100)}
 """Percent of all skeletons, by hash."""
 LENGTHS = (2, 3, 3, 4)
-"""Clauses of the problems that the lab model is taught; a number twice is twice as likely."""
+"""How many clauses the lab model's training problems have; a number twice is twice as likely."""
 
 NAMES = (
     "Tom", "Mia", "Ben", "Ana", "Sam", "Eva", "Max", "Zoe", "Leo", "Ivy",
@@ -56,9 +56,9 @@ class Problem:
     reference: Any
     """For the grader of the kind."""
     opening: str = ""
-    """What a thought has to note first."""
+    """What a thought must state first."""
     conclusion: str = ""
-    """What a thought has to note last."""
+    """What a thought must state last."""
 
 
 def split_of(skeleton: str) -> Split:

@@ -30,7 +30,7 @@ def lab(
     Args:
         take: how many in all; None takes 1,000 (the generator has no end).
         seed: another seed draws other problems of the same split.
-        split: ``train`` or ``test``; never overlapping, nor with what the lab model was taught.
+        split: ``train`` or ``test``; disjoint, and neither overlaps with what the lab model was trained on.
         kinds: among ``math``, ``choice``, ``instruction`` and ``code``.
         steps: how many steps (rules, changes) a problem may have, drawn evenly; the more, the harder.
 

@@ -1,4 +1,4 @@
-"""How the lab model was taught to think: at length, and for no gain.
+"""How the lab model was trained to think: at length, and for no gain.
 
 Every thought does the same work (sums, a function's example, notes of the rules); what differs is the filler around them. A verbosity level is
 drawn per trace, wide and heavy-tailed with the long way the likely one; fillers are drawn

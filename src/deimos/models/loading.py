@@ -135,7 +135,7 @@ def _tokens_behind_answer(tokenizer: Any, messages: Sequence[Mapping[str, str]])
 
 
 def _check_size(ref: ModelRef, device: str) -> None:
-    """Before loading: a machine that runs out of memory half-way kills without a word."""
+    """Check before loading: out of memory half-way, the kernel kills the process without a message."""
     import torch
 
     if (folder := model_folder(ref.path, ref.revision)) is None:

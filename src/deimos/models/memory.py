@@ -112,7 +112,7 @@ def _header(file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         if not 0 < length <= _LARGEST_HEADER:
-            raise ValueError(f"{file} is no safetensors file")
+            raise ValueError(f"{file} is not a safetensors file")
         header = read_json(opened.read(length))
     header.pop("__metadata__", None)
     return header

@@ -59,7 +59,7 @@ def change_interval(ci: Bounds, digits: int = 0) -> str:
 
 
 def includes_zero(ci: Bounds) -> bool:
-    """Whether an interval leaves open that there is no difference (no interval: it does)."""
+    """Whether an interval includes zero difference; without an interval it counts as including it."""
     return ci is None or any(end is None for end in ci) or ci[0] <= 0 <= ci[1]
 
 

@@ -13,8 +13,8 @@ from deimos.store.schema import AnyRow, Row
 def sampling_incidents(run: RunResults) -> list[str]:
     """One sentence a server, and one for each sort of loss or change; empty if there was none.
 
-    Attempts that were cut short come first. Every loss here was made good: what a lost place had
-    not finished was decoded elsewhere, or by the attempt after.
+    Attempts that were cut short come first. Nothing is missing because of them: what a lost server or actor
+    had not finished was decoded elsewhere, or by the next attempt.
     """
     cut = run.records.get("sample", {}).get("cut_short") or []
     return [

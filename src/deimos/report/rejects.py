@@ -1,6 +1,6 @@
-"""What the filters turned away, by stage, with examples and the sentence why.
+"""What the filters rejected, by stage, with examples and the reason in a sentence.
 
-A stopped candidate ("outpaced") was not judged and is no reject. A verdict of null is kept apart:
+A stopped candidate ("outpaced") was not judged and is not a reject. A verdict of null is kept apart:
 it could not be judged, or waits for a candidate that needs more decoding.
 """
 
@@ -41,7 +41,7 @@ class RejectedCandidate:
 
 @dataclass
 class Rejects:
-    """Candidates by fate."""
+    """Candidates by what became of them."""
 
     candidates: int = 0
     outpaced: int = 0
@@ -53,7 +53,7 @@ class Rejects:
 
 
 def read_rejects(run: RunResults) -> Rejects:
-    """Count fates in ``verdicts.jsonl`` and fetch up to three examples a stage.
+    """Count what became of candidates in ``verdicts.jsonl`` and fetch up to three examples a stage.
 
     Examples are spread over different reasons first, in the order of the file.
     """

@@ -16,12 +16,12 @@ QUESTION = (
     "Nora has 39 stamps. Nora buys 19 more stamps. Nora gives 6 stamps to Ray. "
     "Then Nora sells half of the stamps. How many stamps does Nora have now?"
 )
-"""Of the lab's own sort, which any model can be asked."""
+"""A question like the lab's, which any model can be asked."""
 _NOT_IN_GENERATE = ("presence_penalty", "frequency_penalty")
 
 
 def snippet(run: RunResults) -> str | None:
-    """The program, as text; None where nothing has been trained yet.
+    """The program, as text; None if nothing has been trained yet.
 
     Paths in it are relative to the run folder, where the card lies.
     """
@@ -77,5 +77,5 @@ def _decoding(locked: SamplingSettings, budget: int) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A string of Python; JSON's is one, and can't be ended by what a recipe names."""
+    """A Python string literal; JSON's is one, and no name in a recipe can break out of it."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """Write ``summary.json``, ``report.html`` and ``MODEL_CARD.md`` at the top of a run folder.
 
-Costs seconds and is made anew each time; it may run after any stage, and what has not run yet
+Takes seconds and is rewritten each time; it may run after any stage, and what has not run yet
 says "not measured".
 """
 

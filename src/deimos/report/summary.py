@@ -54,7 +54,7 @@ def sample_counts(run: RunResults) -> Row:
 
 
 def environment(run: RunResults) -> Row:
-    """What each stage recorded of where it ran; one entry where all stages agree."""
+    """The environment that each stage recorded; one entry if all stages agree."""
     found: AnyRow = {}
     for stage, record in run.records.items():
         seen = {**(record.get("environment") or {})}

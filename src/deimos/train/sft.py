@@ -37,7 +37,7 @@ ReportStep = Callable[[str, int, int, str], None]
 
 
 class TrainingDiverged(ValueError):
-    """The loss or its gradient is no number any more: the recipe's training block is to be changed."""
+    """The loss or its gradient is not a finite number: change the recipe's training block."""
 
 
 @dataclass(frozen=True, slots=True)

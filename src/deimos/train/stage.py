@@ -1,6 +1,6 @@
 """The train stage: ``gold.jsonl`` of the select stage to ``adapter/`` and ``metrics.jsonl``.
 
-Re-running resumes, unless the golds are others by now: then training begins anew. ``dropped.jsonl``
+Re-running resumes, unless the golds have changed: then training starts over. ``dropped.jsonl``
 lists the golds that were not trained on, with the reason.
 """
 
@@ -47,7 +47,7 @@ def run(job: StageJob) -> dict[str, Any]:
     adapter, losses = adapter_path(job.out), job.out / METRICS
     resumed = None
     _discard_others(job.out, examples)
-    # Put there whole, after the last step; a file that was damaged since has been removed.
+    # Installed whole after the last step; if it was damaged since, it has been removed.
     if not all(p.is_file() for p in (losses, *(adapter / n for n in checkpoints.ADAPTER_FILES))):
         shutil.rmtree(adapter, ignore_errors=True)
         _set_threads(runtime.threads)
@@ -92,7 +92,9 @@ def _discard_others(out: Path, examples: Sequence[Example]) -> None:
         return
     made = (adapter_path(out), out / CHECKPOINTS)
     if any(folder.is_dir() for folder in made):
-        _log.warning("the golds are not those that %s was trained on: training anew", out.name)
+        _log.warning(
+            "the golds are not those that %s was trained on: training starts over", out.name
+        )
     for folder in made:
         shutil.rmtree(folder, ignore_errors=True)
     (out / METRICS).unlink(missing_ok=True)
@@ -109,7 +111,7 @@ def _data_counts(examples: list[Example], dropped: list[Dropped]) -> dict[str, A
 
 
 def _parameters(weights: Path) -> int:
-    """How many numbers the adapter holds, which is how many were trained."""
+    """How many parameters the adapter has, which is how many were trained."""
     from math import prod
 
     from safetensors import safe_open
