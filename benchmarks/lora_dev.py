@@ -37,7 +37,7 @@ from deimos.pipeline.identity import model_path
 from deimos.report import formatting
 from deimos.runs.artifacts import read_prompts
 from deimos.runs.folder import RunFolder
-from deimos.thinking import Tags, render
+from deimos.thinking import render
 from deimos.types import Prompt
 
 KEPT = ("prompts-*", "sample-*", "select-*", "recipe.yaml")
@@ -59,7 +59,7 @@ def answers(run: RunFolder, prompts: Sequence[Prompt], adapter: Path | None) -> 
     tokenizer = load_tokenizer(ref)
     eos_ids = eos_ids_of(tokenizer, ref)
     engine = engines.open(ref, runtime)
-    tags = Tags(model.tags.open, model.tags.close) if model.tags else None
+    tags = model.thinking_tags()
     locked = recipe.bench.locked.model_copy(update={"max_tokens": recipe.bench.budget}).value()
     requests = [
         Request(p, render(tokenizer, p.messages, tags=tags, thinking=model.thinking), 0, 0, locked)

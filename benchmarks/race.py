@@ -162,11 +162,10 @@ def sample(job: StageJob) -> None:
     from deimos.sample import stage
     from deimos.select.filters import gate_for
     from deimos.select.function_words import function_word_rate
-    from deimos.thinking import Tags
 
-    tags, select = job.recipe.model.tags, job.recipe.select
+    select = job.recipe.select
     with Judge(select.graders, timeout=job.runtime.grader_timeout) as judge:
-        gates = gate_for(select, Tags(tags.open, tags.close) if tags else None, judge)
+        gates = gate_for(select, job.recipe.model.thinking_tags(), judge)
         stage.run(job, gate_for=gates, function_words=function_word_rate)
 
 

@@ -117,10 +117,9 @@ def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
     from deimos.sample import stage as sampling
     from deimos.select.filters import gate_for
     from deimos.select.function_words import function_word_rate
-    from deimos.thinking import Tags
 
     recipe, _ = load(Path(request["recipe"]), [*request["set"], "sample.exhaustive=true"])
-    asked, select, tags = request["decode"], recipe.select, recipe.model.tags
+    asked, select = request["decode"], recipe.select
     source = asked["source"]
     found = resolve("source", source["name"])(
         take=source["take"] + WARM, seed=source["seed"], **source["options"]
@@ -137,8 +136,8 @@ def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
         job = StageJob(recipe, runtime, asked["model"], inputs, folder / "out", progress)
         (folder / "out").mkdir()
         with Judge(select.graders, timeout=runtime.grader_timeout) as judge:
-            marks = Tags(tags.open, tags.close) if tags else None
-            gates = gate_for(select, marks, judge if graded else yes)
+            tags = recipe.model.thinking_tags()
+            gates = gate_for(select, tags, judge if graded else yes)
             counts = sampling.run(job, gate_for=gates, function_words=function_word_rate)
     return {"seconds": counts["seconds"], "tokens": counts["decoded_tokens"]}
 

@@ -149,9 +149,8 @@ class Dies:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupted_bench_goes_on_where_it_stopped(job, judge, world):
     j = job(timing_problems=0)
-    with pytest.raises(BaseException) as stopped:  # a group of one KeyboardInterrupt, or itself
+    with pytest.raises(KeyboardInterrupt):
         stage.run(j, judge=Dies(judge, 40))
-    assert "KeyboardInterrupt" in repr(stopped.value)
     kept = {
         (p.name, r["prompt_id"], r["index"]) for p in (j.out / "samples").iterdir() for r in read(p)
     }

@@ -13,8 +13,9 @@ from tests.sample.worlds import Keys, Track, World, golds, latest, needs_of, rec
 from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.collect import RETRIES
 from deimos.engines.echo import EchoEngine
-from deimos.sample.prompt_race import seed_of
+from deimos.sample.prompt_race import SEPARATOR
 from deimos.select.policy import choose, needs_more_decoding
+from deimos.store.hashing import derive_seed
 from deimos.types import Completion, Prompt, Verdict
 
 
@@ -267,6 +268,6 @@ def test_a_prompt_is_entered_once() -> None:
 
 
 def test_seeds_differ_by_prompt_and_index_and_stay_the_same() -> None:
-    seeds = {seed_of(0, prompt, i) for prompt in ("a", "b") for i in range(8)}
-    assert len(seeds) == 16
-    assert seed_of(7, "a", 3) == seed_of(7, "a", 3) < 2**31
+    seeds = {derive_seed(0, prompt, i, SEPARATOR) for prompt in ("a", "b") for i in range(8)}
+    assert len(seeds) == 16 and all(0 <= seed < 2**31 for seed in seeds)
+    assert derive_seed(7, "a", 3, SEPARATOR) == 840975868  # as in runs of every version

@@ -15,6 +15,7 @@ Not covered: judging and stopping.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,16 @@ class Retries:
 
 
 RETRIES = Retries()
+
+
+@contextlib.asynccontextmanager
+async def open_task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group, for judging beside decoding, whose first failure is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from pathlib import Path
 
-from deimos.engines.collect import RETRIES, Request, Retries, collect
+from deimos.engines.collect import RETRIES, Request, Retries, collect, open_task_group
 from deimos.evaluate.arms import Arm
 from deimos.evaluate.models import Models
 from deimos.store.hashing import derive_seed
@@ -220,7 +220,7 @@ class _Filling:
 
     async def judge_again(self, left: Sequence[tuple[Request, Completion]]) -> None:
         """Judge what earlier attempts decoded and could not judge, or did not get to judge."""
-        async with asyncio.TaskGroup() as judging:
+        async with open_task_group() as judging:
             for request, completion in left:
                 await self._wait_for_judges()
                 self._hand_over(judging, request.prompt, completion)
@@ -241,7 +241,7 @@ class _Filling:
         engine = models.engine(self._wanted.arm.model)
         completions = collect(engine, models.tokenizer, models.eos_ids, feed())
         evaluator.progress(label, done, total)
-        async with asyncio.TaskGroup() as judging, contextlib.aclosing(completions):  # pyright: ignore[reportArgumentType]
+        async with open_task_group() as judging, contextlib.aclosing(completions):  # pyright: ignore[reportArgumentType]
             async for completion in completions:
                 request = by_name[completion.prompt_id, completion.index]
                 if completion.finish == "error":

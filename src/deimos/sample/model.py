@@ -15,8 +15,9 @@ from deimos.recipe import RecipeError, Sample
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import StageJob
 from deimos.runs.record import attempts
-from deimos.sample.prompt_race import RacePrompt, seed_of
+from deimos.sample.prompt_race import SEPARATOR, RacePrompt
 from deimos.store.candidates import record_key, sampled_with
+from deimos.store.hashing import derive_seed
 from deimos.store.merge import Name
 from deimos.store.template_date import keep_template_date
 from deimos.thinking import Shape, render, renders_date
@@ -120,7 +121,10 @@ def keys_of(made_with: str, prompts: Iterable[RacePrompt], settings: Sample) -> 
     """The record key of every candidate that may be wanted."""
     return {
         Key(one.prompt.id, index): record_key(
-            made_with, one.rendered.text, index, seed_of(settings.seed, one.prompt.id, index)
+            made_with,
+            one.rendered.text,
+            index,
+            derive_seed(settings.seed, one.prompt.id, index, SEPARATOR),
         )
         for one in prompts
         for index in range(settings.candidates)

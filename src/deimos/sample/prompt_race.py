@@ -8,7 +8,6 @@ stay passed, so the bound only falls, and a candidate that was over it once stay
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,8 +16,12 @@ from deimos.engines.collect import Request
 from deimos.recipe import Sample
 from deimos.sample.adaptive import CandidateResult, decide_wanted, result_of
 from deimos.store.candidates import rank
+from deimos.store.hashing import derive_seed
 from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
+
+SEPARATOR = ":"
+"""Of the seeds of a race; evaluations derive theirs with another."""
 
 
 class Bound:
@@ -166,14 +169,8 @@ class PromptRace:
         self, index: int, kept: tuple[int, ...], partial: Mapping[Key, tuple[int, ...]]
     ) -> ActiveCandidate:
         prompt, settings = self.entry.prompt, self.settings
-        seed = seed_of(settings.seed, prompt.id, index)
+        seed = derive_seed(settings.seed, prompt.id, index, SEPARATOR)
         sampling = settings.sampling.value()
         request = Request(prompt, self.entry.rendered, index, seed, sampling)
         self.unsettled += 1
         return ActiveCandidate(request, max(kept, partial.get(request.key, ()), key=len))
-
-
-def seed_of(seed: int, prompt_id: str, index: int) -> int:
-    """A candidate's own 31-bit seed; the same on every machine and in every order."""
-    digest = hashlib.sha256(f"{seed}:{prompt_id}:{index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

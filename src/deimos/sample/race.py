@@ -12,7 +12,6 @@ Not covered: what makes a candidate pass (the gate comes in), files, and selecti
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from deimos.engines.base import Done, Engine, Job, Key, Progress
-from deimos.engines.collect import RETRIES, Request
+from deimos.engines.collect import RETRIES, Request, open_task_group
 from deimos.recipe import Sample
 from deimos.sample.prompt_race import ActiveCandidate, Bound, PromptRace, RacePrompt
 from deimos.types import Completion, Prompt, Verdict
@@ -162,7 +161,7 @@ class _Race:
 
     async def run(self) -> None:
         try:
-            async with _group() as self.judging:
+            async with open_task_group() as self.judging:
                 while (candidate := await self._next()) is not None:  # again if some came back late
                     self.ready.appendleft(candidate)
                     await self._decode()
@@ -330,13 +329,3 @@ class _Race:
 
 def _least(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-@contextlib.asynccontextmanager
-async def _group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises its first failure itself instead of a group of failures."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None

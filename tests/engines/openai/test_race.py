@@ -18,8 +18,9 @@ from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe import Sample
 from deimos.sample.model import make_decode
-from deimos.sample.prompt_race import RacePrompt, seed_of
+from deimos.sample.prompt_race import SEPARATOR, RacePrompt
 from deimos.sample.race import Stats, race
+from deimos.store.hashing import derive_seed
 from deimos.thinking import Tags, render
 from deimos.types import Completion, Prompt, Verdict
 
@@ -58,7 +59,9 @@ class Races:
                     *think, self.world.close, *answer, self.world.eos,
                 )  # fmt: skip
                 self.right[prompt.id, index] = rng.random() < 0.6
-        self.seeds = {seed_of(0, p.id, i): (p.id, i) for p in self.prompts for i in range(N)}
+        self.seeds = {
+            derive_seed(0, p.id, i, SEPARATOR): (p.id, i) for p in self.prompts for i in range(N)
+        }
 
     def script(self, prompt: tuple[int, ...], body: dict[str, Any]) -> Sequence[int]:
         """A new request is known by its seed, one that goes on by what it has said."""
