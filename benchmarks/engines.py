@@ -45,8 +45,8 @@ from _vllm_server import VLLMServer
 from numpy.typing import ArrayLike
 
 from deimos.evaluate.stats import (
-    Bounds,
     Estimate,
+    Interval,
     accuracy,
     accuracy_delta,
     bootstrap_mean,
@@ -423,7 +423,7 @@ def beside(first: str, tested: Sequence[Tested]) -> list[str]:
     return lines
 
 
-def shown(ci: Bounds | None, form: str, scale: float = 1) -> str:
+def shown(ci: Interval | None, form: str, scale: float = 1) -> str:
     return "" if ci is None else f"[{signed(scale * ci[0], form)}, {signed(scale * ci[1], form)}]"
 
 

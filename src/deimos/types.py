@@ -1,6 +1,6 @@
 """The four values that everything else passes around.
 
-Frozen dataclasses and nothing else: no I/O, no ML, no behaviour beyond construction.
+Frozen dataclasses, and the type of who judges: no I/O, no ML, no behaviour beyond construction.
 Field names are a contract; other people's scripts read them from the run folder.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,3 +119,7 @@ class Completion:
     engine: str
     """Engine name and version."""
     verdict: Verdict | None = None
+
+
+JudgeAnswer = Callable[[Prompt, str], Awaitable[Verdict]]
+"""Says whether an answer to a prompt is right; what a recipe's graders amount to."""

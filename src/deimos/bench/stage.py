@@ -31,7 +31,7 @@ from deimos.engines.collect import Request
 from deimos.evaluate import outcomes
 from deimos.evaluate.models import Models, open_models
 from deimos.evaluate.outcomes import Outcome, reduce_completion
-from deimos.evaluate.samples import Evaluator, JudgeAnswer
+from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_models
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.artifacts import Artifacts, engines_by_model
@@ -41,6 +41,7 @@ from deimos.store.keys import keys_path, write_keys
 from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, TIMING
 from deimos.store.schema import Timed, prompt_row
 from deimos.store.template_date import read_template_date
+from deimos.types import JudgeAnswer
 
 Samples = dict[ArmName, list[Outcome]]
 

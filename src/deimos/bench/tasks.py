@@ -14,12 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from deimos.evaluate.samples import JudgeAnswer
 from deimos.prompts.decontaminate import TestText
 from deimos.prompts.text import question_of
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
-from deimos.types import Kind, Prompt
+from deimos.types import JudgeAnswer, Kind, Prompt
 
 POOLED = "all"
 """The task name of rows that pool all tasks."""

@@ -153,6 +153,6 @@ def accuracy_curve(outcomes: Sequence[Outcome], budgets: Sequence[int]) -> list[
     return rows
 
 
-def as_list(ci: stats.Bounds | None) -> list[float] | None:
+def as_list(ci: stats.Interval | None) -> list[float] | None:
     """An interval as it stands in a row."""
     return None if ci is None else list(ci)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +23,13 @@ from deimos.store.hashing import derive_seed
 from deimos.store.journal import Journal
 from deimos.store.merge import Name, merge_completions
 from deimos.store.schema import BenchSample, bench_sample_row
-from deimos.types import Completion, Prompt, Verdict
+from deimos.types import Completion, JudgeAnswer, Prompt, Verdict
 
 PENDING = 256
 """Completions of one set that may wait for a verdict at a time: beyond it no new one is started."""
 SEPARATOR = "/"
 """Of the seeds of an evaluation; a race derives its own with another."""
 
-JudgeAnswer = Callable[[Prompt, str], Awaitable[Verdict]]
-"""Judges an answer to a prompt."""
 ReportProgress = Callable[[str, int, int], None]
 """Called with a label, how many are done, and of how many."""
 

@@ -25,7 +25,7 @@ RESAMPLES = 2000
 _CELLS = 2_000_000
 """Resample-by-value cells in memory at once (16 MB of int64)."""
 
-Bounds = tuple[float, float]
+Interval = tuple[float, float]
 Draws = NDArray[np.int64]
 
 
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     """A number and its 95% interval; either is None where the data cannot say."""
 
     value: float | None
-    ci: Bounds | None
+    ci: Interval | None
 
 
 def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
@@ -61,7 +61,7 @@ def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
         )
 
 
-def wilson(p: float, n: float) -> Bounds | None:
+def wilson(p: float, n: float) -> Interval | None:
     """Wilson's score interval for a proportion ``p`` of ``n`` (may be an effective size); None at 0."""
     if n <= 0:
         return None
@@ -93,7 +93,7 @@ def accuracy(per_problem: ArrayLike, samples_each: float = 1.0) -> Estimate:
     return Estimate(p, wilson(p, effective))
 
 
-def tango(gained: int, lost: int, n: int) -> Bounds | None:
+def tango(gained: int, lost: int, n: int) -> Interval | None:
     """Tango's score interval for ``(gained - lost) / n``, a paired difference of proportions.
 
     Honest where no pair disagrees: ``gained = lost = 0`` gives +- z^2 / (n + z^2), not [0, 0].
@@ -188,7 +188,7 @@ def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Draws]:
     return blocks
 
 
-def _percentiles(values: NDArray[np.float64]) -> Bounds | None:
+def _percentiles(values: NDArray[np.float64]) -> Interval | None:
     """The middle 95%; None where over 5% of the resamples were undefined."""
     good = values[np.isfinite(values)]
     if len(good) < 0.95 * len(values):
@@ -199,7 +199,7 @@ def _percentiles(values: NDArray[np.float64]) -> Bounds | None:
 
 def bootstrap_mean(
     per_problem: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Bounds | None:
+) -> Interval | None:
     """Percentile interval for the mean over problems. ``per_problem`` is (n,)."""
     x = np.asarray(per_problem, float)
     if len(x) == 0:

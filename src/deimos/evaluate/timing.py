@@ -147,7 +147,7 @@ async def _time_block(
 
 def seconds_reduction_ci(
     rows: Sequence[Timed], tasks: Collection[str], seed: int
-) -> tuple[stats.Bounds | None, int]:
+) -> tuple[stats.Interval | None, int]:
     """Interval of tuned's reduction in seconds over the problems timed on both, and their number."""
     seconds: dict[str, dict[str, float]] = {"base": {}, "tuned": {}}
     for row in rows:

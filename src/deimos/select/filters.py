@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deimos.recipe import Select
 from deimos.select.function_words import function_word_rate
 from deimos.thinking import Shape, Tags, split
-from deimos.types import Completion, Prompt, Verdict
-
-if TYPE_CHECKING:
-    from deimos.evaluate.samples import JudgeAnswer
+from deimos.types import Completion, JudgeAnswer, Prompt, Verdict
 
 _RESIDUE = re.compile(
     r"</?\s*(?:think(?:ing)?|thought|reason(?:ing)?|reflection|scratchpad)\s*>"
