@@ -22,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, overload
 
-from deimos.types import Prompt, Verdict
+from deimos.types import Kind, Prompt, Verdict
 
 Group = Literal["grader", "engine", "source"]
 EngineFactory = TypeVar("EngineFactory", bound=Callable[..., Any])
@@ -115,8 +115,16 @@ class Source:
     paths: tuple[str, ...] = ("path",)
     """Names of the options that are paths of files or folders: their content is hashed, so that the
     prompts are made again once it changes."""
+    kind: Kind | None = None
+    """Of all its prompts; None: it has several kinds, or its options decide."""
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many prompts each split has, with all options left at their defaults."""
+    part_sizes: Mapping[str, Mapping[Any, Mapping[str, int]]] = field(
+        default_factory=dict[str, Mapping[Any, Mapping[str, int]]]
+    )
+    """Option that takes a part of a split to its values, each with the part's size by split."""
+    same_size: tuple[str, ...] = ("instruction",)
+    """Options that leave the number of prompts as it is."""
     asked: Callable[[Prompt], str] | None = None
     """The question alone, without the source's own wording, for decontamination. None: the user's
     messages, less the option ``instruction`` at the end."""
@@ -135,10 +143,17 @@ class Source:
 
     def known_size(self, options: Mapping[str, Any]) -> int | None:
         """How many prompts there are with these options, if that is known without reading them."""
-        if set(options) - {"split", "instruction"}:
+        parts = {key: self.part_sizes[key] for key in options if key in self.part_sizes}
+        if set(options) - {"split"} - set(self.same_size) - set(parts) or len(parts) > 1:
             return None
-        split = self.option_names().get("split")
-        return self.sizes.get(str(options.get("split", split.default if split else "")))
+        default = self.option_names().get("split")
+        split = options.get("split", default.default if default else "")
+        for key, sizes in parts.items():
+            values = options[key] if isinstance(options[key], list) else [options[key]]
+            if values:
+                known = [sizes.get(value, {}).get(split) for value in dict.fromkeys(values)]
+                return None if None in known else sum(size for size in known if size)
+        return self.sizes.get(split)
 
 
 _registered: dict[Group, dict[str, Any]] = {"grader": {}, "engine": {}, "source": {}}
@@ -166,7 +181,7 @@ def source(name: str, **fields: Any) -> Callable[[Callable[..., Iterable[Prompt]
 
     Args:
         name: in recipes.
-        fields: other fields of ``Source``: ``paths``, ``sizes``, ``asked``, ``solutions``.
+        fields: other fields of ``Source``: ``paths``, ``kind``, ``sizes``, ``asked``, ``solutions``…
     """
 
     def register(function: Callable[..., Iterable[Prompt]]) -> Source:

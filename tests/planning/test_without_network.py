@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from deimos.bench.suites import count_completions
+from deimos.planning.counts import find_size
 from deimos.planning.estimate import assume_tokens, pilot_of
 from deimos.planning.hub import reach_hub
-from deimos.planning.known_sizes import KNOWN, find_size
 from deimos.planning.needs import parameters_of
 from deimos.prompts.load import load_source
 from deimos.recipe import Bench, Sample, Select, SourceSettings, parse
+from deimos.registry import resolve
 from deimos.types import Completion, Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +137,7 @@ LOCAL = {
 @pytest.mark.skipif(not DATA.is_dir(), reason="no real data here (../shared/data)")
 @pytest.mark.parametrize("name", LOCAL)
 def test_known_sizes_are_what_the_sources_give(name):
-    known = KNOWN[name]
+    known = resolve("source", name)
     cases = [(split, {}) for split in known.sizes]
     if name == "math":
         cases += [(split, {"levels": [1, 5]}) for split in known.sizes]
@@ -148,7 +149,7 @@ def test_known_sizes_are_what_the_sources_give(name):
         )
         wanted = find_size(SourceSettings(source=name, options={"split": split, **options}))
         prompts = load_source(there, 0)
-        assert wanted and (wanted.count, wanted.kind) == (len(prompts), prompts[0].kind)
+        assert wanted == {prompts[0].kind: len(prompts)}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_known_sizes_are_what_the_sources_give(name):
 )  # fmt: skip
 def test_sizes_by_option(source, options, take, count):
     found = find_size(SourceSettings(source=source, options=options, take=take))
-    assert (found.count if found else None) == count
+    assert (sum(found.values()) if found else None) == count
 
 
 @pytest.mark.parametrize(

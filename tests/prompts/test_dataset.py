@@ -5,12 +5,13 @@ import json
 
 import pytest
 
-from deimos.prompts.dataset import Dataset, find_file
+from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
+from deimos.prompts.rows import find_file
 from deimos.recipe import RecipeError
 
 DATA = Dataset(
-    "some", "owner/some", "0123456789abcdef", "MIT",
-    splits={"train": "train", "validation": "validation", "test": "test"},
+    "gsm8k", "math", "owner/some", "0123456789abcdef", "MIT",
+    sizes={"train": 1, "validation": 3, "test": 3}, part_sizes={"least": {1: {"validation": 2}}},
 )  # fmt: skip
 ROWS = [{"n": n} for n in range(3)]
 
@@ -89,7 +90,9 @@ def test_another_data_set_needs_its_own_commit():
 
 
 def test_an_unknown_split_is_told():
-    with pytest.raises(RecipeError, match=r"split = 'dev': accepted: train, validation, test"):
+    with pytest.raises(
+        RecipeError, match=r"gsm8k: split = 'dev': accepted: train, validation, test"
+    ):
         list(DATA.rows("dev", path="x"))
 
 
@@ -103,3 +106,39 @@ def test_a_folder_laid_out_like_the_hubs(tmp_path, monkeypatch):
     (folder / "train.jsonl").write_text(lines(ROWS[:1]))
     rows = list(DATA.rows("validation", dataset=str(folder)))
     assert [row.data for row in rows] == ROWS and rows[0].origin == "some:validation"
+
+
+def rows_of(read, *, least: int = 0):
+    return (row for row in read() if row.data["n"] >= least)
+
+
+def to_parts(row, *, instruction: str = "Think!") -> PromptParts | None:
+    question = [{"role": "user", "content": f"{row.data['n']}? {instruction}"}]
+    return PromptParts(question, "7") if row.data["n"] != 2 else None
+
+
+def test_a_source_is_a_declaration_and_a_function(tmp_path):
+    made = dataset_source(DATA, to_parts, rows=rows_of, solution=lambda row: f"it is {row.where}")
+    (tmp_path / "validation.jsonl").write_text(lines())
+    given = {"split": "validation", "path": str(tmp_path)}
+    (prompt,) = made(take=None, seed=0, least=1, **given)
+    assert (prompt.messages[0]["content"], prompt.task) == ("1? Think!", "gsm8k")
+    assert (prompt.kind, prompt.licence, prompt.source) == (
+        "math",
+        "MIT",
+        "validation.jsonl:validation",
+    )
+    answer, _ = next(iter(made.solutions(**given)))
+    assert answer == "it is validation.jsonl:validation row 1"
+    assert set(made.option_names()) == {
+        "split",
+        "path",
+        "dataset",
+        "revision",
+        "instruction",
+        "least",
+    }
+    assert made.known_size({"split": "validation", "least": 1}) == 2
+    assert made.known_size({}) == 1 and made.known_size({"least": 2}) is None
+    with pytest.raises(TypeError, match="leest"):
+        made(take=None, seed=0, leest=1, **given)

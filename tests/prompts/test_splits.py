@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deimos import Prompt
-from deimos.prompts.splits import common, split
+from deimos.prompts.splits import find_common, split
 from deimos.recipe import RecipeError
 
 
@@ -60,5 +60,5 @@ def test_the_same_question_twice_is_refused():
         RecipeError, match="the same prompt stands twice in math and other: 'What is 7"
     ):
         split([*prompts(9), twice], 0.1, 10, 0)
-    assert common([twice], prompts(9)) == [twice]
-    assert common(prompts(3), prompts(3, text="Who is {}?")) == []
+    assert find_common([twice], prompts(9)) == [twice]
+    assert find_common(prompts(3), prompts(3, text="Who is {}?")) == []

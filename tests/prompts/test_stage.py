@@ -10,7 +10,7 @@ from deimos import Prompt
 from deimos.bench.tasks import asked_by, given_tasks
 from deimos.pipeline.stages import plan
 from deimos.prompts import load_source, read_prompts, stage, write_prompts
-from deimos.prompts.splits import common
+from deimos.prompts.splits import find_common
 from deimos.recipe import RecipeError, SourceSettings, load, parse
 
 OWN = """
@@ -209,4 +209,4 @@ def test_the_labs_splits_are_disjoint_though_it_is_not_decontaminated():
     assert not recipe.prompts.decontaminate.enabled
     train = [p for s in recipe.prompts.sources for p in load_source(s, recipe.prompts.seed)]
     tests = [p for each in given_tasks(recipe) for p in each.prompts]
-    assert common(train, tests) == [] and len(train) == 440 and len(tests) >= 1000
+    assert find_common(train, tests) == [] and len(train) == 440 and len(tests) >= 1000

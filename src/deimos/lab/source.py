@@ -16,7 +16,7 @@ DEFAULT_TAKE = 1000
 KINDS: tuple[Kind, ...] = ("math", "choice", "instruction", "code")
 
 
-@source("lab", paths=(), sizes={"train": DEFAULT_TAKE, "test": DEFAULT_TAKE})
+@source("lab", paths=())
 def lab(
     *,
     take: int | None,

@@ -6,18 +6,19 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.graders.code import require_sandbox
 from deimos.pipeline.wiring import testable
 from deimos.planning.hub import go_offline, needs_hub, reach_hub
-from deimos.planning.known_sizes import KnownSize, find_size
 from deimos.prompts.load import load_source
 from deimos.prompts.splits import dev_size
 from deimos.prompts.stage import gather
 from deimos.recipe import Recipe, RecipeError, SourceSettings
 from deimos.recipe.runtime import Runtime
-from deimos.types import Prompt
+from deimos.registry import resolve
+from deimos.types import Kind, Prompt
 
 
 @dataclass(frozen=True)
@@ -132,5 +133,15 @@ def _size_of(source: SourceSettings, seed: int) -> tuple[dict[str, int] | None, 
         return dict(Counter(prompt.kind for prompt in load_source(source, seed))), True
     except RecipeError as e:
         _say_unreachable(e)
-    known: KnownSize | None = find_size(source)
-    return ({known.kind: known.count} if known else None), False
+    return find_size(source), False
+
+
+def find_size(block: SourceSettings) -> dict[str, int] | None:
+    """Prompts by kind, without reading them; None if that is not known."""
+    if block.source == "hub" and block.take and block.options.get("kind") in get_args(Kind):
+        return {block.options["kind"]: block.take}
+    source = resolve("source", block.source)
+    known = source.known_size(block.options)
+    if known is None or source.kind is None:
+        return None
+    return {source.kind: known if block.take is None else min(known, block.take)}

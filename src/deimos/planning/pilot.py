@@ -15,7 +15,7 @@ from typing import Any
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.wiring import gates, judge_of
 from deimos.planning.estimate import Pilot, pilot_of
-from deimos.prompts.order import rank
+from deimos.prompts.splits import rank
 from deimos.recipe import ModelSettings, Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.runs.folder import StageJob

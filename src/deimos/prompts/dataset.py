@@ -1,51 +1,53 @@
-"""Rows of a data set: from the Hub at a pinned revision, or from local files of the same shape.
+"""Sources of published data sets: one declaration, and one function from a row to a prompt.
 
-What all sources of real problems share: which file or Hub split is meant, how its rows are read,
-where each came from (for messages, and for ``Prompt.source``). What a row means is the source's.
+What they share is here: which file or Hub split is meant, the options of all such sources, the order
+of the seed. What a row means is the source's own.
+
+Options of every such source:
+
+- ``split``: one of the data set's; with a single file, only the name of what it holds;
+- ``path``: a local file of the data set's own rows, or a folder with one file a split, instead of the Hub;
+- ``dataset``: another Hub id, or a local folder laid out like the Hub's; ``revision``: its Hub commit;
+- ``instruction`` (most sources): put after each question, behind a blank line; "" leaves it out.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deimos.prompts.rows import Row, file_rows, find_file, hub_rows, place_name
+from deimos.prompts.splits import drop_repeats, take_in_order
 from deimos.recipe import RecipeError
-from deimos.store.json_text import read_json
-
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
-"""Local files that can be read: one JSON object a line (gzipped or not), or one JSON list."""
-OTHER_NAMES = {"validation": ("validation", "val", "dev")}
-"""What else files call a split."""
-
-
-class Row(NamedTuple):
-    """One row and where it came from."""
-
-    where: str
-    """File or data set, and the row's number: how a fault is told."""
-    origin: str
-    """File or data set, and split: a prompt's ``source``."""
-    data: Mapping[str, Any]
+from deimos.registry import BUILTIN, Source
+from deimos.types import Kind, Prompt
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as one source knows it."""
+    """A data set as its source declares it."""
 
     name: str
-    """Of the source, for messages."""
+    """Of the source, in recipes and messages; the task of its prompts unless a row says another."""
+    kind: Kind
     hub: str
     """Hub id."""
-    revision: str | None
-    """Hub commit; None: the user has to say which."""
+    revision: str
+    """Hub commit."""
     licence: str
-    splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "test"})
-    """The splits that a recipe may name, each with what the Hub calls it."""
+    sizes: Mapping[str, int]
+    """The splits that a recipe may name, the default one first, each with its number of prompts."""
+    part_sizes: Mapping[str, Mapping[Any, Mapping[str, int]]] = field(
+        default_factory=dict[str, Mapping[Any, Mapping[str, int]]]
+    )
+    """Option that takes a part of a split to its values, each with the part's size by split."""
+    hub_splits: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the Hub calls a split, if it has another name there."""
     config: str | None = None
     """The Hub's name of the subset."""
 
@@ -61,162 +63,133 @@ class Dataset:
         """All rows of a split, in their order.
 
         Args:
-            split: one of ``splits``; with a single file, only what it is said to hold.
+            split: one of ``sizes``.
             path: a local file, or a folder with one file a split; no Hub then.
             dataset: another Hub id, or a local folder laid out like the Hub's.
             revision: another Hub commit.
             config: another subset; in a folder, what a file's name has before the split.
 
         Raises:
-            RecipeError: unknown split, unreadable file, no Hub to be had, no revision.
+            RecipeError: unknown split, unreadable file, no network, no revision.
         """
-        if split not in self.splits:
-            raise RecipeError(f"{self.name}: split = {split!r}: accepted: {', '.join(self.splits)}")
+        if split not in self.sizes:
+            raise RecipeError(f"{self.name}: split = {split!r}: accepted: {', '.join(self.sizes)}")
         config = config or self.config
         if path is not None:
             file = find_file(self.name, Path(path), split, config)
-            found, origin = file_rows(self.name, file), f"{file.name}:{split}"
-        else:
-            place = dataset or self.hub
-            commit = revision or (self.revision if place == self.hub else None)
-            found = hub_rows(self.name, place, config, self.splits[split], commit)
-            origin = f"{placed(place, commit)}:{split}"
-        for number, row in enumerate(found, 1):
-            yield Row(f"{origin} row {number}", origin, row)
+            return number_rows(file_rows(self.name, file), f"{file.name}:{split}")
+        place = dataset or self.hub
+        commit = revision or (self.revision if place == self.hub else None)
+        found = hub_rows(self.name, place, config, self.hub_splits.get(split, split), commit)
+        return number_rows(found, f"{place_name(place, commit)}:{split}")
 
 
-def placed(dataset: str, revision: str | None) -> str:
-    """How a data set is named in ``Prompt.source``: Hub id and commit, or the folder's name."""
-    folder = Path(dataset)
-    return folder.resolve().name if folder.is_dir() else f"{dataset}@{(revision or '')[:12]}"
+class PromptParts(NamedTuple):
+    """What a row makes of a prompt; kind, source and licence are the data set's."""
+
+    messages: list[dict[str, str]]
+    reference: Any
+    task: str | None = None
+    """None: the data set's name."""
 
 
-def find_file(name: str, path: Path, split: str, config: str | None = None) -> Path:
-    """The file of a split: the path itself, or in a folder ``<split>.jsonl`` and the like.
+def number_rows(found: Iterable[Mapping[str, Any]], origin: str) -> Iterator[Row]:
+    """Rows with the place that messages name."""
+    for number, row in enumerate(found, 1):
+        yield Row(f"{origin} row {number}", origin, row)
 
-    In a folder: a file called as the split, else the only one whose name has the split (and the
-    config) in it, else the only file there, if its name speaks of no split.
 
-    Raises:
-        RecipeError: there is none, or more than one would do.
+def all_rows(read: Callable[..., Iterator[Row]]) -> Iterator[Row]:
+    """Every row of the split: for sources that take no part of it."""
+    return read()
+
+
+def dataset_source(
+    data: Dataset,
+    to_parts: Callable[..., PromptParts | None],
+    *,
+    rows: Callable[..., Iterable[Row]] = all_rows,
+    unique: bool = False,
+    same_size: tuple[str, ...] = ("instruction",),
+    asked: Callable[[Prompt], str] | None = None,
+    solution: Callable[[Row], str] | None = None,
+) -> Source:
+    """A source of a data set's prompts, in the seed's order.
+
+    Args:
+        data: the data set.
+        to_parts: takes a row; None leaves the row out.
+        rows: takes ``read``, which is ``data.rows`` at the place that the options name.
+        unique: a question that stands there twice is asked once.
+        same_size: options that leave the number of prompts as it is.
+        asked: takes a prompt, gives its question without the source's own wording.
+        solution: writes a row's right answer, if the data set has them.
+
+    The keyword-only parameters of ``to_parts`` and ``rows`` are further options of the source.
     """
-    if not path.is_dir():
-        return path
-    files = sorted(f for f in path.iterdir() if f.name.endswith(SUFFIXES))
-    words = OTHER_NAMES.get(split, (split,))
-    exact = [f for f in files if f.name.split(".")[0] in words]
-    named = [f for f in files if _words(f) & set(words)]
-    if config and (narrower := [f for f in named if config.lower() in f.name.lower()]):
-        named = narrower
-    known = {"train", "test", *OTHER_NAMES["validation"]}
-    only = files if len(files) == 1 and not _words(files[0]) & known else []
-    found = exact or named or only
-    if len(found) != 1:
-        told = ", ".join(f.name for f in found or files) or "no such file"
-        wanted = f"{split}.jsonl, or the option path naming the file"
-        raise RecipeError(f"{name}: path {str(path)!r} needs {wanted}: it has {told}")
-    return found[0]
+    taken_by = {f: inspect.signature(f).parameters for f in (rows, to_parts)}
+    shape, hints = _shape(data, (rows, to_parts))
+
+    def read_pairs(options: Mapping[str, Any]) -> Iterator[tuple[Row, Prompt]]:
+        place = {key: options[key] for key in ("path", "dataset", "revision")}
+        own = {f: {k: v for k, v in options.items() if k in names} for f, names in taken_by.items()}
+        for row in rows(partial(data.rows, options["split"], **place), **own[rows]):
+            parts = to_parts(row, **own[to_parts])
+            if parts is not None:
+                yield row, _prompt(data, row, parts)
+
+    def load(**options: Any) -> list[Prompt]:
+        given = _filled(shape, options)
+        prompts = (prompt for _, prompt in read_pairs(given))
+        found = drop_repeats(prompts) if unique else prompts
+        return take_in_order(found, given["take"], given["seed"], f"{data.name} {given['split']}")
+
+    def solutions(**options: Any) -> Iterator[tuple[str, Prompt]]:
+        assert solution is not None
+        for row, prompt in read_pairs(_filled(shape, {"take": None, "seed": 0, **options})):
+            yield solution(row), prompt
+
+    load.__signature__ = shape  # pyright: ignore[reportFunctionMemberAccess]
+    load.__annotations__, load.__doc__ = hints, to_parts.__doc__
+    load.__module__, _, load.__name__ = BUILTIN["source"][data.name].partition(":")
+    return Source(
+        data.name, load, paths=("path", "dataset"), kind=data.kind, sizes=data.sizes,
+        part_sizes=data.part_sizes, same_size=same_size, asked=asked, solutions=solutions if solution else None,
+    )  # fmt: skip
 
 
-def _words(file: Path) -> set[str]:
-    return set(re.split(r"[^a-z0-9]+", file.name.lower()))
+def _shape(
+    data: Dataset, functions: Iterable[Callable[..., Any]]
+) -> tuple[inspect.Signature, dict[str, Any]]:
+    """Parameters of a data set's source, and their types."""
+
+    def load(
+        *,
+        take: int | None,
+        seed: int,
+        split: str = next(iter(data.sizes)),
+        path: str | None = None,
+        dataset: str = data.hub,
+        revision: str | None = None,
+    ) -> list[Prompt]: ...
+
+    parameters, hints = dict(inspect.signature(load).parameters), typing.get_type_hints(load)
+    for function in functions:
+        types = typing.get_type_hints(function)
+        for name, p in inspect.signature(function).parameters.items():
+            if p.kind is p.KEYWORD_ONLY and name not in parameters:
+                parameters[name], hints[name] = p, types[name]
+    return inspect.Signature(list(parameters.values())), hints
 
 
-def file_rows(name: str, file: Path) -> Iterator[Mapping[str, Any]]:
-    """Rows of a local file, one JSON object a line, or one JSON list of objects.
-
-    Raises:
-        RecipeError: unreadable, or a row that is no object; names the line.
-    """
-    try:
-        content = file.read_bytes()
-        text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as e:
-        raise RecipeError(f"{name}: path {str(file)!r} cannot be read: {reason(e)}") from e
-    if file.suffix == ".json":
-        yield from _objects(_parsed(text, file.name), file.name)
-        return
-    # Not splitlines(): U+2028 and its like may stand inside a JSON text.
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            where = f"{file.name} line {number}"
-            yield from _objects([_parsed(line, where)], where)
+def _filled(shape: inspect.Signature, options: Mapping[str, Any]) -> dict[str, Any]:
+    bound = shape.bind(**options)
+    bound.apply_defaults()
+    return bound.arguments
 
 
-def _parsed(text: str, where: str) -> Any:
-    try:
-        return read_json(text)
-    except ValueError as e:
-        raise RecipeError(f"{where}: {e}") from e
-
-
-def _objects(rows: Any, where: str) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(rows, list):
-        raise RecipeError(f"{where}: must be a list of objects")
-    for row in rows:
-        if not isinstance(row, dict):
-            raise RecipeError(f"{where}: must be an object")
-        yield row
-
-
-def hub_rows(
-    name: str, dataset: str, config: str | None, split: str, revision: str | None
-) -> Iterable[Mapping[str, Any]]:
-    """Rows of a data set on the Hub, or of a local folder laid out like it.
-
-    Raises:
-        RecipeError: no package for it, no revision for a Hub id, no network, no such data set.
-    """
-    if revision is None and not Path(dataset).is_dir():
-        raise RecipeError(
-            f"{name}: dataset {dataset!r} needs the option revision, the Hub commit to take"
-        )
-    try:
-        from datasets import load_dataset
-    except ImportError as e:
-        raise RecipeError(
-            f"{name}: dataset {dataset!r} needs the package datasets: "
-            "pip install 'deimos-llm[train]', or give the option path"
-        ) from e
-    try:
-        return load_dataset(dataset, config, split=split, revision=revision)  # pyright: ignore[reportReturnType]
-    except ConnectionError as e:
-        raise RecipeError(
-            f"{name}: dataset {dataset!r} cannot be reached: {reason(e)}; "
-            "without a network, give the option path"
-        ) from e
-    except (OSError, ValueError) as e:
-        raise RecipeError(f"{name}: dataset {dataset!r} cannot be loaded: {reason(e)}") from e
-
-
-def text_of(row: Row, *columns: str) -> str:
-    """The first of some columns that holds a text which is not blank, stripped.
-
-    Raises:
-        RecipeError: none does; names the row and the columns it has.
-    """
-    for column in columns:
-        value = row.data.get(column)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    needed = " or ".join(repr(column) for column in columns)
-    raise RecipeError(f"{row.where}: needs the text {needed}, has {sorted(row.data)}")
-
-
-def texts_of(row: Row, column: str) -> list[str]:
-    """A column's list of texts; none where the column is absent or null.
-
-    Raises:
-        RecipeError: it holds something else.
-    """
-    value = row.data.get(column)
-    found = [] if value is None else value
-    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise RecipeError(f"{row.where}: {column!r} must be a list of texts")
-    return found
-
-
-def reason(error: Exception) -> str:
-    """An error's own words, one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text.splitlines()[0]
+def _prompt(data: Dataset, row: Row, parts: PromptParts) -> Prompt:
+    return Prompt.of(
+        task=parts.task or data.name, kind=data.kind, messages=parts.messages,
+        reference=parts.reference, source=row.origin, licence=data.licence,
+    )  # fmt: skip

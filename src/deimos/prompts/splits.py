@@ -1,17 +1,47 @@
-"""Holding a dev slice out of the training prompts, and refusing what would spoil it.
+"""The seeded order of prompts, the dev slice held out of them, and repeated questions.
 
-Which prompts go to dev hangs on their ids and the seed, not on their order. Only exact repeats of
-a question are found here; near ones are decontamination's business.
+Order and dev slice come from hashes of prompt ids, not from a shuffled list: a prompt's place doesn't
+depend on which others are there, and taking 60 takes a subset of what taking 100 takes. Only exact
+repeats of a question are found here; near ones are left to decontamination.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from deimos.prompts.order import rank
 from deimos.recipe import RecipeError
 from deimos.types import Prompt
+
+
+def rank(prompt: Prompt, salt: str) -> str:
+    """What a prompt is sorted by: a hash (hex) of the salt and its id."""
+    return hashlib.sha256(f"{salt}:{prompt.id}".encode()).hexdigest()
+
+
+def drop_repeats(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """The first prompt of each wording: some data sets ask the same question twice."""
+    found: dict[tuple[str, ...], Prompt] = {}
+    for prompt in prompts:
+        found.setdefault(tuple(" ".join(m["content"].split()) for m in prompt.messages), prompt)
+    return list(found.values())
+
+
+def take_in_order(
+    prompts: Iterable[Prompt], take: int | None, seed: int, name: str
+) -> list[Prompt]:
+    """The first ``take`` prompts in the seed's order; None takes all.
+
+    Raises:
+        RecipeError: there are fewer than ``take``, or none.
+    """
+    ordered = sorted(prompts, key=lambda prompt: rank(prompt, f"take-{seed}"))
+    if not ordered:
+        raise RecipeError(f"{name} has no prompts")
+    if take is not None and take > len(ordered):
+        raise RecipeError(f"take = {take}: {name} has only {len(ordered)} prompts")
+    return ordered[:take]
 
 
 def split(
@@ -19,8 +49,8 @@ def split(
 ) -> tuple[list[Prompt], list[Prompt]]:
     """Divide into (train, dev), each in the given order.
 
-    Per kind, dev gets ``fraction``, and at least ``min_per_kind`` where that leaves at least as
-    many to train on; at least one where there are two.
+    Per kind, dev gets ``fraction``, and at least ``min_per_kind`` if that leaves at least as many to
+    train on; at least one if there are two.
 
     Raises:
         RecipeError: the same question twice.
@@ -33,23 +63,23 @@ def split(
 
 
 def refuse_duplicates(prompts: Iterable[Prompt]) -> None:
-    """RecipeError where two prompts ask the same, whatever their references."""
+    """RecipeError if two prompts ask the same, whatever their references."""
     seen: dict[str, Prompt] = {}
     for prompt in prompts:
-        first = seen.setdefault(question(prompt), prompt)
+        first = seen.setdefault(normalise_question(prompt), prompt)
         if first is not prompt:
             where = " and ".join(dict.fromkeys(p.source or p.task for p in (first, prompt)))
-            raise RecipeError(f"the same prompt stands twice in {where}: {_shown(prompt)!r}")
+            raise RecipeError(f"the same prompt stands twice in {where}: {_shorten(prompt)!r}")
 
 
-def common(prompts: Iterable[Prompt], others: Iterable[Prompt]) -> list[Prompt]:
-    """Those prompts whose question also stands among the others."""
-    known = {question(other) for other in others}
-    return [prompt for prompt in prompts if question(prompt) in known]
+def find_common(prompts: Iterable[Prompt], others: Iterable[Prompt]) -> list[Prompt]:
+    """The prompts whose question is also among the others."""
+    known = {normalise_question(other) for other in others}
+    return [prompt for prompt in prompts if normalise_question(prompt) in known]
 
 
-def question(prompt: Prompt) -> str:
-    """What is asked, roles included and white space evened out, as one text."""
+def normalise_question(prompt: Prompt) -> str:
+    """What is asked, with roles, as one text; each run of white space is one space."""
     return json.dumps([[m["role"], " ".join(m["content"].split())] for m in prompt.messages])
 
 
@@ -67,6 +97,6 @@ def _dev_ids(prompts: list[Prompt], fraction: float, least: int, seed: int) -> s
     return {prompt.id for prompt in ranked[:count]}
 
 
-def _shown(prompt: Prompt) -> str:
+def _shorten(prompt: Prompt) -> str:
     text = " ".join(prompt.messages[-1]["content"].split())
     return text if len(text) <= 60 else text[:57] + "…"

@@ -50,7 +50,7 @@ def test_the_same_question_is_asked_once(tmp_path):
     [
         (arc_row(key="E"), "the answer 'E' is none of A, B, C, D"),
         (arc_row(labels="ABDC"), "labelled"),
-        (arc_row(labels="AB", texts=("fog", "rain")), "needs 3 to 10 options"),
+        (arc_row(labels="AB", texts=("fog", "rain")), "needs 3-10 options, all strings"),
         ({"question": "Q", "choices": [], "answerKey": "A"}, "'choices' must be an object"),
         ({"choices": {"text": [], "label": []}, "answerKey": "A"}, "needs the text 'question'"),
     ],

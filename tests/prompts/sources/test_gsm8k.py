@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from deimos.graders import check
-from deimos.prompts.sources.gsm8k import INSTRUCTION, gsm8k
-from deimos.prompts.splits import common, split
+from deimos.prompts.sources.gsm8k import gsm8k
+from deimos.prompts.splits import find_common, split
+from deimos.prompts.text import MATH
 from deimos.recipe import RecipeError
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "gsm8k"
@@ -28,7 +29,7 @@ def test_rows_become_prompts(file):
     prompts = gsm8k(take=None, seed=0, path=str(file))
     assert {p.reference for p in prompts} == {str(n + 1) for n in range(998, 1010)}
     first = next(p for p in prompts if p.reference == "1000")
-    assert first.messages == ({"role": "user", "content": f"What is 999+1?\n\n{INSTRUCTION}"},)
+    assert first.messages == ({"role": "user", "content": f"What is 999+1?\n\n{MATH}"},)
     assert (first.task, first.kind, first.licence, first.source) == (
         "gsm8k",
         "math",
@@ -72,7 +73,7 @@ def test_the_hubs_layout_by_the_hubs_loader(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"question": "q"}', "row 1: needs the texts 'question' and 'answer'"),
+        ('{"question": "q"}', "row 1: needs the text 'answer'"),
         ('{"question": "q", "answer": "42"}', "has no '#### '"),
         ('{"question"', "line 1: not valid JSON"),
         ("[1]", "line 1: must be an object"),
@@ -96,7 +97,7 @@ def test_options_are_checked(file):
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real GSM8K is not here (../shared/data/gsm8k)")
-def test_all_real_golds_pass_the_math_grader_and_the_splits_are_clean():
+def test_all_real_references_pass_the_math_grader_and_the_splits_are_clean():
     train = gsm8k(take=None, seed=0, path=str(DATA))
     test = gsm8k(take=None, seed=0, split="test", path=str(DATA))
     assert (len(train), len(test)) == (7473, 1319)
@@ -104,4 +105,4 @@ def test_all_real_golds_pass_the_math_grader_and_the_splits_are_clean():
     assert report.ok and report.golds == 8792
     kept, dev = split(train, 0.1, 100, 0)
     assert (len(kept), len(dev)) == (6726, 747)
-    assert common(train, test) == []
+    assert find_common(train, test) == []

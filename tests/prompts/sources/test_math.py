@@ -61,7 +61,7 @@ def test_faulty_rows_are_told(tmp_path):
         with pytest.raises(RecipeError, match=message):
             math(take=None, seed=0, path=str(tmp_path / "x.jsonl"))
     (tmp_path / "aime.jsonl").write_text(json.dumps({"problem": "Q", "answer": "1.5"}))
-    with pytest.raises(RecipeError, match=r"the answer '1\.5' is no whole number"):
+    with pytest.raises(RecipeError, match=r"the answer '1\.5' is not a whole number"):
         aime(take=None, seed=0, path=str(tmp_path / "aime.jsonl"))
 
 

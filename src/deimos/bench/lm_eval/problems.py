@@ -36,7 +36,7 @@ from typing import Any
 
 from deimos.bench.lm_eval.task_files import config_of, missing, texts
 from deimos.graders.ifeval import registry
-from deimos.prompts.order import taken
+from deimos.prompts.splits import take_in_order
 from deimos.recipe import RecipeError, TaskSettings
 from deimos.types import Prompt, Verdict
 
@@ -79,7 +79,7 @@ def load_problems(task: TaskSettings, seed: int) -> Problems:
     for number, prompt in enumerate(prompts):
         documents.setdefault(prompt.id, number)
         questions[prompt.id] = scorer.asked(number, prompt)
-    chosen = taken(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
+    chosen = take_in_order(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
     return Problems(chosen, Judge(task, documents), questions)
 
 

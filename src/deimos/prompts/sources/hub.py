@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deimos.prompts.dataset import Dataset, Row, text_of
-from deimos.prompts.order import once, taken
-from deimos.prompts.sources.choice import LETTERS, choice_prompt
+from deimos.prompts.dataset import PromptParts, number_rows
+from deimos.prompts.rows import Row, hub_rows, place_name, text_of
+from deimos.prompts.sources.choice import LETTERS, choice_parts
 from deimos.prompts.sources.ifeval import rules_of
+from deimos.prompts.splits import drop_repeats, take_in_order
 from deimos.prompts.text import CHOICE, CODE, MATH, user
 from deimos.recipe import RecipeError
 from deimos.registry import source
@@ -75,21 +76,26 @@ def hub(
     named = dict(columns or {})
     for part in named:
         if part not in PARTS[kind]:
-            told = ", ".join(PARTS[kind])
-            raise RecipeError(f"hub: columns has {part!r}: accepted for kind {kind!r}: {told}")
+            accepted = ", ".join(PARTS[kind])
+            raise RecipeError(f"hub: columns has {part!r}: accepted for kind {kind!r}: {accepted}")
     where = {part: named.get(part, part) for part in PARTS[kind]}
-    given = Dataset("hub", dataset, revision, licence, {split: split}, config)
     said = INSTRUCTIONS[kind] if instruction is None else instruction
     name = task or dataset.rstrip("/").rpartition("/")[2]
-    prompts = (
-        _prompt(Row(row.where, row.origin, _parts(row, where)), kind, name, said, licence)
-        for row in given.rows(split)
-    )
-    return taken(once(prompts), take, seed, f"hub {dataset} {split}")
+    found = hub_rows("hub", dataset, config, split, revision)
+    prompts = []
+    for row in number_rows(found, f"{place_name(dataset, revision)}:{split}"):
+        parts = _prompt_parts(row._replace(data=_columns(row, where)), kind, said)
+        prompts.append(
+            Prompt.of(
+                task=name, kind=kind, messages=parts.messages, reference=parts.reference,
+                source=row.origin, licence=licence,
+            )
+        )  # fmt: skip
+    return take_in_order(drop_repeats(prompts), take, seed, f"hub {dataset} {split}")
 
 
-def _parts(row: Row, where: Mapping[str, str]) -> dict[str, Any]:
-    """What stands in the named columns, by part."""
+def _columns(row: Row, where: Mapping[str, str]) -> dict[str, Any]:
+    """What the named columns hold, by part."""
     found: dict[str, Any] = {}
     for part, column in where.items():
         value: Any = row.data
@@ -105,17 +111,15 @@ def _parts(row: Row, where: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _prompt(row: Row, kind: Kind, task: str, instruction: str, licence: str) -> Prompt:
-    question, said = text_of(row, "question"), instruction
+def _prompt_parts(row: Row, kind: Kind, instruction: str) -> PromptParts:
+    question = text_of(row, "question")
     if kind == "choice":
         labels, options = _options(row, row.data["options"])
         key = _key(row.data["answer"], labels)
-        return choice_prompt(
-            row, question, labels, options, key, task=task, instruction=said, licence=licence
-        )
+        return choice_parts(row, question, labels, options, key, instruction)
     reference: Any
     if kind == "math":
-        reference = _gold(row)
+        reference = _number_or_text(row)
     elif kind == "instruction":
         reference = rules_of(row)
     else:
@@ -124,13 +128,10 @@ def _prompt(row: Row, kind: Kind, task: str, instruction: str, licence: str) -> 
             raise RecipeError(f"{row.where}: tests must be code, or a list of assertions")
         extra = {part: text_of(row, part) for part in OPTIONAL if row.data.get(part)}
         reference = {"tests": tests, **dict(sorted(extra.items()))}
-    return Prompt.of(
-        task=task, kind=kind, messages=user(question, said), reference=reference,
-        source=row.origin, licence=licence,
-    )  # fmt: skip
+    return PromptParts(user(question, instruction), reference)
 
 
-def _gold(row: Row) -> str:
+def _number_or_text(row: Row) -> str:
     answer = row.data["answer"]
     if isinstance(answer, int | float) and not isinstance(answer, bool):
         return str(answer)

@@ -2,61 +2,30 @@
 
 The prompt goes as it is, without an instruction of ours. The reference is ``{"instruction_id_list",
 "kwargs"}``, one set of arguments a rule, nulls left out. It is a test set: its prompts are not to be
-trained on (``ifeval_like`` has prompts of the same kind that may be). There are no golds to check a
-grader with: nobody has written the answers.
+trained on (``ifeval_like`` has prompts of the same kind that may be). A grader cannot be checked with
+it: nobody has written right answers.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from deimos.prompts.dataset import Dataset, Row, text_of, texts_of
-from deimos.prompts.order import taken
+from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
+from deimos.prompts.rows import Row, text_of, texts_of
 from deimos.prompts.text import user
 from deimos.recipe import RecipeError
-from deimos.registry import source
-from deimos.types import Prompt
 
 DATA = Dataset(
-    "ifeval", "google/IFEval", "966cd89545d6b6acfd7638bc708b98261ca58e84", "Apache-2.0",
-    splits={"test": "train"},
+    "ifeval", "instruction", "google/IFEval", "966cd89545d6b6acfd7638bc708b98261ca58e84",
+    "Apache-2.0", sizes={"test": 541}, hub_splits={"test": "train"},
 )  # fmt: skip
-"""The Hub calls its only split ``train``; it is a test set."""
 
 
-@source("ifeval", paths=("path", "dataset"), sizes={"test": 541})
-def ifeval(
-    *,
-    take: int | None,
-    seed: int,
-    split: str = "test",
-    path: str | None = None,
-    dataset: str = DATA.hub,
-    revision: str | None = None,
-) -> list[Prompt]:
-    """All prompts of IFEval, in the seed's order.
+def to_parts(row: Row) -> PromptParts:
+    """A prompt and its rules; RecipeError for a row of another shape."""
+    return PromptParts(user(text_of(row, "prompt"), ""), rules_of(row))
 
-    Args:
-        take: how many; None takes all.
-        seed: of the order.
-        split: ``test``.
-        path: a local file (``prompt``, ``instruction_id_list``, ``kwargs``), or a folder with it.
-        dataset: Hub id, or a local folder laid out like the Hub's.
-        revision: Hub commit; a known one unless given.
 
-    Raises:
-        RecipeError: as ``Dataset.rows``; a row of another shape.
-    """
-    rows = DATA.rows(split, path=path, dataset=dataset, revision=revision)
-    prompts = [
-        Prompt.of(
-            task="ifeval", kind="instruction", messages=user(text_of(row, "prompt"), ""),
-            reference=rules_of(row), source=row.origin, licence=DATA.licence,
-        )
-        for row in rows
-    ]  # fmt: skip
-    return taken(prompts, take, seed, f"ifeval {split}")
+ifeval = dataset_source(DATA, to_parts)
 
 
 def rules_of(
@@ -73,5 +42,5 @@ def rules_of(
         raise RecipeError(
             f"{row.where}: needs {ids_column!r}, and in {kwargs_column!r} one object for each"
         )
-    told = [{k: v for k, v in each.items() if v is not None} for each in kwargs]
-    return {"instruction_id_list": ids, "kwargs": told}
+    arguments = [{k: v for k, v in each.items() if v is not None} for each in kwargs]
+    return {"instruction_id_list": ids, "kwargs": arguments}

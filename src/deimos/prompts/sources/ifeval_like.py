@@ -52,7 +52,7 @@ def _asked(prompt: Prompt) -> str:
     return next((task.text for task in tasks() if content.startswith(task.text)), content)
 
 
-@source("ifeval_like", paths=(), sizes={"": DEFAULT_TAKE}, asked=_asked)
+@source("ifeval_like", paths=(), kind="instruction", asked=_asked)
 def ifeval_like(*, take: int | None, seed: int) -> list[Prompt]:
     """Distinct prompts, in the order in which the seed draws them.
 

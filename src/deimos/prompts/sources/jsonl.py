@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deimos.prompts.order import taken
+from deimos.prompts.splits import take_in_order
 from deimos.recipe import RecipeError
 from deimos.registry import source
 from deimos.store.json_text import read_json
@@ -58,7 +58,7 @@ def jsonl(
                 f"{file.name} line {number}: the same prompt stands on line {prompts[prompt.id][0]}"
             )
         prompts[prompt.id] = number, prompt
-    return taken((prompt for _, prompt in prompts.values()), take, seed, repr(path))
+    return take_in_order((prompt for _, prompt in prompts.values()), take, seed, repr(path))
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
