@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deimos.graders.ifeval import sentences
-from deimos.models.memory import GIB, available_ram, gpus, total_ram
+from deimos.models.memory import GIB, available_ram, find_gpus, total_ram
 from deimos.runs.record import versions
 
 EXTRAS = {
@@ -58,7 +58,7 @@ def examine_machine(runs: Path = Path("runs")) -> Iterator[str]:
 
 
 def _graphics() -> Iterator[str]:
-    found = gpus()
+    found = find_gpus()
     if not found:
         yield "graphics: none found by nvidia-smi: the CPU is used"
     for gpu in found:

@@ -174,7 +174,7 @@ def available_ram() -> int:
     return free
 
 
-def gpus() -> list[Gpu]:
+def find_gpus() -> list[Gpu]:
     """The GPUs that ``nvidia-smi`` finds; empty if there is no such tool or it finds none."""
     tool = shutil.which("nvidia-smi")
     if tool is None:

@@ -129,7 +129,7 @@ def _weigh_by_name(known: Memory, model: str, dtype: str) -> Memory:
 
 def _find_device(runtime: Runtime) -> tuple[str, int, int]:
     """Name, memory and free memory (bytes) of what the engine would run on."""
-    found = memory.gpus() if runtime.device != "cpu" else []
+    found = memory.find_gpus() if runtime.device != "cpu" else []
     if found:
         return found[0].name, found[0].total, found[0].free
     return "RAM", memory.total_ram(), memory.available_ram()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from deimos.engines.local.sampler import TokenSampler, parameter_row
+from deimos.engines.local.sampler import TokenSampler, make_parameter_row
 from deimos.types import Sampling
 
 
@@ -77,7 +77,7 @@ def draw(
     logits: np.ndarray, samplings: list[Sampling], noise: np.ndarray,
     prompts: list[list[int]], outputs: list[list[int]],
 ) -> list[int]:  # fmt: skip
-    sampler = TokenSampler(np.stack([parameter_row(s) for s in samplings]))
+    sampler = TokenSampler(np.stack([make_parameter_row(s) for s in samplings]))
     tensors: list[torch.Tensor] = []
     if sampler.needs_history:
         rows = [p + o for p, o in zip(prompts, outputs, strict=True)]

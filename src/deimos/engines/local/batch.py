@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deimos.engines.base import Done, Event, Job, Progress, Token
-from deimos.engines.local.noise import stream_key
-from deimos.engines.local.sampler import FIELDS, parameter_row
+from deimos.engines.local.noise import make_stream_key
+from deimos.engines.local.sampler import FIELDS, make_parameter_row
 from deimos.thinking import Shape, ThinkCounter, ThinkIds
 
 NEVER = np.iinfo(np.int64).max
@@ -102,7 +102,9 @@ class Batch:
         self.lengths = np.concatenate([self.lengths, [len(ids) - 1 for ids in rows]])
         self.limits = np.concatenate([self.limits, prompts + [j.sampling.max_tokens for j in jobs]])
         self.keys = np.concatenate([self.keys, np.array([_stream(j) for j in jobs], np.uint64)])
-        self.parameters = np.vstack([self.parameters, *(parameter_row(j.sampling) for j in jobs)])
+        self.parameters = np.vstack(
+            [self.parameters, *(make_parameter_row(j.sampling) for j in jobs)]
+        )
         self.watch = np.concatenate([self.watch, np.full(len(jobs), NEVER)])
         for entry in waiting:
             self.slots.append(_slot(entry, now))
@@ -205,7 +207,7 @@ class Batch:
 
 
 def _stream(job: Job) -> int:
-    return stream_key(job.seed, job.key.prompt_id, job.key.index)
+    return make_stream_key(job.seed, job.key.prompt_id, job.key.index)
 
 
 def _slot(entry: Waiting, now: float) -> Slot:

@@ -40,7 +40,7 @@ _ATTENTION_LAYERS = frozenset({"full_attention", "sliding_attention"})
 _RECURRENT_LAYERS = frozenset({"linear_attention"})
 
 
-def layer_types(config: Any) -> list[str]:
+def read_layer_types(config: Any) -> list[str]:
     """The model's kinds of layers, one a layer.
 
     Raises:
@@ -56,7 +56,7 @@ def layer_types(config: Any) -> list[str]:
     return types
 
 
-def prefill_cache(types: Sequence[str]) -> Cache:
+def make_prefill_cache(types: Sequence[str]) -> Cache:
     """An empty cache that keeps every token, for running prompts through the model."""
     return Cache(
         layers=[LinearAttentionLayer() if t in _RECURRENT_LAYERS else DynamicLayer() for t in types]
@@ -327,7 +327,7 @@ class Prefix:
     """What the model remembers of one token sequence, to be copied into rows."""
 
     def __init__(self, cache: Cache, types: Sequence[str], row: int, tokens: int) -> None:
-        """Take row ``row`` of a filled ``prefill_cache``; ``tokens`` without padding."""
+        """Take row ``row`` of a filled ``make_prefill_cache``; ``tokens`` without padding."""
         self.tokens = tokens
         self.attention: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         """Per layer keys and values, shape [heads, tokens, dim]."""

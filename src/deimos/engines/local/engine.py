@@ -20,8 +20,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from deimos.engines.base import Capabilities, Event, Job
 from deimos.engines.calls import OneCall
 from deimos.engines.local.batch import Batch
-from deimos.engines.local.cache import ATTENTION, BlockCache, Prefix, layer_types, prefill_cache
-from deimos.engines.local.noise import uniforms
+from deimos.engines.local.cache import (
+    ATTENTION,
+    BlockCache,
+    Prefix,
+    make_prefill_cache,
+    read_layer_types,
+)
+from deimos.engines.local.noise import draw_uniforms
 from deimos.engines.local.options import LocalOptions
 from deimos.engines.local.sampler import TokenSampler
 from deimos.engines.local.scheduler import Scheduler
@@ -73,7 +79,7 @@ class LocalEngine(OneCall[Scheduler]):
         Raises:
             RecipeError: a layer type that the cache cannot hold.
         """
-        self._types = layer_types(model.config)
+        self._types = read_layer_types(model.config)
         self._model = model
         self._device = next(model.parameters()).device
         on_cpu = self._device.type == "cpu"
@@ -124,7 +130,7 @@ class LocalEngine(OneCall[Scheduler]):
             ids = np.zeros((len(part), max(lengths)), dtype=np.int64)
             for row, (i, length) in enumerate(zip(part, lengths, strict=True)):
                 ids[row, :length] = sequences[i][:length]
-            cache = prefill_cache(self._types)
+            cache = make_prefill_cache(self._types)
             places = torch.arange(ids.shape[1], device=self._device).expand(len(part), -1)
             self._model(
                 input_ids=torch.from_numpy(ids).to(self._device), position_ids=places,
@@ -158,7 +164,7 @@ class LocalEngine(OneCall[Scheduler]):
                 position_ids=torch.tensor(batch.lengths, device=self._device)[:, None],
                 past_key_values=cache, use_cache=True, logits_to_keep=1,
             ).logits[:, -1]  # fmt: skip
-        noise = uniforms(batch.keys, batch.positions())
+        noise = draw_uniforms(batch.keys, batch.positions())
         if not sampler.needs_history:
             return sampler.draw(logits, noise).cpu().numpy()
         tensors = (

@@ -26,7 +26,7 @@ FIELDS = ("temperature", "top_p", "top_k", "min_p",
           "repetition_penalty", "presence_penalty", "frequency_penalty")  # fmt: skip
 
 
-def parameter_row(sampling: Sampling) -> npt.NDArray[np.float64]:
+def make_parameter_row(sampling: Sampling) -> npt.NDArray[np.float64]:
     """A sampling's numbers as a row of the batch's table (order of ``FIELDS``)."""
     return np.array([getattr(sampling, name) for name in FIELDS], dtype=np.float64)
 
@@ -53,7 +53,7 @@ class TokenSampler:
     """Draws the next token of every row; made anew whenever the rows change."""
 
     def __init__(self, table: npt.NDArray[np.float64], device: torch.device | str = "cpu") -> None:
-        """Prepare for the rows of ``table`` (``parameter_row`` each), shape [rows, 7]."""
+        """Prepare for the rows of ``table`` (``make_parameter_row`` each), shape [rows, 7]."""
         self._device = torch.device(device)
         temperature, top_p, top_k = table[:, 0], table[:, 1], table[:, 2]
         cut = ((top_k > 0) | (top_p < 1.0)) & (temperature > 0)
