@@ -43,14 +43,16 @@ class Case:
     log: Path
     """The token counter's file, without the stage."""
     size: str
+    sets: tuple[str, ...] = ()
+    """Recipe keys of its own, as `--set` takes them."""
 
     @classmethod
-    def at(cls, work: Path, name: str) -> Case:
+    def at(cls, work: Path, name: str, *sets: str) -> Case:
         """A folder that does not exist yet; ``work``'s name ends in the size."""
-        return cls(work / name, work / f"{name}.tokens", work.name)
+        return cls(work / name, work / f"{name}.tokens", work.name, sets)
 
-    def command(self, *more: str) -> list[str]:
-        """`deimos run` on the small lab."""
+    def command(self, *more: str, verb: str = "run") -> list[str]:
+        """`deimos run` (or another verb) on the small lab."""
         prompts, dev, problems = TAKES[self.size]
         own = (
             f"prompts.sources.0.take={prompts}",
@@ -59,14 +61,16 @@ class Case:
             f"runtime.engine_options.log={self.log}",
             f"runtime.engine_options.checkpoint_seconds={CHECKPOINT_SECONDS}",
         )
-        sets = [word for item in (*SETS, *own) for word in ("--set", item)]
-        command = [sys.executable, "-m", "deimos.cli.main", "run", "lab", "--out", str(self.out)]
+        sets = [word for item in (*SETS, *own, *self.sets) for word in ("--set", item)]
+        command = [sys.executable, "-m", "deimos.cli.main", verb, "lab", "--out", str(self.out)]
         return [*command, *sets, *more]
 
-    def run(self, *more: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def run(
+        self, *more: str, env: Mapping[str, str] | None = None, verb: str = "run"
+    ) -> tuple[int, str]:
         """Run or resume; exit code and standard error."""
         done = subprocess.run(
-            self.command(*more), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            self.command(*more, verb=verb), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **(env or {})}, check=False,
         )  # fmt: skip
         return done.returncode, done.stderr

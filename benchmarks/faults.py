@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import _stale
 from _disturbed import CHECKPOINT_SECONDS, STAGES, TAKES, Case, Outcome, Row, outcome, strike
 
 CHAIN = tuple(
@@ -297,6 +298,7 @@ def measured(work: Path, args: argparse.Namespace) -> Iterator[Row]:
         "two": lambda: two_runs(work, reference, seconds),
         "sigint": lambda: interrupted(work, reference, seconds),
         "clock": lambda: clock_back(work, reference),
+        **_stale.rows_of(work, reference, FAKETIME, seconds),
     }
     for name in args.only.split(",") if args.only else faults:
         print(f"fault: {name}", file=sys.stderr, flush=True)
@@ -311,7 +313,11 @@ def main() -> None:
     parser.add_argument(
         "--tiny", action="store_true", help="a run a quarter the size, to test this"
     )
-    parser.add_argument("--only", default="", help="kills,torn,flipped,full,two,sigint,clock")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="kills,torn,flipped,full,two,sigint,clock,again,dated,nulls,other",
+    )
     parser.add_argument("--work", type=Path, help="folder to work in; a temporary one unless given")
     parser.add_argument("--out", type=Path, default=Path("docs/results/faults.md"))
     args = parser.parse_args()
