@@ -89,7 +89,9 @@ def test_greedy_is_what_the_local_engine_says(servers: list[Any]) -> None:
     asked = request("openai", runtime={"engine_options": options})
     ours, local = decode(HERE, asked), decode(HERE, request("local"))
     assert ours["name"].startswith("openai/vllm-")
-    assert ours["capabilities"] == {"seeds": False, "token_ids": True, "resumes": True}
+    assert ours["capabilities"] == {
+        "seeds": False, "token_ids": True, "resumes": True, "streams": True,
+    }  # fmt: skip
     pairs = list(zip(ours["rows"], local["rows"], strict=True))
     assert sum(x["ids"] == y["ids"] for x, y in pairs) / len(pairs) >= 0.95
     assert ours["progress"] == local["progress"] > 0

@@ -42,7 +42,9 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> float:
 
 def test_greedy_is_what_the_local_engine_says() -> None:
     ours, local = decode(VLLM, request(OURS)), decode(HERE, request("local"))
-    assert ours["capabilities"] == {"seeds": False, "token_ids": True, "resumes": True}
+    assert ours["capabilities"] == {
+        "seeds": False, "token_ids": True, "resumes": True, "streams": True,
+    }  # fmt: skip
     assert same(ours, local) >= 0.95
     assert ours["progress"] == local["progress"] > 0
     assert {row["finish"] for row in ours["rows"]} <= {"stop", "length"}
