@@ -60,7 +60,7 @@ def fast(answer: str, reference: Mapping[str, Any]) -> Verdict | None:
 
 @grader("choice", fast=fast)
 def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
-    """Judge an answer that names one of the options; null where the reference is no choice."""
+    """Judge an answer that names one of the options; null if the reference is not a choice."""
     try:
         labels_of(reference)
     except ValueError as e:
@@ -76,7 +76,7 @@ def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
 
 
 def labels_of(reference: Mapping[str, Any]) -> str:
-    """The labels that a reference's options bear, one character each; ValueError where it is none."""
+    """The labels of a reference's options, one character each; ValueError if it is not a choice."""
     options, letter = reference["options"], str(reference["letter"]).strip().upper()
     if not MIN_OPTIONS <= len(options) <= MAX_OPTIONS:
         raise ValueError(f"{len(options)} options: a choice has {MIN_OPTIONS} to {MAX_OPTIONS}")
@@ -164,7 +164,7 @@ class _Reader:
         return ({found} if found else set()) | (set() if found in owners else owners)
 
     def split(self, line: str) -> tuple[str, str]:
-        """Label and text of ``B. text`` or ``(B) text``; both empty where the line is none."""
+        """Label and text of ``B. text`` or ``(B) text``; both empty if the line is not of this form."""
         match = re.match(
             rf"(?:\(({self.label})\)|({self.label})\s?[.):])\s*(\S.*)", line, re.DOTALL
         )

@@ -4,7 +4,7 @@ The program is the last fenced Python block that defines what the tests call, el
 together, else the whole answer, else what goes on from the prompt's signature (``setup`` with an
 ``entry_point`` that it begins). It runs in a box of its own; the tests, in another, see plain values
 (``deimos.sandbox``). Reference: ``{"tests": text or list, "entry_point"?, "setup"?, "test_imports"?}``.
-``because`` begins with what came of it: pass; wrong, error, timeout, memory, output (false);
+``because`` begins with the outcome: pass; wrong, error, timeout, memory, output (false);
 unsupported, infrastructure (null: cannot be said). The sandbox's tier stands behind it.
 """
 
@@ -32,7 +32,7 @@ DEADLINE = 2 * (LIMITS.wall + 3)
 
 
 def prepare() -> None:
-    """Start the sandbox and have it prove itself before the first deadline starts to count."""
+    """Start the sandbox and run its self-test before the first deadline starts to count."""
     _ready()
 
 
@@ -54,7 +54,7 @@ def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
 
 
 def require_sandbox(kinds: Collection[Kind], graders: Mapping[Kind, str], allow_weak: bool) -> None:
-    """Have the sandbox prove itself now, where code is to be judged by this grader.
+    """Run the sandbox's self-test now, if this grader is to judge code.
 
     Args:
         kinds: of all prompts and test problems.

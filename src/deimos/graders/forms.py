@@ -1,8 +1,8 @@
 r"""What a computer algebra system overlooks: the form in which two answers are written.
 
 math-verify reads ``3:1`` as 3, ``4:30`` as 2/15, ``11011_2`` as 11011, ``(1, 2, 3)`` and ``3, 2, 1`` as
-one set, and drops units. Here such pairs are told apart before it is
-asked. Says only that two expressions can't be the same, never that they are.
+one set, and drops units. Such pairs are recognised here before it is asked.
+This module only says that two expressions can't be the same, never that they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNITS = {
     )
     for spelling in line.split()
 }  # fmt: skip
-"""Spelling to unit, for those that are taken for one another; others are not compared."""
+"""Spelling to unit, for units that are easily confused; others are not compared."""
 _LAST_WORD = re.compile(r"([A-Za-z]+)\.?\s*\}?\s*(?:\^\s*\{?\s*[23]\s*\}?)?$")
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
 _CLOCK = re.compile(r"\d{1,2}:[0-5]\d(?!\d)")
@@ -37,7 +37,7 @@ _THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 
 
 def comparable(gold: str, other: str) -> tuple[str, str] | None:
-    """Two expressions as they are to be compared; None where their forms say that they differ."""
+    """Two expressions as they are to be compared; None if their forms show that they differ."""
     gold, other = clean(gold), clean(other)
     if units_differ(gold, other) or _ratios_differ(gold, other) or _bases_differ(gold, other):
         return None
@@ -58,7 +58,7 @@ def _unit(text: str) -> str | None:
 
 
 def _ratios_differ(gold: str, other: str) -> bool:
-    """A ratio is a ratio, or a fraction where the reference is a ratio; a time of day is itself only."""
+    """A ratio equals a ratio, or a fraction if the reference is a ratio; a time only itself."""
     ratios = ":" in _TEXT.sub("", gold), ":" in _TEXT.sub("", other)
     if all(ratios):
         return gold != other and any(_CLOCK.fullmatch(text) for text in (gold, other))

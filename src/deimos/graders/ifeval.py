@@ -75,7 +75,7 @@ def follows(
 
 
 def check_rules(instruction_id_list: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> None:
-    """Find out whether rules can be judged; ValueError, as ``follows`` has it, where they can't."""
+    """Find out whether rules can be judged; ValueError, as ``follows`` has it, if they can't."""
     follows("", instruction_id_list, kwargs)
 
 
@@ -181,7 +181,7 @@ def _rule(name: str, given: Mapping[str, Any]) -> Any:
 
 
 def _sign(name: str, arguments: Mapping[str, Any]) -> str:
-    """The sign that a letter rule asks for where it is no letter of a to z; else empty."""
+    """The sign that a letter rule asks for if it is not a letter from a to z; else empty."""
     letter = arguments.get("letter")
     if name != LETTER_RULE or not isinstance(letter, str) or len(letter.strip()) != 1:
         return ""

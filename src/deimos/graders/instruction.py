@@ -1,7 +1,7 @@
 """The instruction grader: does the answer follow every rule that it was given?
 
 lm-eval's IFEval rules (see ``deimos.graders.ifeval``). The strict reading decides, and all rules are
-required: a gold has no partial credit. What the loose reading says is told beside a refusal.
+required: a gold has no partial credit. A rejection also says what the loose reading would have found.
 Reference: ``{"instruction_id_list": [name, …], "kwargs": [{…}, …]}``. Always judged in a worker: the
 rules need packages that a caller's process should not have to load.
 """
@@ -41,7 +41,7 @@ def prepare() -> None:
 
 @grader("instruction", prepare=prepare, examples=EXAMPLES)
 def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
-    """Judge an answer by its rules; null where the reference leaves open what they ask."""
+    """Judge an answer by its rules; null if the reference leaves open what they ask."""
     names = reference["instruction_id_list"]
     if not names:
         return Verdict.of(None, "the reference has no rules")

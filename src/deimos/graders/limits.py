@@ -1,7 +1,7 @@
 """What is refused before a computer algebra system sees it.
 
 The limits lie far above every gold of the benchmarks and far below what hangs sympy or fills the
-memory. They are a courtesy to the worker, not its safety: that is the deadline.
+memory. They save the worker time; what keeps it safe is the deadline.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
 
 
 def beyond(expression: str) -> str:
-    """Which limit the expression breaks, as a short phrase; "" where none."""
+    """Which limit the expression breaks, as a short phrase; "" if none."""
     if len(expression) > LENGTH:
         return f"longer than {LENGTH} characters"
     if _depth(expression) > NESTING:

@@ -37,7 +37,7 @@ _NUMBER_IN_LINE = re.compile(
 
 
 def fast(answer: str, reference: Any) -> Verdict | None:
-    """What can be told exactly and at once; None where mathematics is needed."""
+    """A verdict that is exact and needs no computer algebra; None: a worker must decide."""
     if len(answer) > IN_PROCESS_LENGTH:
         return None
     return _decide(final_expressions(answer, reference), str(reference))
@@ -57,7 +57,7 @@ def math(answer: str, reference: Any) -> Verdict:
 
 
 def final_expressions(answer: str, reference: Any = "") -> list[str]:
-    """What the answer gives as final, the one that counts last; [] where it gives nothing."""
+    """What the answer gives as final, the one that counts last; [] if it gives none."""
     for found in (boxes(answer), hashes(answer), stated(answer)):
         if found:
             return found
@@ -85,7 +85,7 @@ def _decide(finals: list[str], gold: str) -> Verdict | None:
 
 
 def _same(gold: str, other: str) -> bool | None:
-    """Whether two expressions are the same as text or as exact numbers; None: can't tell so."""
+    """Whether two expressions are the same as text or as exact numbers; None: not known this way."""
     if (text := _spelling(gold)) and text == _spelling(other):
         return True
     if units_differ(clean(gold), clean(other)):
@@ -105,7 +105,7 @@ def _spelling(expression: str) -> str:
 
 
 def _wording(gold: str) -> str | None:
-    """The words that a gold consists of, where it is no formula."""
+    """The words of a reference that is not a formula."""
     text = clean(gold)
     if _TEXT.fullmatch(text) or _WORDS.fullmatch(text):
         return _plain_words(text)
@@ -120,7 +120,7 @@ def _plain_words(expression: str) -> str:
 
 
 def _symbolic(finals: list[str], gold: str) -> Verdict:
-    """Ask math-verify; gold first, here and nowhere else (its comparison is not symmetric)."""
+    """Ask math-verify, the reference first (its comparison is not symmetric); called only here."""
     if limit := beyond(gold):
         return Verdict.of(None, f"the reference has {limit}")
     for final in finals:

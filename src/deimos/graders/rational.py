@@ -84,7 +84,7 @@ def clean(expression: str) -> str:
 
 
 def rational(expression: str) -> Rational | None:
-    """The number that the expression is; None where it isn't clearly one."""
+    """The number that the expression is; None if it isn't clearly one."""
     if len(expression) > _LONGEST:
         return None
     text = _right_hand_side(clean(expression))
@@ -105,7 +105,7 @@ def rational(expression: str) -> Rational | None:
 
 
 def _right_hand_side(text: str) -> str:
-    """What one variable is set to (``x = 5``); the text itself where it is no such thing."""
+    """What one variable is set to (``x = 5``); the text itself if it is not of this form."""
     name, equals, value = text.partition("=")
     return value.strip() if equals and re.fullmatch(r"\s*[A-Za-z]\s*", name) else text
 

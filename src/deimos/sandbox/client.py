@@ -1,4 +1,4 @@
-"""The supervisor's side: ask a keeper for checks, hold the clock, and say what came of each.
+"""The supervisor's side: send checks to a fork server, keep the time, and report each outcome.
 
 Not for threads: one check at a time, from the thread that made the sandbox.
 """
@@ -34,7 +34,7 @@ _REPORT = 1 << 16
 
 
 class SandboxError(RuntimeError):
-    """There is no sandbox here that is strong enough; the message says why and what allows less."""
+    """No sandbox here is strong enough; the message says why, and which option allows a weaker one."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Outcome:
 
 
 class Sandbox:
-    """Runs code that nobody trusts against tests that it never sees; a context manager.
+    """Runs untrusted code against tests that it never sees; a context manager.
 
     Args:
         limits: per check.
         most: strongest tier to try: 3 (namespaces, Landlock, seccomp, limits), 2 (without
             namespaces) or 1 (limits alone).
-        allow_weak: take tier 1 where nothing better holds; None: as the environment's ``WEAK`` says.
+        allow_weak: take tier 1 if nothing better holds; None: as the environment's ``WEAK`` says.
 
     Raises:
         SandboxError: no tier that may be used holds here.
@@ -98,7 +98,7 @@ class Sandbox:
         )
 
     def check(self, exam: Exam, answer: str) -> Outcome:
-        """Judge one answer; never raises for an answer. Tried once more where the machinery failed."""
+        """Judge one answer; never raises for an answer. Tried once more if the sandbox itself failed."""
         outcome = self._check(exam, answer)
         return self._check(exam, answer) if outcome.kind == "infrastructure" else outcome
 
@@ -120,9 +120,9 @@ class Sandbox:
         return not fault
 
     def _keeper(self, packages: tuple[str, ...] = ()) -> KeeperProcess:
-        """The keeper whose boxes find these imported; a new one proves its boxes first.
+        """The fork server whose boxes find these imported; a new one tests its boxes first.
 
-        Not one for all: what holds numpy takes twice as long to fork.
+        Not one for all: a process that has loaded numpy takes twice as long to fork.
         """
         if packages not in self._keepers:
             preload = [module for name in packages for module in PACKAGES[name]]
@@ -195,7 +195,7 @@ def _packages(exam: Exam, answer: str) -> tuple[str, ...]:
 
 
 def _late(said: Mapping[str, Any], limits: Limits) -> tuple[str, str, int]:
-    """Too slow, or on a machine too busy to say so: then it is no fault of the program's."""
+    """Timeout; infrastructure if the program hardly got a processor, which is not its fault."""
     if said["waited"] > limits.wall / 2 > said["all_seconds"]:
         waited = f"{said['waited']:.1f} of {limits.wall:g} s waited for a processor"
         return "infrastructure", f"the machine was too busy: {waited}", 0

@@ -1,7 +1,7 @@
-"""What a candidate is examined with: tests as text, and the same compiled once for all candidates.
+"""The tests that judge a candidate: as text, and compiled once for all candidates of a prompt.
 
-A race judges a prompt's candidates by one exam, and HumanEval+'s tests can be megabytes: compiling
-them is most of a check. It is done here, on the supervisor's side, and only the code crosses.
+HumanEval+'s tests can be megabytes, and compiling them is most of a check. It is done here, on the
+supervisor's side, and only code objects are sent to the box.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TESTS = "<tests>"
 CHECK = "check"
 """HumanEval's form: the tests define this function, to be called with the candidate."""
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What reading tests can end with that are no program."""
+"""What compiling raises for tests that are not Python."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Exam:
     """How an answer is to be judged: a reference of kind ``code``."""
 
     tests: str
-    """Python that asserts; or defines ``check(candidate)``, where there is an entry point."""
+    """Python that asserts; or, with an entry point, may define ``check(candidate)``."""
     entry_point: str = ""
-    """Name that the answer must define; without it, those that the tests use and nobody defines."""
+    """Name that the answer must define; if empty, the names that the tests use and do not define."""
     setup: str = ""
     """Python before the tests; with an entry point that it defines itself, the prompt's own code."""
 

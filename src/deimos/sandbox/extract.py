@@ -20,7 +20,7 @@ _PYTHON = {"", "python", "python3", "py"}
 
 
 def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | None:
-    """The units of code to execute in turn, or None where nothing defines the names.
+    """The units of code to execute in turn, or None if nothing defines the names.
 
     Args:
         answer: the whole answer.
@@ -48,7 +48,7 @@ def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | 
 
 @dataclass(frozen=True)
 class Names:
-    """What a data set's code takes from elsewhere."""
+    """The names that a data set's code takes from elsewhere."""
 
     free: list[str]
     """Names that it reads and neither it nor Python defines, in order of appearance."""
@@ -59,7 +59,7 @@ class Names:
 
     @property
     def wanted(self) -> list[str]:
-        """What the program under test must define, where no entry point says it."""
+        """What the program under test must define, if no entry point says it."""
         return self.free or self.builtin
 
 

@@ -1,4 +1,4 @@
-"""The supervisor's end of a keeper: start its process, send it a check, hear how that ended, kill it."""
+"""The supervisor's end of a fork server: start its process, send it checks, read results, kill it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deimos.sandbox.isolation.root import packages
 
 START_SECONDS = 60.0
 GRACE = 2.0
-"""Seconds after a deadline until a keeper that says nothing is given up."""
+"""Seconds after a deadline until a fork server that does not answer is given up."""
 
 
 class KeeperProcess:
@@ -42,7 +42,8 @@ class KeeperProcess:
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_ENVIRONMENT,
             )  # fmt: skip
         self._control = ours
-        # A parent's death is its thread's: where that may end earlier, the pipe alone tells.
+        # The kernel's death signal follows the starting thread: if that may end earlier than the
+        # process, only the pipe shows that the parent is gone.
         dies = threading.current_thread() is threading.main_thread()
         message = {
             "tier": tier, "limits": asdict(limits), "preload": list(preload),
@@ -63,7 +64,7 @@ class KeeperProcess:
         return self._process.pid
 
     def check(self, deadline: float, fds: Sequence[int]) -> dict[str, Any]:
-        """How a check ended; empty where the keeper no longer speaks, and is of no more use.
+        """How a check ended; empty if the fork server no longer answers and must be replaced.
 
         Args:
             deadline: by the monotonic clock, seconds.
@@ -91,7 +92,7 @@ class KeeperProcess:
 
 
 def _path() -> list[str]:
-    """Where a keeper finds the standard library, this package and what it preloads."""
+    """Where a fork server finds the standard library, this package and what it preloads."""
     import deimos
 
     library = os.path.dirname(os.__file__)  # noqa: PTH120
@@ -107,5 +108,5 @@ def _path() -> list[str]:
 _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the same verdict every time, for programs that list a set too
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PATH": "/usr/bin:/bin",
-    "LD_BIND_NOW": "1",  # else every child binds each library call anew, into pages of its own
+    "LD_BIND_NOW": "1",  # else every child binds each library call again, into pages of its own
 }  # fmt: skip

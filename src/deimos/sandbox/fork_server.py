@@ -1,9 +1,9 @@
-"""The warm process that boxes are forked from: knows no secret, runs no foreign line.
+"""The fork server: a process with everything imported, which never sees tests or model code.
 
-It gets, for each check, three memory files that it hands on without reading: the tests for their
+For each check it gets three memory files and passes them on without reading: the tests for their
 box, the answer for the candidate's, and a report that the tests' box writes and only the supervisor
-reads. What it had read would be in the memory of every later candidate.
-It dies with its supervisor, and its boxes with it.
+reads. Anything that it read would be in the memory of every later candidate.
+It ends with its supervisor, and its boxes with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PRELOADED = """
     fractions functools hashlib heapq inspect io itertools json math operator random re secrets
     statistics string struct textwrap threading time typing unicodedata
 """
-"""Imported before the first fork, where installed."""
+"""Imported before the first fork, if installed."""
 _REQUEST = 4096
 
 
@@ -43,7 +43,7 @@ class Child:
     fd: int
     """pidfd; readable once it has ended."""
     leads: bool
-    """Its process namespace dies with it; else its group is killed."""
+    """Its process namespace ends with it; if False, its group is killed."""
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def _start(start: dict[str, Any]) -> Keeper:
 
 
 class Keeper:
-    """Makes boxes, watches them, and clears them away."""
+    """Makes boxes, watches them, and removes them."""
 
     def __init__(self, cell: box.Cell, namespace: int | None, processes: int) -> None:
         self._cell, self._namespace, self._processes = cell, namespace, processes
@@ -171,7 +171,7 @@ class Keeper:
         return not ready
 
     def _waited(self, child: Child) -> float:
-        """Seconds that a box was ready to run and had no processor; 0 where the kernel doesn't say."""
+        """Seconds that a box was ready to run and had no processor; 0 if the kernel doesn't say."""
         try:
             info = self._read(f"self/fdinfo/{child.fd}")
             pid = next(line.split()[1] for line in info.splitlines() if line.startswith("Pid:"))
@@ -184,7 +184,7 @@ class Keeper:
             return file.read()
 
     def _end(self, tests: Child, program: Child) -> dict[str, Any]:
-        """Kill what still runs; how both ended, and the candidate's processor seconds."""
+        """Kill what still runs; returns how both ended, and the candidate's processor seconds."""
         waited = _ended(tests)
         _kill(tests)
         status, before = _reap(tests)

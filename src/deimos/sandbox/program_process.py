@@ -20,7 +20,7 @@ from deimos.sandbox.extract import program
 from deimos.sandbox.isolation.containers import changed, snapshot
 
 NAME = "candidate"
-"""The module that a program believes to be; it is never ``__main__``."""
+"""The name of the module in which a program runs; never ``__main__``."""
 
 
 class Missing(Exception):
@@ -65,7 +65,7 @@ class _Server:
                 self.raised(e.error)
 
     def raised(self, error: BaseException) -> None:
-        """Tell an exception by its nearest built-in class, its own name and its arguments."""
+        """Describe an exception by its nearest built-in class, its own name and its arguments."""
         kinds = [k for k in type(error).__mro__ if getattr(builtins, k.__name__, None) is k]
         try:
             writer = Writer()

@@ -1,7 +1,7 @@
 """The candidate as its tests see it: stubs that call into the box, and handles on what stays there.
 
 A handle can be called, passed back, and have attributes read and set. Whatever would compare it,
-test its truth or turn it into a value ends the check as unsupported, whoever catches it.
+test its truth or turn it into a value ends the check as unsupported, even if the tests catch the exception.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EXCEPTIONS = _plain_exceptions()
 
 
 class Stop(BaseException):
-    """The check is decided; tests cannot catch its cause away."""
+    """The check is decided; catching this in the tests does not change the verdict."""
 
 
 class CandidateError(Exception):
@@ -51,7 +51,7 @@ class Link:
         """Handles that came and were never used."""
 
     def ready(self) -> None:
-        """Wait until the program is loaded; Stop where it is not."""
+        """Wait until the program is loaded; Stop if it cannot be."""
         kind, body = self._receive()
         if kind == wire.MISSING:
             names = body.decode("utf-8", "replace")
@@ -159,7 +159,7 @@ def describe(error: BaseException) -> str:
 
 
 class _Remote:
-    """Something of the candidate's that stays with it."""
+    """A value that stays in the candidate's process, to be called or passed back."""
 
     __slots__ = ("_link", "_name", "_number")
 

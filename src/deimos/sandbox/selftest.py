@@ -1,7 +1,7 @@
-"""Proving a box: a program inside truly tries each forbidden act, through the usual way of a check.
+"""Testing a box: a program inside really attempts each forbidden act, in an ordinary check.
 
-A tier counts only where all of its acts fail. The program plays a candidate; its tests ask it for
-the acts that went through and expect none.
+A tier holds only if all of its attempts fail. The program takes the candidate's place; its tests
+ask it which attempts succeeded and expect none.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def is_open(fd):
 
 
 def faults(check: Callable[[Exam, str], Outcome], limits: Limits, tier: int) -> str:
-    """What a box lets through, or why it could not be tried; empty where it holds.
+    """What a box lets through, or why it could not be tried; empty if it holds.
 
     Args:
         check: judges an answer in the box to be proved.

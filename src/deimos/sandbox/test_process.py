@@ -1,7 +1,7 @@
 """Inside the tests' box: run a data set's tests against a candidate that is elsewhere.
 
 Setup, tests and the values that they expect exist only here. A comparison is made here, between
-values built here. Data-set code is trusted not to attack the verdict, and boxed all the same.
+values built here. Data-set code is trusted not to attack the verdict, and runs in a box nevertheless.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from deimos.sandbox.remote import Link, Stop, Stub, describe
 
 ENDED = 3
-"""Exit code where the candidate's process was gone."""
+"""Exit code if the candidate's process was gone."""
 
 
 def main(stream: socket, exam_fd: int, report_fd: int) -> int:
@@ -33,7 +33,7 @@ def main(stream: socket, exam_fd: int, report_fd: int) -> int:
 
 
 def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
-    """Outcome and reason; only ``pass`` where every test ran and nothing was left unjudged.
+    """Outcome and reason; ``pass`` only if every test ran and nothing was left unjudged.
 
     Args:
         link: to the candidate.

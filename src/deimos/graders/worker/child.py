@@ -3,7 +3,7 @@
 Started by ``worker.Judge``. Messages are JSON behind a
 four-byte length: first the graders' specs, then ``{"load": kind}`` before the first item of a kind
 (so that nothing is imported for kinds that don't come), and items. What a grader prints goes to standard error. Its parent kills it at a deadline;
-it bounds its own memory. It is no sandbox: a grader runs with the user's rights.
+it bounds its own memory. It is not a sandbox: a grader runs with the user's rights.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes for ourselves, so that a grader's print or input can't disturb them."""
+    """Move the pipes to other descriptors, so that a grader's print or input can't disturb them."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -111,7 +111,7 @@ def _load(spec: str) -> Callable[[str, Any], Verdict]:
 
 
 def _judge(grader: Callable[..., Any], answer: str, reference: Any) -> tuple[Verdict, bool]:
-    """The verdict, and whether the process had better be replaced."""
+    """The verdict, and whether to recycle the worker."""
     try:
         verdict = grader(answer, reference)
     except (MemoryError, RecursionError) as e:

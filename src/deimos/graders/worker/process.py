@@ -58,12 +58,12 @@ class Child:
         os.set_blocking(self._out, False)
 
     def start(self, specs: Mapping[str, str]) -> None:
-        """Tell it the graders' names; raises where it doesn't come up."""
+        """Send it the graders' names; raises if it does not start."""
         start = {"specs": dict(specs), "memory": MEMORY, "parent": os.getpid()}
         self._rss_limit = self._ask(start, START_SECONDS)["rss"] + RECYCLE_RSS
 
     def load(self, kind: str) -> None:
-        """Have a kind's grader loaded, unless it is; Crashed where that takes too long."""
+        """Have a kind's grader loaded, unless it is; Crashed if that takes too long."""
         if kind in self._loaded:
             return
         try:

@@ -6,7 +6,7 @@ Lists and tuples that are long runs of numbers are packed. Lists, dicts, sets an
 reference. So sharing survives, a list that holds itself too, and a change made on one side can be
 told to the other. Anything else is an opaque handle, or does not cross.
 
-Whoever reads bytes of a candidate must expect anything: ``Malformed`` is what comes of them.
+Bytes from a candidate may be anything: reading invalid ones raises ``Malformed``.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class Reader:
         self._opaque = opaque
 
     def get(self, depth: int = 0) -> Any:
-        """The next value; Malformed where there is none."""
+        """The next value; Malformed if there is none."""
         try:
             return self._get(depth)
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as e:
@@ -379,7 +379,7 @@ _CONTAINERS: dict[type, tuple[bytes, bool]] = {
     frozenset: (b"z", False), collections.deque: (b"q", True), collections.Counter: (b"C", True),
     collections.OrderedDict: (b"O", True), collections.defaultdict: (b"D", True),
 }  # fmt: skip
-"""Type to its tag and whether it is known (mutable). What a defaultdict makes is not told."""
+"""Type to its tag and whether it is known (mutable). A defaultdict's factory is not sent."""
 _BY_TAG = {tag: (kind, mutable) for kind, (tag, mutable) in _CONTAINERS.items()}
 _SIMPLE: dict[type, Callable[[Writer, Any], None]] = {
     bytes: lambda w, v: w._bytes(b"b", v),

@@ -22,7 +22,7 @@ TIERS = {
 }
 """Tier to the layers that it has."""
 _UIDS = range(52_000, 60_000)
-"""Where user ids that nobody has are looked for, by root."""
+"""Where root looks for user ids that no account has."""
 _STACK = 8 << 20
 
 
@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass
 class Cell:
-    """What a keeper knows once, so that each box is locked quickly."""
+    """What a fork server finds out once, so that each box is locked quickly."""
 
     tier: int
     limits: Limits
@@ -51,10 +51,10 @@ class Cell:
     """Bytes of address space that the keeper has itself."""
     root: bool = field(default_factory=lambda: os.geteuid() == 0)
     own_users: bool = False
-    """In a user namespace of its own: root there, nobody outside."""
+    """In a user namespace of its own: root inside it, without rights outside."""
     first_uid: int = 0
     read_anything: bool = False
-    """Root's Python lies where others can't go: a box keeps the right to read, Landlock says what."""
+    """Python is under a root-only path: keep CAP_DAC_READ_SEARCH; Landlock still limits reads."""
     places: list[int] = field(default_factory=list)
     """What boxes may read, open."""
     null: int = -1
@@ -64,7 +64,7 @@ class Cell:
     """Processes and threads that its user has elsewhere, where these are counted together."""
 
     def __post_init__(self) -> None:
-        """Look at what this process is."""
+        """Find these out for the current process."""
         if self.root and not self.own_users:
             self.first_uid = _unused_uid(os.getpid())
             self.read_anything = self.tier < NAMESPACED and not _open_to_all(self.readable)

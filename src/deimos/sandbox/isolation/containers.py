@@ -31,7 +31,7 @@ def snapshot(known: Sequence[Any]) -> list[Any]:
 
 
 def changed(container: Any, before: Any) -> bool:
-    """Whether a container holds other objects than at its snapshot; nobody's ``__eq__`` is asked."""
+    """Whether a container holds other objects than at its snapshot; no ``__eq__`` is called."""
     if type(container) is bytearray:
         return container != before
     now = list(flat(container))

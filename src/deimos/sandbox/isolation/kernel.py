@@ -93,7 +93,7 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, data: s
 
 
 def umount(target: str) -> None:
-    """Detach a mount; what still holds it keeps it."""
+    """Detach a mount; processes that still use it keep it."""
     assert _libc
     _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 

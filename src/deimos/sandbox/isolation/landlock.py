@@ -1,4 +1,4 @@
-"""Landlock: which files a process may reach, from now on and for ever.
+"""Landlock: which files a process may open, from now until it ends.
 
 Whatever is not allowed here is denied, TCP (ABI 4), signals and abstract sockets to processes
 outside (ABI 6) included. It restricts opening, not looking: stat and chdir are not covered.
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from deimos.sandbox.isolation import kernel
 
 LEAST = 3
-"""ABI from which truncation is covered too: the first with which a box is worth its name."""
+"""ABI from which truncation is covered too: with an earlier one, code in a box could truncate files."""
 _READ_FILE, _READ_DIR, _WRITE_FILE, _TRUNCATE = 1 << 2, 1 << 3, 1 << 1, 1 << 14
 _EXECUTE, _REFER_BIT, _DEVICES = 1 << 0, 13, (1 << 6) | (1 << 11)
 _FS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}

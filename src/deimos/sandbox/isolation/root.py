@@ -1,7 +1,7 @@
-"""A root of one's own: the interpreter read-only, a few devices, an empty /tmp, and nothing else.
+"""A private root file system: the interpreter read-only, a few devices, an empty /tmp, and nothing else.
 
 Made once per keeper, in namespaces of its own (mounts, processes, network, IPC, host name,
-cgroups; users too where it isn't root's); boxes are forked inside. There is no /proc: code in a box
+cgroups; users too if it isn't root's); boxes are forked inside. There is no /proc: code in a box
 sees no process, not even itself.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from deimos.sandbox.isolation import kernel
 
 PACKAGES = {"numpy": ("numpy", "numpy.linalg", "numpy.random")}
-"""What a candidate may import beside the standard library, where it is installed (a short list, so
-that a verdict does not hang on what else is), and the modules of it that a check finds imported."""
+"""What a candidate may import besides the standard library, if it is installed (a short list, so
+that verdicts do not depend on what else is), and the modules of it that a check finds imported."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SCRATCH = "/tmp"
 """Where a box may write, into memory of its own."""
@@ -70,7 +70,7 @@ class Finder:
         self._places = {name: spec.origin for name, spec in found.items() if spec}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """A package's spec, made anew, as the import system asks for it."""
+        """A package's spec, newly made, as the import system asks for it."""
         place = self._places.get(name)
         return importlib.util.spec_from_file_location(name, place) if place else None
 

@@ -1,7 +1,7 @@
 """Which system calls code in a box may make: a list of the allowed; everything else is refused.
 
 Refused calls fail with EPERM; those younger than Linux 5.2 (and ``clone3``) with ENOSYS, so that
-libraries fall back to older ones. A foreign calling convention (i386, x32) kills the process.
+libraries fall back to older ones. Another calling convention (i386, x32) kills the process.
 Threads may be started, processes not; nothing is executed; a process may signal only itself.
 The filter looks at the low 32 bits of arguments: the kernel does too for those it looks at.
 """
@@ -74,7 +74,7 @@ _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # isatty, bytes waiting, blo
 _UNIX, _STREAM, _TYPE_MASK = 1, 1, 0xF
 
 _SOMEBODY = 0x5EC0DE00
-"""Stands for a process's id until that is known; larger than any."""
+"""Placeholder for a process's id until that is known; larger than any."""
 _LINE = struct.calcsize("=HBBI")
 
 Instruction = tuple[int, int, int, int]
