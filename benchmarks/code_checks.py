@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,7 @@ from typing import Any
 from deimos.graders import Judge
 from deimos.prompts.sources.humaneval import humaneval, humaneval_plus
 from deimos.prompts.sources.mbpp import SPLITS, mbpp, mbpp_plus
+from deimos.registry import Source
 from deimos.sandbox import TIERS, Exam, Limits, Sandbox, SandboxError
 from deimos.types import Prompt
 
@@ -130,19 +131,26 @@ def race(
     return mine, peer
 
 
+def solutions_of(source: Source, **options: Any) -> Iterable[tuple[str, Prompt]]:
+    """A source's own solutions, each with its prompt."""
+    if source.solutions is None:
+        raise SystemExit(f"source {source.name!r} has no solutions of its own")
+    return source.solutions(**options)
+
+
 def corpora(data: Path, take: int) -> Iterator[tuple[str, Prompt, str]]:
     """Data set, prompt and its own solution, as our sources give them."""
     sets = {
-        "HumanEval": humaneval.solutions(path=str(data / "humaneval/HumanEval.jsonl")),
-        "HumanEval+": humaneval_plus.solutions(
-            path=str(data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
+        "HumanEval": solutions_of(humaneval, path=str(data / "humaneval/HumanEval.jsonl")),
+        "HumanEval+": solutions_of(
+            humaneval_plus, path=str(data / "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz")
         ),
         "MBPP sanitized": (
-            gold
+            pair
             for split in SPLITS
-            for gold in mbpp.solutions(split=split, subset="sanitized", path=str(data / "mbpp"))
+            for pair in solutions_of(mbpp, split=split, subset="sanitized", path=str(data / "mbpp"))
         ),
-        "MBPP+": mbpp_plus.solutions(path=str(data / "mbppplus/MbppPlus-OriginFmt.jsonl")),
+        "MBPP+": solutions_of(mbpp_plus, path=str(data / "mbppplus/MbppPlus-OriginFmt.jsonl")),
     }
     for name, golds in sets.items():
         for answer, prompt in islice(golds, take):

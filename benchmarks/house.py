@@ -179,7 +179,8 @@ def _bare(body: Sequence[ast.stmt]) -> Iterator[tuple[str, int]]:
     for node in body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        if node.name.startswith("_"):
+        overload = any(isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list)
+        if node.name.startswith("_") or overload:
             continue
         if not ast.get_docstring(node):
             yield node.name, node.lineno

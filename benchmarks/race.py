@@ -137,9 +137,8 @@ def compare(raced: Pool, exhaustive: Pool, recipe: Recipe) -> Result:
 def measure(recipe: Recipe, runtime: Runtime, model: str, work: Path, n: int, dev: int) -> Result:
     """Sample ``n`` prompts both ways into ``work`` and compare."""
     first = recipe.prompts.sources[0]
-    prompts = resolve("source", first.source)(
-        take=n + dev, seed=recipe.prompts.seed, **first.options
-    )
+    source = resolve("source", first.source)
+    prompts = list(source(take=n + dev, seed=recipe.prompts.seed, **first.options))
     write_prompts(work / "prompts" / "train.jsonl", prompts[:n])
     write_prompts(work / "prompts" / "dev.jsonl", prompts[n:])
     pools = {}

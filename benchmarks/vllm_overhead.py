@@ -121,9 +121,8 @@ def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
     recipe, _ = load(Path(request["recipe"]), [*request["set"], "sample.exhaustive=true"])
     asked, select = request["decode"], recipe.select
     source = asked["source"]
-    found = resolve("source", source["name"])(
-        take=source["take"] + WARM, seed=source["seed"], **source["options"]
-    )
+    draw = resolve("source", source["name"])
+    found = list(draw(take=source["take"] + WARM, seed=source["seed"], **source["options"]))
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
         folder = Path(scratch)
         (folder / "prompts").mkdir()

@@ -12,7 +12,7 @@ import yaml
 pytest.importorskip("lm_eval")
 
 from deimos.bench import stage
-from deimos.bench.lm_eval.problems import Judge, Scorer, load_problems, stopped
+from deimos.bench.lm_eval.problems import LmEvalJudge, Scorer, load_problems, stopped
 from deimos.bench.lm_eval.task_files import config_of, task_data
 from deimos.bench.tasks import load_tasks
 from deimos.recipe import Recipe, RecipeError, TaskSettings, parse
@@ -205,9 +205,9 @@ def test_the_whole_bench_on_an_lm_eval_task_and_again_after_a_cut(
     job, sums: dict, tmp_path: Path, world, monkeypatch: pytest.MonkeyPatch
 ):
     j = job(**settings_for(written(tmp_path, sums)))
-    asking, left = Judge.__call__, 40
+    asking, left = LmEvalJudge.__call__, 40
 
-    async def dies(self: Judge, prompt: Prompt, answer: str):
+    async def dies(self: LmEvalJudge, prompt: Prompt, answer: str):
         nonlocal left
         left -= 1
         if left < 0:
@@ -215,7 +215,7 @@ def test_the_whole_bench_on_an_lm_eval_task_and_again_after_a_cut(
         return await asking(self, prompt, answer)
 
     with monkeypatch.context() as cut, pytest.raises(RuntimeError, match="cut"):
-        cut.setattr(Judge, "__call__", dies)
+        cut.setattr(LmEvalJudge, "__call__", dies)
         stage.run(j, judge=never)
     kept = len(
         {

@@ -26,7 +26,7 @@ from deimos.bench.suites import (
     models_of,
 )
 from deimos.bench.tables import Slice, Tables
-from deimos.bench.tasks import POOLED, TestTask, load_tasks
+from deimos.bench.tasks import POOLED, TestTask, close_judges, load_tasks
 from deimos.engines.collect import Request
 from deimos.evaluate import outcomes
 from deimos.evaluate.models import Models, open_models
@@ -72,7 +72,10 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
     together = bench.timing_problems > 0
     tags = job.recipe.model.thinking_tags()
     today = read_template_date(job.inputs["sample"])
-    with open_models(compared, job.runtime, tags, today=today, together=together) as models:
+    with (
+        close_judges(tasks),
+        open_models(compared, job.runtime, tags, today=today, together=together) as models,
+    ):
         write_keys(keys_path(job.out), suite.record_keys(models))
         timings = asyncio.run(_measure(job, suite, models, judge))
         samples, cuts = _reduce_samples(suite, models, tight)

@@ -8,6 +8,7 @@ words and near-duplicates are decontamination's (``prompts/decontaminate.py``), 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -96,6 +97,17 @@ def load_tasks(
         {part for p in prompts for part in _parts(p)},
     )  # fmt: skip
     return [_load(recipe, each, known) for each in given or given_tasks(recipe)]
+
+
+@contextlib.contextmanager
+def close_judges(tasks: Iterable[TestTask]) -> Iterator[None]:
+    """End the processes of the tasks' own judges at the end of the block."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            if close := getattr(task.judge, "close", None):
+                close()
 
 
 def judged_kinds(prompts: Iterable[Prompt], tasks: Iterable[TestTask]) -> set[Kind]:

@@ -109,7 +109,7 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     return named
 
 
-def _said(plain: str, reader: _Reader) -> tuple[set[str], int]:
+def _said(plain: str, reader: _ClaimReader) -> tuple[set[str], int]:
     """The labels that sentences give as the answer, and where the last of these sentences stands."""
     named: set[str] = set()
     end = 0
@@ -125,7 +125,7 @@ def _said(plain: str, reader: _Reader) -> tuple[set[str], int]:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _ClaimReader:
     """How labels of one sort, letters or digits, are read."""
 
     label: str
@@ -204,13 +204,13 @@ class _Reader:
         return found
 
 
-def _reader(label: str, labels: str, before: str) -> _Reader:
+def _reader(label: str, labels: str, before: str) -> _ClaimReader:
     correct = re.compile(
         rf"(?:{before})(?-i:\(?({label})\)?)\s{{1,3}}is\s{{1,3}}(?:the\s{{1,3}})?(?:correct|right)"
         r"(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))",
         re.IGNORECASE | re.MULTILINE,
     )
-    return _Reader(label, labels, correct)
+    return _ClaimReader(label, labels, correct)
 
 
 _NAMED_SO = r"\b(?:option|choice|answer)\s{1,3}"

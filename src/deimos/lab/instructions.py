@@ -35,7 +35,7 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Rule:
+class NoteRule:
     """One rule of IFEval's registry with its arguments, in our words."""
 
     name: str
@@ -51,7 +51,7 @@ def draw(rng: random.Random, lengths: Sequence[int]) -> Problem:
     name, other = rng.sample(NAMES, 2)
     cast = Cast(name, other, rng.choice(THINGS))
     count = min(rng.choice(lengths), len(RULES) - 2)
-    rules: list[Rule] = []
+    rules: list[NoteRule] = []
     for make in rng.sample(RULES, len(RULES)):
         rule = make(rng, cast)
         if len(rules) < count and not any(_conflict(rule.name, other.name) for other in rules):
@@ -64,7 +64,7 @@ def _conflict(one: str, other: str) -> bool:
     return {one, other} in ({BULLETS, HIGHLIGHTS}, {BULLETS, QUOTATION})
 
 
-def _problem(rng: random.Random, rules: list[Rule], cast: Cast) -> Problem:
+def _problem(rng: random.Random, rules: list[NoteRule], cast: Cast) -> Problem:
     asks = " ".join(rule.clause.sentence for rule in rules)
     return Problem(
         kind="instruction",
@@ -79,7 +79,7 @@ def _problem(rng: random.Random, rules: list[Rule], cast: Cast) -> Problem:
     )
 
 
-def _note(rng: random.Random, rules: list[Rule], cast: Cast) -> str:
+def _note(rng: random.Random, rules: list[NoteRule], cast: Cast) -> str:
     """A note that keeps the rules: sentences first, then what stands around them."""
     kept = {rule.name: rule.kwargs for rule in rules}
     lines = _sentences(rng, kept, cast)
@@ -137,75 +137,75 @@ QUOTATION = "startend:quotation"
 END = "startend:end_checker"
 
 
-def _bullets(rng: random.Random, cast: Cast) -> Rule:
+def _bullets(rng: random.Random, cast: Cast) -> NoteRule:
     n = rng.randint(2, 4)
     clause = Clause(f"Make it exactly {n} bullet points.", f"make {n} bullets", (f"{n} bullets",))
-    return Rule(BULLETS, {"num_bullets": n}, clause, str(n))
+    return NoteRule(BULLETS, {"num_bullets": n}, clause, str(n))
 
 
-def _highlights(rng: random.Random, cast: Cast) -> Rule:
+def _highlights(rng: random.Random, cast: Cast) -> NoteRule:
     n = rng.randint(2, 3)
     clause = Clause(
         f"Highlight at least {n} words with asterisks.", f"mark {n} words", (f"{n} marks",)
     )
-    return Rule(HIGHLIGHTS, {"num_highlights": n}, clause, str(n))
+    return NoteRule(HIGHLIGHTS, {"num_highlights": n}, clause, str(n))
 
 
-def _title(rng: random.Random, cast: Cast) -> Rule:
+def _title(rng: random.Random, cast: Cast) -> NoteRule:
     clause = Clause("Give it a title in << and >>.", "write a title", ("title first",))
-    return Rule(TITLE, {}, clause)
+    return NoteRule(TITLE, {}, clause)
 
 
-def _placeholders(rng: random.Random, cast: Cast) -> Rule:
+def _placeholders(rng: random.Random, cast: Cast) -> NoteRule:
     n = rng.randint(2, 3)
     blanks = " ".join(BLANKS[:n])
     clause = Clause(f"Leave {n} blanks in square brackets.", f"leave {n} blanks", (blanks,))
-    return Rule(PLACEHOLDERS, {"num_placeholders": n}, clause, str(n))
+    return NoteRule(PLACEHOLDERS, {"num_placeholders": n}, clause, str(n))
 
 
-def _postscript(rng: random.Random, cast: Cast) -> Rule:
+def _postscript(rng: random.Random, cast: Cast) -> NoteRule:
     clause = Clause("Add a postscript with P.S. to it.", "add a postscript", ("P.S. last",))
-    return Rule(POSTSCRIPT, {"postscript_marker": "P.S."}, clause)
+    return NoteRule(POSTSCRIPT, {"postscript_marker": "P.S."}, clause)
 
 
-def _existence(rng: random.Random, cast: Cast) -> Rule:
+def _existence(rng: random.Random, cast: Cast) -> NoteRule:
     clause = Clause(f"Mention {cast.other}.", f"mention {cast.other}", (f"with {cast.other}",))
-    return Rule(EXISTENCE, {"keywords": [cast.other]}, clause)
+    return NoteRule(EXISTENCE, {"keywords": [cast.other]}, clause)
 
 
-def _frequency(rng: random.Random, cast: Cast) -> Rule:
+def _frequency(rng: random.Random, cast: Cast) -> NoteRule:
     word, n = cast.thing, rng.randint(3, 4)
     clause = Clause(
         f"Use the word {word} at least {n} times.", f"write {word} {n} times", (f"{n} {word}",)
     )
     kwargs = {"keyword": word, "frequency": n, "relation": "at least"}
-    return Rule(FREQUENCY, kwargs, clause, str(n))
+    return NoteRule(FREQUENCY, kwargs, clause, str(n))
 
 
-def _no_word(rng: random.Random, cast: Cast) -> Rule:
+def _no_word(rng: random.Random, cast: Cast) -> NoteRule:
     word = rng.choice(sorted(BASE))
     clause = Clause(f"Do not use the word {word}.", f"avoid {word}", (f"no {word}",))
-    return Rule(FORBIDDEN, {"forbidden_words": [word]}, clause, word)
+    return NoteRule(FORBIDDEN, {"forbidden_words": [word]}, clause, word)
 
 
-def _no_comma(rng: random.Random, cast: Cast) -> Rule:
-    return Rule(NO_COMMA, {}, Clause("Do not use commas.", "avoid commas", ("no commas",)))
+def _no_comma(rng: random.Random, cast: Cast) -> NoteRule:
+    return NoteRule(NO_COMMA, {}, Clause("Do not use commas.", "avoid commas", ("no commas",)))
 
 
-def _quotation(rng: random.Random, cast: Cast) -> Rule:
+def _quotation(rng: random.Random, cast: Cast) -> NoteRule:
     clause = Clause("Put all of it in double quotes.", "quote all of it", ("quotes around",))
-    return Rule(QUOTATION, {}, clause)
+    return NoteRule(QUOTATION, {}, clause)
 
 
-def _end(rng: random.Random, cast: Cast) -> Rule:
+def _end(rng: random.Random, cast: Cast) -> NoteRule:
     phrase = rng.choice(PHRASES)
     clause = Clause(
         f"End with the words {phrase}.", f"end with {phrase}", (f"{phrase} at the end",)
     )
-    return Rule(END, {"end_phrase": phrase}, clause, phrase)
+    return NoteRule(END, {"end_phrase": phrase}, clause, phrase)
 
 
-RULES: tuple[Callable[[random.Random, Cast], Rule], ...] = (
+RULES: tuple[Callable[[random.Random, Cast], NoteRule], ...] = (
     _bullets, _highlights, _title, _placeholders, _postscript, _existence,
     _frequency, _no_word, _no_comma, _quotation, _end,
 )  # fmt: skip

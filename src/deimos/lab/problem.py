@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from deimos.types import Kind
 
-Split = Literal["base", "train", "test"]
-SHARES: dict[Split, range] = {"test": range(10), "train": range(10, 20), "base": range(20, 100)}
+SplitName = Literal["base", "train", "test"]
+SHARES: dict[SplitName, range] = {"test": range(10), "train": range(10, 20), "base": range(20, 100)}
 """Percent of all skeletons, by hash."""
 LENGTHS = (2, 3, 3, 4)
 """How many clauses the lab model's training problems have; a number twice is twice as likely."""
@@ -61,7 +61,7 @@ class Problem:
     """What a thought must state last."""
 
 
-def split_of(skeleton: str) -> Split:
+def split_of(skeleton: str) -> SplitName:
     """The split that owns a skeleton."""
     bucket = int.from_bytes(hashlib.sha256(skeleton.encode()).digest()[:8], "big") % 100
     return next(split for split, share in SHARES.items() if bucket in share)

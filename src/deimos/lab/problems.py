@@ -6,11 +6,13 @@ import random
 from collections.abc import Sequence
 
 from deimos.lab import arithmetic, code_problems, instructions
-from deimos.lab.problem import LENGTHS, Problem, Split, split_of
+from deimos.lab.problem import LENGTHS, Problem, SplitName, split_of
 from deimos.types import Kind
 
 
-def draw(rng: random.Random, split: Split, kind: Kind, lengths: Sequence[int] = LENGTHS) -> Problem:
+def draw(
+    rng: random.Random, split: SplitName, kind: Kind, lengths: Sequence[int] = LENGTHS
+) -> Problem:
     """One problem of a split, by rejection; its number of clauses is one of ``lengths``."""
     while True:
         match kind:

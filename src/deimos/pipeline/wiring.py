@@ -16,10 +16,8 @@ from deimos.recipe.runtime import Runtime
 from deimos.runs.folder import Planned, RunError, RunFolder, StageJob
 from deimos.types import Prompt
 
-Counts = Mapping[str, Any]
 
-
-def prompts(job: StageJob) -> Counts:
+def prompts(job: StageJob) -> Mapping[str, Any]:
     """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
     from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
     from deimos.graders.code import require_sandbox
@@ -38,7 +36,7 @@ def prompts(job: StageJob) -> Counts:
     return stage.run(job, tests=asked_by(given), unchecked=elsewhere, check=check)
 
 
-def sample(job: StageJob) -> Counts:
+def sample(job: StageJob) -> Mapping[str, Any]:
     """The race, judged by the recipe's graders and filters; in this process or on a cluster."""
     from deimos.sample import ray, stage
     from deimos.select.function_words import function_word_rate
@@ -49,7 +47,7 @@ def sample(job: StageJob) -> Counts:
         return stage.run(job, gate_for=gate_for, function_words=function_word_rate)
 
 
-def select(job: StageJob) -> Counts:
+def select(job: StageJob) -> Mapping[str, Any]:
     """Candidates to golds."""
     from deimos.select import stage
 
@@ -57,14 +55,14 @@ def select(job: StageJob) -> Counts:
         return stage.run(job, gate_for=gates(job, judge))
 
 
-def train(job: StageJob) -> Counts:
+def train(job: StageJob) -> Mapping[str, Any]:
     """Golds to an adapter."""
     from deimos.train import stage
 
     return stage.run(job)
 
 
-def bench(job: StageJob) -> Counts:
+def bench(job: StageJob) -> Mapping[str, Any]:
     """Base against tuned."""
     from deimos.bench import stage
 
@@ -72,7 +70,7 @@ def bench(job: StageJob) -> Counts:
         return stage.run(job, judge=judge)
 
 
-def report(job: StageJob) -> Counts:
+def report(job: StageJob) -> Mapping[str, Any]:
     """Everything so far to the three files at the run's top."""
     from deimos.report import stage
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deimos.prompts.rows import Row, file_rows, find_file, hub_rows, place_name
+from deimos.prompts.rows import SourceRow, file_rows, find_file, hub_rows, place_name
 from deimos.prompts.splits import drop_repeats, take_in_order
 from deimos.recipe import RecipeError
 from deimos.registry import BUILTIN, Source
@@ -59,7 +59,7 @@ class Dataset:
         dataset: str | None = None,
         revision: str | None = None,
         config: str | None = None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[SourceRow]:
         """All rows of a split, in their order.
 
         Args:
@@ -93,13 +93,13 @@ class PromptParts(NamedTuple):
     """None: the data set's name."""
 
 
-def number_rows(found: Iterable[Mapping[str, Any]], origin: str) -> Iterator[Row]:
+def number_rows(found: Iterable[Mapping[str, Any]], origin: str) -> Iterator[SourceRow]:
     """Rows with the place that messages name."""
     for number, row in enumerate(found, 1):
-        yield Row(f"{origin} row {number}", origin, row)
+        yield SourceRow(f"{origin} row {number}", origin, row)
 
 
-def all_rows(read: Callable[..., Iterator[Row]]) -> Iterator[Row]:
+def all_rows(read: Callable[..., Iterator[SourceRow]]) -> Iterator[SourceRow]:
     """Every row of the split: for sources that take no part of it."""
     return read()
 
@@ -108,11 +108,11 @@ def dataset_source(
     data: Dataset,
     to_parts: Callable[..., PromptParts | None],
     *,
-    rows: Callable[..., Iterable[Row]] = all_rows,
+    rows: Callable[..., Iterable[SourceRow]] = all_rows,
     unique: bool = False,
     same_size: tuple[str, ...] = ("instruction",),
     asked: Callable[[Prompt], str] | None = None,
-    solution: Callable[[Row], str] | None = None,
+    solution: Callable[[SourceRow], str] | None = None,
 ) -> Source:
     """A source of a data set's prompts, in the seed's order.
 
@@ -130,7 +130,7 @@ def dataset_source(
     taken_by = {f: inspect.signature(f).parameters for f in (rows, to_parts)}
     shape, hints = _shape(data, (rows, to_parts))
 
-    def read_pairs(options: Mapping[str, Any]) -> Iterator[tuple[Row, Prompt]]:
+    def read_pairs(options: Mapping[str, Any]) -> Iterator[tuple[SourceRow, Prompt]]:
         place = {key: options[key] for key in ("path", "dataset", "revision")}
         own = {f: {k: v for k, v in options.items() if k in names} for f, names in taken_by.items()}
         for row in rows(partial(data.rows, options["split"], **place), **own[rows]):
@@ -188,7 +188,7 @@ def _filled(shape: inspect.Signature, options: Mapping[str, Any]) -> dict[str, A
     return bound.arguments
 
 
-def _prompt(data: Dataset, row: Row, parts: PromptParts) -> Prompt:
+def _prompt(data: Dataset, row: SourceRow, parts: PromptParts) -> Prompt:
     return Prompt.of(
         task=parts.task or data.name, kind=data.kind, messages=parts.messages,
         reference=parts.reference, source=row.origin, licence=data.licence,

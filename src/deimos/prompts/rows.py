@@ -18,7 +18,7 @@ OTHER_NAMES = {"validation": ("validation", "val", "dev")}
 """What else files call a split."""
 
 
-class Row(NamedTuple):
+class SourceRow(NamedTuple):
     """One row and where it came from."""
 
     where: str
@@ -132,7 +132,7 @@ def hub_rows(
         raise RecipeError(f"{name}: dataset {dataset!r} cannot be loaded: {reason(e)}") from e
 
 
-def text_of(row: Row, *columns: str) -> str:
+def text_of(row: SourceRow, *columns: str) -> str:
     """The first of some columns that holds a text which is not blank, stripped.
 
     Raises:
@@ -146,7 +146,7 @@ def text_of(row: Row, *columns: str) -> str:
     raise RecipeError(f"{row.where}: needs the text {needed}, has {sorted(row.data)}")
 
 
-def texts_of(row: Row, column: str) -> list[str]:
+def texts_of(row: SourceRow, column: str) -> list[str]:
     """A column's list of texts; none where the column is absent or null.
 
     Raises:

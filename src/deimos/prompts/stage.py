@@ -23,7 +23,7 @@ from deimos.types import Prompt
 if TYPE_CHECKING:
     from deimos.runs.folder import StageJob
 
-Progress = Callable[[str, int, int, str], None]
+ShowProgress = Callable[[str, int, int, str], None]
 
 
 class Found(NamedTuple):
@@ -92,7 +92,7 @@ def run(
 
 def gather(
     recipe: Recipe,
-    progress: Progress = lambda label, done, total, note: None,
+    progress: ShowProgress = lambda label, done, total, note: None,
     tests: Sequence[TestText] = (),
 ) -> Gathered:
     """The prompts of all sources, less those that overlap with a test, divided into train and dev.

@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -21,12 +20,8 @@ from deimos.sandbox.fork_client import KeeperProcess
 from deimos.sandbox.isolation import kernel, landlock
 from deimos.sandbox.isolation.box import LIMITED, NAMESPACED, RESTRICTED, Limits
 from deimos.sandbox.isolation.root import PACKAGES
+from deimos.sandbox.outcome import CheckOutcome
 
-OUTCOMES: Mapping[str, bool | None] = {
-    "pass": True, "wrong": False, "error": False, "timeout": False, "memory": False,
-    "output": False, "unsupported": None, "infrastructure": None,
-}  # fmt: skip
-"""What a check can end with, and what that means for an answer: right, wrong, cannot be said."""
 WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
 """Set to 1 for a process (and those it starts) that may judge in tier 1: runtime.allow_weak_sandbox,
 --allow-weak-sandbox."""
@@ -35,29 +30,6 @@ _REPORT = 1 << 16
 
 class SandboxError(RuntimeError):
     """No sandbox here is strong enough; the message says why, and which option allows a weaker one."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a check ended with."""
-
-    kind: str
-    """One of ``OUTCOMES``."""
-    because: str
-    calls: int
-    """How often the tests called the program."""
-    tier: int
-    seconds: float
-    """From dispatch."""
-
-    @property
-    def ok(self) -> bool | None:
-        """Whether the answer is right; None where that cannot be said."""
-        return OUTCOMES[self.kind]
-
-    def __str__(self) -> str:
-        """The outcome's word, the reason, and the tier."""
-        return f"{self.kind}: {self.because} [sandbox tier {self.tier}]"
 
 
 class Sandbox:
@@ -97,7 +69,7 @@ class Sandbox:
             "--allow-weak-sandbox (runtime.allow_weak_sandbox) runs a model's code under limits alone"
         )
 
-    def check(self, exam: Exam, answer: str) -> Outcome:
+    def check(self, exam: Exam, answer: str) -> CheckOutcome:
         """Judge one answer; never raises for an answer. Tried once more if the sandbox itself failed."""
         outcome = self._check(exam, answer)
         return self._check(exam, answer) if outcome.kind == "infrastructure" else outcome
@@ -137,17 +109,17 @@ class Sandbox:
             self._keepers[packages] = keeper
         return self._keepers[packages]
 
-    def _check(self, exam: Exam, answer: str) -> Outcome:
+    def _check(self, exam: Exam, answer: str) -> CheckOutcome:
         try:
             return self._judged(self._keeper(_packages(exam, answer)), exam, answer)
         except OSError as e:
             self.close()
-            return Outcome("infrastructure", str(e), 0, self.tier, 0.0)
+            return CheckOutcome("infrastructure", str(e), 0, self.tier, 0.0)
         except BaseException:
             self.close()  # interrupted between question and answer: the next would get this one's
             raise
 
-    def _judged(self, keeper: KeeperProcess, exam: Exam, answer: str) -> Outcome:
+    def _judged(self, keeper: KeeperProcess, exam: Exam, answer: str) -> CheckOutcome:
         """Judge one answer; OSError where the keeper is gone."""
         start = time.monotonic()
         try:
@@ -160,7 +132,7 @@ class Sandbox:
             kind, because, calls = (
                 _late(said, self.limits) if said["late"] else _reported(said, report, self.limits)
             )
-        return Outcome(kind, because, calls, self.tier, time.monotonic() - start)
+        return CheckOutcome(kind, because, calls, self.tier, time.monotonic() - start)
 
     def _dispatch(
         self, keeper: KeeperProcess, exam: Exam, answer: str, deadline: float

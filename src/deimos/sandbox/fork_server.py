@@ -36,7 +36,7 @@ _REQUEST = 4096
 
 
 @dataclass
-class Child:
+class BoxProcess:
     """A box's process."""
 
     pid: int
@@ -106,7 +106,7 @@ class Keeper:
     def _check(self, deadline: float, fds: list[int], control: socket) -> dict[str, Any]:
         exam, answer, report = fds
         here, there = socketpair(AF_UNIX, SOCK_STREAM)
-        boxes: list[Child] = []
+        boxes: list[BoxProcess] = []
         try:
             with self._scratch():
                 boxes.append(self._candidate(there, answer))
@@ -139,7 +139,7 @@ class Keeper:
         finally:
             kernel.umount(root.SCRATCH)
 
-    def _candidate(self, stream: socket, answer: int) -> Child:
+    def _candidate(self, stream: socket, answer: int) -> BoxProcess:
         def work() -> int:
             box.lock(self._cell, (stream.fileno(), answer), candidate=True)
             program_process.main(stream, answer)
@@ -153,14 +153,14 @@ class Keeper:
         finally:
             kernel.setns(self._namespace, kernel.CLONE_NEWPID)
 
-    def _examiner(self, stream: socket, exam: int, report: int) -> Child:
+    def _examiner(self, stream: socket, exam: int, report: int) -> BoxProcess:
         def work() -> int:
             box.lock(self._cell, (stream.fileno(), exam, report), candidate=False)
             return test_process.main(stream, exam, report)
 
         return _fork(work, leads=False)
 
-    def _watch(self, child: Child, deadline: float, control: socket) -> bool:
+    def _watch(self, child: BoxProcess, deadline: float, control: socket) -> bool:
         """Wait until a box ends, the deadline passes (True) or the supervisor is gone."""
         poll = select.poll()
         poll.register(child.fd, select.POLLIN)
@@ -170,7 +170,7 @@ class Keeper:
             raise OSError("the supervisor is gone")
         return not ready
 
-    def _waited(self, child: Child) -> float:
+    def _waited(self, child: BoxProcess) -> float:
         """Seconds that a box was ready to run and had no processor; 0 if the kernel doesn't say."""
         try:
             info = self._read(f"self/fdinfo/{child.fd}")
@@ -183,7 +183,7 @@ class Keeper:
         with open(os.open(path, os.O_RDONLY, dir_fd=self._processes)) as file:  # noqa: PTH123
             return file.read()
 
-    def _end(self, tests: Child, program: Child) -> dict[str, Any]:
+    def _end(self, tests: BoxProcess, program: BoxProcess) -> dict[str, Any]:
         """Kill what still runs; returns how both ended, and the candidate's processor seconds."""
         waited = _ended(tests)
         _kill(tests)
@@ -201,10 +201,10 @@ class Keeper:
         }
 
 
-def _fork(work: Callable[[], int], *, leads: bool) -> Child:
+def _fork(work: Callable[[], int], *, leads: bool) -> BoxProcess:
     pid = kernel.fork()
     if pid:
-        return Child(pid, os.pidfd_open(pid), leads)
+        return BoxProcess(pid, os.pidfd_open(pid), leads)
     code = 70
     try:
         code = work()
@@ -212,18 +212,18 @@ def _fork(work: Callable[[], int], *, leads: bool) -> Child:
         os._exit(code)
 
 
-def _ended(child: Child) -> bool:
+def _ended(child: BoxProcess) -> bool:
     return bool(select.select([child.fd], [], [], 0)[0])
 
 
-def _kill(child: Child) -> None:
+def _kill(child: BoxProcess) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(child.pid, signal.SIGKILL)  # its group may not exist yet
 
 
-def _reap(child: Child) -> tuple[int, Any]:
+def _reap(child: BoxProcess) -> tuple[int, Any]:
     os.close(child.fd)
     _, status, usage = os.wait4(child.pid, 0)
     return status, usage

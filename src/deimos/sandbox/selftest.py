@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from deimos.sandbox.code_tests import Exam
 
 if TYPE_CHECKING:
-    from deimos.sandbox.client import Outcome
     from deimos.sandbox.isolation.box import Limits
+    from deimos.sandbox.outcome import CheckOutcome
 
 SECONDS = 10.0
 _TESTS = """
@@ -117,7 +117,7 @@ def is_open(fd):
 """
 
 
-def faults(check: Callable[[Exam, str], Outcome], limits: Limits, tier: int) -> str:
+def faults(check: Callable[[Exam, str], CheckOutcome], limits: Limits, tier: int) -> str:
     """What a box lets through, or why it could not be tried; empty if it holds.
 
     Args:

@@ -13,7 +13,7 @@ What differs from ``lm_eval run --apply_chat_template``, on purpose:
 - Its sampler, ``max_gen_toks`` and ``repeats`` are not used; the recipe's are.
 - Right is a metric of exactly 1; part of the marks (an F1 of 0.7) is wrong.
 
-Scoring is lm-eval's code, some of which can hang (sympy): it runs in a process of its own that is
+Scoring is lm-eval's code, some of which can hang (sympy): it runs in a worker process of the graders,
 killed at a deadline. Not covered: likelihood tasks, groups, tasks written in Python, images,
 prefilled answers, and tasks that run code that the model wrote; each is refused. A data set on the
 Hub enters the bench's identity by name alone (``dataset_kwargs: {revision: …}`` pins it).
@@ -25,17 +25,16 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import multiprocessing
-import signal
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from deimos.bench.lm_eval.task_files import config_of, missing, texts
 from deimos.graders.ifeval import registry
+from deimos.graders.worker.pool import Judge, MadeGrader
+from deimos.graders.worker.process import NotLoaded
 from deimos.prompts.splits import take_in_order
 from deimos.recipe import RecipeError, TaskSettings
 from deimos.types import Prompt, Verdict
@@ -46,6 +45,9 @@ START_SECONDS = 300.0
 """For the scoring process to import lm-eval and load the data."""
 SCORE_SECONDS = 30.0
 """For one answer; lm-eval's own timeouts are shorter."""
+RECYCLE_AFTER = 20_000
+"""Answers until the process is replaced: loading a task's data again takes long."""
+_KIND = "lm_eval"
 WORDS = 3
 """A field of fewer words ("18", "history") is no question that training could have seen."""
 
@@ -56,7 +58,7 @@ class Problems:
 
     prompts: list[Prompt]
     """``kind`` says nothing here: the task judges. ``reference`` is its target, and what chose it."""
-    judge: Judge
+    judge: LmEvalJudge
     questions: Mapping[str, list[str]]
     """Prompt id to the document's fields that are asked, without the wording around them."""
 
@@ -80,7 +82,7 @@ def load_problems(task: TaskSettings, seed: int) -> Problems:
         documents.setdefault(prompt.id, number)
         questions[prompt.id] = scorer.asked(number, prompt)
     chosen = take_in_order(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
-    return Problems(chosen, Judge(task, documents), questions)
+    return Problems(chosen, LmEvalJudge(task, documents), questions)
 
 
 def stopped(answer: str, stops: Sequence[str]) -> str:
@@ -179,76 +181,52 @@ class ScoringError(RuntimeError):
     """The process that scores answers does not start; one sentence."""
 
 
-class Judge:
-    """Verdicts on a task's answers, from a process of its own that can be killed.
+class LmEvalJudge:
+    """Verdicts on a task's answers, from a worker process that can be killed.
 
-    It is started at the first answer, again after a kill, and ends with this object. One answer at
-    a time; a coroutine that waits holds no thread.
+    It is started at the first answer and replaced after a kill. ``close`` ends it.
+
+    Args:
+        task: with ``lm_eval``.
+        documents: prompt id to the document's number.
     """
 
     def __init__(self, task: TaskSettings, documents: Mapping[str, int]) -> None:
         self._task, self._documents = task, documents
-        self._turn = asyncio.Lock()
-        self._running: tuple[BaseProcess, Connection] | None = None
+        grader = MadeGrader(
+            "deimos.bench.lm_eval.problems:make_scorer",
+            {"settings": task.model_dump(mode="json")},
+            SCORE_SECONDS,
+            START_SECONDS,
+        )
+        # Its data may be on the Hub, in a cache that the environment names, or ask for a token.
+        self._pool = Judge(
+            {_KIND: grader}, recycle_after=RECYCLE_AFTER, environment=dict(os.environ)
+        )
 
     async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
-        """Judge an answer; null where the scorer fails, dies or takes too long.
+        """Judge an answer; null if the scorer fails, dies or takes too long.
 
         Raises:
-            ScoringError: the process does not start, which would make every verdict null.
+            ScoringError: the task cannot be loaded there, which would make every verdict null.
         """
-        async with self._turn:
-            return await asyncio.to_thread(self._ask, self._documents[prompt.id], answer)
-
-    def _ask(self, document: int, answer: str) -> Verdict:
-        because = f"timeout: no verdict in {SCORE_SECONDS:g} s"
-        pipe = self._started()
         try:
-            pipe.send((document, answer))
-            if pipe.poll(SCORE_SECONDS):
-                return pipe.recv()
-        except (EOFError, OSError):
-            because = "infrastructure: the scoring process ended"
-        self._kill()
-        return Verdict.of(None, because)
+            future = self._pool.submit(_KIND, answer, self._documents[prompt.id])
+            return await asyncio.wrap_future(future)
+        except NotLoaded as e:
+            raise ScoringError(
+                f"bench: the process that scores {self._task.name!r} with lm-eval does not start: {e}"
+            ) from e
 
-    def _started(self) -> Connection:
-        if self._running is None:
-            # Spawned: a fork of a process that runs an engine inherits its threads' locks.
-            spawning = multiprocessing.get_context("spawn")
-            pipe, theirs = spawning.Pipe()
-            process = spawning.Process(target=_serve, args=(theirs, self._task), daemon=True)
-            process.start()
-            theirs.close()
-            self._running = process, pipe
-            try:
-                ready = pipe.poll(START_SECONDS) and pipe.recv()
-            except (EOFError, OSError):
-                ready = False
-            if not ready:
-                self._kill()
-                raise ScoringError(
-                    f"bench: the process that scores {self._task.name!r} with lm-eval does not start"
-                )
-        return self._running[1]
-
-    def _kill(self) -> None:
-        if self._running is not None:
-            process, pipe = self._running
-            process.kill()
-            process.join()
-            pipe.close()
-            self._running = None
+    def close(self) -> None:
+        """End the process."""
+        self._pool.close()
 
 
-def _serve(pipe: Connection, task: TaskSettings) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted bench closes the pipe
-    scorer = Scorer(task)
-    with contextlib.suppress(EOFError, BrokenPipeError):
-        pipe.send(True)
-        while True:
-            document, answer = pipe.recv()
-            pipe.send(scorer.verdict(document, answer))
+def make_scorer(settings: Mapping[str, Any]) -> Callable[[str, Any], Verdict]:
+    """What judges answers to a task's documents by their numbers; called in the worker process."""
+    scorer = Scorer(TaskSettings.model_validate(settings))
+    return lambda answer, document: scorer.verdict(document, answer)
 
 
 def _loaded(task: TaskSettings) -> Any:

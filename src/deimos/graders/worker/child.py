@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import logging
 import os
@@ -60,7 +61,13 @@ def main() -> None:
     while (item := receive(requests)) is not None:
         if kind := item.get("load"):
             _bound_memory(None)
-            graders[kind] = _load(start["specs"][kind])
+            spec = start["specs"][kind]
+            try:
+                graders[kind] = _make(spec) if isinstance(spec, dict) else _load(spec)
+            except Exception as e:
+                because = f"{type(e).__name__}: {e}"[:500]
+                send(replies, {"ready": False, "because": because, "rss": _rss()})
+                continue
             _bound_memory(start["memory"])
             send(replies, {"ready": True, "rss": _rss()})
             continue
@@ -108,6 +115,11 @@ def _load(spec: str) -> Callable[[str, Any], Verdict]:
     except Exception as e:
         because = f"infrastructure: grader {spec!r} cannot be loaded: {type(e).__name__}: {e}"
         return lambda answer, reference: Verdict.of(None, because[:500])
+
+
+def _make(spec: dict[str, Any]) -> Callable[[str, Any], Verdict]:
+    module, _, name = spec["maker"].partition(":")
+    return getattr(importlib.import_module(module), name)(**spec["options"])
 
 
 def _judge(grader: Callable[..., Any], answer: str, reference: Any) -> tuple[Verdict, bool]:

@@ -22,13 +22,27 @@ from types import TracebackType
 from typing import Any, Self
 
 from deimos import registry
-from deimos.graders.worker.process import Child, Crashed, Late
+from deimos.graders.worker.process import START_SECONDS, Crashed, JudgeProcess, Late, NotLoaded
 from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, Verdict
 
 RECYCLE_AFTER = 500
 REMEMBERED = 4096
 """Answers whose verdicts are kept, the oldest forgotten first; at 64 prompts in flight, 64 of each."""
+
+
+@dataclass(frozen=True)
+class MadeGrader:
+    """A grader that a function makes, in the worker process, of options that are JSON."""
+
+    maker: str
+    """``package.module:function``; called with the options it returns ``(answer, reference) ->
+    Verdict``."""
+    options: Mapping[str, Any]
+    deadline: float
+    """Seconds an answer may take."""
+    load_seconds: float
+    """Seconds that making it may take."""
 
 
 @dataclass
@@ -43,11 +57,12 @@ class Judge:
     """Judges answers by the grader of their kind; a context manager, sync or async.
 
     Args:
-        specs: grader per kind: registered name, ``pkg:attr`` or ``./file.py:attr``.
+        specs: grader per kind: registered name, ``pkg:attr``, ``./file.py:attr``, or one to be made.
         workers: processes at most.
         timeout: seconds from dispatch until a worker is killed and the verdict is null; a grader
             with a ``deadline`` of its own (one that keeps a clock itself) has that.
         recycle_after: items until a worker process is replaced.
+        environment: of the worker processes; None: this process's without tokens.
 
     Raises:
         deimos.registry.UnknownName: a spec that names nothing.
@@ -55,26 +70,40 @@ class Judge:
 
     def __init__(
         self,
-        specs: Mapping[Kind, str],
+        specs: Mapping[Kind, str] | Mapping[str, MadeGrader],
         *,
         workers: int = 1,
         timeout: float = 5.0,
         recycle_after: int = RECYCLE_AFTER,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        graders = {kind: registry.resolve("grader", spec) for kind, spec in specs.items()}
-        self._fast = {kind: grader.fast for kind, grader in graders.items()}
-        self._specs = {kind: graders[kind].portable_spec(spec) for kind, spec in specs.items()}
-        self._deadlines = {
-            k: timeout if g.deadline is None else g.deadline for k, g in graders.items()
-        }
+        self._fast: dict[str, Callable[..., Verdict | None] | None] = {}
+        self._specs: dict[str, Any] = {}
+        self._deadlines: dict[str, float] = {}
+        self._load_seconds: dict[str, float] = {}
+        for kind, spec in specs.items():
+            self._add(kind, spec, timeout)
+        self._environment = environment
         self._workers, self._recycle_after = workers, recycle_after
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._children: set[Child] = set()
+        self._children: set[JudgeProcess] = set()
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int, str], tuple[Any, Future[Verdict]]] = {}
         self._idle = 0
         self._closed = False
+
+    def _add(self, kind: str, spec: str | MadeGrader, timeout: float) -> None:
+        if isinstance(spec, MadeGrader):
+            self._fast[kind] = None
+            self._specs[kind] = {"maker": spec.maker, "options": dict(spec.options)}
+            self._deadlines[kind], self._load_seconds[kind] = spec.deadline, spec.load_seconds
+            return
+        grader = registry.resolve("grader", spec)
+        self._fast[kind] = grader.fast
+        self._specs[kind] = grader.portable_spec(spec)
+        self._deadlines[kind] = timeout if grader.deadline is None else grader.deadline
+        self._load_seconds[kind] = START_SECONDS
 
     async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
         """Judge an answer to a prompt without holding the event loop; never raises for an answer.
@@ -134,12 +163,17 @@ class Judge:
 
     def _serve(self) -> None:
         """One worker's thread: take an item, have it judged, hand the verdict over."""
-        child: Child | None = None
+        child: JudgeProcess | None = None
         while (item := self._next()) is not None:
             if not item.future.set_running_or_notify_cancel():
                 continue
-            verdict, child = self._judge(item, child)
-            item.future.set_result(verdict)
+            try:
+                verdict, child = self._judge(item, child)
+            except NotLoaded as e:
+                item.future.set_exception(e)
+                child = None
+            else:
+                item.future.set_result(verdict)
         if child:
             self._drop(child)
 
@@ -151,12 +185,14 @@ class Judge:
             self._idle -= 1
         return item
 
-    def _judge(self, item: _Item, child: Child | None) -> tuple[Verdict, Child | None]:
+    def _judge(
+        self, item: _Item, child: JudgeProcess | None
+    ) -> tuple[Verdict, JudgeProcess | None]:
         because, deadline = "", self._deadlines[item.kind]
         for _ in range(2):  # a crash is tried once more, in a fresh process
             try:
                 child = child or self._start()
-                child.load(item.kind)
+                child.load(item.kind, self._load_seconds[item.kind])
                 verdict = child.judge(item.kind, item.answer, item.reference, deadline)
                 return verdict, self._keep(child)
             except Late:
@@ -164,6 +200,9 @@ class Judge:
                 break
             except Crashed as e:
                 because = f"infrastructure: {e}"
+            except NotLoaded as e:
+                because = str(e)
+                raise
             except (TypeError, ValueError) as e:
                 return Verdict.of(None, f"the reference cannot be sent to a worker: {e}"), child
             finally:
@@ -174,12 +213,12 @@ class Judge:
                 return _closed(), None
         return Verdict.of(None, because), None
 
-    def _start(self) -> Child:
+    def _start(self) -> JudgeProcess:
         with self._lock:
             if self._closed:
                 raise Crashed("the judge was closed")
             try:
-                child = Child()
+                child = JudgeProcess(self._environment)
             except OSError as e:  # no process, no pipe to be had
                 raise Crashed(f"no judging process could be started: {e}") from e
             self._children.add(child)
@@ -190,13 +229,13 @@ class Judge:
             raise Crashed(f"the judging process did not start: {e}") from e
         return child
 
-    def _keep(self, child: Child) -> Child | None:
+    def _keep(self, child: JudgeProcess) -> JudgeProcess | None:
         if child.judged < self._recycle_after and not child.spent:
             return child
         self._drop(child)
         return None
 
-    def _drop(self, child: Child) -> None:
+    def _drop(self, child: JudgeProcess) -> None:
         child.kill()
         child.reap()
         with self._lock:

@@ -35,14 +35,18 @@ class Crashed(Exception):
     """The worker process ended while it held an item."""
 
 
+class NotLoaded(Exception):
+    """A grader that is made of options cannot be loaded; one sentence."""
+
+
 class Late(Exception):
     """The worker process did not answer in time."""
 
 
-class Child:
+class JudgeProcess:
     """A judging process and the two pipes to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.judged = 0
         self.spent = False
         self._loaded: set[str] = set()
@@ -50,28 +54,33 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", "from deimos.graders.worker.child import main; main()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-            env=_environment(), start_new_session=True,
+            env=_environment(environment), start_new_session=True,
         )  # fmt: skip
         assert self._process.stdin and self._process.stdout
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
 
-    def start(self, specs: Mapping[str, str]) -> None:
+    def start(self, specs: Mapping[str, Any]) -> None:
         """Send it the graders' names; raises if it does not start."""
         start = {"specs": dict(specs), "memory": MEMORY, "parent": os.getpid()}
         self._rss_limit = self._ask(start, START_SECONDS)["rss"] + RECYCLE_RSS
 
-    def load(self, kind: str) -> None:
-        """Have a kind's grader loaded, unless it is; Crashed if that takes too long."""
+    def load(self, kind: str, seconds: float = START_SECONDS) -> None:
+        """Have a kind's grader loaded, unless it is.
+
+        Raises:
+            NotLoaded: it is made of options, and making it failed.
+            Crashed: the process ended, or it took longer than ``seconds``.
+        """
         if kind in self._loaded:
             return
         try:
-            ready = self._ask({"load": kind}, START_SECONDS)
+            ready = self._ask({"load": kind}, seconds)
         except Late:
-            raise Crashed(
-                f"the grader of kind {kind!r} did not load in {START_SECONDS:g} s"
-            ) from None
+            raise Crashed(f"the grader of kind {kind!r} did not load in {seconds:g} s") from None
+        if not ready["ready"]:
+            raise NotLoaded(ready["because"])
         self._loaded.add(kind)
         self._rss_limit = ready["rss"] + RECYCLE_RSS
 
@@ -132,8 +141,9 @@ def _await(pipe: int, event: int, deadline: float) -> None:
         raise Late
 
 
-def _environment() -> dict[str, str]:
-    """Enough to run Python with this process's packages; no tokens, one compute thread."""
+def _environment(whole: Mapping[str, str] | None) -> dict[str, str]:
+    """What runs Python with this process's packages and one compute thread; no tokens, unless given."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    kept = dict(whole) if whole is not None else kept
     packages = os.pathsep.join(path for path in sys.path if path)
     return kept | {"PYTHONPATH": packages, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}

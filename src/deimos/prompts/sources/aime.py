@@ -6,7 +6,7 @@ is ``test``. Leading zeros of a reference (``073``) are left to the math grader.
 """
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of
+from deimos.prompts.rows import SourceRow, text_of
 from deimos.prompts.text import MATH, user
 from deimos.recipe import RecipeError
 
@@ -17,7 +17,7 @@ DATA = Dataset(
 )  # fmt: skip
 
 
-def to_parts(row: Row, *, instruction: str = MATH) -> PromptParts:
+def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts:
     """A problem and its number; RecipeError for a row of another shape."""
     given = row.data.get("expected_answer", row.data.get("answer"))
     reference = str(given).strip()

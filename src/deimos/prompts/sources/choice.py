@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of
+from deimos.prompts.rows import SourceRow, text_of
 from deimos.prompts.text import CHOICE, choice_instruction, choice_question, user
 from deimos.recipe import RecipeError
 
@@ -40,14 +40,14 @@ FEWEST, MOST = 3, len(LETTERS)
 
 
 def arc_rows(
-    read: Callable[..., Iterator[Row]], *, subset: Subset = "ARC-Challenge"
-) -> Iterator[Row]:
+    read: Callable[..., Iterator[SourceRow]], *, subset: Subset = "ARC-Challenge"
+) -> Iterator[SourceRow]:
     """Rows of the hard questions, or of the easy ones."""
     return read(config=subset)
 
 
 def arc_parts(
-    row: Row, *, subset: Subset = "ARC-Challenge", instruction: str = CHOICE
+    row: SourceRow, *, subset: Subset = "ARC-Challenge", instruction: str = CHOICE
 ) -> PromptParts:
     """A grade-school science question with three to five options."""
     choices = row.data.get("choices")
@@ -59,8 +59,8 @@ def arc_parts(
 
 
 def mmlu_pro_rows(
-    read: Callable[..., Iterator[Row]], *, categories: Sequence[str] = ()
-) -> Iterator[Row]:
+    read: Callable[..., Iterator[SourceRow]], *, categories: Sequence[str] = ()
+) -> Iterator[SourceRow]:
     """Rows of some subjects; RecipeError for a subject that no row has."""
     rows = list(read())
     known = sorted({str(row.data.get("category")) for row in rows})
@@ -72,7 +72,7 @@ def mmlu_pro_rows(
     return (row for row in rows if not categories or row.data.get("category") in categories)
 
 
-def mmlu_pro_parts(row: Row, *, instruction: str = CHOICE) -> PromptParts:
+def mmlu_pro_parts(row: SourceRow, *, instruction: str = CHOICE) -> PromptParts:
     """A question of one of fourteen subjects with three to ten options."""
     texts = row.data.get("options")
     texts = list(texts) if isinstance(texts, list) else []
@@ -85,7 +85,7 @@ mmlu_pro = dataset_source(MMLU_PRO, mmlu_pro_parts, rows=mmlu_pro_rows, unique=T
 
 
 def choice_parts(
-    row: Row,
+    row: SourceRow,
     question: str,
     labels: Sequence[str],
     options: Sequence[str],

@@ -4,7 +4,7 @@ A row is ``{"question", "answer"}``. The reference is what follows the last ``##
 """
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of
+from deimos.prompts.rows import SourceRow, text_of
 from deimos.prompts.text import MATH, user
 from deimos.recipe import RecipeError
 
@@ -14,7 +14,7 @@ DATA = Dataset(
 )  # fmt: skip
 
 
-def to_parts(row: Row, *, instruction: str = MATH) -> PromptParts:
+def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts:
     """A question and its number; RecipeError for a row of another shape."""
     _, marked, reference = text_of(row, "answer").rpartition("#### ")
     reference = reference.strip().replace(",", "")

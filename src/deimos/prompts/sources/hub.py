@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deimos.prompts.dataset import PromptParts, number_rows
-from deimos.prompts.rows import Row, hub_rows, place_name, text_of
+from deimos.prompts.rows import SourceRow, hub_rows, place_name, text_of
 from deimos.prompts.sources.choice import LETTERS, choice_parts
 from deimos.prompts.sources.ifeval import rules_of
 from deimos.prompts.splits import drop_repeats, take_in_order
@@ -94,7 +94,7 @@ def hub(
     return take_in_order(drop_repeats(prompts), take, seed, f"hub {dataset} {split}")
 
 
-def _columns(row: Row, where: Mapping[str, str]) -> dict[str, Any]:
+def _columns(row: SourceRow, where: Mapping[str, str]) -> dict[str, Any]:
     """What the named columns hold, by part."""
     found: dict[str, Any] = {}
     for part, column in where.items():
@@ -111,7 +111,7 @@ def _columns(row: Row, where: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _prompt_parts(row: Row, kind: Kind, instruction: str) -> PromptParts:
+def _prompt_parts(row: SourceRow, kind: Kind, instruction: str) -> PromptParts:
     question = text_of(row, "question")
     if kind == "choice":
         labels, options = _options(row, row.data["options"])
@@ -131,14 +131,14 @@ def _prompt_parts(row: Row, kind: Kind, instruction: str) -> PromptParts:
     return PromptParts(user(question, instruction), reference)
 
 
-def _number_or_text(row: Row) -> str:
+def _number_or_text(row: SourceRow) -> str:
     answer = row.data["answer"]
     if isinstance(answer, int | float) and not isinstance(answer, bool):
         return str(answer)
     return text_of(row, "answer")
 
 
-def _options(row: Row, given: Any) -> tuple[list[str], list[str]]:
+def _options(row: SourceRow, given: Any) -> tuple[list[str], list[str]]:
     """Labels and texts of the options."""
     if isinstance(given, Mapping) and {"text", "label"} <= set(given):
         return list(given["label"]), list(given["text"])

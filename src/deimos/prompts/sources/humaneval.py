@@ -9,7 +9,7 @@ own solution fails its tests. A row is ``{"prompt", "entry_point", "test", "cano
 """
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of
+from deimos.prompts.rows import SourceRow, text_of
 from deimos.prompts.text import CODE, code_answer, user
 from deimos.recipe import RecipeError
 from deimos.types import Prompt
@@ -24,7 +24,7 @@ PLUS = Dataset(
 )  # fmt: skip
 
 
-def to_parts(row: Row, *, instruction: str = CODE) -> PromptParts:
+def to_parts(row: SourceRow, *, instruction: str = CODE) -> PromptParts:
     """A function to complete and its tests; RecipeError for a row of another shape."""
     text_of(row, "prompt")
     code = row.data["prompt"].strip("\n") + "\n"  # a signature's indentation is to be kept
@@ -42,7 +42,7 @@ def asked(prompt: Prompt) -> str:
     return prompt.reference["setup"]
 
 
-def solution(row: Row) -> str:
+def solution(row: SourceRow) -> str:
     """The problem's own solution as an answer; RecipeError if it has none."""
     written = row.data.get("canonical_solution")
     if not isinstance(written, str):

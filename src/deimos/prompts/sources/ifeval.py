@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of, texts_of
+from deimos.prompts.rows import SourceRow, text_of, texts_of
 from deimos.prompts.text import user
 from deimos.recipe import RecipeError
 
@@ -20,7 +20,7 @@ DATA = Dataset(
 )  # fmt: skip
 
 
-def to_parts(row: Row) -> PromptParts:
+def to_parts(row: SourceRow) -> PromptParts:
     """A prompt and its rules; RecipeError for a row of another shape."""
     return PromptParts(user(text_of(row, "prompt"), ""), rules_of(row))
 
@@ -29,7 +29,7 @@ ifeval = dataset_source(DATA, to_parts)
 
 
 def rules_of(
-    row: Row, ids_column: str = "instruction_id_list", kwargs_column: str = "kwargs"
+    row: SourceRow, ids_column: str = "instruction_id_list", kwargs_column: str = "kwargs"
 ) -> dict[str, Any]:
     """A row's rules as a reference: ids, and for each its arguments without nulls.
 

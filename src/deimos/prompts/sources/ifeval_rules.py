@@ -126,7 +126,7 @@ class Draw:
         return "at least" if self.rng.random() < least else "less than"
 
 
-Rule = Callable[[Draw], tuple[dict[str, Any], str]]
+RuleDraw = Callable[[Draw], tuple[dict[str, Any], str]]
 """Draws a rule's arguments; returns them and the sentence that asks for it."""
 
 
@@ -241,7 +241,7 @@ def _ending(d: Draw) -> tuple[dict[str, Any], str]:
     return {"end_phrase": phrase}, f'Your very last words are: "{phrase}" Nothing follows them.'
 
 
-def _plain(sentence: str) -> Rule:
+def _plain(sentence: str) -> RuleDraw:
     return lambda d: ({}, sentence)
 
 
@@ -249,7 +249,7 @@ def _bound(relation: str, count: int) -> str:
     return f"{'at least' if relation == 'at least' else 'fewer than'} {count}"
 
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, RuleDraw] = {
     "change_case:capital_word_frequency": _capital_words,
     "change_case:english_capital": _plain("Answer in English and in CAPITAL LETTERS throughout."),
     "change_case:english_lowercase": _plain(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import Row, text_of
+from deimos.prompts.rows import SourceRow, text_of
 from deimos.prompts.text import MATH, last_box, user
 from deimos.recipe import RecipeError
 
@@ -40,12 +40,12 @@ LEVELS = (1, 2, 3, 4, 5)
 
 
 def rows_of(
-    read: Callable[..., Iterator[Row]],
+    read: Callable[..., Iterator[SourceRow]],
     *,
     path: str | None = None,
     levels: Sequence[int] = (),
     subjects: Sequence[str] = (),
-) -> Iterator[Row]:
+) -> Iterator[SourceRow]:
     """Rows of some levels and subjects; on the Hub each subject is a subset, a file has them all."""
     _check("math", "levels", levels, LEVELS)
     _check("math", "subjects", subjects, SUBJECTS)
@@ -56,13 +56,15 @@ def rows_of(
                 yield row
 
 
-def rows_of_500(read: Callable[..., Iterator[Row]], *, levels: Sequence[int] = ()) -> Iterator[Row]:
+def rows_of_500(
+    read: Callable[..., Iterator[SourceRow]], *, levels: Sequence[int] = ()
+) -> Iterator[SourceRow]:
     """Rows of some levels."""
     _check("math500", "levels", levels, LEVELS)
     return (row for row in read() if _has_level(row, levels))
 
 
-def to_parts(row: Row, *, instruction: str = MATH) -> PromptParts | None:
+def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts | None:
     """A problem and its answer; None if its box is empty, RecipeError if it has neither."""
     answer = row.data.get("answer")
     reference = answer.strip() if isinstance(answer, str) else ""
@@ -77,12 +79,12 @@ math = dataset_source(DATA, to_parts, rows=rows_of, unique=True)
 math500 = dataset_source(DATA_500, to_parts, rows=rows_of_500, unique=True)
 
 
-def _has_level(row: Row, levels: Sequence[int]) -> bool:
+def _has_level(row: SourceRow, levels: Sequence[int]) -> bool:
     digits = re.search(r"\d", str(row.data.get("level", "")))
     return not levels or (digits is not None and int(digits.group()) in levels)
 
 
-def _subject(row: Row) -> str:
+def _subject(row: SourceRow) -> str:
     name = str(row.data.get("type") or row.data.get("subject") or "")
     return re.sub(r"\s+", "_", name.strip().lower().replace("&", "and"))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import SUFFIXES, Row, text_of, texts_of
+from deimos.prompts.rows import SUFFIXES, SourceRow, text_of, texts_of
 from deimos.prompts.text import CODE, code_answer, user
 from deimos.recipe import RecipeError
 from deimos.types import Prompt
@@ -55,12 +55,12 @@ _FORMULA = re.compile(r"^write an? (?:python )?function (?:to|that|which) ", re.
 
 
 def rows_of(
-    read: Callable[..., Iterator[Row]],
+    read: Callable[..., Iterator[SourceRow]],
     *,
     split: str,
     path: str | None,
     subset: Literal["full", "sanitized"] = "full",
-) -> Iterator[Row]:
+) -> Iterator[SourceRow]:
     """Rows of a split, from files that have all of them."""
     if path is not None and Path(path).is_dir():
         path = _file(Path(path), subset)
@@ -72,7 +72,7 @@ def rows_of(
             yield row
 
 
-def to_parts(row: Row, *, instruction: str = CODE, challenge: bool = False) -> PromptParts:
+def to_parts(row: SourceRow, *, instruction: str = CODE, challenge: bool = False) -> PromptParts:
     """A function to write and its tests; RecipeError for a row of another shape."""
     asserts = texts_of(row, "test_list")
     if not asserts:
@@ -98,7 +98,7 @@ def to_parts(row: Row, *, instruction: str = CODE, challenge: bool = False) -> P
     return PromptParts(user(question, instruction), reference)
 
 
-def plus_parts(row: Row, *, instruction: str = CODE) -> PromptParts:
+def plus_parts(row: SourceRow, *, instruction: str = CODE) -> PromptParts:
     """A function to write and EvalPlus' many more tests."""
     return to_parts(row, instruction=instruction)
 
@@ -108,7 +108,7 @@ def asked(prompt: Prompt) -> str:
     return _FORMULA.sub("", prompt.messages[-1]["content"].partition(BEGINS)[0])
 
 
-def solution(row: Row) -> str:
+def solution(row: SourceRow) -> str:
     """The problem's own solution as an answer."""
     return code_answer(_code(row))
 
@@ -142,7 +142,7 @@ def _tree(code: str) -> list[ast.stmt]:
         return []
 
 
-def _code(row: Row) -> str:
+def _code(row: SourceRow) -> str:
     return text_of(row, "code").replace("\r\n", "\n")
 
 
