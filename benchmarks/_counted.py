@@ -19,7 +19,7 @@ from deimos.recipe.runtime import Runtime
 def counted(ref: ModelRef, runtime: Runtime, *, log: str, **options: Any) -> LocalEngine:
     """The local engine with a counter; `log` is the counter file's path without the stage."""
     engine = local(ref, runtime, **options)
-    stage = sys.argv[-1] if len(sys.argv) > 2 else "none"
+    stage = sys.argv[2] if len(sys.argv) > 3 else "none"
     fd = os.open(f"{log}.{stage}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     step = engine.step
 

@@ -237,7 +237,7 @@ def strike(case: Case, stage: str, wait: float, which: str) -> Struck:
     over = process.poll() is not None
     tree = [] if over else psutil.Process(process.pid).children(recursive=True)
     stages = [p for p in tree if "deimos.pipeline.process" in _words(p)]
-    running = _words(stages[0])[-1] if stages else running
+    running = _words(stages[0])[-2] if stages else running
     for victim in (*stages, *([process] if which != "stage" else [])):
         if which != "command" or victim is process:
             victim.kill()

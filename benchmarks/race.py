@@ -40,8 +40,8 @@ from deimos.recipe import Recipe, Sample, load
 from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
 from deimos.runs.artifacts import write_prompts
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.select.policy import choose
 from deimos.store.candidates import read_candidates
 from deimos.types import Completion
@@ -150,7 +150,7 @@ def measure(recipe: Recipe, runtime: Runtime, model: str, work: Path, n: int, de
             shutil.copy(work / "exhaustive" / "constants.json", out)
         now = recipe.model_copy(update={"sample": settings})
         inputs = {"prompts": work / "prompts"}
-        with Progress() as progress:
+        with ProgressBar() as progress:
             sample(StageJob(now, runtime, model, inputs, out, progress))
         pools[way] = [c.completion for c in read_candidates(out).values()]
     return compare(pools["raced"], pools["exhaustive"], recipe)

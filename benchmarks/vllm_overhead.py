@@ -43,8 +43,8 @@ from deimos.recipe import load
 from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
 from deimos.runs.artifacts import write_prompts
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.types import Prompt, Verdict
 
 WAYS = ("engine", "offline", "ungraded", "stage")
@@ -123,7 +123,7 @@ def stage(request: Mapping[str, Any], *, graded: bool = True) -> dict[str, Any]:
     source = asked["source"]
     draw = resolve("source", source["name"])
     found = list(draw(take=source["take"] + WARM, seed=source["seed"], **source["options"]))
-    with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
+    with tempfile.TemporaryDirectory() as scratch, ProgressBar() as progress:
         folder = Path(scratch)
         (folder / "prompts").mkdir()
         write_prompts(folder / "prompts" / "train.jsonl", found[: source["take"]])

@@ -18,8 +18,8 @@ from deimos.recipe import parse
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine, source
 from deimos.runs.artifacts import write_prompts
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.store.journal import write_atomic
 from deimos.types import Prompt
 
@@ -139,6 +139,6 @@ def job(tmp_path: Path, model_path: str) -> Callable[..., StageJob]:
         recipe = parse({"name": "t", "model": {"id": "m"}, "prompts": {"sources": [{"source": "bench_script_sums"}]},
                         "bench": settings | bench, "allow_contamination": allow})  # fmt: skip
         runtime = Runtime(engine="bench_script", max_batch=8)
-        return StageJob(recipe, runtime, model_path, inputs, tmp_path / "bench", Progress())
+        return StageJob(recipe, runtime, model_path, inputs, tmp_path / "bench", ProgressBar())
 
     return make

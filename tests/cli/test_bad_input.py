@@ -162,11 +162,13 @@ def test_prompts_stop_a_run_in_its_first_stage(place, ended):
     assert list(place.glob("runs/own/*/record.json")) == []
 
 
-def test_a_gsm8k_row_without_its_gold(place, ended):
+def test_a_gsm8k_row_without_its_reference(place, ended):
     rows = [{"question": "q", "answer": "1\n#### 1"}, {"question": "r", "answer": "2"}]
     source = {"source": "gsm8k", "options": {"path": "own.jsonl"}}
     file = recipe(place, rows, prompts={"sources": [source]})
-    one_sentence(*ended("plan", file), "row 2: the answer has no '#### ' with a gold behind it")
+    one_sentence(
+        *ended("plan", file), "row 2: the answer has no '#### ' with the reference behind it"
+    )
 
 
 def test_golds_of_another_kind_from_a_source_of_your_own(place, ended):

@@ -165,7 +165,7 @@ def test_grade_takes_a_grader_by_path(tmp_path):
         (("plan", "lab", "--set", "sample.n=0"), "sample.n = 0"),
         (("plan", "lab", "--set", "runtime.device=tpu"), "runtime.device = 'tpu'"),
         (("check", "mth"), "did you mean 'math'?"),
-        (("status", "nowhere"), "no run folder"),
+        (("status", "nowhere"), "not a run folder"),
         (("check", "math", "--option", "path=x"), "--option belongs to a source"),
         (("check", "math", "--source", "gsm8k", "--option", "x"), "--option 'x' must look like"),
     ],

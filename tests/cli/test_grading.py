@@ -12,11 +12,10 @@ from deimos.cli.grading import AT_ONCE, row_line
 SAME = """
 from deimos import Verdict, grader
 
-@grader("same")
-def same(answer, reference):
+def compare(answer, reference):
     return Verdict.of(None if reference is None else answer == reference)
 
-same.fast = same
+same = grader("same", fast=compare)(compare)
 """
 
 

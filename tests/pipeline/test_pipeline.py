@@ -169,7 +169,7 @@ def test_faults_of_the_user_end_with_2_and_one_sentence(place):
         (("run", "nowhere.yaml"), "does not exist"),
         (("run", "tiny.yaml", "--until", "serve"), "must be one of prompts, sample"),
         (("run", "tiny.yaml", "--out", "model"), "is not empty"),
-        (("status", "model"), "no run folder"),
+        (("status", "model"), "not a run folder"),
         (("train", "tiny.yaml", "--out", "runs/new"), "train needs select"),
         (("prompts", "tiny.yaml", "--out", "runs/none", "--set",
           "prompts.sources.0.options.path=no.jsonl"), "'no.jsonl'"),
@@ -196,8 +196,8 @@ def test_a_changed_grader_file_changes_selection_not_sampling(tmp_path):
     after = {p.stage.name: p.fingerprint for p in plan(recipe)}
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"select", "train", "bench", "report"}
-    run = RunFolder.create(tmp_path / "run", recipe, {})
-    assert {s.state for s in run.status(plan(recipe))} == {"missing"}
+    with RunFolder.begin(tmp_path / "run", recipe, {}, plan(recipe)) as run:
+        assert {s.state for s in run.status(plan(recipe))} == {"missing"}
 
 
 def test_only_our_own_errors_are_told_in_one_sentence():

@@ -8,7 +8,8 @@ import yaml
 
 from deimos.store.journal import Journal
 from deimos.recipe import load, parse
-from deimos.runs.folder import RunError, RunFolder, Stage, do_stage, plan_stages
+from deimos.runs.folder import RunError, RunFolder, run_stage
+from deimos.runs.plan import PlanError, Stage, plan_stages
 
 RECIPE = {"name": "r", "model": {"id": "m"}, "prompts": {"sources": [{"source": "lab"}]}}
 
@@ -32,15 +33,21 @@ STAGES = (
 )  # fmt: skip
 
 
+def freeze(path, recipe, runtime):
+    """The run folder with this recipe and its plan in it."""
+    with RunFolder.begin(path, recipe, runtime, plan_stages(STAGES, recipe)) as run:
+        return run
+
+
 @pytest.fixture
 def run(tmp_path):
-    return RunFolder.create(tmp_path / "runs" / "r", parse(RECIPE), {"max_batch": 2})
+    return freeze(tmp_path / "runs" / "r", parse(RECIPE), {"max_batch": 2})
 
 
 def changed(run, key, value):
     """The plan of the run's recipe with one key changed, and the run folder taken up with it."""
     recipe, _ = load(run.path / "recipe.yaml", [f"{key}={value}"])
-    RunFolder.create(run.path, recipe, {"max_batch": 2})
+    freeze(run.path, recipe, {"max_batch": 2})
     return plan_stages(STAGES, recipe)
 
 
@@ -49,7 +56,10 @@ def planned(run):
 
 
 def do_all(run, plan):
-    return [do_stage(run, plan, p.stage.name, "m")["counts"]["ran"] for p in plan]
+    """Run what is not up to date, in order."""
+    for stage in plan:
+        if not run.is_fresh(stage):
+            run_stage(run, plan, stage.stage.name, "m")
 
 
 def states(run, plan):
@@ -73,8 +83,8 @@ def test_another_recipe_keeps_the_old_file_beside(run):
 def test_a_folder_that_is_something_else_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match="is not empty"):
-        RunFolder.create(tmp_path, parse(RECIPE), {})
-    with pytest.raises(RunError, match="no run folder"):
+        freeze(tmp_path, parse(RECIPE), {})
+    with pytest.raises(RunError, match="not a run folder"):
         RunFolder.open(tmp_path)
 
 
@@ -92,17 +102,17 @@ def test_records_are_written_and_everything_is_fresh(run):
 
 def test_a_stage_refuses_to_run_before_what_it_needs(run):
     with pytest.raises(RunError, match="sample needs prompts: run `deimos prompts` first"):
-        do_stage(run, planned(run), "sample", "m")
-    with pytest.raises(RunError, match="no stage 'smaple'"):
-        do_stage(run, planned(run), "smaple", "m")
+        run_stage(run, planned(run), "sample", "m")
+    with pytest.raises(PlanError, match="no stage 'smaple'"):
+        run_stage(run, planned(run), "smaple", "m")
 
 
 def test_a_summary_runs_of_what_is_there_and_is_stale_when_more_is(run):
     plan = planned(run)
-    do_stage(run, plan, "prompts", "m")
-    assert do_stage(run, plan, "report", "m")["counts"]["inputs"] == ["prompts"]
+    run_stage(run, plan, "prompts", "m")
+    assert run_stage(run, plan, "report", "m")["counts"]["inputs"] == ["prompts"]
     assert states(run, plan)["report"] == "fresh"
-    do_stage(run, plan, "sample", "m")
+    run_stage(run, plan, "sample", "m")
     assert states(run, plan)["report"] == "stale"
 
 
@@ -128,14 +138,14 @@ def test_what_a_stage_tracks_brings_it_up_to_date_in_its_own_folder(run):
     assert told["sample"].state == "stale"
     assert told["sample"].differs == {"select.min_pass": (1, 2)}
     with pytest.raises(RunError, match="train needs sample"):
-        do_stage(run, plan, "train", "m")
-    assert do_stage(run, plan, "sample", "m")["counts"]["ran"] == 2
+        run_stage(run, plan, "train", "m")
+    assert run_stage(run, plan, "sample", "m")["counts"]["ran"] == 2
     assert states(run, plan)["sample"] == "fresh"
 
 
 def test_runtime_is_no_part_of_identity(run):
     before = [p.fingerprint for p in planned(run)]
-    RunFolder.create(run.path, parse(RECIPE), {"max_batch": 99, "device": "cpu"})
+    freeze(run.path, parse(RECIPE), {"max_batch": 99, "device": "cpu"})
     assert [p.fingerprint for p in planned(run)] == before
 
 
@@ -147,16 +157,16 @@ def test_a_version_bump_is_another_identity(run):
 
 def test_an_attempt_cut_short_is_resumed_and_its_seconds_count(run):
     def fails_once(job):
-        job.tell["lost"] = lambda: 3
+        job.diagnostics["lost"] = lambda: 3
         if count(job)["ran"] == 1:
             raise KeyboardInterrupt
         return {"ran": 2}
 
     plan = plan_stages((Stage("prompts", 1, (), ("prompts",), fails_once),), run.settings()[0])
     with pytest.raises(KeyboardInterrupt):
-        do_stage(run, plan, "prompts", "m")
+        run_stage(run, plan, "prompts", "m")
     assert [(s.state, s.begun) for s in run.status(plan)] == [("missing", True)]
-    record = do_stage(run, plan, "prompts", "m")
+    record = run_stage(run, plan, "prompts", "m")
     assert record["attempts"] == 2 and record["counts"] == {"ran": 2}
     [cut] = record["cut_short"]
     assert (cut["whole"], cut["lost"]) == (False, 3) and cut["seconds"] >= 0
@@ -167,7 +177,7 @@ def test_a_killed_attempt_is_counted_and_torn_notes_are_passed_over(run):
     notes = run.folder(plan[0]) / "attempts.jsonl"
     notes.parent.mkdir()
     notes.write_text('{"seconds": 2.0}\n{"began": "then"}\n{"began": "later"}\n{"seco\n')
-    record = do_stage(run, plan, "prompts", "m")
+    record = run_stage(run, plan, "prompts", "m")
     assert record["attempts"] == 4 and record["seconds"] >= 2
     assert record["cut_short"] == [{"began": "then"}, {"began": "later"}]
 
@@ -227,7 +237,7 @@ def test_a_file_whose_content_changed_under_its_size_is_named(run):
     assert run.damaged(plan[0]) == ["count"]
     assert run.damaged(plan[1]) == []
     for stage in plan:
-        run.discard_spoiled(stage)
+        run.discard_damaged(stage)
     assert not (run.folder(plan[0]) / "count").exists()  # else it would be taken for finished
     assert (run.folder(plan[1]) / "count").exists()
 
@@ -236,7 +246,7 @@ def test_the_newest_record_is_told_without_the_clock(run):
     plan = planned(run)
     do_all(run, plan)
     later = changed(run, "sample.n", 4)
-    do_stage(run, later, "sample", "m")
+    run_stage(run, later, "sample", "m")
     for folder in (run.folder(plan[1]), run.folder(later[1])):
         record = json.loads((folder / "record.json").read_text())
         # The clock was set back by a year between the two.
@@ -254,14 +264,68 @@ def test_spoiled_records_are_counted_in_the_status(run):
         journal.append({"n": 1})
         journal.append({"n": 2})
     path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":7'))
-    do_stage(run, plan, "sample", "m")
+    run_stage(run, plan, "sample", "m")
     assert {s.stage: s.spoiled for s in run.status(plan)}["sample"] == 1
 
 
 def test_a_summary_is_made_again_once_a_stage_before_it_has_been(run):
     plan = planned(run)
     do_all(run, plan)
-    do_stage(run, plan, "sample", "m")
+    folder = run.folder(plan[1])
+    (folder / "count").write_text("0")  # so that running it again writes the same
+    run_stage(run, plan, "sample", "m")
     assert states(run, plan) == {
         "prompts": "fresh", "sample": "fresh", "train": "fresh", "report": "stale",
     }  # fmt: skip
+
+
+def test_an_input_that_was_made_again_makes_what_stands_on_it_stale(run):
+    plan = planned(run)
+    do_all(run, plan)
+    run_stage(run, plan, "sample", "m")  # writes "2", where train read "1"
+    assert states(run, plan) == {
+        "prompts": "fresh", "sample": "fresh", "train": "stale", "report": "stale",
+    }  # fmt: skip
+    stale = {s.stage: s for s in run.status(plan)}["train"]
+    assert list(stale.differs) == ["input_digests.sample"]
+    do_all(run, plan)
+    assert set(states(run, plan).values()) == {"fresh"}
+
+
+def test_only_the_files_that_a_stage_reads_make_it_stale(run):
+    def two(job):
+        (job.out / "seconds").write_text(str(count(job)["ran"]))
+        (job.out / "golds").write_text("g")
+        (job.out / "count").unlink()
+        return {}
+
+    stages = (
+        Stage("prompts", 1, (), ("prompts",), two),
+        Stage("sample", 1, ("prompts",), ("sample",), count, reads={"prompts": ("gold*",)}),
+    )
+    plan = plan_stages(stages, run.settings()[0])
+    do_all(run, plan)
+    (run.folder(plan[0]) / "count").write_text("7")
+    run_stage(run, plan, "prompts", "m")
+    assert states(run, plan) == {"prompts": "fresh", "sample": "fresh"}
+    (run.folder(plan[0]) / "record.json").unlink()
+    changed_golds = plan_stages(
+        (Stage("prompts", 1, (), ("prompts",), lambda job: (job.out / "golds").write_text("h") and {}), stages[1]),
+        run.settings()[0],
+    )
+    run_stage(run, changed_golds, "prompts", "m")
+    assert states(run, changed_golds) == {"prompts": "fresh", "sample": "stale"}
+
+
+def test_a_folder_of_another_version_is_left_as_it_is(run):
+    plan = planned(run)
+    do_all(run, plan)
+    path = run.folder(plan[0]) / "record.json"
+    record = json.loads(path.read_text())
+    del record["format"], record["input_digests"]  # as versions before this one wrote it
+    path.write_text(json.dumps(record))
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    with pytest.raises(RunError, match="made by another version of Deimos"):
+        freeze(run.path, parse(RECIPE), {})
+    assert run.status(plan)[0].differs == {"format": (1, 2)}
+    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before

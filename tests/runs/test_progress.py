@@ -2,7 +2,7 @@
 
 import io
 
-from deimos.runs.progress import Progress
+from deimos.runs.progress import ProgressBar
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 def lines(steps):
     """What is printed when ``steps`` of (seconds, label, done, total, note) go by."""
     clock, stream = Clock(), io.StringIO()
-    with Progress(stream, clock) as progress:
+    with ProgressBar(stream, clock) as progress:
         for clock.now, *call in steps:
             progress(*call)
     return stream.getvalue().splitlines()
@@ -44,7 +44,7 @@ def test_a_bar_on_a_terminal():
             return True
 
     clock, stream = Clock(), Terminal()
-    with Progress(stream, clock) as progress:
+    with ProgressBar(stream, clock) as progress:
         progress("train", 0, 5)
         clock.now = 3
         progress("train", 5, 5, "loss 1.0")

@@ -19,8 +19,8 @@ from deimos.lab.tokenizer import build
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import write_prompts
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.sample.dev_pass import percentile
 from deimos.sample.model import OpenModel, make_decode
 from deimos.sample.stage import run
@@ -94,7 +94,7 @@ class Kitchen:
         inputs = {"prompts": self.folder / "prompts", "sample": self.folder / "sample"}
         place = self.folder / out
         place.mkdir(exist_ok=True)
-        return StageJob(recipe, Runtime(), "lab", inputs, place, Progress())
+        return StageJob(recipe, Runtime(), "lab", inputs, place, ProgressBar())
 
     def filters(self, job: StageJob) -> Any:
         return gate_for(job.recipe.select, Tags(), self.judge)

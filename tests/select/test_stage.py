@@ -14,8 +14,8 @@ from deimos.engines.collect import RETRIES
 from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import write_prompts
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.select.filters import gate_for
 from deimos.select.preview import preview
 from deimos.select.stage import run
@@ -75,7 +75,7 @@ def make(folder: Path, pools: Sequence[Sequence[One]], **sets: Mapping[str, Any]
     constants = {"function_word_rate_p5": 0.2, "shape": "free", "ids": "sampled"}
     (sample / "constants.json").write_text(json.dumps(constants))
     inputs = {"prompts": folder / "prompts", "sample": sample}
-    return StageJob(recipe, Runtime(), "lab", inputs, out, Progress())
+    return StageJob(recipe, Runtime(), "lab", inputs, out, ProgressBar())
 
 
 def completion(prompt: Prompt, index: int, one: One) -> Completion:

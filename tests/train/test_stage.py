@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from deimos import recipe
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import metrics_in
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.store import journal
 from deimos.train import stage
 from deimos.train.tokens import TokensError
@@ -38,7 +38,7 @@ def job(qwen3, tmp_path, golds):
             model_path=str(qwen3),
             inputs={"select": select},
             out=out,
-            progress=Progress(io.StringIO()),
+            progress=ProgressBar(io.StringIO()),
         )  # fmt: skip
 
     return make

@@ -35,7 +35,7 @@ from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_models
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.artifacts import Artifacts, engines_by_model
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.store.journal import write_rows
 from deimos.store.keys import keys_path, write_keys
 from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, TIMING

@@ -19,7 +19,7 @@ from deimos.evaluate.samples import SampleSet
 from deimos.models.ref import ModelRef
 from deimos.recipe import Bench
 from deimos.runs.artifacts import adapter_path, samples_path
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.store.merge import Name
 from deimos.types import Sampling
 

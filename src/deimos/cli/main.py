@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,8 @@ from deimos.cli.printing import degrade_output
 from deimos.registry import BUILTIN
 
 if TYPE_CHECKING:
-    from deimos.runs.folder import Planned, RunFolder
+    from deimos.runs.folder import RunFolder
+    from deimos.runs.plan import Planned
 
 app = typer.Typer(
     name="deimos",
@@ -49,8 +51,8 @@ def run(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
-    folder, plan = _prepare(recipe, out, sets, until, allow_contamination)
-    _drive(folder, plan)
+    with _prepare(recipe, out, sets, until, allow_contamination) as (folder, plan):
+        _run_stages(folder, plan)
     _end_of_run(folder, plan, recipe)
 
 
@@ -123,6 +125,8 @@ def status(
         typer.echo(line)
     if running:
         typer.echo("a deimos process is writing this run")
+    elif reason := folder.unlike_this_version():
+        typer.echo(reason)
     elif all(state.state == "fresh" for state in states):
         _next(f"open {run}/report.html")
     else:
@@ -139,8 +143,8 @@ def _stage_command(name: str, summary: str) -> None:
         allow_contamination: ContaminationOption = False,
         allow_weak_sandbox: WeakOption = False,
     ) -> None:
-        folder, plan = _prepare(recipe, out, sets, name, allow_contamination)
-        _drive_last(folder, plan)
+        with _prepare(recipe, out, sets, name, allow_contamination) as (folder, plan):
+            _run_stages(folder, plan, alone=True)
         _end_of_run(folder, plan, recipe)
 
     command.__doc__ = summary
@@ -168,8 +172,8 @@ def select(
     """Filter the candidates and choose the golds (one stage)."""
     sets = [*(sets or []), *_allowed(allow_contamination)]
     if not preview:
-        folder, plan = _prepare(recipe, out, sets, "select")
-        _drive_last(folder, plan)
+        with _prepare(recipe, out, sets, "select") as (folder, plan):
+            _run_stages(folder, plan, alone=True)
         return _end_of_run(folder, plan, recipe)
     from deimos.pipeline.wiring import preview_select
     from deimos.planning import arguments
@@ -286,52 +290,43 @@ def lab_train(
 ) -> None:
     """Train the embedded reasoner again from scratch."""
     from deimos.lab.training import Config, train
-    from deimos.runs.progress import Progress
+    from deimos.runs.progress import ProgressBar
 
-    with Progress() as progress:
+    with ProgressBar() as progress:
         train(out, Config(), lambda done, total, note: progress("lab train", done, total, note))
     typer.echo(f"wrote {out}")
     _next(f"deimos run lab --set model.id={out}")
 
 
+@contextlib.contextmanager
 def _prepare(
     recipe: str,
     out: Path | None,
     sets: Sequence[str] | None,
     until: str | None,
     allow_contamination: bool = False,
-) -> tuple[RunFolder, list[Planned]]:
+) -> Iterator[tuple[RunFolder, list[Planned]]]:
     from deimos.cli.console import changed_lines
     from deimos.planning.arguments import prepare
 
     given = [*(sets or []), *_allowed(allow_contamination)]
-    folder, plan, changed = prepare(recipe, out, given, until)
-    for line in changed_lines(folder.path, changed):
-        typer.echo(line, err=True)
-    return folder, plan
+    with prepare(recipe, out, given, until) as (folder, plan, changed):
+        for line in changed_lines(folder.path, changed):
+            typer.echo(line, err=True)
+        yield folder, plan
 
 
 def _allowed(contamination: bool) -> list[str]:
     return ["allow_contamination=true"] if contamination else []
 
 
-def _drive(folder: RunFolder, plan: Sequence[Planned], again: str | None = None) -> None:
-    from deimos.planning.arguments import writing
+def _run_stages(folder: RunFolder, plan: Sequence[Planned], *, alone: bool = False) -> None:
     from deimos.runs.launch import run_stages
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    with writing(folder.path), folder.lock():
-        pass  # a folder that has turned read-only is told in one sentence
-    run_stages(folder, plan, module="deimos.pipeline.process", say=say, again=again)
-
-
-def _drive_last(folder: RunFolder, plan: Sequence[Planned]) -> None:
-    """Run a plan's last stage, and before it what is complete but has to be brought up to date."""
-    last = plan[-1]
-    behind = [p for p in plan[:-1] if folder.record(p) and not folder.is_fresh(p)]
-    _drive(folder, [*behind, last], again=last.stage.name if last.stage.summary else None)
+    run_stages(folder, plan, module="deimos.pipeline.process", say=say, alone=alone)
 
 
 def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None:

@@ -1,6 +1,8 @@
-"""A stage as a process of its own: ``python -m deimos.pipeline.process RUN STAGE``.
+"""A stage as a process of its own: ``python -P -m deimos.pipeline.process RUN STAGE PLAN``.
 
-Turns what went wrong into one sentence and an exit code; a traceback is a bug of ours.
+``PLAN`` is the fingerprint of the plan that the launching process froze in the run folder; the stage
+goes by that plan and computes nothing of it again. What goes wrong becomes one sentence and an exit
+code; a traceback is a bug of ours.
 """
 
 from __future__ import annotations
@@ -15,24 +17,33 @@ from pathlib import Path
 from types import FrameType
 
 from deimos.pipeline.identity import model_path
-from deimos.pipeline.stages import plan
-from deimos.runs.folder import RunFolder, do_stage
+from deimos.pipeline.stages import STAGES
+from deimos.runs.folder import RunFolder, run_stage
+from deimos.runs.plan import PlanError, Stage, plan_fingerprint
 
 FULL = 1 << 16
 """A disk with fewer bytes free counts as full."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Carry out one stage of a run folder; returns the exit code."""
+def main(argv: Sequence[str], stages: Sequence[Stage] = STAGES) -> int:
+    """Run one stage of a run folder; returns the exit code.
+
+    Args:
+        argv: run folder, name of the stage, fingerprint of the frozen plan.
+        stages: the graph that the plan was made from.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    run, name = RunFolder(Path(argv[0])), argv[1]
+    run, name, expected = RunFolder(Path(argv[0])), argv[1], argv[2]
     try:
         recipe, _ = run.settings()
-        do_stage(run, plan(recipe), name, model_path(recipe))
+        plan = run.frozen_plan(stages)
+        if plan_fingerprint(plan) != expected:
+            raise PlanError(f"{name}: the run folder's plan is not the one to run: run again")
+        run_stage(run, plan, name, model_path(recipe))
     except KeyboardInterrupt:
         return 130
     except Exception as e:

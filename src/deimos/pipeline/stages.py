@@ -1,15 +1,15 @@
-"""The architecture: which stages there are, in order, and what each depends on.
+"""The architecture: which stages there are and what each depends on.
 
-What a stage does is in its package's ``stage.py``; what is plugged into it is in ``wiring.py``; what
-its result hangs on besides recipe keys is in ``identity.py``.
+What a stage does is in its package's ``stage.py``, what is passed into it in ``wiring.py``, and the
+content hashes that enter its fingerprint in ``identity.py``.
 """
 
 from __future__ import annotations
 
 from deimos.pipeline import identity, wiring
 from deimos.recipe import Recipe
-from deimos.runs.folder import Planned, Stage, plan_stages
-from deimos.store.names import CARD, REPORT, SUMMARY
+from deimos.runs.plan import Planned, Stage, plan_stages, select_stages
+from deimos.store.names import ADAPTER, CARD, CONSTANTS, GOLD, REPORT, SUMMARY, TEMPLATE_DATE
 
 STAGES = (
     Stage(
@@ -43,6 +43,7 @@ STAGES = (
         version=1,
         needs=("select",),
         keys=("model", "train"),
+        reads={"select": (GOLD,)},
         run=wiring.train,
         data=identity.model_data,
     ),
@@ -51,6 +52,7 @@ STAGES = (
         version=2,
         needs=("prompts", "sample", "train"),
         keys=("model", "bench", "select.graders", "allow_contamination"),
+        reads={"sample": (CONSTANTS, TEMPLATE_DATE), "train": (f"{ADAPTER}/*",)},
         run=wiring.bench,
         data=identity.bench_data,
     ),
@@ -63,11 +65,16 @@ STAGES = (
         summary=(SUMMARY, REPORT, CARD),
     ),
 )
-"""What changes a stage's result stands in its keys or its data. What it *tracks* is no part of its
-identity: where that has changed, the stage brings what it has up to date."""
+"""Each stage after those that it needs. A stage's keys, data and needs make its fingerprint; if only
+what it *tracks* has changed, it runs again in its own folder."""
 ALL = tuple(stage.name for stage in STAGES)
 
 
 def plan(recipe: Recipe, until: str | None = None) -> list[Planned]:
-    """The stages of a recipe with their identities, up to and including ``until``."""
-    return plan_stages(STAGES[: ALL.index(until) + 1 if until else None], recipe)
+    """The stages of a recipe with their identities: all, or ``until`` and what it needs.
+
+    Raises:
+        PlanError: the recipe has no stage called ``until``.
+    """
+    every = plan_stages(STAGES, recipe)
+    return select_stages(every, until) if until else every

@@ -13,7 +13,8 @@ from typing import Any
 from deimos.pipeline.identity import model_path
 from deimos.recipe import Recipe
 from deimos.recipe.runtime import Runtime
-from deimos.runs.folder import Planned, RunError, RunFolder, StageJob
+from deimos.runs.folder import RunError, RunFolder
+from deimos.runs.plan import Planned, StageJob
 from deimos.types import Prompt
 
 
@@ -127,13 +128,13 @@ def preview_select(
     Raises:
         RunError: the stages before have not run.
     """
-    from deimos.runs.progress import Progress
+    from deimos.runs.progress import ProgressBar
     from deimos.select.preview import preview
 
     inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
     if len(inputs) < len(planned.needs):
         raise RunError(f"{str(run.path)!r} has no candidates to choose from: run `deimos sample`")
-    with Progress() as progress:
+    with ProgressBar() as progress:
         folder = run.folder(planned)
         job = StageJob(recipe, runtime, model_path(recipe), inputs, folder, progress)
         with judge_of(job) as judge:

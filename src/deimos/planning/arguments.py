@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import deimos
 from deimos.pipeline.stages import ALL, plan
 from deimos.planning.check import check
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.recipe.runtime import Runtime
-from deimos.runs.folder import Planned, RunError, RunFolder
+from deimos.runs.folder import RunError, RunFolder
+from deimos.runs.plan import Planned, select_stages
 from deimos.store.hashing import differences
 from deimos.store.journal import JournalError
 from deimos.store.names import RECIPE
@@ -25,12 +26,23 @@ Changes = Mapping[str, tuple[Any, Any]]
 """Dotted key to its value before and now."""
 
 
+class Prepared(NamedTuple):
+    """A run folder that is locked and holds a recipe and its plan."""
+
+    folder: RunFolder
+    plan: list[Planned]
+    """The stages that are wanted, after all that they need."""
+    changed: Changes
+    """Keys that differ from the recipe that the folder held before."""
+
+
+@contextmanager
 def prepare(
     name: str, out: Path | None, sets: Sequence[str], until: str | None
-) -> tuple[RunFolder, list[Planned], Changes]:
-    """Load a recipe, check what it names, lay the plan, open the run folder.
+) -> Iterator[Prepared]:
+    """Load a recipe, check what it names, plan it, and lock the run folder with both in it.
 
-    Also returns which keys differ from the recipe that the folder held before.
+    Nobody else can write the run folder inside the block.
 
     Args:
         name: recipe file, run folder or packaged name.
@@ -40,17 +52,20 @@ def prepare(
 
     Raises:
         RecipeError: recipe, key or value that a run would refuse.
-        RunError: the run folder is something else, or cannot be written.
+        RunError: the run folder is something else, is in use, or cannot be written.
     """
-    file = recipe_file(name)
-    recipe, raw = load(file, sets)
+    check_until(until)
+    recipe, raw = load(recipe_file(name), sets)
     runtime = validate(Runtime, raw, "runtime")
-    stages = planned(recipe, runtime, until)
+    every = planned(recipe, runtime)
+    wanted = select_stages(every, until) if until else every
     path = run_path(name, out, recipe)
     before = RunFolder(path).settings()[0] if is_run(path) else recipe
     changed = differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"))
-    with writing(path):
-        return RunFolder.create(path, recipe, raw), stages, changed
+    with ExitStack() as held:
+        with writing(path):
+            folder = held.enter_context(RunFolder.begin(path, recipe, raw, every))
+        yield Prepared(folder, wanted, changed)
 
 
 def load_recipe(name: str, sets: Sequence[str] = ()) -> tuple[Recipe, Runtime]:
@@ -114,10 +129,15 @@ def planned(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[
     Raises:
         RecipeError: no such stage, or as ``check``.
     """
-    if until and until not in ALL:
-        raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
+    check_until(until)
     check(recipe, runtime)
     return plan(recipe, until)
+
+
+def check_until(until: str | None) -> None:
+    """RecipeError if there is no stage of this name."""
+    if until and until not in ALL:
+        raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from deimos.planning.estimate import Pilot, pilot_of
 from deimos.prompts.splits import rank
 from deimos.recipe import ModelSettings, Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.sample.model import open_model
 from deimos.sample.prompt_race import RacePrompt
 from deimos.sample.race import race
@@ -46,7 +46,7 @@ def run_pilot(
     # By hash: a spread over all sources, and more of them begin with the same ones.
     chosen = sorted(train, key=lambda prompt: rank(prompt, f"pilot-{recipe.sample.seed}"))[:count]
     pool: list[Completion] = []
-    with Progress() as progress:
+    with ProgressBar() as progress:
         job = StageJob(recipe, runtime, model_path(recipe), {}, Path(), progress)
         seconds = _sample(job, chosen, pool)
     pilot = pilot_of(pool, recipe.sample, recipe.select, seconds)

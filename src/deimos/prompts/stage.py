@@ -21,7 +21,7 @@ from deimos.store.schema import prompt_row
 from deimos.types import Prompt
 
 if TYPE_CHECKING:
-    from deimos.runs.folder import StageJob
+    from deimos.runs.plan import StageJob
 
 ShowProgress = Callable[[str, int, int, str], None]
 

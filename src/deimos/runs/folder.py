@@ -1,31 +1,41 @@
-"""The run folder: which stages there are, what each is made of, and which are done.
+"""The run folder: which stages are complete in it, and whether they are up to date.
 
 A stage's folder is named after the fingerprint of what it depends on, so a changed recipe makes
 new folders beside the old ones and nothing is overwritten. ``record.json`` is written last and
-lists every file of the stage with its size and hash: a stage is complete where the record is there
-and its files are as listed. This module knows no stage by name and loads no ML.
+lists every file of the stage with its size and hash: a stage is complete if the record is there
+and its files are as listed. It is up to date if, besides, all that it read is: the record holds a
+digest of each input's files. This module knows no stage by name and loads no ML.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 
-from deimos.store.hashing import differences, file_hash, fingerprint
-from deimos.store.journal import sweep, write_atomic
-from deimos.store.locks import Locked, is_locked, take_lock
-from deimos.store.names import LOCK, RECIPE, RECORD
-from deimos.runs.progress import Progress
 from deimos.recipe import Recipe, RecipeError, load, validate, write_yaml
+from deimos.recipe.runtime import Runtime
+from deimos.runs.plan import (
+    Plan,
+    Planned,
+    PlanError,
+    Stage,
+    StageJob,
+    find_stage,
+    plan_text,
+    read_plan,
+)
+from deimos.runs.progress import ProgressBar
 from deimos.runs.record import (
-    Tell,
+    FORMAT,
+    Diagnostics,
     attempt,
     attempts,
     environment,
@@ -33,9 +43,11 @@ from deimos.runs.record import (
     missing,
     versions,
 )
-from deimos.recipe.runtime import Runtime
+from deimos.store.hashing import differences, file_hash, fingerprint
+from deimos.store.journal import sweep, write_atomic
 
-State = Literal["fresh", "missing", "stale"]
+from deimos.store.locks import Locked, is_locked, take_lock
+from deimos.store.names import LOCK, PLAN, RECIPE, RECORD
 
 
 class RunError(ValueError):
@@ -43,104 +55,20 @@ class RunError(ValueError):
 
 
 @dataclass(frozen=True)
-class StageJob:
-    """What a stage's ``run`` function is given."""
-
-    recipe: Recipe
-    runtime: Runtime
-    model_path: str
-    """``recipe.model.id`` with ``lab`` resolved to the packaged folder."""
-    inputs: Mapping[str, Path]
-    """Folders of the stages before, by stage name."""
-    out: Path
-    """The stage's own folder; what is already there comes from an attempt cut short."""
-    progress: Progress
-    tell: Tell = field(default_factory=dict)
-    """The stage puts in what should be known of this attempt even if it fails."""
-
-
-def _nothing(recipe: Recipe) -> Mapping[str, Any]:
-    return {}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the way."""
-
-    name: str
-    version: int
-    """Bumped when the meaning of what it writes changes (code is not hashed)."""
-    needs: tuple[str, ...]
-    keys: tuple[str, ...]
-    """Recipe keys it depends on, dotted."""
-    run: Callable[[StageJob], Mapping[str, Any]] = field(compare=False)
-    """Does the work; returns counts for the record."""
-    data: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
-    """Content hashes of what it reads besides the stages before."""
-    tracks: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
-    """No part of its identity, but where this has changed since it was complete, the stage is run
-    again in the same folder to bring what is there up to date."""
-    summary: tuple[str, ...] = ()
-    """Names of the files that it writes at the run folder's top, of whichever stages are complete;
-    empty: it writes in a folder of its own."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A stage of one recipe, with its identity."""
-
-    stage: Stage
-    keys: Mapping[str, Any]
-    """What the fingerprint was computed from."""
-    fingerprint: str
-    """sha256, hex."""
-    tracks: Mapping[str, Any]
-    needs: tuple[Planned, ...]
-
-    @property
-    def folder(self) -> str:
-        """Name of the stage's folder in the run folder; empty for the run folder itself."""
-        return "" if self.stage.summary else f"{self.stage.name}-{self.fingerprint[:8]}"
-
-
-@dataclass(frozen=True)
 class StageStatus:
     """How a planned stage stands."""
 
     stage: str
-    state: State
+    state: Literal["fresh", "missing", "stale"]
     folder: str
     begun: bool
     """An attempt was cut short; running again resumes it."""
     differs: Mapping[str, tuple[Any, Any]]
     """Stale: dotted key to its value in the last complete result and its value now; a file of the
-    result that is not as long as it was: ``files.NAME`` to bytes then and now."""
+    result that is not as long as it was: ``files.NAME`` to bytes then and now; an input with other
+    content: ``input_digests.STAGE`` to both digests."""
     spoiled: int = 0
     """Journal records that a crash tore or the disk damaged; what they held was made again."""
-
-
-def plan_stages(stages: Sequence[Stage], recipe: Recipe) -> list[Planned]:
-    """Give every stage its identity; ``stages`` come in order of dependence."""
-    settings = recipe.model_dump(mode="json")
-    planned: dict[str, Planned] = {}
-    for stage in stages:
-        keys = {
-            "stage": stage.name,
-            "version": stage.version,
-            "recipe": {key: _at(settings, key) for key in stage.keys},
-            "data": dict(stage.data(recipe)),
-            "inputs": {need: planned[need].fingerprint for need in stage.needs},
-        }
-        needs = tuple(planned[need] for need in stage.needs)
-        tracks = dict(stage.tracks(recipe))
-        planned[stage.name] = Planned(stage, keys, fingerprint(keys), tracks, needs)
-    return list(planned.values())
-
-
-def _at(settings: Any, key: str) -> Any:
-    for part in key.split("."):
-        settings = settings[part]
-    return settings
 
 
 class RunFolder:
@@ -148,40 +76,45 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lock_fd: int | None = None
+        """Descriptor of the run's lock while this object holds it; a child may inherit it."""
 
     @classmethod
-    def create(cls, path: Path, recipe: Recipe, runtime: Mapping[str, Any]) -> RunFolder:
-        """Make the folder, or take it up again; freezes the resolved recipe in it.
+    @contextlib.contextmanager
+    def begin(
+        cls, path: Path, recipe: Recipe, runtime: Mapping[str, Any], plan: Plan
+    ) -> Iterator[Self]:
+        """Make the folder, or open it again, and keep other writers out while in the block.
 
-        Another recipe's file that was there is kept as ``recipe-<fp8>.yaml``.
+        Freezes the resolved recipe and the plan in it. Another recipe or plan that was there is
+        kept as ``recipe-<fp8>.yaml`` or ``plan-<fp8>.json``.
 
         Raises:
-            RunError: the path holds files but no run, or another recipe is being run there.
+            RunError: the path holds files but no run, a run of an earlier version of Deimos, or
+                somebody else is writing it.
         """
         run = cls(path)
         if path.is_dir() and any(path.iterdir()) and not (path / RECIPE).is_file():
             raise RunError(
                 f"{str(path)!r} is not empty and holds no {RECIPE}: choose another --out"
             )
-        text = _recipe_text(recipe, runtime)
-        frozen = path / RECIPE
-        if not frozen.is_file():
-            write_atomic(frozen, text)
-        elif (old := frozen.read_text(encoding="utf-8")) != text:
-            with run.lock():  # not under a process that runs by it
-                write_atomic(path / f"recipe-{fingerprint(old)[:8]}.yaml", old)
-                write_atomic(frozen, text)
-        return run
+        if reason := run.unlike_this_version():
+            raise RunError(reason)
+        path.mkdir(parents=True, exist_ok=True)
+        with run.lock():
+            _freeze(path / RECIPE, _recipe_text(recipe, runtime))
+            _freeze(path / PLAN, plan_text(plan))
+            yield run
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """Take up a run folder that exists.
+    def open(cls, path: Path) -> Self:
+        """Open a run folder that exists, to read it.
 
         Raises:
             RunError: there is none.
         """
         if not (path / RECIPE).is_file():
-            raise RunError(f"{str(path)!r} is no run folder: it has no {RECIPE}")
+            raise RunError(f"{str(path)!r} is not a run folder: it has no {RECIPE}")
         return cls(path)
 
     def settings(self) -> tuple[Recipe, Runtime]:
@@ -189,12 +122,39 @@ class RunFolder:
         recipe, runtime = load(self.path / RECIPE)
         return recipe, validate(Runtime, runtime, "runtime")
 
+    def frozen_plan(self, stages: Sequence[Stage]) -> list[Planned]:
+        """The plan that the launching process froze here.
+
+        Raises:
+            PlanError: there is none, or this Deimos knows its stages otherwise.
+        """
+        path = self.path / PLAN
+        if not path.is_file():
+            raise PlanError(f"{str(self.path)!r} has no {PLAN}: run `deimos run {self.path}`")
+        return read_plan(path.read_text(encoding="utf-8"), stages)
+
+    def plan_fingerprint(self) -> str:
+        """What ``plan_fingerprint`` gives of the frozen plan; empty if there is none."""
+        frozen = _read_json(self.path / PLAN) or {}
+        return str(frozen.get("fingerprint", ""))
+
+    def unlike_this_version(self) -> str:
+        """One sentence if records here are of another version of Deimos, else empty."""
+        formats = {record.get("format", 1) for record in self._records()}
+        if formats <= {FORMAT}:
+            return ""
+        return (
+            f"{str(self.path)!r} was made by another version of Deimos (its records have format "
+            f"{min(formats - {FORMAT})}, this version writes {FORMAT}), so nothing in it is changed: run it "
+            "with the version that made it, or run its recipe with another --out"
+        )
+
     def folder(self, planned: Planned) -> Path:
         """Where a planned stage writes."""
         return self.path / planned.folder
 
     def record(self, planned: Planned) -> dict[str, Any] | None:
-        """The stage's record where it is complete, else None.
+        """The stage's record if it is complete, else None.
 
         Files are compared by size, which is quick; ``damaged`` looks at their content.
         """
@@ -210,7 +170,7 @@ class RunFolder:
         files = record["files"] if record else {}
         return [name for name, f in files.items() if file_hash(folder / name) != f["sha256"]]
 
-    def discard_spoiled(self, planned: Planned) -> None:
+    def discard_damaged(self, planned: Planned) -> None:
         """Remove files that are not what the stage's last record says, before it runs again.
 
         A stage takes a whole file that it finds for finished. Journals stay: their records say for
@@ -229,35 +189,58 @@ class RunFolder:
         """Folder name of each stage it needs that is complete, by stage name."""
         return {p.stage.name: p.folder for p in planned.needs if self.record(p)}
 
+    def input_digests(self, planned: Planned) -> dict[str, str]:
+        """Digest of the files that a stage reads of each complete input, by stage name.
+
+        It depends on the files' names and content alone, so a stage that was run again and wrote
+        the same makes nothing stale.
+        """
+        digests = {}
+        for need in planned.needs:
+            if record := self.record(need):
+                patterns = planned.stage.reads.get(need.stage.name, ("*",))
+                files = {
+                    name: entry["sha256"]
+                    for name, entry in record["files"].items()
+                    if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+                }
+                digests[need.stage.name] = fingerprint(files)
+        return digests
+
     def is_fresh(self, planned: Planned) -> bool:
         """Whether running the stage again would change nothing."""
         record = self.record(planned)
-        return (
-            record is not None
-            and record["inputs"] == self.inputs(planned)
-            and not differences(record["tracks"], planned.tracks)
-            and not (planned.stage.summary and self._overtaken(planned, record["number"]))
-        )
+        return record is not None and not self._changes(planned, record)
 
-    def _overtaken(self, planned: Planned, number: int) -> bool:
-        """Whether a stage before has been brought up to date since: a summary costs seconds."""
-        records = (self.record(need) for need in planned.needs)
-        return any(r["number"] > number for r in records if r)
+    def _changes(self, planned: Planned, record: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """What has changed since a complete stage was: dotted key to its value then and now."""
+        if record.get("format", 1) != FORMAT:
+            return {"format": (record.get("format", 1), FORMAT)}
+        was = {"inputs": record["inputs"], "input_digests": record["input_digests"]}
+        now = {"inputs": self.inputs(planned), "input_digests": self.input_digests(planned)}
+        changed = differences({**record["tracks"], **was}, {**planned.tracks, **now})
+        for need in planned.needs:
+            found = self.record(need)
+            if found and not self.is_fresh(need):
+                changed.setdefault(f"inputs.{need.stage.name}", ("fresh", "stale"))
+            elif found and planned.stage.summary and found["number"] > record["number"]:
+                # A summary costs seconds and shows what the records say, times and attempts too.
+                changed.setdefault(f"inputs.{need.stage.name}", ("complete", "run again since"))
+        return changed
 
-    def status(self, plan: Sequence[Planned]) -> list[StageStatus]:
+    def status(self, plan: Plan) -> list[StageStatus]:
         """Each stage of a plan: fresh, missing, or stale and by which keys."""
         return [self._status_of(planned) for planned in plan]
 
     def _status_of(self, planned: Planned) -> StageStatus:
         name, record = planned.stage.name, self.record(planned)
-        if record and self.is_fresh(planned):
+        if record:
+            changed = self._changes(planned, record)
+            if changed:
+                return StageStatus(name, "stale", planned.folder, False, changed)
             files = record["files"].values()
             spoiled = sum(f.get("damaged", 0) + bool(f.get("quarantined")) for f in files)
             return StageStatus(name, "fresh", planned.folder, False, {}, spoiled)
-        if record:
-            was = {**record["tracks"], "inputs": record["inputs"]}
-            now = {**planned.tracks, "inputs": self.inputs(planned)}
-            return StageStatus(name, "stale", planned.folder, False, differences(was, now))
         begun = not planned.stage.summary and self.folder(planned).is_dir()
         last = self._last_record(planned.stage)
         if last is None:
@@ -269,13 +252,15 @@ class RunFolder:
 
     def _last_record(self, stage: Stage) -> dict[str, Any] | None:
         pattern = RECORD if stage.summary else f"{stage.name}-*/{RECORD}"
-        records = [r for p in self.path.glob(pattern) if (r := _read_json(p))]
-        return max(records, key=lambda r: r["number"], default=None)
+        return max(self._records(pattern), key=lambda r: r["number"], default=None)
+
+    def _records(self, *patterns: str) -> list[dict[str, Any]]:
+        found = (p for name in patterns or (RECORD, f"*-*/{RECORD}") for p in self.path.glob(name))
+        return [record for path in found if (record := _read_json(path))]
 
     def next_number(self) -> int:
         """One more than any record of the run has: order without trust in the clock."""
-        records = [_read_json(p) for p in (self.path / RECORD, *self.path.glob(f"*-*/{RECORD}"))]
-        return 1 + max((r["number"] for r in records if r), default=0)
+        return 1 + max((record["number"] for record in self._records()), default=0)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
@@ -294,8 +279,10 @@ class RunFolder:
                 "command was killed goes on by itself (deimos status says when it is complete)"
             ) from e
         try:
+            self.lock_fd = fd
             yield fd
         finally:
+            self.lock_fd = None
             os.close(fd)
 
     def is_running(self) -> bool:
@@ -303,39 +290,43 @@ class RunFolder:
         return is_locked(self.path / LOCK)
 
 
-def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str) -> dict[str, Any]:
+def run_stage(run: RunFolder, plan: Plan, name: str, model_path: str) -> dict[str, Any]:
     """Run one stage in this process and write its record; returns the record.
 
     Raises:
-        RunError: there is no such stage, or one that it needs is not complete.
+        PlanError: there is no such stage.
+        RunError: one that it needs is not complete or not up to date.
     """
-    planned = next((p for p in plan if p.stage.name == name), None)
-    if planned is None:
-        raise RunError(f"there is no stage {name!r}: {', '.join(p.stage.name for p in plan)}")
+    planned = find_stage(plan, name)
     for need in planned.needs:
         if not run.is_fresh(need) and not planned.stage.summary:
             raise RunError(f"{name} needs {need.stage.name}: run `deimos {need.stage.name}` first")
     recipe, runtime = run.settings()
-    out, inputs = run.folder(planned), run.inputs(planned)
+    out, inputs, digests = run.folder(planned), run.inputs(planned), run.input_digests(planned)
     number = run.next_number()
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
     (out / RECORD).unlink(missing_ok=True)  # brought up to date in place: not complete meanwhile
     started = datetime.now(UTC)
-    tell: Tell = {}
-    with attempt(out if planned.folder else None, tell), Progress() as progress:
+    diagnostics: Diagnostics = {}
+    with (
+        attempt(out if planned.folder else None, diagnostics),
+        ProgressBar() as progress,
+    ):
         folders = {need: run.path / folder for need, folder in inputs.items()}
-        job = StageJob(recipe, runtime, model_path, folders, out, progress, tell)
+        job = StageJob(recipe, runtime, model_path, folders, out, progress, diagnostics)
         counts = dict(planned.stage.run(job))
     finished, tried = datetime.now(UTC), attempts(out)
     spent = [one["seconds"] for one in tried if "seconds" in one]
     record = {
+        "format": FORMAT,
         "stage": name,
         "number": number,
         "fingerprint": planned.fingerprint,
         "keys": planned.keys,
         "tracks": planned.tracks,
         "inputs": inputs,
+        "input_digests": digests,
         "versions": versions(),
         "environment": environment(),
         "counts": counts,
@@ -348,6 +339,15 @@ def do_stage(run: RunFolder, plan: Sequence[Planned], name: str, model_path: str
     }
     write_atomic(out / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
+
+
+def _freeze(path: Path, text: str) -> None:
+    """Write a file whole; what stood there otherwise is kept under a name with its hash."""
+    old = path.read_text(encoding="utf-8") if path.is_file() else text
+    if old != text:
+        write_atomic(path.with_name(f"{path.stem}-{fingerprint(old)[:8]}{path.suffix}"), old)
+    if old != text or not path.is_file():
+        write_atomic(path, text)
 
 
 def _recipe_text(recipe: Recipe, runtime: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Running one stage as a process of its own, with the Python that the runtime names for it.
 
 Sampling and training may want different environments and both want the whole machine; the run
-folder is where they meet. Interruptions are handed on to the stage, which keeps what it has.
+folder is where they meet. Interruptions are passed on to the stage, which keeps what it has.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import deimos
-from deimos.runs.folder import Planned, RunError, RunFolder
 from deimos.recipe.runtime import Runtime
+from deimos.runs.folder import RunError, RunFolder
+from deimos.runs.plan import Plan, Planned
 
 GRACE_SECONDS = 20.0
-"""From handing on an interruption until the stage's whole process group is killed."""
+"""From passing on an interruption until the stage's whole process group is killed."""
 
 
 class StageFailed(RuntimeError):
@@ -34,82 +35,112 @@ class StageFailed(RuntimeError):
 
 def run_stages(
     run: RunFolder,
-    plan: Sequence[Planned],
+    plan: Plan,
     *,
     module: str,
     say: Callable[[str], None],
-    again: str | None = None,
+    alone: bool = False,
 ) -> None:
     """Bring every stage of a plan to completion, in order; complete ones are left alone.
 
     Args:
-        run: the run folder.
-        plan: the stages wanted; what they need is among them or complete already.
+        run: the run folder, whose lock is held (``RunFolder.begin``).
+        plan: the stages wanted, after all that they need.
         module: see ``launch``.
-        say: told in one line how each stage stands.
-        again: name of a stage to run even where it is complete.
+        say: called with one line on how each stage stands.
+        alone: only the last stage is wanted. Of the others those run that are complete but not up
+            to date; and the last one runs again also if it is complete but could not judge all.
 
     Raises:
         StageFailed: as ``launch``; what was done before stays.
-        RunError: somebody else is writing this run.
+        RunError: the run's lock is not held, or no such Python.
     """
-    _, runtime = run.settings()
-    with run.lock() as lock_fd:
-        for planned in plan:
-            name = planned.stage.name
-            if run.is_fresh(planned) and name != again:
-                if not (damaged := _damaged(run, planned, plan, again)):
-                    say(f"{name}: complete ({planned.folder or run.path.name})")
-                    continue
-                say(f"{name}: {', '.join(damaged)} changed since it was complete")
-            say(f"{name}: {_beginning(run, planned)}")
-            run.discard_spoiled(planned)
-            launch(name, run.path, runtime, module=module, lock_fd=lock_fd)
-            say(f"{name}: {_outcome(run.record(planned))}")
+    if alone:
+        plan = [*(p for p in plan[:-1] if run.record(p)), plan[-1]]
+    for planned in plan:
+        reason = _reason_to_run(run, planned, plan, retry=alone and planned is plan[-1])
+        if not reason:
+            state = f"complete ({planned.folder or run.path.name})"
+            say(f"{planned.stage.name}: {state}{_left_unjudged(run, planned)}")
+            continue
+        say(f"{planned.stage.name}: {reason}")
+        run.discard_damaged(planned)
+        launch(run, planned, module=module)
+        if run.record(planned) is None:
+            message = f"{planned.stage.name} ended well but wrote no record: this is a bug"
+            raise StageFailed(message, 1)
+        say(f"{planned.stage.name}: {_outcome(run, planned)}{_left_unjudged(run, planned)}")
 
 
-def _damaged(
-    run: RunFolder, planned: Planned, plan: Sequence[Planned], again: str | None
-) -> list[str]:
+def _reason_to_run(run: RunFolder, planned: Planned, plan: Plan, *, retry: bool) -> str:
+    """Why a stage has to run, in words to show; empty if it has not."""
+    if not run.is_fresh(planned):
+        if not planned.folder or not run.folder(planned).is_dir():
+            return "starting"
+        return "bringing up to date" if run.record(planned) else "resuming"
+    if damaged := _damaged_inputs(run, planned, plan):
+        return f"{', '.join(damaged)} changed since it was complete: making it again"
+    if retry and planned.stage.summary:
+        return "starting"
+    if retry and (unjudged := _unjudged(run, planned)):
+        return f"complete, but {unjudged:,} could not be judged: trying them again"
+    return ""
+
+
+def _damaged_inputs(run: RunFolder, planned: Planned, plan: Plan) -> list[str]:
     """Files of a complete stage that a stage still to come would read wrong."""
-    to_come = [p for p in plan if p.stage.name == again or not run.is_fresh(p)]
+    to_come = [p for p in plan if not run.is_fresh(p)]
     read = any(planned.stage.name in p.stage.needs for p in to_come)
     return run.damaged(planned) if read else []
 
 
-def _beginning(run: RunFolder, planned: Planned) -> str:
-    if not planned.folder or not run.folder(planned).is_dir():
-        return "starting"
-    return "bringing up to date" if run.record(planned) else "resuming"
+def _unjudged(run: RunFolder, planned: Planned) -> int:
+    record = run.record(planned)
+    return int(record["counts"].get("unjudged") or 0) if record else 0
 
 
-def _outcome(record: dict[str, Any] | None) -> str:
-    if record is None:
-        raise StageFailed("a stage ended well but wrote no record: this is a bug", 1)
-    counts = [f"{value:,} {key}" for key, value in record["counts"].items() if type(value) is int]
+def _left_unjudged(run: RunFolder, planned: Planned) -> str:
+    if not (unjudged := _unjudged(run, planned)):
+        return ""
+    command = f"deimos {planned.stage.name} {run.path}"
+    return f" · {unjudged:,} could not be judged: `{command}` tries them again"
+
+
+def _outcome(run: RunFolder, planned: Planned) -> str:
+    record = run.record(planned) or {"counts": {}, "seconds": 0.0}
+    counts = [
+        f"{value:,} {key}"
+        for key, value in record["counts"].items()
+        if type(value) is int and key != "unjudged"
+    ]
     return " · ".join([f"done in {record['seconds']:.0f} s", *counts[:5]])
 
 
-def launch(stage: str, run: Path, runtime: Runtime, *, module: str, lock_fd: int) -> None:
-    """Run ``python -m <module> RUN STAGE`` to its end.
+def launch(run: RunFolder, planned: Planned, *, module: str) -> None:
+    """Run ``python -P -m <module> RUN STAGE PLAN`` to its end.
+
+    ``PLAN`` is the fingerprint of the plan that is frozen in the run folder. ``-P`` keeps the
+    working folder off the module path: a ``random.py`` there is not for us.
 
     Args:
-        stage: name of the stage.
-        run: the run folder.
-        runtime: says which Python runs the stage and how many threads it gets.
+        run: the run folder, whose lock is held. The stage inherits the lock, so it outlives us if
+            we are killed; the frozen runtime says which Python runs it, with how many threads.
+        planned: the stage.
         module: dotted name of the module that runs a stage when executed.
-        lock_fd: the run's lock; the stage inherits it, so it outlives us if we are killed.
 
     Raises:
         StageFailed: the stage ended with another code than 0, or was interrupted.
-        RunError: the Python that the runtime names is not there.
+        RunError: the lock is not held, or the Python that the runtime names is not there.
     """
+    if run.lock_fd is None:
+        raise RunError(f"{str(run.path)!r} is not locked: stages run inside RunFolder.begin")
+    stage, (_, runtime) = planned.stage.name, run.settings()
     python = _python_for(stage, runtime)
     process = subprocess.Popen(
-        [python, "-m", module, str(run), stage],
-        env=_environment(python, runtime),
+        [python, "-P", "-m", module, str(run.path), stage, run.plan_fingerprint()],
+        env=_environment(runtime),
         stdin=subprocess.DEVNULL,
-        pass_fds=(lock_fd,),
+        pass_fds=(run.lock_fd,),
         process_group=0,  # so that Ctrl-C reaches the stage once, from us
     )
     caught = _wait(process)
@@ -131,7 +162,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     """Wait for the process; returns the signal that interrupted us, or 0."""
     caught = 0
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def pass_on(number: int, frame: FrameType | None) -> None:
         nonlocal caught
         if caught:  # asked twice
             _kill_group(process)
@@ -144,7 +175,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         _kill_group(process)
 
     handlers: dict[int, Callable[[int, FrameType | None], Any]] = {
-        signal.SIGINT: hand_on, signal.SIGTERM: hand_on, signal.SIGALRM: too_late,
+        signal.SIGINT: pass_on, signal.SIGTERM: pass_on, signal.SIGALRM: too_late,
     }  # fmt: skip
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
@@ -180,13 +211,17 @@ def _python_for(stage: str, runtime: Runtime) -> str:
     return found
 
 
-def _environment(python: str, runtime: Runtime) -> dict[str, str]:
-    env = dict(os.environ)
+def _environment(runtime: Runtime) -> dict[str, str]:
+    # Processes that a stage starts inherit the safe path, those of vLLM and Ray too.
+    env = {**os.environ, "PYTHONSAFEPATH": "1"}
     if runtime.threads:
         env["OMP_NUM_THREADS"] = str(runtime.threads)
+    # An empty entry of PYTHONPATH would mean the working folder.
+    paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     home = Path(deimos.__file__).resolve().parents[1]
     # Another environment need not have the package installed: it borrows this source tree, but
     # never another environment's site-packages.
     if home.name not in ("site-packages", "dist-packages"):
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), env.get("PYTHONPATH")]))
+        paths.insert(0, str(home))
+    env["PYTHONPATH"] = os.pathsep.join(paths)
     return env

@@ -24,7 +24,7 @@ class _Track:
     finished: bool = False
 
 
-class Progress:
+class ProgressBar:
     """Call it with a label and how far that is; a context manager.
 
     Args:

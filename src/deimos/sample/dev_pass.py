@@ -14,7 +14,7 @@ from typing import Any
 from deimos.engines.base import Key
 from deimos.recipe import RecipeError
 from deimos.runs.artifacts import Artifacts
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.sample.counts import PoolCounts
 from deimos.sample.model import OpenModel, keys_of, render_prompts, require_one_shape
 from deimos.sample.prompt_race import RacePrompt

@@ -13,7 +13,7 @@ from deimos.engines.collect import Request, completion_of
 from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError, Sample
 from deimos.runs.artifacts import Artifacts
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.runs.record import attempts
 from deimos.sample.prompt_race import SEPARATOR, RacePrompt
 from deimos.store.candidates import record_key, sampled_with

@@ -30,8 +30,8 @@ from deimos.engines.multiplex import Shared
 from deimos.engines.ray.cluster import ActorPool, connect
 from deimos.recipe import Recipe, Sample
 from deimos.recipe.runtime import Cluster, Runtime
-from deimos.runs.folder import StageJob
-from deimos.runs.progress import Progress
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
 from deimos.sample.checkpoints import partial_files
 from deimos.sample.dev_pass import (
     Constants,
@@ -82,7 +82,7 @@ class WorkerConfig:
 
     def job(self) -> StageJob:
         """The stage's job for an actor: as the driver's, but it shows no progress."""
-        silent = Progress(Path(os.devnull).open("w"))  # noqa: SIM115 - open for the actor's life
+        silent = ProgressBar(Path(os.devnull).open("w"))  # noqa: SIM115 - open for the actor's life
         inputs = {"prompts": self.prompts}
         return StageJob(self.recipe, self.runtime, self.model_path, inputs, self.out, silent)
 
@@ -140,7 +140,7 @@ async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob
     size = shard_size(prompts)
     at_once = shards_at_once(config.runtime.max_batch, settings, size)
     pool = ActorPool(ray, cluster, functools.partial(open_worker, config), at_once)
-    job.tell["actors_lost"] = lambda: pool.lost
+    job.diagnostics["actors_lost"] = lambda: pool.lost
     try:
         [(_, constants)] = [done async for done in pool.results(_each([DEV_PASS]), total=1)]
         total: Counter[str] = Counter()

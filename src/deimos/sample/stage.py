@@ -18,7 +18,7 @@ from typing import Any
 
 from deimos.engines.base import Key
 from deimos.runs.artifacts import Artifacts
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.sample.checkpoints import JournalWriter, Partials, partial_files
 from deimos.sample.counts import PoolCounts
 from deimos.sample.dev_pass import Constants, GateFor, MeasureFunctionWords, measure_constants
@@ -62,7 +62,7 @@ def run(
     """
     model = model or open_model(job)
     if facts := getattr(model.engine, "facts", None):  # engines that report on themselves
-        job.tell["engine"] = facts
+        job.diagnostics["engine"] = facts
     return asyncio.run(_run(job, gate_for, function_words, model))
 
 
@@ -84,7 +84,7 @@ async def _run(
         open_partial=lambda: Journal(job.out / PARTIAL),
     )
     counts, stats = await race_prompts(job, model, train, made_with, constants, gate_for, files)
-    diagnosed = {name: diagnose() for name, diagnose in job.tell.items()}
+    diagnosed = {name: diagnose() for name, diagnose in job.diagnostics.items()}
     return {"prompts": len(train), **counts, **diagnosed, "seconds": round(stats.seconds, 3)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from deimos.engines.collect import RETRIES
 from deimos.runs.artifacts import Artifacts
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.select.filters import CandidateFilters, correctness_of
 from deimos.store.candidates import Candidate, filters_of, read_filters
 from deimos.store.merge import Skipped

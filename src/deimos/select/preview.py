@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deimos.recipe import Select
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.select.judging import MakeFilters, PromptCandidates, judge_candidates
 from deimos.select.policy import choose
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from deimos.recipe import Sample, Select
 from deimos.runs.artifacts import Artifacts
-from deimos.runs.folder import StageJob
+from deimos.runs.plan import StageJob
 from deimos.select.judging import MakeFilters, PromptCandidates, judge_candidates
 from deimos.select.policy import Chosen, apply_quota, choose, needs_more_decoding
 from deimos.store.journal import write_rows

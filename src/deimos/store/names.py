@@ -4,6 +4,7 @@ Who reads a run asks ``runs.artifacts``; these names are for the stages that wri
 """
 
 RECIPE = "recipe.yaml"
+PLAN = "plan.json"
 LOCK = ".lock"
 SUMMARY = "summary.json"
 REPORT = "report.html"

@@ -24,7 +24,7 @@ from deimos.train import checkpoints, metrics
 from deimos.train.tokens import Dropped, Example, TokensError, digest_of, examples_of
 
 if TYPE_CHECKING:
-    from deimos.runs.folder import StageJob
+    from deimos.runs.plan import StageJob
 
 _log = logging.getLogger(__name__)
 
