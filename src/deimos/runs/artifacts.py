@@ -282,6 +282,29 @@ class Artifacts:
         return schema.checked(kind, self._lines("bench", name), self._file("bench", name))
 
 
+def load_run(path: str | Path) -> Artifacts:
+    """What the stages of a run left, by the plan that is frozen in its folder.
+
+    Without a plan (a run of before there were plans), of each stage the one that ran last. Only
+    complete stages are taken; whether they are up to date is for ``deimos status`` to say.
+
+    Raises:
+        ArtifactError: the folder holds no run.
+    """
+    folder = Path(path)
+    if not (folder / names.RECIPE).is_file():
+        raise ArtifactError(f"{str(folder)!r} is not a run folder: it has no {names.RECIPE}")
+    found: dict[str, tuple[int, Path]] = {}
+    planned = {row["folder"] for row in (_json(folder / names.PLAN) or {}).get("stages", ())}
+    for record_path in folder.glob(f"*-*/{names.RECORD}"):
+        if planned and record_path.parent.name not in planned:
+            continue
+        record = _json(record_path)
+        latest = record["number"], record_path.parent
+        found[record["stage"]] = max(latest, found.get(record["stage"], latest))
+    return Artifacts({stage: where for stage, (_, where) in found.items()})
+
+
 def engines_by_model(samples: Iterable[SampleFacts]) -> dict[str, dict[str, int]]:
     """How many benchmark completions of each model each engine decoded, base first."""
     found: dict[str, Counter[str]] = {}
