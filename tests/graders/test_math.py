@@ -88,36 +88,36 @@ def test_forms_that_say_the_same_are_equal(one, other):
     assert math(f"\\boxed{{{one}}}", other).ok is True
 
 
-@pytest.mark.parametrize(("answer", "gold"), RIGHT)
-def test_right_is_told_in_process(answer, gold):
-    assert fast(answer, gold).ok is True
-    assert math(answer, gold).ok is True
+@pytest.mark.parametrize(("answer", "right"), RIGHT)
+def test_right_is_told_in_process(answer, right):
+    assert fast(answer, right).ok is True
+    assert math(answer, right).ok is True
 
 
-@pytest.mark.parametrize(("answer", "gold"), WRONG)
-def test_wrong_is_never_right(answer, gold):
-    assert math(answer, gold).ok is False
-    told = fast(answer, gold)
+@pytest.mark.parametrize(("answer", "right"), WRONG)
+def test_wrong_is_never_right(answer, right):
+    assert math(answer, right).ok is False
+    told = fast(answer, right)
     assert told is None or told.ok is False
 
 
-@pytest.mark.parametrize(("answer", "gold", "ok"), SYMBOLIC)
-def test_what_needs_mathematics_is_left_to_math_verify(answer, gold, ok):
-    assert fast(answer, gold) is None
-    assert math(answer, gold).ok is ok
+@pytest.mark.parametrize(("answer", "right", "ok"), SYMBOLIC)
+def test_what_needs_mathematics_is_left_to_math_verify(answer, right, ok):
+    assert fast(answer, right) is None
+    assert math(answer, right).ok is ok
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
-def test_integers_are_always_decided_in_process(said, gold):
+def test_integers_are_always_decided_in_process(said, right):
     """The race must not wait for a worker on the lab's and GSM8K's answers."""
-    assert fast(f"Tom has \\boxed{{{said}}} apples.", str(gold)).ok is (said == gold)
+    assert fast(f"Tom has \\boxed{{{said}}} apples.", str(right)).ok is (said == right)
     assert fast(f"\\boxed{{{said:,}}}", str(said)).ok is True
 
 
 @given(st.text(max_size=60), st.integers(0, 999))
-def test_a_second_box_with_another_number_is_never_right(between, gold):
-    answer = f"\\boxed{{{gold}}} {between} \\boxed{{{gold + 1}}}"
-    for reference in (gold, gold + 1):
+def test_a_second_box_with_another_number_is_never_right(between, right):
+    answer = f"\\boxed{{{right}}} {between} \\boxed{{{right + 1}}}"
+    for reference in (right, right + 1):
         verdict = fast(answer, str(reference))
         assert verdict is None or not verdict.ok
 

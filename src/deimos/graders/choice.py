@@ -65,14 +65,16 @@ def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
         labels_of(reference)
     except ValueError as e:
         return Verdict.of(None, f"the reference is no choice: {e}")
-    gold = str(reference["letter"]).strip().upper()
-    named = named_labels(answer, reference["options"], digits=gold in DIGITS)
+    expected = str(reference["letter"]).strip().upper()
+    named = named_labels(answer, reference["options"], digits=expected in DIGITS)
     if not named:
         return Verdict.of(False, "no option named explicitly")
     if len(named) > 1:
         return Verdict.of(False, f"names different options: {', '.join(sorted(named))}")
     label = next(iter(named))
-    return Verdict.of(label == gold, "equal" if label == gold else f"{label} is not {gold}")
+    return Verdict.of(
+        label == expected, "equal" if label == expected else f"{label} is not {expected}"
+    )
 
 
 def labels_of(reference: Mapping[str, Any]) -> str:

@@ -36,17 +36,21 @@ _ASSIGNED = re.compile(r"\s*\\?[A-Za-z]+\s*=(?!=)")
 _THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 
 
-def comparable(gold: str, other: str) -> tuple[str, str] | None:
+def comparable(expected: str, other: str) -> tuple[str, str] | None:
     """Two expressions as they are to be compared; None if their forms show that they differ."""
-    gold, other = clean(gold), clean(other)
-    if units_differ(gold, other) or _ratios_differ(gold, other) or _bases_differ(gold, other):
+    expected, other = clean(expected), clean(other)
+    if (
+        units_differ(expected, other)
+        or _ratios_differ(expected, other)
+        or _bases_differ(expected, other)
+    ):
         return None
-    return _listed(gold, other)
+    return _listed(expected, other)
 
 
-def units_differ(gold: str, other: str) -> bool:
+def units_differ(expected: str, other: str) -> bool:
     """Whether both name a unit, and not the same one; squares and cubes are not compared."""
-    units = _unit(gold), _unit(other)
+    units = _unit(expected), _unit(other)
     return None not in units and units[0] != units[1]
 
 
@@ -57,39 +61,39 @@ def _unit(text: str) -> str | None:
     return _UNITS.get(last[1].casefold()) if last else None
 
 
-def _ratios_differ(gold: str, other: str) -> bool:
+def _ratios_differ(expected: str, other: str) -> bool:
     """A ratio equals a ratio, or a fraction if the reference is a ratio; a time only itself."""
-    ratios = ":" in _TEXT.sub("", gold), ":" in _TEXT.sub("", other)
+    ratios = ":" in _TEXT.sub("", expected), ":" in _TEXT.sub("", other)
     if all(ratios):
-        return gold != other and any(_CLOCK.fullmatch(text) for text in (gold, other))
+        return expected != other and any(_CLOCK.fullmatch(text) for text in (expected, other))
     return ratios[1] or (ratios[0] and "/" not in other and "\\frac" not in other)
 
 
-def _bases_differ(gold: str, other: str) -> bool:
+def _bases_differ(expected: str, other: str) -> bool:
     """Another base than the reference's; a reference without one is in base ten."""
-    bases = [_BASED.fullmatch(_TEXT.sub(r"\1", text)) for text in (gold, other)]
+    bases = [_BASED.fullmatch(_TEXT.sub(r"\1", text)) for text in (expected, other)]
     if bases[1] is None:
         return False
     return bases[1][1] != (bases[0][1] if bases[0] else "10")
 
 
-def _listed(gold: str, other: str) -> tuple[str, str] | None:
+def _listed(expected: str, other: str) -> tuple[str, str] | None:
     """Tuples keep their order, against a bare list too; a set is no tuple; nothing counts twice."""
-    shapes = _shape(gold), _shape(other)
+    shapes = _shape(expected), _shape(other)
     if set(shapes) == {"set", "tuple"}:
         return None
     if set(shapes) == {"list"}:
-        parts = _parts(gold), _parts(other)
-        told = not any(_THOUSANDS.search(text) or "\\pm" in text for text in (gold, other))
+        parts = _parts(expected), _parts(other)
+        told = not any(_THOUSANDS.search(text) or "\\pm" in text for text in (expected, other))
         if told and len(parts[0]) != len(parts[1]):
             return None
         named = [all(_ASSIGNED.match(part) for part in some) for some in parts]
         if named[0] != named[1]:
             return _ordered(parts[0]), _ordered(parts[1])
     if set(shapes) == {"list", "tuple"}:
-        gold = _ordered(_parts(gold)) if shapes[0] == "list" else gold
+        expected = _ordered(_parts(expected)) if shapes[0] == "list" else expected
         other = _ordered(_parts(other)) if shapes[1] == "list" else other
-    return gold, other
+    return expected, other
 
 
 def _ordered(parts: list[str]) -> str:

@@ -1,7 +1,7 @@
 """The instruction grader: does the answer follow every rule that it was given?
 
 lm-eval's IFEval rules (see ``deimos.graders.ifeval``). The strict reading decides, and all rules are
-required: a gold has no partial credit. A rejection also says what the loose reading would have found.
+required: there is no partial credit. A rejection also says what the loose reading would have found.
 Reference: ``{"instruction_id_list": [name, …], "kwargs": [{…}, …]}``. Always judged in a worker: the
 rules need packages that a caller's process should not have to load.
 """

@@ -1,6 +1,6 @@
 """What is refused before a computer algebra system sees it.
 
-The limits lie far above every gold of the benchmarks and far below what hangs sympy or fills the
+The limits lie far above every reference of the benchmarks and far below what hangs sympy or fills the
 memory. They save the worker time; what keeps it safe is the deadline.
 """
 

@@ -69,7 +69,7 @@ def final_expressions(answer: str, reference: Any = "") -> list[str]:
     return [number.rstrip(",") for number in numbers] if len(numbers) == 1 else []
 
 
-def _decide(finals: list[str], gold: str) -> Verdict | None:
+def _decide(finals: list[str], expected: str) -> Verdict | None:
     if not finals:
         return Verdict.of(False, "no final answer found")
     *earlier, last = finals
@@ -78,25 +78,25 @@ def _decide(finals: list[str], gold: str) -> Verdict | None:
         return Verdict.of(
             False, f"contradicts itself: {_short(earlier[agree.index(False)])} and {_short(last)}"
         )
-    right = _same(gold, last)
+    right = _same(expected, last)
     if right is False:
-        return Verdict.of(False, f"{_short(last)} is not {_short(gold)}")
+        return Verdict.of(False, f"{_short(last)} is not {_short(expected)}")
     return Verdict.of(True, "equal") if right and None not in agree else None
 
 
-def _same(gold: str, other: str) -> bool | None:
+def _same(expected: str, other: str) -> bool | None:
     """Whether two expressions are the same as text or as exact numbers; None: not known this way."""
-    if (text := _spelling(gold)) and text == _spelling(other):
+    if (text := _spelling(expected)) and text == _spelling(other):
         return True
-    if units_differ(clean(gold), clean(other)):
+    if units_differ(clean(expected), clean(other)):
         return False
-    a, b = rational(gold), rational(other)
+    a, b = rational(expected), rational(other)
     if a is not None and b is not None:
         return a.equals(b)
     # To math-verify a word is a product of letters, and anagrams are equal.
-    if (word := _wording(gold)) is not None:
+    if (word := _wording(expected)) is not None:
         return word == _plain_words(other)
-    words = _plain_words(gold), _plain_words(other)
+    words = _plain_words(expected), _plain_words(other)
     return words[0] == words[1] if all(_LETTERS.fullmatch(word) for word in words) else None
 
 
@@ -104,9 +104,9 @@ def _spelling(expression: str) -> str:
     return _LOOSE_SPACE.sub("", clean(expression))
 
 
-def _wording(gold: str) -> str | None:
+def _wording(expected: str) -> str | None:
     """The words of a reference that is not a formula."""
-    text = clean(gold)
+    text = clean(expected)
     if _TEXT.fullmatch(text) or _WORDS.fullmatch(text):
         return _plain_words(text)
     return None
@@ -119,9 +119,9 @@ def _plain_words(expression: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _symbolic(finals: list[str], gold: str) -> Verdict:
+def _symbolic(finals: list[str], expected: str) -> Verdict:
     """Ask math-verify, the reference first (its comparison is not symmetric); called only here."""
-    if limit := beyond(gold):
+    if limit := beyond(expected):
         return Verdict.of(None, f"the reference has {limit}")
     for final in finals:
         if limit := beyond(final):
@@ -130,19 +130,19 @@ def _symbolic(finals: list[str], gold: str) -> Verdict:
     for other in earlier:
         if _same(last, other) is None and not _equal(last, other):
             return Verdict.of(False, f"contradicts itself: {_short(other)} and {_short(last)}")
-    if _same(gold, last):
+    if _same(expected, last):
         return Verdict.of(True, "equal")
-    if not _parse(gold):
-        return Verdict.of(None, f"the reference {_short(gold)} cannot be read as mathematics")
-    if _equal(gold, last):
+    if not _parse(expected):
+        return Verdict.of(None, f"the reference {_short(expected)} cannot be read as mathematics")
+    if _equal(expected, last):
         return Verdict.of(True, "equal by math-verify")
-    return Verdict.of(False, f"{_short(last)} is not {_short(gold)}")
+    return Verdict.of(False, f"{_short(last)} is not {_short(expected)}")
 
 
-def _equal(gold: str, other: str) -> bool:
+def _equal(expected: str, other: str) -> bool:
     from math_verify import verify
 
-    pair = comparable(gold, other)
+    pair = comparable(expected, other)
     if pair is None:
         return False
     try:

@@ -102,7 +102,7 @@ def test_all_real_references_pass_the_math_grader_and_the_splits_are_clean():
     test = gsm8k(take=None, seed=0, split="test", path=str(DATA))
     assert (len(train), len(test)) == (7473, 1319)
     report = check("math", "math", train + test)
-    assert report.ok and report.golds == 8792
+    assert report.ok and report.examples == 8792
     kept, dev = split(train, 0.1, 100, 0)
     assert (len(kept), len(dev)) == (6726, 747)
     assert find_common(train, test) == []

@@ -1,4 +1,4 @@
-"""MATH, MATH-500 and AIME become prompts with the golds that stand in their rows."""
+"""MATH, MATH-500 and AIME become prompts with the answers that stand in their rows."""
 
 import json
 from pathlib import Path

@@ -3,7 +3,7 @@
 A seed draws tasks (``ifeval_tasks.txt``, 158 to write and 15 to decide) and rules for them. How many
 rules a prompt has, and how often each rule stands alone, in twos and in threes, is as in IFEval;
 rules that exclude each other never meet. No task and no sentence is IFEval's, which a test holds.
-As for IFEval, there are no golds: nobody has written the answers.
+As for IFEval, there are no right answers: nobody has written the answers.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Do the math and choice graders accept every gold of the benchmarks, and nothing else?
+"""Do the math and choice graders accept every reference of the benchmarks, and nothing else?
 
-usage: python benchmarks/golds.py [--data ../shared/data] [--take N] [--workers 2]
+usage: python benchmarks/references.py [--data ../shared/data] [--take N] [--workers 2]
                               [--out docs/results/graders.md]
 
 Each reference is written as an answer: in a box, and in the other ways that people and models
-write it. Each boxed gold is also held to the next prompt's reference whose gold reads differently
+write it. Each boxed answer is also held to the next prompt's reference whose right answer reads differently
 ("shuffled"), and an empty answer to every reference. What is not as it should be is listed, with the
 reason where there is a known one; without one the script ends with exit code 1. The last line is
-one JSON object {"golds", "accepted", "shuffled_accepted", "empty_accepted", "unexplained"}.
+one JSON object {"references", "accepted", "shuffled_accepted", "empty_accepted", "unexplained"}.
 """
 
 from __future__ import annotations
@@ -45,33 +45,31 @@ SETS = {
 BOX = "in a box"
 WAYS = {
     "math": {
-        BOX: "Some words. So it is $\\boxed{{{gold}}}$.",
-        "sentence": "Some words with 3 and 4 in them.\n\nThe answer is ${gold}$.",
-        "bold": "**Final answer:** ${gold}$",
-        "hashes": "3 + 4 is something.\n#### {gold}",
-        "said twice": "The answer is ${gold}$, so $\\boxed{{{gold}}}$.",
+        BOX: "Some words. So it is $\\boxed{{{right}}}$.",
+        "sentence": "Some words with 3 and 4 in them.\n\nThe answer is ${right}$.",
+        "bold": "**Final answer:** ${right}$",
+        "hashes": "3 + 4 is something.\n#### {right}",
+        "said twice": "The answer is ${right}$, so $\\boxed{{{right}}}$.",
     },
     "choice": {
-        BOX: "A look at the options shows it. \\boxed{{{gold}}}",
-        "sentence": "A look at the options shows it. The answer is ({gold}).",
-        "bare sentence": "A look at the options shows it. The answer is {gold}.",
-        "with its text": "A look at the options shows it.\n\n**Answer:** {gold}. {text}",
-        "bracket and text": "({gold}) {text}",
-        "alone": "{gold}",
-        "box with text": "\\boxed{{{gold}. {text}}}",
+        BOX: "A look at the options shows it. \\boxed{{{right}}}",
+        "sentence": "A look at the options shows it. The answer is ({right}).",
+        "bare sentence": "A look at the options shows it. The answer is {right}.",
+        "with its text": "A look at the options shows it.\n\n**Answer:** {right}. {text}",
+        "bracket and text": "({right}) {text}",
+        "alone": "{right}",
+        "box with text": "\\boxed{{{right}. {text}}}",
     },
 }  # fmt: skip
-"""How a gold is written as an answer, per kind."""
+"""How a right answer is written as an answer, per kind."""
 SAME_NUMBER = "the same number: a unit may be left out, and few units are compared"
-DAMAGED = (
-    "the file's gold lost its pi and stands with an unbalanced brace; the problem's is 2007+pi/2 i"
-)
+DAMAGED = "the file's answer lost its pi and stands with an unbalanced brace; the problem's is 2007+pi/2 i"
 EXPLAINED: dict[tuple[str, str], str] = {
     ("shuffled", "x=5"): "5 is what x is",
     (BOX, "2007+\\frac{\\}{p}i2"): DAMAGED,
     ("said twice", "2007+\\frac{\\}{p}i2"): DAMAGED,
 }
-"""(what, gold) to the reason why it is not as it should be."""
+"""(what, right) to the reason why it is not as it should be."""
 
 
 class Fault(NamedTuple):
@@ -86,12 +84,12 @@ class Fault(NamedTuple):
     @property
     def reason(self) -> str:
         """Why it is no error of the grader; empty where nobody has said."""
-        gold = self.reference["letter"] if isinstance(self.reference, dict) else self.reference
+        right = self.reference["letter"] if isinstance(self.reference, dict) else self.reference
         boxed = self.answer.rpartition("\\boxed{")[2].removesuffix("}$.")
-        numbers = rational(str(gold)), rational(boxed)
+        numbers = rational(str(right)), rational(boxed)
         if self.what == "shuffled" and numbers[0] and numbers[1] and numbers[0].equals(numbers[1]):
             return SAME_NUMBER
-        return EXPLAINED.get((self.what, str(gold)), "")
+        return EXPLAINED.get((self.what, str(right)), "")
 
 
 class Row(NamedTuple):
@@ -106,17 +104,17 @@ class Row(NamedTuple):
 
 def written(way: str, reference: Any) -> str:
     """A reference as an answer."""
-    if isinstance(reference, str):  # a gold that was broken over two lines is written on one
+    if isinstance(reference, str):  # a right answer that was broken over two lines is written on one
         return way.format(
-            gold=reference if way == WAYS["math"][BOX] else " ".join(reference.split())
+            right=reference if way == WAYS["math"][BOX] else " ".join(reference.split())
         )
     labels = "123456789" if reference["letter"].isdigit() else "ABCDEFGHIJ"
     text = reference["options"][labels.index(reference["letter"])]
-    return way.format(gold=reference["letter"], text=text)
+    return way.format(right=reference["letter"], text=text)
 
 
 def shuffled(prompts: Sequence[Prompt], way: str) -> Iterator[tuple[str, Any]]:
-    """Each gold answer with the next reference whose gold reads differently."""
+    """Each right answer with the next reference whose right answer reads differently."""
     answers = [written(way, prompt.reference) for prompt in prompts]
     for i, answer in enumerate(answers):
         later = ((i + step) % len(prompts) for step in range(1, len(prompts)))
@@ -143,12 +141,12 @@ def examine(name: str, prompts: Sequence[Prompt], judge: Judge) -> tuple[Row, li
         return sum(verdict.ok is True for _, _, verdict in told)
 
     ways = WAYS[kind]
-    golds = {
+    references = {
         key: ask((written(way, p.reference), p.reference) for p in prompts)
         for key, way in ways.items()
     }
     others, nothing = ask(shuffled(prompts, ways[BOX])), ask(("", p.reference) for p in prompts)
-    accepted = {key: count(asked, key, True) for key, asked in golds.items()}
+    accepted = {key: count(asked, key, True) for key, asked in references.items()}
     row = Row(
         name,
         len(prompts),
@@ -162,12 +160,12 @@ def examine(name: str, prompts: Sequence[Prompt], judge: Judge) -> tuple[Row, li
 def page(rows: Sequence[Row], faults: Sequence[Fault], command: str) -> str:
     """The table and what is not as it should be."""
     lines = [
-        "## Golds of the benchmarks",
+        "## References of the benchmarks",
         "",
         f"`{command}`; deimos-llm {version('deimos-llm')}, math-verify {version('math-verify')}, "
         f"sympy {version('sympy')}, Python {sys.version.split()[0]}.",
         "",
-        "| set | n | boxed golds accepted | in other words | shuffled accepted | empty accepted |",
+        "| set | n | boxed references accepted | in other words | shuffled accepted | empty accepted |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -217,12 +215,12 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
             faults += found
             print(f"{name}: {row.accepted[BOX]} of {row.n}", file=sys.stderr)
     take = f" --take {args.take}" if args.take else ""
-    text = page(rows, faults, f"python benchmarks/golds.py{take}")
+    text = page(rows, faults, f"python benchmarks/references.py{take}")
     print(text)
-    write_section("golds", text, args.out)
+    write_section("references", text, args.out)
     unexplained = sum(not fault.reason for fault in faults)
     said = {
-        "golds": sum(row.n for row in rows),
+        "references": sum(row.n for row in rows),
         "accepted": sum(row.accepted[BOX] for row in rows),
         "shuffled_accepted": sum(row.shuffled for row in rows),
         "empty_accepted": sum(row.empty for row in rows),
