@@ -190,7 +190,7 @@ def test_workers_judge_it_and_the_thought_is_never_seen():
         {"text": text.partition("</think>")[0], "reference": rules},
     ]
     judged = grade_rows([json.dumps(row).encode() for row in rows], kind="instruction")
-    assert [json.loads(row)["verdict"]["ok"] for row in judged] == [True, False, False]
+    assert [row["verdict"]["ok"] for row in judged] == [True, False, False]
 
 
 def test_its_own_examples_pass_and_others_do_not():
