@@ -157,10 +157,12 @@ def outcome(case: Case) -> Outcome:
     seen: set[tuple[str, int]] = set()
     for row in read(case.folder("sample") / "completions"):
         seen.add((row["prompt_id"], row["index"]))
-        ended[row["prompt_id"], row["index"]] += row["finish"] != "outpaced"
+        judged = row["finish"] == "malformed" or (row["verdict"] or {}).get("ok") is not None
+        ended[row["prompt_id"], row["index"], row["key"]] += judged
     for path in (case.folder("bench") / "samples").glob("*.jsonl"):
         for row in read(path):
-            ended[path.name, row["prompt_id"], row["index"]] += 1
+            # A row without a verdict is followed by one with it: decoded once, written twice.
+            ended[path.name, row["prompt_id"], row["index"], row["key"]] += row["ok"] is not None
     golds = _rows(case.folder("select") / "gold.jsonl")
     train = len(_rows(case.folder("prompts") / "train.jsonl"))
     bench = [

@@ -148,6 +148,8 @@ def other_config(work: Path, reference: Outcome) -> Row:
         strangers = []
         for line in lines:
             stranger = {k: v for k, v in json.loads(line).items() if k not in ("bytes", "crc32")}
+            if stranger["ok"] is None:
+                continue
             stranger |= {"key": "0" * 32, "think_tokens": 1, "ok": not stranger.get("ok")}
             strangers.append(encode(stranger))
         path.write_bytes(b"".join([*strangers, *lines]))

@@ -5,8 +5,8 @@ usage: python benchmarks/faults.py [--kills 50] [--seed 0] [--only kills,torn,â€
 
 An undisturbed run of the lab's recipe, made small, is the reference. Each fault then strikes a run
 of its own, which is resumed by the same command and compared: journal records lost (a record that
-was there when the fault struck and is no longer, byte for byte) and doubled (a candidate decoded to
-its end twice), the golds with their token ids, the adapter's bytes, and the bench rows without
+was there when the fault struck and is no longer, byte for byte) and doubled (a candidate decoded and
+judged twice), the golds with their token ids, the adapter's bytes, and the bench rows without
 their seconds. Tokens are counted by an engine that writes each step's rows to a file
 (`_counted.py`), so a killed attempt's work is known too: what it decoded and nobody has is what was
 in flight. Full disks are size-limited tmpfs mounts in a mount namespace of their own (needs root or
