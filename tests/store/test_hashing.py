@@ -1,13 +1,18 @@
 """Fingerprints: equal for equal values, and never silently unstable."""
 
 import math
+import os
+import re
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deimos.store import hashing
 from deimos.store.hashing import (
+    LARGE,
     Unstable,
     canonical,
     data_hashes,
@@ -40,8 +45,40 @@ def test_other_values_have_other_texts(one, other):
 
 
 def repr_of(value):
-    """Tells 1 from 1.0 and True, as JSON does."""
-    return repr(sorted(value.items()))
+    """Tells 1 from 1.0 and True, as JSON does; not -0.0 from 0.0."""
+    return re.sub(r"-0\.0(?![0-9e])", "0.0", repr(sorted(plain(value).items())))
+
+
+def plain(value):
+    """Texts as their hashes, so that none of them reads like a number."""
+    if isinstance(value, str):
+        return fingerprint(value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {fingerprint(key): plain(item) for key, item in value.items()}
+    return value
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_differences_name_a_key_whenever_the_texts_differ(one, other):
+    keys = {*one, *other}
+    if any("." in key for key in keys):
+        return  # two spellings of one dotted key
+    assert set(differences(one, other)) == {
+        key for key in keys
+        if (key in one) != (key in other) or canonical(one[key]) != canonical(other[key])
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), [(True, 1), (1, 1.0), (False, 0.0), (None, 0)])
+def test_values_that_python_takes_for_equal_are_named(one, other):
+    assert differences({"a": {"b": one}}, {"a": {"b": other}}) == {"a.b": (one, other)}
+
+
+def test_minus_zero_is_zero():
+    assert fingerprint({"penalty": -0.0}) == fingerprint({"penalty": 0.0})
+    assert differences({"penalty": -0.0}, {"penalty": 0.0}) == {}
 
 
 @pytest.mark.parametrize(
@@ -80,13 +117,31 @@ def test_data_is_known_by_content_not_by_date(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "rows.jsonl"
     file.write_text("a")
-    before = data_hashes({"path": "rows.jsonl", "split": "train", "n": 3})
+    before = data_hashes({"path": "rows.jsonl", "split": "train", "n": 3}, ("path",))
     assert list(before) == ["rows.jsonl"]
     file.write_text("a")
-    assert data_hashes({"path": "rows.jsonl"}) == before
+    assert data_hashes({"path": "rows.jsonl"}, ("path",)) == before
     file.write_text("b")
-    assert data_hashes({"path": "rows.jsonl"}) != before
-    assert data_hashes({"text": "x" * 5000 + "\0"}) == {}
+    assert data_hashes({"path": "rows.jsonl"}, ("path",)) != before
+
+
+def test_only_declared_options_are_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train").write_text("a file that is called like a split")
+    assert data_hashes({"split": "train"}, ("path",)) == {}
+    for value in (["train", "gone"], {"test": "train"}):
+        assert list(data_hashes({"files": value}, ("path", "files"))) == ["train"]
+    for odd in ("x" * 5000, "\0", "", None, 3):
+        assert data_hashes({"path": odd}, ("path",)) == {}
+
+
+def test_a_folder_of_one_part_is_data_with_all_that_is_below_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    before = data_hashes({"path": "./data"}, ("path",))
+    assert list(before) == ["data"]
+    (tmp_path / "data" / "deep" / "rows.jsonl").write_text("a")
+    assert data_hashes({"path": "./data"}, ("path",)) != before
 
 
 def test_folders_are_hashed_with_names(tmp_path):
@@ -98,11 +153,51 @@ def test_folders_are_hashed_with_names(tmp_path):
     assert path_hash(folder) != before
 
 
-def test_model_hash_sees_the_ends_and_size_of_large_files(tmp_path):
-    weights = tmp_path / "model.safetensors"
-    data = bytearray(3 << 20)
-    weights.write_bytes(data)
-    before = model_hash(tmp_path)
-    data[-1] = 1
-    weights.write_bytes(data)
-    assert model_hash(tmp_path) != before
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A file of weights that was written an hour ago, and a cache folder of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "model" / "model.safetensors"
+    file.parent.mkdir()
+    write(file, bytes(6 * LARGE))
+    return file
+
+
+def write(file, data, age=3600):
+    file.write_bytes(data)
+    then = time.time() - age
+    os.utime(file, (then, then))
+
+
+def remembered(tmp_path):
+    return list((tmp_path / "cache").rglob("*"))
+
+
+def test_model_hash_sees_every_byte_of_large_files(weights):
+    before = model_hash(weights.parent)
+    data = bytearray(6 * LARGE)
+    data[3 * LARGE] = 1  # neither at the start nor at the end
+    write(weights, data)
+    assert model_hash(weights.parent) != before
+
+
+def test_hashes_of_large_files_are_remembered_once_they_have_settled(
+    weights, tmp_path, monkeypatch
+):
+    assert model_hash(weights.parent) and not remembered(tmp_path)  # written a moment ago
+    monkeypatch.setattr(hashing, "SETTLED", -3600.0)
+    first = model_hash(weights.parent)
+    [entry] = [path for path in remembered(tmp_path) if path.is_file()]
+    entry.write_text("a" * 64)
+    assert model_hash(weights.parent) != first, "it is taken from there"
+    entry.write_text("no hash")
+    assert model_hash(weights.parent) == first and len(entry.read_text()) == 64
+    write(weights, bytes(6 * LARGE)[:-1] + b"x")
+    assert model_hash(weights.parent) != first
+
+
+def test_a_cache_that_cannot_be_used_is_ignored(weights, tmp_path, monkeypatch):
+    before = model_hash(weights.parent)
+    monkeypatch.setattr(hashing, "SETTLED", -3600.0)
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    assert model_hash(weights.parent) == before

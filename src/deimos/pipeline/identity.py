@@ -1,6 +1,9 @@
-"""What a stage's result hangs on besides its recipe keys: content of files, and what it tracks.
+"""Extra fingerprint inputs: content hashes of data, graders and model; and what stages track.
 
-Hashes only: nothing here decides which stage takes what (``pipeline.py`` does). Code is not hashed.
+Which stage takes which is said in ``stages.py``. What is installed is not hashed, data sets and
+models of the Hub and tasks of lm-eval included: their names and revisions stand in the recipe, and
+versions of packages in each record. So the same recipe has the same fingerprints in every
+environment.
 """
 
 from __future__ import annotations
@@ -9,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.recipe import Recipe, SourceSettings
-from deimos.registry import content_hash
+from deimos.bench.lm_eval.task_files import is_local, task_data
+from deimos.recipe import Recipe, RecipeError, SourceSettings
+from deimos.registry import Source, UnknownName, content_hash, resolve
 from deimos.store.hashing import data_hashes, model_hash
 
 
@@ -24,10 +28,10 @@ def model_path(recipe: Recipe) -> str:
 
 
 def prompt_data(recipe: Recipe) -> dict[str, Any]:
-    """Files that the prompts come from, sources brought as files, and the tests they are kept off.
+    """Data files and source files of the prompts, and of the tests that prompts are dropped for.
 
-    Decontamination drops by what the test problems are, so those are part of what the prompts are,
-    where it drops at all: a task's name or its thinking is not, nor what it is scored by.
+    Decontamination drops a prompt for what a test problem asks, so if it is on, the tests' problems
+    are part of what the prompts are; a task's name, thinking and scoring are not.
     """
     data: dict[str, Any] = {**_sources_data(recipe.prompts.sources)}
     if (
@@ -44,8 +48,8 @@ def prompt_data(recipe: Recipe) -> dict[str, Any]:
     return data
 
 
-def tested(recipe: Recipe) -> dict[str, Any]:
-    """What the prompts are checked against: other tests ask for another check, not other prompts."""
+def test_settings(recipe: Recipe) -> dict[str, Any]:
+    """The tests that the prompts are checked against: if they change, the check runs again."""
     settings = recipe.model_dump(mode="json", include={"bench", "allow_contamination"})
     bench = {key: settings["bench"][key] for key in ("tasks", "seed")}
     data = _test_data(recipe)
@@ -53,7 +57,7 @@ def tested(recipe: Recipe) -> dict[str, Any]:
 
 
 def model_data(recipe: Recipe) -> dict[str, str]:
-    """The model, where it is a folder; a Hub id stands for itself."""
+    """Content of the model's folder; nothing if the model is a Hub id."""
     folder = Path(model_path(recipe))
     return {"model": model_hash(folder)} if folder.is_dir() else {}
 
@@ -67,15 +71,13 @@ def grader_data(recipe: Recipe) -> dict[str, str]:
 def _test_data(recipe: Recipe) -> dict[str, str]:
     data = _sources_data([task.source for task in recipe.bench.tasks if task.source])
     for task in recipe.bench.tasks:
-        if task.lm_eval:
-            from deimos.bench.lm_eval.task_files import task_data
-
+        if task.lm_eval and is_local(task.lm_eval):
             data |= task_data(task)
     return data
 
 
-def filters(recipe: Recipe) -> dict[str, Any]:
-    """What the race stops candidates by: a change owes some of them their decoding."""
+def filter_settings(recipe: Recipe) -> dict[str, Any]:
+    """The filters that the race stops candidates by: if they change, some need more decoding."""
     select = recipe.select.model_dump(mode="json", exclude={"policy", "quota"})
     return {"select": select, "data": grader_data(recipe)}
 
@@ -89,5 +91,15 @@ def _sources_data(sources: Sequence[SourceSettings]) -> dict[str, str]:
     data: dict[str, str] = {}
     for source in sources:
         digest = content_hash(source.source)
-        data |= data_hashes(source.options) | ({source.source: digest} if digest else {})
+        paths = _resolve_source(source.source).paths
+        data |= data_hashes(source.options, paths) | ({source.source: digest} if digest else {})
     return data
+
+
+def _resolve_source(spec: str) -> Source:
+    try:
+        return resolve("source", spec)
+    except UnknownName:
+        raise
+    except Exception as e:
+        raise RecipeError(f"source {spec!r}: loading it failed: {type(e).__name__}: {e}") from e

@@ -19,7 +19,7 @@ STAGES = (
         keys=("prompts",),
         run=wiring.prompts,
         data=identity.prompt_data,
-        tracks=identity.tested,
+        tracks=identity.test_settings,
     ),
     Stage(
         "sample",
@@ -28,7 +28,7 @@ STAGES = (
         keys=("model", "sample"),
         run=wiring.sample,
         data=identity.model_data,
-        tracks=identity.filters,
+        tracks=identity.filter_settings,
     ),
     Stage(
         "select",

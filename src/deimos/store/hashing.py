@@ -1,21 +1,30 @@
 """What makes two results the same: canonical JSON, its hash, and the hashes of data.
 
 Identity is what was asked: recipe fields, a stage's version, upstream fingerprints, the content
-of files. Code is not hashed, nor is anything of the runtime. Whatever has no stable form raises
-instead of being turned into some string that silently forks a fingerprint.
+of files. Code is not hashed, nor is anything of the runtime. A value without a stable form is
+refused, because any text made of it could change from run to run and fork the fingerprint.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deimos.store.journal import JournalError, write_atomic
+
 LARGE = 1 << 20
-"""Files of a model folder above this many bytes enter by size and their two ends alone."""
+"""Hashes of files of a model folder with more bytes than this are remembered."""
+SETTLED = 2.0
+"""Seconds since a file was last written before its hash is remembered: clocks of file systems are
+coarse, so a file that is written again at once could keep its time."""
 
 
 class Unstable(TypeError):
@@ -45,7 +54,7 @@ def _stable(value: Any, where: str) -> Any:
     if type(value) is float:
         if not math.isfinite(value):
             raise Unstable(f"{where} is {value!r}: only finite numbers can be fingerprinted")
-        return value
+        return value + 0.0  # -0.0 equals 0.0, and both become 0.0
     if isinstance(value, Mapping):
         for key in value:
             if type(key) is not str:
@@ -85,35 +94,61 @@ def path_hash(path: Path) -> str:
 
 
 def model_hash(folder: Path) -> str:
-    """Hash of a model folder: small files whole, weights by size and first and last MiB.
+    """Hash of the files in a model folder, each read whole; folders in it are left out.
 
-    Quick even for large models. Weights edited only in the middle of a file go unseen.
+    Hashes of large files are remembered in the user's cache folder by path, size, times and inode,
+    so that each is read once.
     """
     files = sorted(p for p in folder.iterdir() if p.is_file())
-    return fingerprint([[p.name, p.stat().st_size, _ends_hash(p)] for p in files])
+    return fingerprint([[p.name, _remembered_hash(p)] for p in files])
 
 
-def data_hashes(options: Any) -> dict[str, str]:
-    """Content hash of every existing file or folder that a string in ``options`` names."""
-    paths = (Path(text) for text in _strings(options) if text and "\n" not in text)
-    return {str(p): path_hash(p) for p in paths if _exists(p)}
+def data_hashes(options: Mapping[str, Any], paths: Collection[str]) -> dict[str, str]:
+    """Content hash of each existing file or folder, by its path.
+
+    Args:
+        options: of a source of prompts.
+        paths: names of those options that are paths: a text, or a list or mapping of texts.
+    """
+    given = (Path(text) for name in paths for text in _strings(options.get(name)) if text)
+    return {str(path): path_hash(path) for path in given if _exists(path)}
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys whose values differ, with the old and the new value (None: not there)."""
+    """Dotted keys whose values differ, with the old and the new value (None: not there).
+
+    Values differ if their canonical texts do, as they do in a fingerprint: true is not 1, and -0.0
+    is 0.0.
+    """
     old, new = dict(_flat(was)), dict(_flat(now))
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    keys = [key for key in {**old, **new} if _text_at(old, key) != _text_at(new, key)]
     return {key: (old.get(key), new.get(key)) for key in sorted(keys)}
 
 
-def _ends_hash(path: Path) -> str:
-    if path.stat().st_size <= 2 * LARGE:
+def _text_at(values: Mapping[str, Any], key: str) -> str:
+    return canonical(values[key]) if key in values else ""
+
+
+def _remembered_hash(path: Path) -> str:
+    """``file_hash``, remembered for large files; a cache that cannot be used is ignored."""
+    stat = path.stat()
+    if stat.st_size <= LARGE:
         return file_hash(path)
-    with path.open("rb") as file:
-        digest = hashlib.sha256(file.read(LARGE))
-        file.seek(-LARGE, 2)
-        digest.update(file.read(LARGE))
-    return digest.hexdigest()
+    name = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home
+        return file_hash(path)
+    entry = home / "deimos" / "file-hashes" / fingerprint(name)
+    with contextlib.suppress(OSError, ValueError):
+        digest = entry.read_text(encoding="ascii")
+        if re.fullmatch("[0-9a-f]{64}", digest):
+            return digest
+    digest = file_hash(path)
+    if time.time() - max(stat.st_mtime, stat.st_ctime) > SETTLED:
+        with contextlib.suppress(JournalError):
+            write_atomic(entry, digest)
+    return digest
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -129,8 +164,8 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _exists(path: Path) -> bool:
     try:
-        return path.is_file() or (len(path.parts) > 1 and path.is_dir())
-    except OSError:  # a text too long to be a name
+        return path.is_file() or path.is_dir()
+    except (OSError, ValueError):  # no text that can be a name: too long, or with a null byte
         return False
 
 

@@ -23,6 +23,11 @@ from deimos.store.hashing import file_hash, fingerprint, path_hash
 _NAMED = re.compile(r"^(?:task|group):[ \t]*(['\"]?)([^\s'\"#\[]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
 
 
+def is_local(spec: str) -> bool:
+    """Whether a task's ``lm_eval`` is a path; else it is the name of one of lm-eval's own tasks."""
+    return "/" in spec or spec.endswith((".yaml", ".yml"))
+
+
 def task_data(task: TaskSettings) -> dict[str, str]:
     """Content hashes of a task: its YAML with what that includes, the code beside, local data.
 
@@ -116,7 +121,7 @@ def _read(
 def _file(task: TaskSettings) -> Path:
     """The YAML that a task's ``lm_eval`` names: a path, or a name among lm-eval's own tasks."""
     spec = task.lm_eval or ""
-    if "/" not in spec and not spec.endswith((".yaml", ".yml")):
+    if not is_local(spec):
         installed = importlib.util.find_spec("lm_eval")
         if installed is None or not installed.submodule_search_locations:
             raise missing(task)
