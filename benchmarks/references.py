@@ -104,7 +104,9 @@ class Row(NamedTuple):
 
 def written(way: str, reference: Any) -> str:
     """A reference as an answer."""
-    if isinstance(reference, str):  # a right answer that was broken over two lines is written on one
+    if isinstance(
+        reference, str
+    ):  # a right answer that was broken over two lines is written on one
         return way.format(
             right=reference if way == WAYS["math"][BOX] else " ".join(reference.split())
         )
