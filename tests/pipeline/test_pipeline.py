@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 from deimos.pipeline.process import exit_code_of
 from deimos.pipeline.stages import STAGES, plan
 from deimos.recipe import RecipeError, parse
+from deimos.runs.artifacts import load_run
 from deimos.runs.folder import RunFolder
 from deimos.store.candidates import read_candidates
 
@@ -204,3 +206,39 @@ def test_only_our_own_errors_are_told_in_one_sentence():
     assert exit_code_of(RecipeError("x")) == 2
     assert exit_code_of(ValueError("x")) is None
     assert exit_code_of(ZeroDivisionError()) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["run"], ["report"], ["bench"], ["select", "--preview"]],
+    ids=" ".join,
+)
+def test_a_run_of_an_earlier_version_is_named_and_left_as_it_is(place, old_run, words):
+    before = {p: p.read_bytes() for p in old_run.rglob("*") if p.is_file()}
+    refused = deimos(place, words[0], "runs/old", *words[1:])
+    assert refused.returncode == 2, refused.stderr
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("error: 'runs/old' was made by another version of Deimos"), line
+    assert {p: p.read_bytes() for p in old_run.rglob("*") if p.is_file()} == before
+
+
+def test_status_and_load_run_still_read_a_run_of_an_earlier_version(place, old_run):
+    shown = deimos(place, "status", "runs/old")
+    assert shown.returncode == 0 and "made by another version of Deimos" in shown.stdout
+    counts = {
+        fields[0]: fields[1] for line in shown.stdout.splitlines() if (fields := line.split())
+    }
+    assert counts["prompts"] == "stale" and counts["bench"] in ("stale", "missing")
+    found = load_run(old_run)
+    assert len(list(found.golds())) == len(
+        (found.folders["select"] / "gold.jsonl").read_text().splitlines()
+    )
+
+
+@pytest.fixture
+def old_run(place):
+    """A finished run of Deimos 0.1.0's records of format 1, beside the recipe that made it."""
+    folder = place / "runs" / "old"
+    with tarfile.open(Path(__file__).with_name("run-of-format-1.tar.xz")) as archive:
+        archive.extractall(folder, filter="data")
+    return folder

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-
 from deimos.recipe import Recipe, RecipeError, load, validate, write_yaml
 from deimos.recipe.runtime import Runtime
 from deimos.runs.plan import (
