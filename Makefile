@@ -1,4 +1,4 @@
-# make demo        the whole way on the embedded reasoner, into runs/lab
+# make demo        the whole way on the lab model, into runs/lab
 # make test        everything that needs no second environment
 # make test-real   what needs a browser or another environment
 # make check       lint, format, types, import contracts

@@ -290,6 +290,32 @@ def measure_commit(commit: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def tree_page(tree: Path) -> str:
+    """``docs/tree.md``: each file in a sentence, its docstring's first, with its public names."""
+    lines = [
+        "# Every file in a sentence",
+        "",
+        "Written by `python benchmarks/house.py --page` from the files' own docstrings; after each sentence "
+        "stand the public functions and classes. Packages: [README](../README.md#the-tree).",
+    ]
+    for file, text in sorted(sources(tree).items(), key=lambda item: item[0].rpartition("/")):
+        folder, _, name = file.rpartition("/")
+        module = ast.parse(text)
+        sentence = " ".join((ast.get_docstring(module) or "").split("\n\n")[0].split())
+        sentence = sentence.replace("``", "`")
+        if name == "__init__.py":
+            title = f"{folder}/" if folder else "deimos/"
+            lines += ["", f"## {title}", "", sentence, ""]
+            continue
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        public = dict.fromkeys(
+            n.name for n in module.body if isinstance(n, kinds) and n.name[0] != "_"
+        )
+        names = f" ({', '.join(f'`{n}`' for n in public)})" if public else ""
+        lines.append(f"- **{name}**: {sentence}{names}")
+    return "\n".join(lines) + "\n"
+
+
 def as_number(value: Any) -> float | str:
     """A list as its length, a longest file or function as its lines."""
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], int):
@@ -302,9 +328,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", default="78e7a91", metavar="COMMIT")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--page", action="store_true", help="write docs/tree.md alone")
     parser.add_argument("--tree", type=Path, default=ROOT / "src/deimos")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/house.md")
     args = parser.parse_args()
+    if args.page:
+        (ROOT / "docs/tree.md").write_text(tree_page(args.tree.resolve()), encoding="utf-8")
+        return
     after = json.loads(json.dumps(measure(args.tree.resolve())))
     if args.json:
         print(json.dumps(after, indent=1))

@@ -34,7 +34,8 @@ from deimos.engines.base import Done, Job, Key
 from deimos.engines.local.engine import LocalEngine
 from deimos.lab.source import lab
 from deimos.lab.weights import lab_path
-from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.thinking import Shape, Tags, ThinkIds, render
 from deimos.types import Sampling

@@ -31,7 +31,8 @@ from deimos import engines
 from deimos.engines.collect import Request, collect
 from deimos.evaluate import stats
 from deimos.graders.worker.pool import Judge
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
 from deimos.report import formatting

@@ -52,6 +52,17 @@ def test_every_page_is_linked_from_an_index(folder):
     assert sorted(set((ROOT / "docs" / folder).glob("*.md")) - found) == []
 
 
+def test_the_tree_page_has_every_file_and_no_other():
+    page = (ROOT / "docs/tree.md").read_text(encoding="utf-8")
+    listed, folder = set(), ""
+    for heading, file in re.findall(r"^## (\S+)/$|^- \*\*(\S+)\*\*:", page, flags=re.MULTILINE):
+        folder = "" if heading == "deimos" else heading or folder
+        listed |= {f"{folder}/{file}".lstrip("/")} if file else set()
+    tree = ROOT / "src/deimos"
+    here = {p.relative_to(tree).as_posix() for p in tree.rglob("*.py") if p.name != "__init__.py"}
+    assert listed == here, "run `python benchmarks/house.py --page`"
+
+
 FOLDER = (ROOT / "docs/guides/run-folder.md").read_text(encoding="utf-8")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from tests.test_thinking import build
 
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 
 spec = find_spec("trl")  # finds the package without importing it
@@ -105,7 +106,7 @@ def test_the_generation_config_is_the_revisions(tmp_path: Path) -> None:
     (model / "refs" / "main").write_text("a" * 40)
     program = (
         "from types import SimpleNamespace as Tokenizer\n"
-        "from deimos.models.loading import eos_ids_of\n"
+        "from deimos.models.end_of_turn import eos_ids_of\n"
         "from deimos.models.ref import ModelRef\n"
         "bare = Tokenizer(eos_token_id=None, added_tokens_decoder={},\n"
         "                 apply_chat_template=lambda messages, tokenize: '')\n"

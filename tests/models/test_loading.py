@@ -80,10 +80,10 @@ def test_no_chat_template(folder: Path, tmp_path: Path) -> None:
 
 def test_wrong_dtype_device_adapter_option(folder: Path, tmp_path: Path) -> None:
     path = str(folder)
-    with pytest.raises(ValueError, match="accepted are auto, float32"):
+    with pytest.raises(ValueError, match="must be one of auto, float32"):
         load_model(ModelRef(path, dtype="int3"), "cpu")
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="sees no GPU"):
+        with pytest.raises(ValueError, match="finds no GPU"):
             load_model(ModelRef(path), "cuda")
     with pytest.raises(ValueError, match=r"adapter .* could not be put on"):
         load_model(ModelRef(path, adapter=str(tmp_path)), "cpu")

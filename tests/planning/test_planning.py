@@ -205,7 +205,7 @@ def test_a_source_on_a_server_that_does_not_answer_is_no_error(tmp_path, monkeyp
 def test_the_doctor_reads_the_machine():
     lines = dict(line.split(": ", 1) for line in examine_machine())
     assert "GiB free of" in lines["memory"] and lines["bf16 on the CPU"]
-    assert "kernel" in lines["sandbox"] and lines["embedded reasoner"] == "ok"
+    assert "kernel" in lines["sandbox"] and lines["lab model"] == "ok"
     assert lines["run folder"] and "GiB" in lines["free disk there"] and lines["open files"]
 
 

@@ -1,1 +1,1 @@
-"""The command line, ``deimos VERB``: thin verbs, and what only they need."""
+"""The command line: thin verbs, and what only they need."""

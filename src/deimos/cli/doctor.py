@@ -48,7 +48,7 @@ def examine_machine(runs: Path = Path("runs")) -> Iterator[str]:
     yield f"open files: {_open_files()}"
     yield from _run_folder(runs)
     yield f"sandbox: {_sandbox()}"
-    yield f"embedded reasoner: {_lab()}"
+    yield f"lab model: {_lab()}"
     if importlib.util.find_spec("nltk"):
         yield f"instruction rules count sentences by: {sentences()}"
     for extra, modules in EXTRAS.items():

@@ -34,7 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-lab_app = typer.Typer(help="The embedded reasoner.", no_args_is_help=True)
+lab_app = typer.Typer(
+    help="The lab model, a small one that is part of the package.", no_args_is_help=True
+)
 app.add_typer(lab_app, name="lab")
 
 GRADED = ", ".join(BUILTIN["grader"])
@@ -60,7 +62,7 @@ def run(
 def demo(
     out: OutOption = None, sets: SetOption = None, allow_weak_sandbox: WeakOption = False
 ) -> None:
-    """Run the whole way on the embedded reasoner: minutes on two cores."""
+    """Run the whole way on the lab model, which is part of the package: minutes on two cores."""
     run("lab", out, sets, None, False)
 
 
@@ -288,7 +290,7 @@ def init(
 def lab_train(
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("lab-reasoner"),
 ) -> None:
-    """Train the embedded reasoner again from scratch."""
+    """Train the lab model again from scratch."""
     from deimos.lab.training import Config, train
     from deimos.runs.progress import ProgressBar
 

@@ -20,7 +20,8 @@ from deimos.engines.collect import Request
 from deimos.evaluate.arms import Arm, arm_key
 from deimos.evaluate.outcomes import Grammar
 from deimos.evaluate.ray import OpenEngine, open_on_cluster
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.store.candidates import record_key, sampled_with

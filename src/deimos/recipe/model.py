@@ -36,7 +36,7 @@ class ModelSettings(Section):
     """The model to be made terse."""
 
     id: Text
-    """Hub id, local folder, or ``lab`` (the embedded one)."""
+    """Hub id, local folder, or ``lab`` (the small model that is part of the package)."""
     revision: str | None = None
     """Hub commit; required for Hub models that are to be reproducible."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

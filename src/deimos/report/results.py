@@ -45,7 +45,7 @@ class RunResults:
 
     @property
     def lab(self) -> bool:
-        """The embedded reasoner was used, whose verbosity was written by this project."""
+        """The lab model was used, whose verbosity was written by this project."""
         return self.recipe.model.id == "lab"
 
     @property

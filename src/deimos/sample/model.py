@@ -38,7 +38,7 @@ class OpenModel:
 
 def open_model(job: StageJob, tokenizer: Any = None) -> OpenModel:
     """Load what the recipe and the runtime name; ``tokenizer``: see ``open_tokenizer``."""
-    from deimos.models.loading import eos_ids_of
+    from deimos.models.end_of_turn import eos_ids_of
 
     model, tokenizer = _model_of(job), tokenizer or open_tokenizer(job)
     engine = engines.open(model, job.runtime)

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.runs.artifacts import Artifacts, adapter_path, metrics_in
 from deimos.store import journal

@@ -24,7 +24,8 @@ from tests.engines.environments import (
     request,
 )
 
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]

@@ -31,7 +31,8 @@ from deimos.engines.local.noise import draw_uniforms
 from deimos.engines.local.options import LocalOptions
 from deimos.engines.local.sampler import TokenSampler
 from deimos.engines.local.scheduler import Scheduler
-from deimos.models.loading import eos_ids_of, load_model, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe import validate
 from deimos.recipe.runtime import Runtime

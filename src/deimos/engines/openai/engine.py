@@ -26,7 +26,8 @@ from deimos.engines.openai.probe import Probe
 from deimos.engines.openai.rows import RequestRow, TextRequestRow
 from deimos.engines.openai.servers import Card, Look, ServerPool
 from deimos.engines.openai.stream import Fault
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine

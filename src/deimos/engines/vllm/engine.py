@@ -19,7 +19,8 @@ from deimos.engines.calls import OneCall
 from deimos.engines.vllm.call import VLLMCall
 from deimos.engines.vllm.host import Host, get_host, release
 from deimos.engines.vllm.options import build_engine_arguments, load_vllm, split_options
-from deimos.models.loading import eos_ids_of, load_tokenizer
+from deimos.models.end_of_turn import eos_ids_of
+from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
