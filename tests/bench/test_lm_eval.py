@@ -259,6 +259,11 @@ def test_what_training_saw_is_found_under_another_wording(sums: dict, tmp_path: 
     assert found.contaminated == 1 and found.judge is not None
 
 
+def filters(*steps: dict) -> dict:
+    """The setting of one filter."""
+    return {"filter_list": [{"name": "several", "filter": list(steps)}]}
+
+
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"output_type": "multiple_choice", "doc_to_choice": ["a", "b"]}, "only generate_until is accepted"),
     ({"output_type": "loglikelihood"}, "only generate_until is accepted"),
@@ -269,6 +274,11 @@ def test_what_training_saw_is_found_under_another_wording(sums: dict, tmp_path: 
     ({"doc_to_image": "image"}, "only text"),
     ({"include": "nowhere.yaml"}, "nowhere.yaml cannot be read"),
     ({"include": "task.yaml"}, "task.yaml includes itself"),
+    (filters({"function": "take_first_k", "k": 8}, {"function": "majority_vote"},
+             {"function": "take_first"}), "'several'.*accepted as metric = NAME,FILTER: none"),
+    (filters({"function": "take_first_k", "k": 2}), "judges several responses"),
+    (filters({"function": "majority_vote"}, {"function": "take_first"}), "judges several responses"),
+    ({"repeats": 10, **filters({"function": "lowercase"})}, "judges several responses"),
 ])  # fmt: skip
 def test_tasks_that_cannot_be_benched_are_refused_in_one_sentence(
     sums: dict, tmp_path: Path, change: dict, sentence: str
@@ -277,6 +287,42 @@ def test_tasks_that_cannot_be_benched_are_refused_in_one_sentence(
     with pytest.raises(RecipeError, match=sentence) as refused:
         task_data(task(spec))
     assert "'sums'" in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("steps", "repeats"), [
+    ([{"function": "take_first"}], 64),
+    ([{"function": "take_first_k", "k": 1}, {"function": "take_first"}], 1),
+    ([{"function": "lowercase"}], 1),
+])  # fmt: skip
+def test_filters_of_one_response_are_accepted(
+    sums: dict, tmp_path: Path, steps: list, repeats: int
+):
+    spec = written(tmp_path, sums | filters(*steps) | {"repeats": repeats})
+    assert task_data(task(spec))
+
+
+def test_only_the_chosen_filter_must_judge_one_response(sums: dict, tmp_path: Path):
+    vote = {"name": "maj@8", "filter": [{"function": "take_first_k", "k": 8}]}
+    spec = written(tmp_path, sums | {"repeats": 8, "filter_list": [*sums["filter_list"], vote]})
+    assert len(load_problems(task(spec), seed=0).prompts) == 12
+    with pytest.raises(RecipeError, match=r"'maj@8'.*accepted .*: strict-match, flexible-extract$"):
+        load_problems(task(spec, metric="exact_match,maj@8"), seed=0)
+    with pytest.raises(RecipeError, match="several responses"):
+        config_of(task("gsm8k_cot_self_consistency", metric="exact_match,maj@64"))
+
+
+def test_a_filter_that_fails_whatever_it_is_given_is_refused_before_decoding(
+    sums: dict, tmp_path: Path
+):
+    pair = {"function": "custom", "filter_fn": "!function utils.pair"}
+    spec = written(tmp_path / "f", sums | filters(pair, {"function": "take_first"}))
+    text = Path(spec).read_text().replace("'!function utils.pair'", "!function utils.pair")
+    Path(spec).write_text(text)
+    (tmp_path / "f" / "utils.py").write_text(
+        "def pair(resps, docs): return [[r[0], r[1]] for r in resps]\n"
+    )
+    with pytest.raises(RecipeError, match=r"filter 'several' .*one response.*IndexError"):
+        Scorer(task(spec))
 
 
 @pytest.mark.parametrize(("more", "sentence"), [

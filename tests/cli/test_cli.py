@@ -148,6 +148,34 @@ def test_a_text_without_any_thought_is_told_about_plain():
     )
 
 
+def test_grade_is_told_other_think_tags():
+    texts = (
+        "[THINK]a[/THINK]\\boxed{4}",
+        "a[/THINK]\\boxed{4}",
+        "[THINK]\\boxed{4}",
+        "<think>a</think>4",
+    )
+    rows = "\n".join(json.dumps({"text": text, "reference": "4"}) for text in texts)
+    command = ("grade", "-", "--kind", "math", "--open-tag", "[THINK]", "--close-tag", "[/THINK]")
+    shown = say(*command, stdin=rows)
+    assert shown.exit_code == 0, shown.output
+    verdicts = [json.loads(line)["verdict"] for line in shown.stdout.splitlines()]
+    assert [v["ok"] for v in verdicts] == [True, True, False, False]
+    one = say("grade", "-", "--kind", "math", "--close-tag", "</thought>", stdin=json.dumps(
+        {"text": "<think>a</thought>\\boxed{4}", "reference": "4"}))  # fmt: skip
+    assert json.loads(one.stdout)["verdict"]["ok"] is True
+
+
+@pytest.mark.parametrize("tags", [
+    ("--plain", "--open-tag", "[T]"), ("--plain", "--close-tag", "</think>"),
+    ("--open-tag", ""), ("--close-tag", "<think>"), ("--open-tag", " [T]"),
+])  # fmt: skip
+def test_tags_that_grade_cannot_use_are_one_sentence(monkeypatch, capsys, tags):
+    code, said = ended(monkeypatch, capsys, "grade", "-", "--kind", "math", *tags)
+    assert code == 2 and said.startswith("error: ") and said.count("\n") == 1
+    assert "--open-tag" in said and "--close-tag" in said
+
+
 def test_grade_takes_a_grader_by_path(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     row = json.dumps({"text": "HI", "reference": "hi"})

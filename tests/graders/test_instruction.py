@@ -13,6 +13,7 @@ from deimos import Prompt
 from deimos.cli.grading import grade_rows
 from deimos.graders import Judge, check, ifeval
 from deimos.graders.instruction import instruction
+from deimos.thinking import Tags
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data/ifeval_cases.jsonl").open()]
 AMBIGUOUS = "Une information importante"
@@ -189,7 +190,7 @@ def test_workers_judge_it_and_the_thought_is_never_seen():
         {"text": text.replace("slowly", "slowly,"), "reference": rules},
         {"text": text.partition("</think>")[0], "reference": rules},
     ]
-    judged = grade_rows([json.dumps(row).encode() for row in rows], kind="instruction")
+    judged = grade_rows([json.dumps(row).encode() for row in rows], kind="instruction", tags=Tags())
     assert [row["verdict"]["ok"] for row in judged] == [True, False, False]
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from deimos.recipe import Recipe, RecipeError, SourceSettings, apply_set
 from deimos.store.json_text import read_json
 from deimos.store.schema import verdict_row
+from deimos.thinking import Shape, Tags, ThinkingError, split
 from deimos.types import Kind, Prompt, Verdict
 
 AT_ONCE = 64
@@ -40,15 +41,42 @@ class GradeCounts:
         )
 
 
+def think_tags(open_tag: str | None, close_tag: str | None, *, plain: bool) -> Tags | None:
+    """What opens and closes the thoughts of the texts; None: they have none (``plain``).
+
+    Args:
+        open_tag: None: as in a recipe that does not name its tags; so is ``close_tag``.
+        close_tag: what ends a thought.
+        plain: the texts have no think part.
+
+    Raises:
+        RecipeError: tags for plain texts; tags of which one contains the other, empty ones.
+    """
+    if plain:
+        if open_tag is not None or close_tag is not None:
+            raise RecipeError("--plain texts have no tags: leave --open-tag and --close-tag out")
+        return None
+    known = Tags()
+    opens = known.open if open_tag is None else open_tag
+    closes = known.close if close_tag is None else close_tag
+    try:
+        return Tags(opens, closes)
+    except ThinkingError:
+        raise RecipeError(
+            f"--open-tag {opens!r} and --close-tag {closes!r} must be two texts without whitespace "
+            "around them, neither part of the other"
+        ) from None
+
+
 def grade_rows(
-    lines: Iterable[bytes], *, kind: str, plain: bool = False, grader: str | None = None
+    lines: Iterable[bytes], *, kind: str, tags: Tags | None, grader: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Judge JSONL rows ``{text, reference}``; yields each row, in order, with ``verdict`` added.
 
     Args:
         lines: the rows; ``text`` is a whole completion.
         kind: math, choice, instruction or code.
-        plain: the texts have no think part.
+        tags: what opens and closes a thought; None: the texts have no think part.
         grader: a registered name, ``pkg:attr`` or ``./file.py:attr``; the kind's own unless given.
 
     Raises:
@@ -58,7 +86,7 @@ def grade_rows(
     rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
     form = None if grader else known  # another grader has references of its own form
     with asyncio.Runner() as runner:
-        judged = _judged(rows, known, plain, grader or kind, form)
+        judged = _judged(rows, known, tags, grader or kind, form)
         try:
             while (row := runner.run(anext(judged, None))) is not None:
                 yield row
@@ -139,14 +167,14 @@ def _kind(kind: str) -> Kind:
 
 
 async def _judged(
-    rows: Iterator[dict[str, Any]], kind: Kind, plain: bool, spec: str, form: Kind | None
+    rows: Iterator[dict[str, Any]], kind: Kind, tags: Tags | None, spec: str, form: Kind | None
 ) -> AsyncGenerator[dict[str, Any]]:
     from deimos.graders.worker.pool import Judge
 
     with Judge({kind: spec}) as judge:
         while batch := list(islice(rows, AT_ONCE)):
             verdicts = await asyncio.gather(
-                *(_unfit(row, form) or _verdict(judge, row, kind, plain) for row in batch)
+                *(_unfit(row, form) or _verdict(judge, row, kind, tags) for row in batch)
             )
             for row, verdict in zip(batch, verdicts, strict=True):
                 yield {**row, "verdict": verdict_row(verdict)}
@@ -167,18 +195,21 @@ def _unfit(row: dict[str, Any], form: Kind | None) -> Coroutine[Any, Any, Verdic
     return None
 
 
-async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, plain: bool) -> Verdict:
-    from deimos.thinking import Shape, Tags, split
-
-    tags, text = Tags(), row["text"]
-    if plain:
+async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, tags: Tags | None) -> Verdict:
+    text = row["text"]
+    if tags is None:
         answer = text
     else:
         shape = Shape.FREE if text.lstrip().startswith(tags.open) else Shape.OPEN
         parts = split(text, shape, tags)
         if parts.malformed or not parts.closed:
             bare = tags.open not in text and tags.close not in text
-            hint = " (it has no thought at all: --plain grades such texts)" if bare else ""
+            hint = (
+                " (it has no thought at all: --plain grades such texts, --open-tag and --close-tag "
+                "name other tags)"
+                if bare
+                else ""
+            )
             because = parts.malformed or f"the thought was never closed{hint}"
             return Verdict.of(False, because, "structure")
         answer = parts.answer

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deimos.cli.options import (
+    CloseTagOption,
     ContaminationOption,
     JsonOption,
+    OpenTagOption,
     OutOption,
     RecipeArg,
     RunArg,
@@ -196,22 +198,25 @@ def grade(
     ],
     kind: Annotated[str, typer.Option(help=f"{GRADED}.")],
     plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
+    open_tag: OpenTagOption = None,
+    close_tag: CloseTagOption = None,
     grader: Annotated[
         str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
     ] = None,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Judge answers: writes each row with `verdict` added to standard output."""
-    from deimos.cli.grading import GradeCounts, grade_rows, row_line
+    from deimos.cli.grading import GradeCounts, grade_rows, row_line, think_tags
     from deimos.recipe import RecipeError
 
     if grader is None and kind not in BUILTIN["grader"]:
         raise RecipeError(
             f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
         )
+    tags = think_tags(open_tag, close_tag, plain=plain)
     with sys.stdin.buffer if file == "-" else _open(file) as rows:
         counts = GradeCounts()
-        for row in grade_rows(rows, kind=kind, plain=plain, grader=grader):
+        for row in grade_rows(rows, kind=kind, tags=tags, grader=grader):
             sys.stdout.write(row_line(row, sys.stdout.encoding) + "\n")
             counts.add(row["verdict"]["ok"])
     typer.echo(str(counts), err=True)

@@ -29,5 +29,11 @@ WeakOption = Annotated[
     bool,
     typer.Option("--allow-weak-sandbox", callback=_allow_weak_sandbox, help="Judge code anyway."),
 ]
+OpenTagOption = Annotated[
+    str | None, typer.Option("--open-tag", metavar="TAG", help="What opens a thought: <think>.")
+]
+CloseTagOption = Annotated[
+    str | None, typer.Option("--close-tag", metavar="TAG", help="What closes it: </think>.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]

@@ -15,7 +15,8 @@ What differs from ``lm_eval run --apply_chat_template``, on purpose:
 
 Scoring is lm-eval's code, some of which can hang (sympy): it runs in a worker process of the graders,
 killed at a deadline. Not covered: likelihood tasks, groups, tasks written in Python, images,
-prefilled answers, and tasks that run code that the model wrote; each is refused. A data set on the
+prefilled answers, filters that judge several responses together, and tasks that run code that the
+model wrote; each is refused. A data set on the
 Hub enters the bench's identity by name alone (``dataset_kwargs: {revision: …}`` pins it).
 """
 
@@ -101,6 +102,7 @@ class Scorer:
             self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
         self._metric, self._filter = _choice(task, self._task)
         self._stops = list(texts(self._task.config.generation_kwargs.get("until")))
+        self._refuse_broken_filter(task)
         self._refuse_no_number(task)
 
     def prompts(self) -> list[Prompt]:
@@ -154,14 +156,35 @@ class Scorer:
 
     def _results(self, document: int, answer: str) -> tuple[Mapping[str, Any], Any]:
         """All metrics of an answer, and what the filter read out of it."""
+        read = self._read(document, answer)
+        return self._task.process_results(self._docs[document], [read]), read
+
+    def _read(self, document: int, answer: str) -> Any:
+        """What the filter reads out of an answer."""
         from lm_eval.api.instance import Instance
 
         doc = self._docs[document]
         response = Instance("generate_until", doc, (), 0, (self._task.task_name, document, 1))
         response.resps = [stopped(answer, self._stops)]
         next(f for f in self._task._filters if f.name == self._filter).apply([response])
-        read = response.filtered_resps[self._filter]
-        return self._task.process_results(doc, [read]), read
+        return response.filtered_resps[self._filter]
+
+    def _refuse_broken_filter(self, task: TaskSettings) -> None:
+        """A filter that fails whatever it is given would make every verdict null."""
+        faults: list[Exception] = []
+        target = self._task.doc_to_target(self._docs[0])
+        probes = (str(target), "an answer", "The answer is 1.")
+        for probe in probes:
+            try:
+                self._read(0, probe)
+            except Exception as e:
+                faults.append(e)
+        if len(faults) == len(probes):
+            said = (str(faults[0]).splitlines() or [""])[0]
+            raise RecipeError(
+                f"bench.tasks: {task.name!r}: filter {self._filter!r} of {task.lm_eval!r} cannot read "
+                f"one response to a problem: {type(faults[0]).__name__}: {said}"
+            )
 
     def _refuse_no_number(self, task: TaskSettings) -> None:
         """Some metrics of a document are lists, and some names stand for several metrics."""

@@ -11,7 +11,7 @@ import glob
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,39 @@ def _unsupported(config: Mapping[str, Any], task: TaskSettings) -> str:
         return (
             f"has no examples to show (its own num_fewshot is 0): num_fewshot = {task.num_fewshot}"
         )
-    return ""
+    return _many_responses(config, task)
+
+
+def _many_responses(config: Mapping[str, Any], task: TaskSettings) -> str:
+    """What is wrong where the filter that the recipe's ``metric`` chooses judges several responses.
+
+    A task may have other filters, which judge one: those are named.
+    """
+    filters = {
+        str(f.get("name")): [step for step in f.get("filter") or () if isinstance(step, Mapping)]
+        for f in config.get("filter_list") or ()
+        if isinstance(f, Mapping)
+    }
+    repeats = config.get("repeats")
+    several = [name for name, steps in filters.items() if _takes_several(steps, repeats)]
+    chosen = (task.metric or "").partition(",")[2] or next(iter(filters), "")
+    if chosen not in several:
+        return ""
+    others = ", ".join(name for name in filters if name not in several) or "none of its filters"
+    return (
+        f"judges several responses to a problem together (filter {chosen!r}), and the bench judges "
+        f"each alone: accepted as metric = NAME,FILTER: {others}"
+    )
+
+
+def _takes_several(steps: Sequence[Mapping[str, Any]], repeats: Any) -> bool:
+    """Whether a filter's verdict needs more responses than one."""
+    functions = [step.get("function") for step in steps]
+    if any(step.get("function") == "take_first_k" and step.get("k") != 1 for step in steps):
+        return True
+    # Without a choice among them, the metric is given all responses that lm-eval asks for.
+    chosen = "take_first" in functions or "take_first_k" in functions
+    return "majority_vote" in functions or (repeats not in (None, 1) and not chosen)
 
 
 class _Loader(yaml.SafeLoader):
