@@ -1,4 +1,4 @@
-"""What an engine is: the protocol that sampling, evaluation and serving stand on.
+"""What an engine is: the protocol by which every other package has tokens sampled.
 
 An engine turns jobs into tokens. It knows nothing of graders, golds or files.
 """

@@ -1,4 +1,4 @@
-"""An engine without a model: plays a script, one token a step. For tests, and a template.
+"""An engine without a model: plays a script, by default the prompt's own ids repeated. For tests, and a template.
 
 It keeps the whole protocol (back-pressure, stop, cap, resuming, streaming, one ``Done`` a job) in
 little code, so it is the file to copy when writing an engine of your own. Not covered: time (a step

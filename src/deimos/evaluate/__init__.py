@@ -1,1 +1,1 @@
-"""Decoding arms over problems and what is measured of them: what bench, sweep, route and export stand on."""
+"""Decoding models over test problems, and what is measured of the answers. An arm is a model with one way of decoding it."""

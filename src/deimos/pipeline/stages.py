@@ -65,8 +65,12 @@ STAGES = (
         summary=(SUMMARY, REPORT, CARD),
     ),
 )
-"""Each stage after those that it needs. A stage's keys, data and needs make its fingerprint; if only
-what it *tracks* has changed, it runs again in its own folder."""
+"""A stage stands after those that it needs.
+
+Its fingerprint is made of its name, version, recipe keys, data and what it needs, and another
+fingerprint is another folder. What it *tracks* is not part of that: if only this has changed, the
+stage runs again in the same folder and brings what is there up to date. ``runs.plan.Stage`` describes
+every field."""
 ALL = tuple(stage.name for stage in STAGES)
 
 

@@ -33,27 +33,27 @@ def _sampling(f: Forecast, *, sampled: bool) -> Iterator[str]:
     if sampled:
         yield "sample:   complete, and not decoded again; from nothing it would be:"
     most = "up to " if f.adaptive else ""
-    yield f"sample:   {most}{f.candidates:,} candidates, at most {_count(f.token_bound)} tokens with the dev pass"
+    yield f"sample:   {most}{f.candidates:,} candidates, at most {_format_count(f.token_bound)} tokens with the dev pass"
     if f.pilot and f.tokens:
         yield from _pilot(f.pilot, f.memory.rows)
         yield (
-            f"expected: {_count(f.tokens.raced)} tokens raced, {_count(f.tokens.exhaustive)} "
+            f"expected: {_format_count(f.tokens.raced)} tokens raced, {_format_count(f.tokens.exhaustive)} "
             f"exhaustive ({f.tokens.raced / max(1, f.tokens.exhaustive):.2f}; from {f.pilot.prompts} prompts)"
         )
     if f.tokens_assumed:
         yield (
-            f"expected: {_count(f.tokens_assumed.raced)} tokens raced, "
-            f"{_count(f.tokens_assumed.exhaustive)} exhaustive (assumed)"
+            f"expected: {_format_count(f.tokens_assumed.raced)} tokens raced, "
+            f"{_format_count(f.tokens_assumed.exhaustive)} exhaustive (assumed)"
         )
     yield from _times(f)
-    source = (
-        "as GSM8K takes in Qwen2.5's tokens"
+    measured_on = (
+        "as GSM8K's text takes with Qwen2.5's tokenizer"
         if f.bytes_per_token == BYTES_PER_TOKEN
-        else "as the pilot took"
+        else "as the pilot's took"
     )
     yield (
-        f"disk:     {_bound(f)}{_size(f.disk_needed)} of candidates ({f.bytes_per_token:.1f} bytes a "
-        f"token, {source}), {_size(f.disk_free)} free"
+        f"disk:     {_at_most(f)}{_format_bytes(f.disk_needed)} of candidates ({f.bytes_per_token:.1f} bytes a "
+        f"token, {measured_on}), {_format_bytes(f.disk_free)} free"
     )
 
 
@@ -68,13 +68,13 @@ def forecast_values(forecast: Forecast) -> dict[str, Any]:
 def _pilot(pilot: Pilot, rows: int) -> Iterator[str]:
     speed = pilot.tokens_per_second
     yield (
-        f"pilot:    {pilot.prompts} prompts x {pilot.n}: {_share(pilot.passed, pilot.judged)} of "
-        f"{pilot.judged} judged candidates pass, {_share(pilot.kept, pilot.prompts)} of "
+        f"pilot:    {pilot.prompts} prompts x {pilot.n}: {_format_share(pilot.passed, pilot.judged)} of "
+        f"{pilot.judged} judged candidates pass, {_format_share(pilot.kept, pilot.prompts)} of "
         f"{pilot.prompts} prompts are kept"
     )
     if pilot.shortest is not None and pilot.right:
         yield (
-            f"{'':9} shortest right thought {pilot.shortest:.0f} tokens, mean right one "
+            f"{'':9} thoughts that pass: shortest {pilot.shortest:.0f} tokens, mean "
             f"{pilot.right:.0f} ({pilot.shortest / pilot.right:.2f}; n={pilot.kept} prompts)"
         )
     if speed is not None:
@@ -91,12 +91,12 @@ def _memory(m: Memory) -> Iterator[str]:
         weights = "weights not known"
     else:
         assumed = ", assumed" if m.assumed else ""
-        weights = f"weights {_size(m.weights)} ({_count(m.parameters)} parameters{assumed})"
-    cache = "not known" if m.kv_cache is None else f"at most {_size(m.kv_cache)}"
+        weights = f"weights {_format_bytes(m.weights)} ({_format_count(m.parameters)} parameters{assumed})"
+    cache = "not known" if m.kv_cache is None else f"at most {_format_bytes(m.kv_cache)}"
     cache += " (assumed)" if m.assumed else ""
     yield (
         f"memory:   {weights}, KV cache {cache} ({m.rows} rows x {m.tokens:,} tokens); "
-        f"{m.device}: {_size(m.free)} free of {_size(m.total)}"
+        f"{m.device}: {_format_bytes(m.free)} free of {_format_bytes(m.total)}"
     )
     if m.note:
         yield f"{'':9} {m.note}: their tokens are not in it"
@@ -108,35 +108,36 @@ def _times(f: Forecast) -> Iterator[str]:
     else:
         measured = not any(sentence.startswith("speed:") for sentence in f.assumed)
         yield (
-            f"time:     {_bound(f)}{_duration(f.hours)} of sampling at "
+            f"time:     {_at_most(f)}{_format_hours(f.hours)} of sampling at "
             f"{f.tokens_per_second:,.0f} tokens/s{'' if measured else ' (assumed)'}"
         )
         if f.hours_assumed:
-            yield f"{'':9} {_duration(f.hours_assumed)} of the expected tokens (assumed)"
+            yield f"{'':9} {_format_hours(f.hours_assumed)} for the expected tokens (assumed)"
         if f.bench_hours:
             yield (
-                f"{'':9} {_bound(f)}{_duration(f.bench_hours)} of bench at that speed "
+                f"{'':9} {_at_most(f)}{_format_hours(f.bench_hours)} of bench at that speed "
                 f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
             )
     if f.tokens:
-        yield f"{'':9} training reads {_count(f.tokens.train)} tokens; its speed is not measured"
+        yield f"{'':9} training reads {_format_count(f.tokens.train)} tokens; its speed is not measured"
 
 
-def _duration(hours: float) -> str:
+def _format_hours(hours: float) -> str:
     return f"{hours:,.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
 
 
-def _bound(f: Forecast) -> str:
+def _at_most(f: Forecast) -> str:
+    """Without a pilot the tokens are a bound: every candidate as long as it may be."""
     return "" if f.tokens else "at most "
 
 
 def _prompts(prompts: PromptCounts) -> Iterator[str]:
-    loaded = " (assumed)" if prompts.assumed else ""
+    assumed = " (assumed)" if prompts.assumed else ""
     if prompts.train:
-        yield f"train:    {_counts(prompts.train)}{loaded}"
-        yield f"dev:      {_counts(prompts.dev)}{loaded}"
+        yield f"train:    {_format_prompts(prompts.train)}{assumed}"
+        yield f"dev:      {_format_prompts(prompts.dev)}{assumed}"
     if prompts.test or not prompts.note:
-        yield f"test:     {_counts(prompts.test)}{loaded}"
+        yield f"test:     {_format_prompts(prompts.test)}{assumed}"
     if prompts.unknown:
         yield f"unknown:  how many {', '.join(prompts.unknown)} has"
     if prompts.note:
@@ -145,18 +146,18 @@ def _prompts(prompts: PromptCounts) -> Iterator[str]:
         yield f"overlap:  {prompts.overlaps:,} prompts with a test problem (see `deimos prompts`)"
 
 
-def _counts(by_task: Mapping[str, int]) -> str:
+def _format_prompts(by_task: Mapping[str, int]) -> str:
     if not by_task:
         return "none"
     parts = ", ".join(f"{task} {count:,}" for task, count in by_task.items())
     return f"{sum(by_task.values()):,} prompts ({parts})"
 
 
-def _share(part: int, whole: int) -> str:
+def _format_share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f}%" if whole else "none"
 
 
-def _count(number: int | None) -> str:
+def _format_count(number: int | None) -> str:
     if number is None:
         return "unknown"
     for size, unit in ((10**9, " G"), (10**6, " M")):
@@ -165,7 +166,7 @@ def _count(number: int | None) -> str:
     return f"{number:,}"
 
 
-def _size(count: int | None) -> str:
-    if count is None:
+def _format_bytes(size: int | None) -> str:
+    if size is None:
         return "unknown"
-    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.1f} MiB"
+    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"

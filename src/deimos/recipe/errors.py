@@ -27,11 +27,14 @@ def describe_fault(model: type[BaseModel], error: ValidationError, section: str 
     """Which key, which value, and what is accepted; ``section`` is put before the keys."""
     fault = error.errors()[0]
     loc = tuple(part for part in fault["loc"] if part != "[key]")
+    about_a_mappings_key = loc != fault["loc"]
     where = ".".join(str(x) for x in (section, *loc) if x != "") or "recipe"
-    if fault["type"] == "extra_forbidden" or loc != fault["loc"]:
-        accepted = _keys_at(model, loc[:-1])
-        if loc != fault["loc"]:  # the key of a mapping whose keys are known
-            accepted = _choices(fault.get("ctx", {}).get("expected", ""))
+    if about_a_mappings_key or fault["type"] == "extra_forbidden":
+        accepted = (
+            _choices(fault.get("ctx", {}).get("expected", ""))
+            if about_a_mappings_key
+            else _keys_at(model, loc[:-1])
+        )
         return f"unknown key {where!r}: {suggest_name(str(loc[-1]), accepted)}"
     if fault["type"] == "missing":
         return f"{where} is missing: it is required"
@@ -58,7 +61,7 @@ def show_value(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:76]}…{text[-3:]}"
 
 
-_DEMANDS = {
+_ACCEPTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
@@ -76,6 +79,13 @@ _DEMANDS = {
     "string_too_short": "must be text that is not empty",
 }
 
+_UNQUOTED = {
+    "int_type": r"[-+]?[0-9]+",
+    "float_type": r"[-+]?[0-9.]+(e[-+]?[0-9]+)?",
+    "bool_type": "true|false",
+}
+"""Texts that would be accepted if they stood without quotes."""
+
 
 def describe_accepted(fault: typing.Mapping[str, Any]) -> str:
     """What is accepted in place of a value that one of pydantic's errors is about."""
@@ -91,15 +101,15 @@ def describe_accepted(fault: typing.Mapping[str, Any]) -> str:
         return "must be text" + (": put it in quotes" if number else "")
     if kind == "string_pattern_mismatch":
         return f"must match {context['pattern']}"
-    if kind in _DEMANDS:
-        quoted = isinstance(value, str) and kind in ("int_type", "float_type", "bool_type")
-        number = quoted and re.fullmatch(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?|true|false", value)
-        return _DEMANDS[kind].format(**context) + (", without quotes" if number else "")
+    if kind in _ACCEPTED:
+        unquoted = _UNQUOTED.get(kind) if isinstance(value, str) else None
+        hint = ", without quotes" if unquoted and re.fullmatch(unquoted, value) else ""
+        return _ACCEPTED[kind].format(**context) + hint
     return fault["msg"][0].lower() + fault["msg"][1:]
 
 
 def _choices(expected: str) -> list[str]:
-    """The values in pydantic's ``'a', 'b' or 'c'``."""
+    """The accepted values, read from pydantic's own message: ``'a', 'b' or 'c'``."""
     found = re.findall(r"'([^']*)'", expected)
     return found or [{"True": "true", "False": "false"}.get(expected, expected)]
 
