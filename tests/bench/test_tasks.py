@@ -55,6 +55,37 @@ def test_problems_that_training_saw_are_refused(seen: Prompt):
     assert allowed.contaminated == 1
 
 
+LONG = "A farmer keeps 40 sheep on a hill. How many are left on it when 3 run away?"
+
+
+@source("bench_farm")
+def bench_farm(*, take: int | None, seed: int, instruction: str = "Think.") -> list[Prompt]:
+    texts = [LONG, "农夫在山上养了40只羊，跑了3只，还剩几只？", "Solve x+1=2"]
+    return [prompt(f"{text}\n\n{instruction}" if instruction else text) for text in texts]
+
+
+@pytest.mark.parametrize(("said", "number"), [
+    (f"{LONG}\n\nThink.", 1), (f"{LONG}\n\nAnswer with a number alone.", 1), (LONG, 1),
+    (f"Do this task: {LONG} Put the result in a box.", 1), (LONG.replace(" ", "\n\u200b"), 1),
+    ("请解答：农夫在山上养了40只羊， 跑了3只，还剩几只？谢谢", 1),
+    ("Solve x + 1 = 2\n\nStep by step.", 1), ("Step by step.\n\nSolve x+1=2", 1),
+    ("Solve x-1=2\n\nThink.", 0), (LONG.replace("3", "5") + "\n\nThink.", 0), ("Think.", 0),
+    (LONG[:40], 0),
+])  # fmt: skip
+@pytest.mark.parametrize("instruction", ["Think.", "", "Reason step by step."])
+def test_the_same_problem_is_refused_whatever_instruction_stands_around_it(
+    said: str, number: int, instruction: str
+):
+    """Decontamination has no part in this: it may be off."""
+    tested = {"name": "farm", "source": {
+        "source": "bench_farm", "options": {"instruction": instruction}}}  # fmt: skip
+    (allowed,) = load_tasks(recipe(tested, allow_contamination=True), [prompt(said)])
+    assert allowed.contaminated == number
+    if number:
+        with pytest.raises(RecipeError, match="1 of 3 problems of 'farm'"):
+            load_tasks(recipe(tested), [prompt(said)])
+
+
 def test_other_training_prompts_are_fine():
     (found,) = load_tasks(recipe(task()), [prompt("What is 3 plus 4?")])
     assert found.contaminated == 0

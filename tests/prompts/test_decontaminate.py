@@ -1,6 +1,7 @@
 """Test problems are found among training prompts however they are dressed, and templates are not."""
 
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,112 @@ def test_runs_that_many_problems_share_are_a_template():
 def test_figures_in_a_row_are_no_text():
     figures = " ".join(map(str, range(1, 21)))
     assert index(f"Sort the list {figures} please.").find(f"The sum of {figures} is what?") is None
+
+
+LEAD = "Let m and n be two coprime integers"
+OWN = "whose harmonic mean exceeds forty while neither of them divides the other one's square root sum"
+
+
+@pytest.mark.parametrize("lead", [
+    LEAD,  # eight words
+    f"Now once more {LEAD}",
+    "3 1 4 1 5 9 are numbers",  # more figures than words
+    "Set x 2 7 1 8 2 8",
+])  # fmt: skip
+def test_a_long_run_counts_whatever_it_begins_with(lead):
+    """Of the run's first eight words, none is the test problem's own."""
+    template = not any(map(str.isdigit, lead.split()))
+    others = [f"{lead} {word} 5 {word} 6 of it" for word in words(SHORT)] if template else []
+    tests = index(f"{lead} {OWN} and so on {STORY}", *others)
+    run = " ".join([*lead.split()[-8:], *OWN.split()[:5]])
+    found = tests.find(f"A tale of two mills. {run}? That is all that anybody asks of you here.")
+    assert found is not None and (found.rule, found.matched.split()) == ("13-gram", words(run))
+
+
+def test_a_template_and_the_word_after_it_are_no_overlap():
+    lead = "Let m and n be relatively prime positive integers such that m over n is"
+    tests = index(*(f"{lead} the {word} of {STORY}" for word in words(SHORT)))
+    assert (
+        tests.find(f"{lead} the height of a tower in metres that nobody measured before.") is None
+    )
+
+
+CHINESE = (
+    "小明的果园里有四十棵苹果树，每棵树平均结了一百二十个苹果。他把其中三分之一送给了邻居，又把剩下的"
+    "苹果平均装进八十个箱子，每个箱子卖二十五元。请问小明一共可以收入多少元？"
+)
+JAPANESE = (
+    "太郎くんは毎朝七時に家を出て、歩いて学校に向かいます。弟の次郎くんはその十分後に自転車で同じ道を追いかけ、"
+    "学校の手前三百メートルの地点で太郎くんに追いつきました。家から学校までの道のりは何メートルですか。"
+)
+THAI = "ชาวนาคนหนึ่งมีแกะสี่สิบตัวอยู่บนเนินเขาหลังโรงสีเก่าทุกเช้าแกะสองตัวกระโดดข้ามกำแพงและทุกเย็นลูกสาวของเขาพากลับมาหนึ่งตัว"
+
+
+@pytest.mark.parametrize("text", [CHINESE, JAPANESE, THAI])
+def test_scripts_without_spaces_are_compared_by_characters(text):
+    tests = index(STORY, text, "今日は何曜日ですか")
+    middle = text[12:44]
+    assert tests.find(" ".join(text)).rule == "exact"
+    for copy in (
+        f"Read this. {text} Answer briefly.",
+        f"问题：{text}请回答。",
+        f"まず{middle}とします。",
+    ):
+        found = tests.find(copy)
+        assert found is not None and found.rule == "20-gram" and found.test == text[:200], copy
+        assert set(found.matched.split()) <= set(words(text))
+    changed = "".join("犬" if at % 14 == 9 else c for at, c in enumerate(text))
+    assert tests.find(changed) is not None
+    assert tests.find(f"{changed[:8]}。{STORY[:40]}") is None
+
+
+@pytest.mark.parametrize("other", [
+    "小红的书店里有三十本数学书，每本书卖十五元。她上午卖出一半，下午又卖出剩下的三分之一。请问一共多少元？",
+    "太郎くんは毎朝りんごを三個食べます。一週間で何個のりんごを食べますか。",
+    "小明", "請問", "7",
+])  # fmt: skip
+def test_other_problems_in_scripts_without_spaces_are_not_found(other):
+    assert index(CHINESE, JAPANESE, STORY).find(other) is None
+
+
+SHORT_CHINESE = "鸡兔同笼，共有35个头，94只脚，问鸡和兔各有几只？"
+
+
+def test_short_texts_in_scripts_without_spaces_are_found_within_others():
+    tests = index(SHORT_CHINESE, CHINESE)
+    for copy in (SHORT_CHINESE.replace("，", " "), SHORT_CHINESE.replace("94", "90")):
+        found = tests.find(f"请解答：{copy}谢谢")
+        assert found is not None and found.test == SHORT_CHINESE
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "\u00ad",
+        "\u200b",
+        "\u200d",
+        "\u2060",
+        "\ufeff",
+        "\ufe0f",
+        "\u034f",
+        "\u3164",
+        "\u0336",
+        "\U000e0041",
+    ],
+)
+@pytest.mark.parametrize("text", [STORY, SHORT, TINY, CHINESE])
+def test_characters_that_nobody_sees_hide_nothing(text, between):
+    hidden = between.join(text)
+    found = index(STORY, SHORT, TINY, CHINESE).find(hidden)
+    assert found is not None and found.rule == "exact"
+    assert index(text).find("co" + between + "py of a te" + between + "xt") is None
+
+
+def test_accents_are_compared_however_they_are_written():
+    text = "Le chêne a été abattu, où est passée la forêt ?"
+    assert (
+        words(text) == words(unicodedata.normalize("NFD", text)) != words("Le chene a ete abattu")
+    )
 
 
 def test_a_test_set_inside_another_counts_once():

@@ -1,21 +1,22 @@
 """Test problems: from the recipe's sources or lm-eval's tasks, refused where training has seen them.
 
-The check here is for the *same* problem (its id, or the same words after normalisation) among
-training and dev prompts; of an lm-eval task also for its question alone at a training prompt's
-beginning or end, set off by a blank line, because both put other words around it. Shared runs of
-words and near-duplicates are decontamination's (``prompts/decontaminate.py``), before training.
+The check here is for the *same* problem among training and dev prompts, also where decontamination
+is off: its id, the same words and signs, or its question alone, without the wording that its source
+or lm-eval puts around it, as a part of what a training prompt says. A question of fewer than eight
+words and signs may stand in many texts: it must be set off by blank lines there. Shared runs of words
+and near-duplicates are decontamination's (``prompts/decontaminate.py``), before training.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from deimos.prompts.decontaminate import TestText
+from deimos.prompts.decontaminate import TestText, runs
+from deimos.prompts.normalise import fold, words_and_signs
 from deimos.prompts.text import question_of
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
@@ -23,6 +24,8 @@ from deimos.types import JudgeAnswer, Kind, Prompt
 
 POOLED = "all"
 """The task name of rows that pool all tasks."""
+WITHIN = 8
+"""A question of so many words and signs is the same problem wherever it stands."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ class Given:
     prompts: Sequence[Prompt]
     judge: JudgeAnswer | None
     questions: Mapping[str, Sequence[str]]
-    """By prompt id what is asked, apart from the wording around it."""
+    """By prompt id what is asked, apart from the wording around it; empty where that is not known."""
+
+    def asked(self, prompt: Prompt) -> Sequence[str]:
+        """What one of the problems asks: its last message where nothing less is known."""
+        return self.questions.get(prompt.id) or [prompt.messages[-1]["content"]]
 
 
 def given_tasks(recipe: Recipe) -> list[Given]:
@@ -62,19 +69,14 @@ def given_tasks(recipe: Recipe) -> list[Given]:
 def asked_by(given: Iterable[Given]) -> list[TestText]:
     """What the problems ask, without the wording around it: what decontamination compares with.
 
-    Of an lm-eval task the document's own fields; where none of them is asked, the last message.
+    Of an lm-eval task the document's own fields.
     """
-    found: list[TestText] = []
-    for each in given:
-        for prompt in each.prompts:
-            if each.task.source is None:
-                last = prompt.messages[-1]["content"]
-                said = each.questions.get(prompt.id) or [last]
-            else:
-                source = resolve("source", each.task.source.source)
-                said = [question_of(source, each.task.source.options, prompt)]
-            found += [TestText(each.task.name, text) for text in said]
-    return found
+    return [
+        TestText(each.task.name, text)
+        for each in given
+        for prompt in each.prompts
+        for text in each.asked(prompt)
+    ]
 
 
 def load_tasks(
@@ -91,12 +93,9 @@ def load_tasks(
         RecipeError: two tasks of one name, a name unfit for files, no problems, a kind without
             grader, or problems that training has seen.
     """
-    prompts = list(seen)
-    known = _Seen(
-        {p.id for p in prompts}, {normalised(p) for p in prompts},
-        {part for p in prompts for part in _parts(p)},
-    )  # fmt: skip
-    return [_load(recipe, each, known) for each in given or given_tasks(recipe)]
+    tasks = list(given or given_tasks(recipe))
+    known = _Seen(seen, (text for each in tasks for p in each.prompts for text in each.asked(p)))
+    return [_load(recipe, each, known) for each in tasks]
 
 
 @contextlib.contextmanager
@@ -116,30 +115,68 @@ def judged_kinds(prompts: Iterable[Prompt], tasks: Iterable[TestTask]) -> set[Ki
     return {prompt.kind for part in (prompts, given) for prompt in part}
 
 
-@dataclass(frozen=True)
 class _Seen:
-    """What training and dev decisions used."""
+    """What training and dev decisions used, and which of the tests' questions stand in it.
 
-    ids: set[str]
-    words: set[str]
-    parts: set[str]
+    Args:
+        prompts: of training and dev.
+        questions: all that tests ask, without the wording around it.
+    """
+
+    def __init__(self, prompts: Iterable[Prompt], questions: Iterable[str]) -> None:
+        self._ids: set[str] = set()
+        self._texts: set[str] = set()
+        self._asked: set[str] = set()
+        wanted = _Questions(questions)
+        for prompt in prompts:
+            self._ids.add(prompt.id)
+            self._texts.add(normalised(prompt))
+            for message in prompt.messages:
+                if message["role"] == "user":
+                    self._asked |= wanted.find_in(message["content"])
 
     def knows(self, prompt: Prompt, questions: Iterable[str]) -> bool:
+        """Whether a test problem is among them."""
         return (
-            prompt.id in self.ids
-            or normalised(prompt) in self.words
-            or not self.parts.isdisjoint(map(_normal, questions))
+            prompt.id in self._ids
+            or normalised(prompt) in self._texts
+            or not self._asked.isdisjoint(map(_normal, questions))
         )
 
 
+class _Questions:
+    """The tests' questions, to be found in longer texts."""
+
+    def __init__(self, questions: Iterable[str]) -> None:
+        self._all: set[str] = set()
+        self._long: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+        """By their first words and signs."""
+        for question in questions:
+            said = tuple(words_and_signs(question))
+            if said:
+                self._all.add(" ".join(said))
+            if len(said) >= WITHIN:
+                self._long.setdefault(said[:WITHIN], set()).add(said)
+
+    def find_in(self, text: str) -> set[str]:
+        """The questions that a text holds, as ``_normal`` writes them."""
+        found = self._all.intersection(_parts(text))
+        said = tuple(words_and_signs(text))
+        for start, run in enumerate(runs(said, WITHIN)):
+            for question in self._long.get(run, ()):
+                if said[start : start + len(question)] == question:
+                    found.add(" ".join(question))
+        return found
+
+
 def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
-    task, judge, questions = given.task, given.judge, given.questions
+    task, judge = given.task, given.judge
     prompts = tuple({p.id: p for p in given.prompts}.values())
     if not prompts:
         raise RecipeError(f"bench.tasks: {task.name!r} has no problems: its source gave none")
     if judge is None:
         _check_kinds(recipe, task.name, prompts)
-    known = [p for p in prompts if seen.knows(p, questions.get(p.id, ()))]
+    known = [p for p in prompts if seen.knows(p, given.asked(p))]
     if known and not recipe.allow_contamination:
         raise RecipeError(
             f"bench.tasks: {len(known)} of {len(prompts)} problems of {task.name!r} are among the "
@@ -163,7 +200,8 @@ def _given(
         return found.prompts, found.judge, found.questions
     source = resolve("source", task.source.source)
     options = task.source.options
-    return list(source(take=task.source.take, seed=recipe.bench.seed, **options)), None, {}
+    prompts = list(source(take=task.source.take, seed=recipe.bench.seed, **options))
+    return prompts, None, {p.id: [question_of(source, options, p)] for p in prompts}
 
 
 def _check_names(bench: Bench) -> None:
@@ -186,22 +224,21 @@ def _check_kinds(recipe: Recipe, name: str, prompts: Iterable[Prompt]) -> None:
 
 
 def normalised(prompt: Prompt) -> str:
-    """What the user says, regardless of case, spacing and Unicode compatibility forms."""
+    """What the user says: words and signs, regardless of case, spacing and invisible characters."""
     return _normal("\n".join(m["content"] for m in prompt.messages if m["role"] == "user"))
 
 
 def _normal(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(words_and_signs(text))
 
 
-def _parts(prompt: Prompt) -> Iterator[str]:
-    """Beginnings and ends of what the user says, cut at blank lines: a question without its wording."""
-    for message in prompt.messages:
-        if message["role"] == "user":
-            said = [_normal(part) for part in re.split(r"\n\s*\n", message["content"])]
-            yield from accumulate(said, "{} {}".format)
-            yield from accumulate(reversed(said), lambda end, part: f"{part} {end}")
+def _parts(text: str) -> Iterator[str]:
+    """A text's beginnings and ends, cut at blank lines: a question without the wording around it."""
+    said = [_normal(part) for part in re.split(r"\n\s*\n", text)]
+    yield from accumulate(said, "{} {}".format)
+    yield from accumulate(reversed(said), lambda end, part: f"{part} {end}")
 
 
 def _excerpt(prompt: Prompt) -> str:
-    return normalised(prompt)[:60]
+    said = "\n".join(m["content"] for m in prompt.messages if m["role"] == "user")
+    return " ".join(fold(said).split())[:60]

@@ -14,7 +14,7 @@ from deimos.store.names import ADAPTER, CARD, CONSTANTS, GOLD, REPORT, SUMMARY, 
 STAGES = (
     Stage(
         "prompts",
-        version=2,
+        version=3,
         needs=(),
         keys=("prompts",),
         run=wiring.prompts,

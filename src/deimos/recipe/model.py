@@ -66,11 +66,12 @@ class Decontaminate(Section):
 
     enabled: bool = True
     ngram: int = Field(default=13, ge=2)
-    """This many words in a row in common are an overlap."""
+    """This many words in a row in common are an overlap; of Chinese and the like half as many
+    characters more."""
     short_ngram: int = Field(default=8, ge=2)
     """The same in texts of fewer than 2 x ``ngram`` words; must cover 60% of the shorter."""
     near_duplicates: float | None = Field(default=0.5, gt=0, le=1)
-    """Jaccard similarity of the sets of three words in a row; null: not computed."""
+    """Jaccard similarity of the sets of three words (or characters) in a row; null: not computed."""
     refuse_above: float = Field(default=0.25, ge=0, le=1)
     """If a larger share of a task's prompts overlaps, the recipe is refused: it trains on its tests."""
 
