@@ -16,7 +16,7 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
     """Put a section into the page, in its place or at the end."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}"
-    old = page.read_text(encoding="utf-8") if page.is_file() else "# The graders\n"
+    old = page.read_text(encoding="utf-8") if page.is_file() else f"# {page.stem}\n"
     head, found, rest = old.partition(begin)
     tail = rest.partition(end)[2] if found else "\n"
     head = head if found else f"{head.rstrip()}\n\n"

@@ -35,9 +35,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes a third of the time that help takes
 )
 lab_app = typer.Typer(
-    help="The lab model, a small one that is part of the package.", no_args_is_help=True
+    help="The lab model, a small one that is part of the package.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(lab_app, name="lab")
 
@@ -64,7 +67,7 @@ def run(
 def demo(
     out: OutOption = None, sets: SetOption = None, allow_weak_sandbox: WeakOption = False
 ) -> None:
-    """Run the whole way on the lab model, which is part of the package: minutes on two cores."""
+    """Run the whole way on the lab model: minutes on two cores."""
     run("lab", out, sets, None, False)
 
 
@@ -84,7 +87,7 @@ def plan(
     allow_contamination: ContaminationOption = False,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
-    """Show what `run` would do and what it would take, without doing it."""
+    """Show what `run` would do and take, without doing it."""
     from deimos.cli.console import plan_json, status_lines
     from deimos.planning import arguments, text
     from deimos.planning.forecast import forecast
@@ -113,7 +116,7 @@ def status(
     run: RunArg,
     as_json: JsonOption = False,
 ) -> None:
-    """List which stages of a run are fresh, missing or stale, and which keys made them so."""
+    """List which stages are fresh, missing or stale, and why."""
     from deimos.cli.console import status_json, status_lines
     from deimos.pipeline.stages import plan
     from deimos.runs.folder import RunFolder
@@ -205,7 +208,7 @@ def grade(
     ] = None,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
-    """Judge answers: writes each row with `verdict` added to standard output."""
+    """Judge answers: writes each row out again, with its `verdict`."""
     from deimos.cli.grading import GradeCounts, grade_rows, row_line, think_tags
     from deimos.recipe import RecipeError
 
@@ -244,7 +247,7 @@ def check(
     ] = None,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
-    """Check a grader without a model: right answers accepted, shuffled and empty ones rejected."""
+    """Check that a grader accepts right answers and rejects others."""
     from deimos.cli.grading import check_grader, check_source, has_examples
     from deimos.planning.arguments import load_recipe
 
