@@ -3,8 +3,8 @@
 usage: python benchmarks/fuzz_extractors.py [--minutes 10] [--seed N] [--out docs/results/graders.md]
 
 With atheris (coverage-guided; `pip install atheris`, in an environment of its own) where it is
-installed, else with plain random mutations, and the page says which. What is fuzzed: boxes, hashes, stated,
-last_line, first_expression, the limits, the rational reader, the forms, the choice reader, each on
+installed, else with plain random mutations, and the page says which. What is fuzzed: boxes, hashes,
+last_line, the claims, the limits, the formula reader, the whole math grader, the choice reader, each on
 texts of up to 4,096 characters. A fault ends the run with exit code 1 and its text. The last line is one JSON
 object {"runs", "minutes", "with", "faults"}.
 """
@@ -12,6 +12,7 @@ object {"runs", "minutes", "with", "faults"}.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -27,7 +28,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # atheris 
 
 from _pages import PAGE, write_section
 
-from deimos.graders import choice, extract, forms, limits, rational
+from deimos.graders import choice, extract
+from deimos.graders import math as grader
+from deimos.graders.math import (
+    claims,
+    compare,
+    final,
+    limits,
+    reading,
+    syntax,
+    tex,
+    tokens,
+    units,
+    values,
+)
 
 LONGEST = 4096
 SLOW = 5.0
@@ -55,18 +69,18 @@ def examine(text: str) -> None:
     whole = f"\\boxed{{{boxed[0]}}}" if boxed and balanced(boxed[0]) else ""
     if whole and extract.boxes(whole) != [boxed[0]]:
         raise Fault(f"a box's content does not come back from a box: {boxed[0]!r}")
-    for found in (*extract.hashes(text), *extract.stated(text)):
-        if "\n" in found or not found.strip():
-            raise Fault(f"a line is blank, or more than one: {found!r}")
+    for found in (*extract.hashes(text), *(claim.expression for claim in claims.stated(text))):
+        if not found.strip():
+            raise Fault(f"a statement is blank: {found!r}")
     line = extract.last_line(text)
     if extract.last_line(line) != line:
         raise Fault(f"the last line of a last line is another: {line!r}")
-    extract.first_expression(text)
+    claims.closing(text, number=True)
     limits.beyond(text)
-    if rational.clean(rational.clean(text[:300])) and rational.rational(text[:300]) is not None:
-        limits.beyond(rational.clean(text))
     half = len(text) // 2
-    forms.comparable(text[:half], text[half:])
+    grader.math(text[:half], text[half:])
+    with contextlib.suppress(tokens.Unreadable):
+        compare.same(text[:300], text[300:600])
     for digits in (False, True):
         named = choice.named_labels(text, OPTIONS, digits=digits)
         if not named <= set("0123456789" if digits else choice.LETTERS):
@@ -106,7 +120,19 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
     """Atheris for so long; ends the process, which libFuzzer does with code 77 where one raises."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["deimos.graders"]):
-        for module in (rational, extract, limits, forms, choice):
+        for module in (
+            limits,
+            tex,
+            units,
+            values,
+            syntax,
+            reading,
+            compare,
+            claims,
+            final,
+            extract,
+            choice,
+        ):
             importlib.reload(module)
     runs, ends = 0, time.monotonic() + seconds
 

@@ -28,7 +28,7 @@ from _pages import PAGE, ROOT, write_section
 
 from deimos.graders import Judge
 from deimos.graders.extract import boxes
-from deimos.graders.rational import rational
+from deimos.graders.math import exact_value
 from deimos.types import Verdict
 
 MEGABYTE = 1_000_000
@@ -121,7 +121,7 @@ def respelled(gold: str) -> str:
     """The same, as another would write it."""
     swaps = (("\\frac", "\\dfrac"), ("\\left(", "("), ("\\right)", ")"), (",", ", "), ("+", " + "))
     for old, new in swaps:
-        gold = gold.replace(old, new) if rational(gold) is None else gold
+        gold = gold.replace(old, new) if exact_value(gold) is None else gold
     return gold
 
 
@@ -146,8 +146,10 @@ def pairs_of(
 
 def differ(gold: str, other: str) -> bool:
     """Whether two golds are clearly not the same (one number may have two spellings)."""
-    a, b = rational(gold), rational(other)
-    return not a.equals(b) if a and b else "".join(gold.split()) != "".join(other.split())
+    a, b = exact_value(gold), exact_value(other)
+    if a is not None and b is not None:
+        return a not in (b, b * 100, b / 100)  # one may be a percentage
+    return "".join(gold.split()) != "".join(other.split())
 
 
 class Result(NamedTuple):

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from _pages import PAGE, ROOT, write_section
 
 from deimos.graders import Judge
-from deimos.graders.rational import rational
+from deimos.graders.math import exact_value
 from deimos.prompts.load import load_source
 from deimos.recipe import SourceSettings
 from deimos.types import Prompt, Verdict
@@ -86,8 +86,8 @@ class Fault(NamedTuple):
         """Why it is no error of the grader; empty where nobody has said."""
         right = self.reference["letter"] if isinstance(self.reference, dict) else self.reference
         boxed = self.answer.rpartition("\\boxed{")[2].removesuffix("}$.")
-        numbers = rational(str(right)), rational(boxed)
-        if self.what == "shuffled" and numbers[0] and numbers[1] and numbers[0].equals(numbers[1]):
+        numbers = exact_value(str(right)), exact_value(boxed)
+        if self.what == "shuffled" and numbers[0] is not None and numbers[0] == numbers[1]:
             return SAME_NUMBER
         return EXPLAINED.get((self.what, str(right)), "")
 

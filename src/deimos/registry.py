@@ -30,6 +30,7 @@ EngineFactory = TypeVar("EngineFactory", bound=Callable[..., Any])
 BUILTIN: dict[Group, dict[str, str]] = {
     "grader": {
         "math": "deimos.graders.math:math",
+        "math_unevaluated": "deimos.graders.math:math_unevaluated",
         "choice": "deimos.graders.choice:choice",
         "instruction": "deimos.graders.instruction:instruction",
         "code": "deimos.graders.code:code",

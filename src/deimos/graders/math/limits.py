@@ -18,7 +18,7 @@ _ALLOWED = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f\"`#@?\\]|\\[A-Za-z]+|\\[^\x00-\
 _DIGIT_RUN = re.compile(rf"\d{{{DIGITS + 1},}}")
 _BIG_POWER = re.compile(rf"(?:\^|\*\*)\s*[{{(]?\s*[-+]?[\d,]{{{EXPONENT_DIGITS + 1},}}")
 _BIG_FACTORIAL = re.compile(rf"\d{{{FACTORIAL_DIGITS + 1},}}\s*!")
-_BRACKET_FACTORIAL = re.compile(r"[})\]]\s*!")
+_FACTORIAL_OF_BIG = re.compile(r"(?:!|\^\s*\{?\s*\d+\s*\}?)\s*[})\]]+\s*!")
 _TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]?\s*[-+]?\s*\d+\s*[})]?\s*(?:\^|\*\*|!)")
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.,])\d(?:[\d.,]*\d)?(?:\s|\\ |~){1,4}\d+(?![\d\s]*/)")
 _TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
@@ -36,9 +36,7 @@ def beyond(expression: str) -> str:
         return f"a number of more than {DIGITS} digits"
     if _TOWER.search(expression) or _BIG_POWER.search(expression):
         return "a power too large to work out"
-    if _BIG_FACTORIAL.search(expression) or (
-        _BRACKET_FACTORIAL.search(expression) and len(re.findall(r"!|\^", expression)) > 1
-    ):
+    if _BIG_FACTORIAL.search(expression) or _FACTORIAL_OF_BIG.search(expression):
         return "a factorial too large to work out"
     if _side_by_side(expression):
         return "two numbers side by side"  # math-verify takes their sum, or their product

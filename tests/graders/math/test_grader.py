@@ -1,11 +1,11 @@
-"""Right and wrong answers to math references, in process and by math-verify."""
+"""Right and wrong answers to math references, at once or by a worker; hostile ones."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deimos.graders.limits import beyond
-from deimos.graders.math import fast, final_expressions, math
+from deimos.graders.math import fast, fast_unevaluated, math, math_unevaluated
+from deimos.graders.math.limits import beyond
 
 RIGHT = [
     (r"Tom has \boxed{42} apples.", "42"),
@@ -33,7 +33,7 @@ WRONG = [
     ("The answer is 42. No, the answer is 43.", "43"),
     ("", "42"),
     ("no number", "42"),
-    ("3 + 39 = 42", "42"),
+    ("3 + 39 = 43", "43"),
     (r"\boxed{}", "42"),
     (r"\boxed{42", "43"),
     (r"\boxed{18 million}", "18"),
@@ -42,7 +42,7 @@ WRONG = [
     (r"\boxed{1 2}", "12.0"),
 ]
 SYMBOLIC = [
-    (r"\boxed{\sqrt{16}}", "4", True),
+    (r"\boxed{2\sqrt{3}}", r"\sqrt{12}", True),
     (r"\boxed{x+1}", "1+x", True),
     (r"\boxed{(\frac{\pi}{2}, 3)}", r"(3,\frac{\pi}{2})", False),
     (r"\boxed{\{2,1\}}", r"\{1,2\}", True),
@@ -102,7 +102,7 @@ def test_wrong_is_never_right(answer, right):
 
 
 @pytest.mark.parametrize(("answer", "right", "ok"), SYMBOLIC)
-def test_what_needs_mathematics_is_left_to_math_verify(answer, right, ok):
+def test_what_needs_more_than_reading_is_left_to_a_worker(answer, right, ok):
     assert fast(answer, right) is None
     assert math(answer, right).ok is ok
 
@@ -159,6 +159,11 @@ def test_an_equal_expression_far_beyond_the_limits_of_the_event_loop_is_left_to_
     assert math("word " * 10_000 + r"\boxed{4}", "4").ok is True
 
 
-def test_the_last_line_counts_only_for_numbers():
-    assert final_expressions("It is east.\nWe go 5 km.", "x+1") == []
-    assert final_expressions("It is 5 of 6.", "5") == []
+def test_an_unevaluated_number_counts_for_the_lax_grader_only():
+    answer = r"\boxed{17 \cdot 23}"
+    assert math(answer, "391").ok is False
+    assert "not worked out" in math(answer, "391").because
+    assert math_unevaluated(answer, "391").ok is True
+    assert fast(answer, "391").ok is False
+    assert fast_unevaluated(answer, "391").ok is True
+    assert math_unevaluated(r"\boxed{17 \cdot 24}", "391").ok is False

@@ -1,0 +1,110 @@
+r"""What an answer gives as its final expression.
+
+In this order: the last ``\boxed{…}`` (or several that one sentence joins), what ``<answer>…</answer>``
+holds, the last ``####``, what is stated ("the answer is …"), the whole answer if it is one line, the result on the
+last line. An answer that opens a box and never closes it, or takes its result back, gives none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from deimos.graders.extract import Box, find_boxes, hashes, last_line
+from deimos.graders.math.claims import closing, denied_before, stated, taken_back
+from deimos.graders.math.compare import same
+from deimos.graders.math.exact import is_number
+from deimos.graders.math.reading import read
+from deimos.graders.math.tokens import Unreadable
+
+_JOINED = re.compile(
+    r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
+)
+_OPENS, _CLOSES = "<answer>", "</answer>"
+LONGEST_JOINT = 40
+"""Characters between two boxes of one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """Expressions that are given as final, the one that counts last; or why there is none."""
+
+    expressions: tuple[str, ...] = ()
+    trouble: str = "no final answer found"
+
+
+def find_finals(answer: str, reference: str) -> Finals:
+    """What the answer gives as final, for a reference: numbers in sentences only count for numbers."""
+    found, unclosed = find_boxes(answer)
+    if unclosed:
+        return Finals(trouble="the last box never closes")
+    if found:
+        return _of_boxes(answer, found)
+    opened, closed = answer.lower().rfind(_OPENS), answer.lower().rfind(_CLOSES)
+    if opened >= 0:
+        framed = answer[opened + len(_OPENS) : closed].strip()
+        if closed < opened or not framed:
+            return Finals(trouble="the last answer frame never closes")
+        inner = find_finals(framed, reference)
+        return inner if inner.expressions else Finals((framed,))
+    if lines := hashes(answer):
+        return Finals(tuple(lines))
+    number = _is_plain_number(reference)
+    claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
+    if claims:
+        instead = taken_back(answer[claims[-1].end :])
+        if instead and not _agrees(claims[-1].expression, instead):
+            return Finals(trouble=f"takes its answer back: {instead}")
+        return Finals(tuple(claim.expression for claim in claims))
+    return _of_last_line(answer, number)
+
+
+def _of_boxes(answer: str, found: list[Box]) -> Finals:
+    last = found[-1]
+    if denied_before(answer, last.start):
+        return Finals(trouble="the last box is denied")
+    instead = taken_back(answer[last.end :])
+    if instead and not _agrees(last.content, instead):
+        return Finals(trouble=f"takes its answer back: {instead}")
+    if len(found) > 1 and not all(_agrees(last.content, box.content) for box in found[:-1]):
+        between = [answer[a.end : b.start] for a, b in pairwise(found)]
+        if all(len(text) <= LONGEST_JOINT and _JOINED.fullmatch(text) for text in between):
+            joint = " or " if any(" or " in text for text in between) else ", "
+            return Finals((joint.join(box.content for box in found),))
+    return Finals(tuple(box.content for box in found))
+
+
+def _of_last_line(answer: str, number: bool) -> Finals:
+    line = last_line(answer)
+    whole = line == answer.strip()
+    expression = read(line)
+    node = expression.parts[0].node if len(expression.parts) == 1 else None
+    plain = not expression.trouble and (node is None or node.kind != "relation")
+    if plain and (not number or (node is not None and is_number(node))) and (whole or number):
+        return Finals((line,))
+    if found := closing(answer, number=number):
+        return Finals((found,))
+    return Finals((line,)) if whole and not number and line else Finals()
+
+
+def _is_plain_number(reference: str) -> bool:
+    expression = read(reference)
+    if len(expression.parts) != 1:
+        return False
+    node = expression.parts[0].node
+    if node is not None and node.kind == "relation":
+        node = node.parts[-1]
+    return node is not None and is_number(node)
+
+
+def _may_be_number(expression: str) -> bool:
+    """Whether an expression has anything of a number; "obvious from the picture" has not."""
+    return re.search(r"[\d\\$π√]", expression) is not None or len(expression) <= 2
+
+
+def _agrees(expression: str, other: str) -> bool:
+    try:
+        return same(expression, other, settled=False)
+    except Unreadable:
+        return False

@@ -1,0 +1,226 @@
+r"""What an answer or a reference says: one thing, or several, each with its unit.
+
+Parts stand between commas, semicolons, "and" and "or" that no bracket holds. A part is a formula, or
+one of the forms that a formula's grammar would misread: words, a clock time, a number in another base,
+a ratio.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+
+from deimos.graders.math.exact import is_number
+from deimos.graders.math.limits import beyond
+from deimos.graders.math.syntax import parse
+from deimos.graders.math.tex import clean
+from deimos.graders.math.tokens import BARE, FUNCTIONS, Node, Unreadable, is_word, word_set
+from deimos.graders.math.units import DEGREE, Unit, take_apart
+
+_JOINS = re.compile(
+    r"[(\[{]|[)\]}]|;|,\s*(?:\\text\{\s*(?:and|or)\s*,?\s*\}|(?:and|or)\b)|\\text\{\s*,?\s*(?P<text>and|or)\s*,?\s*\}"
+    r"|(?<![A-Za-z\\])(?P<word>and|or)(?![A-Za-z])|\\(?P<sign>vee|wedge)(?![A-Za-z])|,"
+)  # fmt: skip
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)")
+_CLOCK = re.compile(
+    r"(?:at\s+)?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))?",
+    re.IGNORECASE,
+)
+_TEXT_MARKS = re.compile(r"\\text\{|\}")
+_BASED = re.compile(
+    r"(-?)(?:\\text\{)?(\d[\dA-Z]*(?:\.[\dA-Z]+)?|[A-Z]*\d[\dA-Z]*)\}?\s*_\s*\{?\s*(?:\\text\{\s*)?\(?(\d{1,2}|[a-z]+)\)?\s*\}?\}?"
+)
+_BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+          "twelve": 12, "sixteen": 16}  # fmt: skip
+_ONE_TEXT = re.compile(r"\(?\\text\{([^{}]*)\}\)?")
+_BARE_WORDS = re.compile(r"\(?[A-Za-z][A-Za-z'’.\- ]*\)?")
+_SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat")
+
+
+_SPELLED = FUNCTIONS | set(BARE)
+"""Functions and constants that are written without a backslash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that is said: a node, words, a clock time, digits in a base or a ratio, or unreadable."""
+
+    text: str
+    node: Node | None = None
+    unit: Unit | None = None
+    percent: bool = False
+    words: tuple[str, ...] | None = None
+    clock: tuple[int, int, int, str] | None = None
+    """Hour, minute, second as written, and "a", "p" or "" (no half of the day is named)."""
+    based: tuple[str, int] | None = None
+    """Digits and base."""
+    ratio: tuple[Node, ...] | None = None
+    trouble: str = ""
+    """Why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An expression's parts, and what joins them: "", ",", "and" or "or"."""
+
+    text: str
+    parts: tuple[Part, ...]
+    joined: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why some part cannot be read; "" if all can."""
+        return next((part.trouble for part in self.parts if part.trouble), "")
+
+
+@lru_cache(maxsize=512)
+def read(expression: str) -> Reading:
+    """Read an expression; parts that cannot be read say so themselves."""
+    text = clean(expression)
+    if limit := beyond(text):
+        return Reading(text, (Part(text, trouble=f"it has {limit}"),))
+    pieces, joined = split(text)
+    if len(pieces) > 1 and _words_of(text) is not None:
+        pieces, joined = [text], ""
+    parts = [_read_part(piece) for piece in pieces]
+    if len(parts) > 1 and all(part.words is not None for part in parts):
+        words = tuple(word for part in parts for word in part.words or ())
+        parts, joined = [Part(text, words=words)], ""
+    return Reading(text, tuple(_share_unit(parts)), joined)
+
+
+def split(text: str) -> tuple[list[str], str]:
+    """The pieces between joints outside brackets, and the strongest joint: "or", "and", "," or ""."""
+    pieces: list[str] = []
+    joined, depth, start, skip = "", 0, 0, 0
+    grouped = {
+        m.start() + i for m in _THOUSANDS.finditer(text) for i, c in enumerate(m[0]) if c == ","
+    }
+    for match in _JOINS.finditer(text):
+        sign = match[0]
+        if sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+        elif depth == 0 and match.start() >= skip and match.start() not in grouped:
+            word = (
+                match["text"]
+                or match["word"]
+                or {"vee": "or", "wedge": "and"}.get(match["sign"] or "", "")
+            )
+            word = word or ("or" if "or" in sign else "and" if "and" in sign else ",")
+            joined = max(joined, word, key=["", ",", "and", "or"].index)
+            pieces.append(text[start : match.start()].strip())
+            start = match.end()
+    pieces.append(text[start:].strip())
+    pieces = [piece for piece in pieces if piece]
+    return (pieces, joined) if len(pieces) > 1 else ([text], "")
+
+
+def _share_unit(parts: list[Part]) -> list[Part]:
+    """``3, 4 cm``: the last unit is everybody's, if the others have none."""
+    last = parts[-1].unit
+    if last is None or any(part.unit is not None or part.node is None for part in parts[:-1]):
+        return parts
+    return [replace(part, unit=last) for part in parts]
+
+
+def _read_part(text: str) -> Part:
+    clock = _CLOCK.fullmatch(_TEXT_MARKS.sub(" ", text).strip())
+    if clock and (clock[2] or clock[4] or clock[5]) and int(clock[1]) < 25:
+        half = "a" if clock[5] == "midnight" else "p" if clock[5] else (clock[4] or "").lower()
+        return Part(text, clock=(int(clock[1]), int(clock[2] or 0), int(clock[3] or 0), half))
+    if (based := _read_based(text)) is not None:
+        return Part(text, based=based)
+    if (words := _words_of(text)) is not None:
+        return Part(text, words=words)
+    if ":" in text and (ratio := _read_ratio(text)) is not None:
+        return Part(text, ratio=ratio)
+    return _read_formula(text)
+
+
+def _read_based(text: str) -> tuple[str, int] | None:
+    match = _BASED.fullmatch(text)
+    if match is None:
+        return None
+    base = _BASES.get(match[3], int(match[3]) if match[3].isdigit() else 0)
+    digits = match[2].lstrip("0") or "0"
+    highest = max((int(d, 36) for d in digits if d != "."), default=0)
+    return (match[1] + digits, base) if highest < base <= 36 else None
+
+
+def _words_of(text: str) -> tuple[str, ...] | None:
+    """The words of an expression that is no formula, each in small letters, without punctuation."""
+    inner = (
+        text.replace("\\text", "").replace("{", "").replace("}", "") if "\\text" in text else text
+    )
+    whole = _ONE_TEXT.fullmatch(text)
+    if whole is None and not (_BARE_WORDS.fullmatch(inner) and _is_wording(inner)):
+        return None
+    inner = whole[1] if whole else inner
+    if "=" in inner or (whole and re.fullmatch(r"\s*[-+$]?[\d.,/]+\s*", inner)):
+        return None
+    pieces = re.split(r"[,;]|\band\b|&", inner)
+    words = tuple(
+        w for p in pieces if (w := " ".join(re.sub(r"[().!?\"]", " ", p).casefold().split()))
+    )
+    return words or None
+
+
+def _is_wording(text: str) -> bool:
+    """Whether bare letters are words: a name in capitals, a word of English, or several words."""
+    runs = re.findall(r"[A-Za-z]+", text)
+    if len(runs) == 1:
+        run = runs[0]
+        return (
+            (is_word(run) and run.lower() not in _SPELLED)
+            or (len(run) > 1 and run.isupper())
+            or run.lower() in _SHORT_WORDS
+        )
+    return any(len(run) > 2 for run in runs) and not _SPELLED & {run.lower() for run in runs}
+
+
+def _read_ratio(text: str) -> tuple[Node, ...] | None:
+    if any(sign in text for sign in "{[|") and "\\frac" not in text and "\\sqrt" not in text:
+        return None
+    try:
+        parts = tuple(parse(piece) for piece in text.split(":"))
+    except Unreadable:
+        return None
+    plain = all(is_number(part) or part.kind == "symbol" for part in parts)
+    return parts if len(parts) > 1 and plain else None
+
+
+def _read_formula(text: str) -> Part:
+    text = text.removeprefix("\\approx").strip()
+    quantity = take_apart(text)
+    body, unit, percent = quantity.body, quantity.unit, quantity.percent
+    try:
+        node = parse(body)
+    except Unreadable as e:
+        return Part(text, trouble=str(e))
+    if node.kind == "percent":
+        node, percent = node.parts[0], True
+    inner = node.parts[-1] if node.kind == "relation" else node
+    if inner.kind == "degrees":
+        # Beside a number the sign is a unit; inside a formula it is a factor of pi/180.
+        node = (
+            replace(node, parts=(*node.parts[:-1], inner.parts[0]))
+            if node is not inner
+            else inner.parts[0]
+        )
+        unit = unit or DEGREE
+    if quantity.factor != 1:
+        node = _times(node, quantity.factor)
+    return Part(text, node, unit, percent)
+
+
+def _times(node: Node, factor: int) -> Node:
+    """The formula, or what it sets its name to, times a scale word's number."""
+    if node.kind == "relation":
+        return replace(node, parts=(*node.parts[:-1], _times(node.parts[-1], factor)))
+    if node.kind == "number":
+        return replace(node, data=node.data * factor)
+    return Node("product", (node, Node("number", (), Fraction(factor))))

@@ -1,0 +1,153 @@
+r"""Equations and inequalities: what they name, what they come to, and when two say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from deimos.graders.math.exact import exact_number, is_number, symbols
+from deimos.graders.math.tokens import Node, Unreadable
+from deimos.graders.math.values import multiple
+
+NEARLY = Fraction(1, 100)
+"""Relative; the parts of "10/3 = 3.33" may differ by this much, those of "5 = 6" contradict each other."""
+
+
+_ORDER = {"<": "<", "<=": "<=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
+
+
+def same_relations(reference: Node, answer: Node) -> bool:
+    """Equations and inequalities: each of one is a multiple of one of the other."""
+    ours, theirs = _steps(reference), _steps(answer)
+    if ours is None or theirs is None or len(ours) != len(theirs):
+        return False
+    rest = list(theirs)
+    for step in ours:
+        match = next((other for other in rest if _same_step(step, other)), None)
+        if match is None:
+            return False
+        rest.remove(match)
+    return True
+
+
+def _steps(node: Node) -> list[tuple[str, Node, Node]] | None:
+    """A chain's relations as (sign, smaller side, larger side)."""
+    steps = []
+    for sign, left, right in zip(node.data, node.parts, node.parts[1:]):
+        if sign not in _ORDER:
+            return None
+        steps.append((_ORDER[sign], right, left) if sign in (">", ">=") else (sign, left, right))
+    return steps
+
+
+def _same_step(one: tuple[str, Node, Node], other: tuple[str, Node, Node]) -> bool:
+    if one[0] != other[0]:
+        return False
+    pairs = [one_case(a, b) for a, b in ((one[1], other[1]), (one[2], other[2]))]
+    if not (symbols(one[1]) | symbols(one[2])):
+        # Without letters any two true equations would be multiples of each other.
+        turned = one[0] in ("=", "!=") and (one[1], one[2]) == (other[2], other[1])
+        return turned or all(a == b for a, b in pairs)
+    left = Node("sum", (one[1], Node("negative", (one[2],))))
+    right = Node("sum", (other[1], Node("negative", (other[2],))))
+    left, right = one_case(left, right)
+    if symbols(left) != symbols(right):
+        return False
+    ratio = multiple(left, right)
+    return ratio is not None and (one[0] in ("=", "!=") or ratio > 0)
+
+
+def assignment(node: Node) -> tuple[Node, Node] | None:
+    """Name and value of ``x = 5``, ``5 = x`` or ``x = 2 + 3 = 5``."""
+    if set(node.data) - {"=", "~"}:
+        return None
+    first, last = node.parts[0], node.parts[-1]
+    if is_name(first):
+        return first, last
+    if (
+        len(node.parts) == 2
+        and first.kind not in ("symbol",)
+        and last.kind == "symbol"
+        and is_number(first)
+    ):
+        return last, first
+    return None
+
+
+def results(relation: Node, other: Node) -> list[Node]:
+    r"""What a chain of equations comes to: its last part, and what stands before ``\approx``."""
+    if relation.data == ("in",) and relation.parts[0].kind == "symbol":
+        return [relation.parts[1]]
+    if set(relation.data) - {"=", "~"}:
+        return []
+    first, *rest = relation.parts
+    numbers = [part for part in relation.parts if is_number(part)]
+    if not _near(numbers):
+        return []
+    if is_name(first) or is_number(first):
+        ends = [rest[-1]]
+        if "~" in relation.data:
+            ends.append(relation.parts[relation.data.index("~")])
+        if len(rest) == 1 and is_number(first) and rest[0].kind == "symbol":
+            ends = [first]
+        return ends
+    return []
+
+
+def _near(numbers: Sequence[Node]) -> bool:
+    """Whether the numbers of a chain are about the same."""
+    values = []
+    for number in numbers:
+        try:
+            value = exact_number(number)
+        except Unreadable:
+            return False
+        if value is not None:
+            values.append(value)
+    return all(
+        abs(value - values[0]) <= abs(values[0]) * NEARLY or values[0] in (value * 100, value / 100)
+        for value in values
+    )
+
+
+def is_name(node: Node) -> bool:
+    """Whether the left side of an equation only names something: letters, and no numbers among them."""
+    if node.kind in ("symbol",):
+        return True
+    if node.kind == "constant":
+        return node.data in ("e", "i")
+    if node.kind == "function" and len(node.data) <= 2:
+        return True  # f(2)
+    if node.kind == "power" and not is_number(node):
+        return is_name(node.parts[0])
+    if node.kind in (
+        "tuple",
+        "product",
+        "sum",
+        "quotient",
+        "negative",
+        "function",
+        "root",
+        "degrees",
+    ):
+        parts = node.parts[:1] if node.kind == "root" else node.parts
+        return bool(symbols(node)) and all(map(is_name, parts))
+    return False
+
+
+def one_case(one: Node, other: Node) -> tuple[Node, Node]:
+    """Both formulas with letters in one case, where each has a letter in one case only."""
+    names = symbols(one), symbols(other)
+    change: list[dict[str, str]] = [{}, {}]
+    for key in {name.lower() for name in names[0] | names[1]}:
+        forms = [{name for name in side if name.lower() == key} for side in names]
+        if len(forms[0]) == len(forms[1]) == 1 and forms[0] != forms[1]:
+            change[1][forms[1].pop()] = forms[0].pop()
+    return one, _renamed(other, change[1]) if change[1] else other
+
+
+def _renamed(node: Node, names: dict[str, Any]) -> Node:
+    data = names.get(node.data, node.data) if node.kind in ("symbol", "function") else node.data
+    return replace(node, data=data, parts=tuple(_renamed(part, names) for part in node.parts))

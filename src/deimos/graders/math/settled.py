@@ -1,0 +1,183 @@
+r"""Whether a number is written as a result, not as the sum that leads to it.
+
+Where the reference is a plain number, ``17\cdot 23`` or ``\binom{10}{3}`` only repeats the task. Settled
+are: integers, decimals, percentages, one fraction, powers, roots, multiples of them, of \pi, of e, of
+i, and sums of such terms that can't be added up any further (``1+\sqrt{2}``, ``3-4i``). Functions
+are settled if the reference has them too (``\ln 2``).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt
+from typing import Any
+
+from deimos.graders.math.exact import exact_number
+from deimos.graders.math.tokens import Node
+
+TRIED_FACTORS = 1000
+"""Squares of numbers up to here are taken out of a root to see which roots can be added."""
+
+Sort = tuple[Any, ...]
+"""What a term is a multiple of: () of one, ``("root", 2, 3)`` of the square root of three…"""
+
+
+def is_settled(answer: Node, reference: Node) -> bool:
+    """Whether the answer is a result; any form is if the reference itself is none."""
+    allowed = _functions(reference)
+    if not _is_result(reference, allowed):
+        return True
+    if exact_number(reference) is not None:
+        return _is_rational_result(_unsigned(answer))
+    return _is_result(answer, allowed)
+
+
+def _functions(node: Node) -> frozenset[str]:
+    """Functions by name; "below" if a sum stands below a fraction, "nested" if one stands in a root."""
+    own = {node.data} if node.kind == "function" else set[str]()
+    if node.kind in ("factorial", "series", "degrees"):
+        own.add(node.kind)
+    if node.kind == "quotient" and node.parts[1].kind == "sum":
+        own.add("below")
+    if node.kind == "root" and exact_number(node.parts[0]) is None:
+        own.add("nested")
+    return frozenset(own).union(*(_functions(part) for part in node.parts))
+
+
+def _unsigned(node: Node) -> Node:
+    if node.kind == "negative":
+        node = node.parts[0]
+    return node.parts[0] if node.kind in ("percent", "degrees") else node
+
+
+def _is_rational_result(node: Node) -> bool:
+    r"""One number, fraction, power or root; ``6.5 \times 10^3`` too."""
+    if node.kind == "product":
+        first, *powers = node.parts
+        tens = len(powers) == 1 and powers[0].kind == "power" and powers[0].parts[0].data == 10
+        return _unsigned(first).kind == "number" and tens and _is_plain_power(powers[0])
+    if node.kind == "quotient":
+        return all(_unsigned(part).kind == "number" or _is_plain_power(part) for part in node.parts)
+    if node.kind == "root":
+        return _is_fraction(node.parts[0]) or _is_plain_power(node.parts[0])
+    return node.kind == "number" or _is_plain_power(node)
+
+
+def _is_fraction(node: Node) -> bool:
+    node = _unsigned(node)
+    whole = node.kind == "quotient" and all(part.kind == "number" for part in node.parts)
+    return node.kind == "number" or whole
+
+
+def _is_plain_power(node: Node) -> bool:
+    return node.kind == "power" and all(map(_is_fraction, node.parts))
+
+
+def _is_result(node: Node, allowed: frozenset[str]) -> bool:
+    node = _unsigned(node)
+    if node.kind == "quotient":
+        above, below = (_unsigned(part) for part in node.parts)
+        fine = _sort(below, allowed) is not None
+        fine = fine or ("below" in allowed and _is_sum(below, allowed))
+        if above.kind in ("sum", "product") and fine and above.kind == "sum":
+            return _is_sum(above, allowed)
+        if "below" in allowed and below.kind == "sum":
+            return fine and _sort(above, allowed) is not None
+    if node.kind == "product" and len(node.parts) == 2:
+        factors = sorted(node.parts, key=lambda part: part.kind == "sum")
+        if factors[1].kind == "sum":
+            return _sort(factors[0], allowed) is not None and _is_sum(factors[1], allowed)
+    return _is_sum(node, allowed) if node.kind == "sum" else _sort(node, allowed) is not None
+
+
+def _is_sum(node: Node, allowed: frozenset[str]) -> bool:
+    """Whether all terms are settled and no two can be added."""
+    if node.kind != "sum":
+        return _sort(node, allowed) is not None
+    sorts = [_sort(part, allowed) for part in node.parts]
+    return None not in sorts and len(set(sorts)) == len(sorts)
+
+
+def _sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    """What a settled term is a multiple of; None if it is not settled."""
+    node = _unsigned(node)
+    kind = node.kind
+    if kind == "number":
+        return ()
+    if kind == "constant":
+        return ((node.data,),)
+    if kind == "power":
+        return _power_sort(node, allowed)
+    if kind == "root":
+        return _root_sort(node, allowed)
+    if kind == "product":
+        return _product_sort(node, allowed)
+    if kind == "quotient":
+        return _quotient_sort(node, allowed)
+    if kind == "function" and node.data in allowed:
+        return ((node.data, repr(node.parts)),)
+    return ((kind, repr(node.parts)),) if kind in allowed else None
+
+
+def _power_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    base, exponent = node.parts
+    if _is_plain_power(node):
+        return () if exact_number(node) is not None else (("power", repr(node.parts)),)
+    if base.kind == "constant" and base.data in ("pi", "e") and _is_result(exponent, allowed):
+        return ((base.data, repr(exponent)),)
+    if base.kind in ("root", "function") and _is_fraction(exponent) and _sort(base, allowed):
+        return (("power", repr(node.parts)),) if base.kind == "function" else None
+    return None
+
+
+def _root_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    radicand, order = node.parts
+    if order.kind != "number":
+        return None
+    value = exact_number(radicand)
+    if value is None:
+        nested = "nested" in allowed and _is_result(radicand, allowed)
+        return (("nested", repr(node.parts)),) if nested else None
+    if not (_is_fraction(radicand) or _is_plain_power(radicand)):
+        return None
+    if order.data != 2:
+        return (("root", order.data, value),)
+    rest = _square_free(abs(value.numerator * value.denominator))
+    imaginary = (("i",),) if value < 0 else ()
+    return imaginary if rest == 1 else (("root", 2, rest), *imaginary)
+
+
+def _square_free(value: int) -> int:
+    if isqrt(value) ** 2 == value:
+        return 1
+    for factor in range(2, TRIED_FACTORS):
+        while value % (factor * factor) == 0:
+            value //= factor * factor
+    return value
+
+
+def _product_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    sorts: list[Any] = []
+    numbers = 0
+    for part in node.parts:
+        sort = _sort(part, allowed)
+        if sort is None:
+            return None
+        tens = part.kind == "power" and part.parts[0].data == Fraction(10)
+        numbers += sort == () and not tens
+        sorts += sort
+    # Two numbers, or two roots of one order, have still to be multiplied.
+    heads = [sort[:2] if sort[0] == "root" else sort[:1] for sort in sorts]
+    return (
+        tuple(sorted(sorts, key=repr)) if numbers <= 1 and len(set(heads)) == len(heads) else None
+    )
+
+
+def _quotient_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    above, below = (_unsigned(part) for part in node.parts)
+    sorts = _sort(above, allowed), _sort(below, allowed)
+    if None in sorts or "quotient" in (above.kind, below.kind):
+        return None
+    # One over a root is a multiple of that root.
+    down = [s if s[0] == "root" else ("over", *s) for s in sorts[1] or ()]
+    return tuple(sorted([*(sorts[0] or ()), *down], key=repr))

@@ -1,0 +1,150 @@
+r"""How the parts of an expression belong together: one, a list, a set, a tuple; ``\\pm`` is two parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deimos.graders.math.reading import Part, Reading, read
+from deimos.graders.math.relations import is_name
+from deimos.graders.math.tokens import Node
+
+
+def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
+    """``1,200`` is a list of two if the other side is one; letters are labels if the other has words."""
+    for one, other in ((reference, answer), (answer, reference)):
+        labels = [as_words(part) for part in one.parts]
+        if len(labels) > 1 and other.parts[0].words is not None and None not in labels:
+            words = Part(one.text, words=tuple(word for label in labels for word in label or ()))
+            one = Reading(one.text, (words,))
+            return (one, other) if other is answer else (other, one)
+    for one, other in ((reference, answer), (answer, reference)):
+        groups = one.text.split(",")
+        if (
+            len(one.parts) == 1
+            and len(groups) > 1
+            and len(other.parts) == len(groups)
+            and re.fullmatch(r"[\d,]+", one.text)
+        ):
+            listed = read(", ".join(groups))
+            return (listed, other) if one is reference else (other, listed)
+    return reference, answer
+
+
+def shape_of(reading: Reading) -> tuple[str, list[Part]]:
+    """How a reading's parts belong together: one, list, set, or tuple with its brackets."""
+    parts = [expanded for part in reading.parts for expanded in _expand(part)]
+    if len(parts) > 1 or len(reading.parts) > 1:
+        return "list", parts
+    part = parts[0]
+    node = part.node
+    if (
+        node is not None
+        and node.kind == "relation"
+        and node.data in (("=",), ("in",))
+        and node.parts[1].kind in ("set", "tuple")
+        and is_name(node.parts[0])
+    ):
+        node = node.parts[1]
+    if node is None or node.kind not in ("set", "tuple", "matrix"):
+        return "one", parts
+    inner = [replace(part, node=inner, text="") for inner in node.parts]
+    if node.kind == "matrix":
+        return ("tuple|", inner) if node.data[1] == 1 and node.data[0] > 1 else ("one", parts)
+    return ("set" if node.kind == "set" else "tuple" + "".join(node.data)), inner
+
+
+def _expand(part: Part) -> list[Part]:
+    r"""``\pm 2`` is two parts, also as ``x = \pm 2``."""
+    node = part.node
+    if node is None:
+        return [part]
+    if node.kind == "relation" and node.data == ("=",):
+        return [
+            replace(part, node=replace(node, parts=(node.parts[0], value)))
+            for value in expand_signs(node.parts[1])
+        ]
+    return [replace(part, node=value) for value in expand_signs(node)]
+
+
+def expand_signs(node: Node) -> list[Node]:
+    r"""The formulas that ``\pm`` and ``\mp`` stand for; itself if it has none.
+
+    Signs that all are ``\pm`` are free of each other unless a ``\mp`` ties them together.
+    """
+    kinds = _sign_kinds(node)
+    if not kinds or len(kinds) > 4:
+        return [node]
+    if "-+" in kinds:
+        return [_choose(node, [up] * len(kinds)) for up in (True, False)]
+    choices: list[list[bool]] = [[]]
+    for _ in kinds:
+        choices = [[*chosen, up] for chosen in choices for up in (True, False)]
+    return [_choose(node, list(chosen)) for chosen in choices]
+
+
+def _sign_kinds(node: Node) -> list[str]:
+    own = [node.data] if node.kind == "plus_minus" else []
+    return own + [kind for part in node.parts for kind in _sign_kinds(part)]
+
+
+def _choose(node: Node, chosen: list[bool]) -> Node:
+    """The formula with its signs set, the first sign by the first choice."""
+    if node.kind != "plus_minus":
+        return (
+            replace(node, parts=tuple(_choose(part, chosen) for part in node.parts))
+            if node.parts
+            else node
+        )
+    up = chosen.pop(0)
+    left, right = (_choose(part, chosen) for part in node.parts)
+    plus = up if node.data == "+-" else not up
+    right = right if plus else Node("negative", (right,))
+    if left.kind == "number" and not left.data:
+        return right
+    return Node("sum", (*left.parts, right) if left.kind == "sum" else (left, right))
+
+
+def names_of(parts: Sequence[Part]) -> list[str]:
+    """Names that the parts give to their values; [] if some part has none."""
+    found = []
+    for part in parts:
+        node = part.node
+        if (
+            node is None
+            or node.kind != "relation"
+            or node.data != ("=",)
+            or not is_name(node.parts[0])
+        ):
+            return []
+        found.append(repr(node.parts[0]))
+    return found
+
+
+def unnamed(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z."""
+    results = []
+    for parts in (ours, theirs):
+        named = [
+            (n.parts[0].data, replace(p, node=n.parts[1]))
+            if (n := p.node) is not None
+            and n.kind == "relation"
+            and n.data == ("=",)
+            and is_name(n.parts[0])
+            else ("", p)
+            for p in parts
+        ]
+        letters = [name for name, _ in named]
+        if set(letters) <= {"x", "y", "z"} and len(set(letters)) == len(letters):
+            named.sort(key=lambda pair: pair[0])
+        results.append([part for _, part in named])
+    return results[0], results[1]
+
+
+def as_words(part: Part) -> tuple[str, ...] | None:
+    """The words that a part says; a letter is a word too. None if it says none."""
+    if part.words is not None:
+        return part.words
+    text = re.sub(r"[\\{}()]|\\?text", "", part.text).strip()
+    return (text.casefold(),) if text.isalnum() and not text.isdigit() else None

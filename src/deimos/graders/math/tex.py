@@ -1,0 +1,169 @@
+r"""One spelling for the many ways in which the same formula is typed.
+
+``clean`` takes away what only dresses a formula (colours, bold type, spacing, delimiters), writes
+Unicode mathematics as TeX (``2√5``, ``½``, ``x²``) and joins digit groups (``25\ 000``). What it returns
+is still TeX or plain text: nothing is computed, and no letter or number is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from deimos.graders.math.limits import LENGTH
+
+_SIGNS = {
+    "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "∙": "\\cdot ", "÷": "/", "⁄": "/",
+    "≤": "\\le ", "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ", "∞": "\\infty ",
+    "±": "\\pm ", "∓": "\\mp ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "∉": "\\notin ", "∅": "\\emptyset ",
+    "∖": "\\setminus ", "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℚ": "\\mathbb{Q}", "ℕ": "\\mathbb{N}", "ℂ": "\\mathbb{C}",
+    "°": "\\degree ", "º": "\\degree ", "′": "'", "’": "'", "″": "''", "∠": "\\angle ", "△": "\\triangle ",
+    "⟨": "(", "⟩": ")", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "∑": "\\sum ", "∏": "\\prod ",
+    "∫": "\\int ", "…": "\\ldots ", "∧": " and ", "∨": " or ", "∣": "|", "→": "\\to ", "∂": "\\partial ", "ℓ": "\\ell ",
+    "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+}  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "ζ": "zeta",
+    "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi",
+    "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "ϕ": "phi", "χ": "chi",
+    "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi",
+    "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_UNICODE = str.maketrans(_SIGNS | {letter: f"\\{name} " for letter, name in _GREEK.items()})
+_RAISED = {
+    **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni")),
+}
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙₖᵢⱼₓ", "0123456789+-nkijx"))
+_RAISED_RUN = re.compile(f"[{''.join(_RAISED)}]+")
+_LOWERED_RUN = re.compile(f"[{''.join(_LOWERED)}]+")
+_ROOT_SIGN = re.compile(r"([√∛∜])\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]|\\[A-Za-z]+)?)")
+_ROOTS = {"√": "\\sqrt", "∛": "\\sqrt[3]", "∜": "\\sqrt[4]"}
+
+_COLOUR = re.compile(
+    r"\\(?:textcolor|colorbox)\s*\{[^{}]*\}\s*(?=\{)|\\color\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}"
+)
+_DRESS = re.compile(
+    r"\\(?:boldsymbol|mathbf|bm|pmb|mathit|mathsf|mathtt|mathnormal|underline|ensuremath|boxed|fbox"
+    r"|mathord|displaylines|hbox)\s*(?=\{|\\[A-Za-z]|[A-Za-z0-9])"
+)
+_UPRIGHT_SWITCH = re.compile(r"\{\s*\\(?:rm|text|tt|sf|textrm)\b\s*([^{}\\]*)\}")
+_SWITCH = re.compile(
+    r"\\(?:bf|it|rm|sf|tt|em|bfseries|itshape|displaystyle|textstyle|scriptstyle|limits|nolimits|tiny|small"
+    r"|normalsize|large|Large|LARGE|huge|Huge|strut|mathstrut|null|relax|nonumber|notag|!|centering)(?![A-Za-z])\s?"
+)
+_SIZE = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*(\.)?")
+_SKIP = re.compile(
+    r"\\(?:tag|label|hspace|vspace|hskip|kern|phantom|hphantom|vphantom|cline)\*?\s*\{[^{}]*\}"
+)
+_NEGATIVE_SPACE = re.compile(r"\s*\\!\s*")
+_SPACE = re.compile(r"(?<!\\)\\[,;:> \n]|~|\\q?quad(?![A-Za-z])|\\(?:thin|med|thick|en)?space\b")
+_TEXT = re.compile(
+    r"\\(?:textbf|textrm|textit|textnormal|textsf|texttt|textup|textmd|mathrm|mbox|emph|text)\s*\{"
+)
+_UPRIGHT_LETTER = re.compile(r"(?<!_)\\text\{\s*([ied])\s*\}")
+_UPRIGHT_FUNCTION = re.compile(r"\\text\{\s*(sin|cos|tan|cot|sec|csc|log|ln|exp|gcd|lcm)\s*\}")
+_TEXT_WITH_NUMBER = re.compile(
+    r"\\text\{\s*([-+]?\$?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
+)
+_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree)\s*\}?|\\degree|\\textdegree")
+_TEMPERATURE = re.compile(r"\\degree\s*([CF])(?![A-Za-z])")
+_RENAMES = {
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
+    "dbinom": "binom", "tbinom": "binom", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
+    "neq": "ne", "varnothing": "emptyset", "empty": "emptyset", "infin": "infty", "dots": "ldots",
+    "cdots": "ldots", "dotsc": "ldots", "lbrace": "{", "rbrace": "}", "imath": "i ", "jmath": "j ",
+    "backslash": "setminus", "smallsetminus": "setminus", "varepsilon": "epsilon", "varphi": "phi",
+    "vartheta": "theta", "lnot": "neg", "lor": "vee", "land": "wedge", "ast": "cdot", "bullet": "cdot",
+    "colon": ":", "lt": "<", "gt": ">", "vert": "|", "lvert": "|", "rvert": "|", "langle": "(",
+    "rangle": ")", "lparen": "(", "rparen": ")", "lbrack": "[", "rbrack": "]", "div": "/", "Re": "mathrm",
+}  # fmt: skip
+_RENAMED = re.compile(r"\\(" + "|".join(sorted(set(_RENAMES) - {"Re"}, key=len, reverse=True)) + r")(?![A-Za-z])")  # fmt: skip
+_SIGN_NAMES = frozenset(":<>|()[]/")
+_DECIMAL_COMMA = re.compile(r"(\d+)\{,\}(\d+)(?!\{,\}|\d)")
+_DIGIT_GROUPS = re.compile(
+    r"(?<![\d.,\\/_^])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?!\d| ?/|,?\d| \d)"
+)
+_DOLLARS = re.compile(r"(?<!\\)\$")
+_BRACKETED = (("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"))
+_LAST = re.compile(r"(?:\s|\\\\|[.,;])+$")
+
+
+def clean(expression: str) -> str:
+    r"""One spelling of an expression: no delimiters, no dress, Unicode as TeX, digit groups joined.
+
+    ``\dfrac``, ``\leq`` and other second names get their first name; every kind of upright text
+    becomes ``\text{…}``. Texts beyond the limits are only stripped.
+    """
+    text = expression.strip()
+    if len(text) > LENGTH or (text.isalnum() and text.isascii()):
+        return text
+    if not text.isascii():
+        text = _ascii(text)
+    text = _undelimited(text)
+    if "\\" in text or "{" in text or "~" in text:
+        text = _undressed(text)
+    text = " ".join(text.split())
+    text = _DIGIT_GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ""), text)
+    return _LAST.sub("", text).strip()
+
+
+def _ascii(text: str) -> str:
+    """Unicode mathematics as TeX; what is left is normalised (NFKC), and what has no width goes."""
+    text = _RAISED_RUN.sub(lambda m: "^{" + "".join(_RAISED[c] for c in m[0]) + "}", text)
+    text = _LOWERED_RUN.sub(lambda m: "_{" + "".join(_LOWERED[c] for c in m[0]) + "}", text)
+    for sign in set(text):
+        if unicodedata.decomposition(sign).startswith("<fraction>"):
+            top, _, bottom = unicodedata.normalize("NFKC", sign).partition("⁄")
+            text = text.replace(sign, f" \\frac{{{top}}}{{{bottom}}}")
+        elif unicodedata.category(sign) == "Cf":
+            text = text.replace(sign, "")
+    text = text.translate(_UNICODE)
+    text = _ROOT_SIGN.sub(
+        lambda m: f"{_ROOTS[m[1]]}{{{m[2] if m[2] is not None else m[3]}}}" if m[2] is not None or m[3] else _ROOTS[m[1]],
+        text,
+    )  # fmt: skip
+    return unicodedata.normalize("NFKC", text)
+
+
+def _undelimited(text: str) -> str:
+    r"""Without ``$…$``, ``\(…\)``, ``**…**``; a lone ``$`` is a currency and stays."""
+    text = text.replace("$$", "$ $")
+    if len(_DOLLARS.findall(text)) % 2 == 0:
+        text = _DOLLARS.sub(" ", text)
+    elif text.count("$") > 1:
+        text = re.sub(r"(?<!\\)\$(?=\d)", "", text)  # prices, each with its sign
+    text = text.strip()
+    for opening, closing in _BRACKETED:
+        if text.startswith(opening) and len(text) > len(opening) + len(closing):
+            inner = text[len(opening) :].rstrip(" .")
+            if inner.endswith(closing) and closing not in inner[: -len(closing)]:
+                text = inner[: -len(closing)].strip()
+    return text.replace("\\(", " ").replace("\\)", " ") if "\\(" in text else text
+
+
+def _undressed(text: str) -> str:
+    text = _SKIP.sub("", _COLOUR.sub("", text))
+    text = _NEGATIVE_SPACE.sub("", text)
+    text = _SPACE.sub(" ", text)
+    text = _UPRIGHT_SWITCH.sub(r"\\text{\1}", text)
+    text = _DRESS.sub("", _SWITCH.sub("", text))
+    text = _SIZE.sub("", text)
+    text = _TEXT.sub(r"\\text{", text)
+    text = _UPRIGHT_FUNCTION.sub(r"\\\1 ", _UPRIGHT_LETTER.sub(r" \1 ", text))
+    text = _TEXT_WITH_NUMBER.sub(r"\1\\text{\2}", text).replace("\\text{}", "")
+    text = _DEGREES.sub(r"\\degree ", text)
+    text = _TEMPERATURE.sub(r"\\degree \\text{\1}", text)
+    text = _RENAMED.sub(_rename, text)
+    text = _DECIMAL_COMMA.sub(_decimal_comma, text).replace("{,}", ",")
+    return text.replace("\\$", "$").replace("\\%", "%")
+
+
+def _rename(match: re.Match[str]) -> str:
+    name = _RENAMES[match[1]]
+    return name if name in _SIGN_NAMES or name.endswith(" ") else "\\" + name
+
+
+def _decimal_comma(match: re.Match[str]) -> str:
+    """``3{,}14`` is a decimal, ``1{,}000`` a group of thousands."""
+    grouped = len(match[2]) == 3 and len(match[1]) <= 3 and not match[1].startswith("0")
+    return f"{match[1]}{',' if grouped else '.'}{match[2]}"

@@ -1,0 +1,223 @@
+r"""What stands beside a number: its unit, a scale word (million), a percent sign, a currency.
+
+A unit is only what is written as one: upright (``\text{cm}``), a word of two letters or more
+behind a space (``5 apples``), or a well-known abbreviation behind a number (``20cm``). A single slanted
+letter is a variable. Units of the table are compared with their exponents; other words
+(apples) are not compared.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deimos.graders.math.tokens import word_set
+
+_SPELLINGS = (
+    "meter m meters metre metres", "centimeter cm centimeters centimetre centimetres cms",
+    "millimeter mm millimeters millimetre millimetres", "kilometer km kilometers kilometre kilometres kms",
+    "inch in inches", "foot ft feet", "yard yd yards yds", "mile mi miles", "second s sec secs seconds",
+    "minute min mins minutes", "hour h hr hrs hours", "day d days", "week weeks wk wks", "month months mo",
+    "year y yr yrs years", "gram g grams", "kilogram kg kilograms kgs", "milligram mg milligrams",
+    "pound lb lbs pounds", "ounce oz ounces", "ton tons tonne tonnes", "liter l L liters litre litres",
+    "milliliter ml mL milliliters millilitre millilitres", "gallon gal gallons", "cent cents", "dollar dollars USD usd bucks",
+    "euro euros EUR", "degree degrees deg", "radian rad rads radians", "newton N newtons", "joule J joules",
+    "kilojoule kJ kilojoules", "watt W watts", "kilowatt kW kilowatts", "volt V volts", "ampere A amp amps amperes",
+    "ohm ohms Omega", "hertz Hz", "kelvin K", "celsius C", "fahrenheit F", "pascal Pa pascals", "kilopascal kPa",
+    "coulomb C coulombs", "mole mol moles", "tesla T", "electronvolt eV", "acre acres", "hectare ha hectares", "unit units",
+)  # fmt: skip
+_NAMES: dict[str, str] = {}
+for _line in _SPELLINGS:
+    for _spelling in _line.split():
+        _NAMES.setdefault(_spelling, _line.split()[0])
+_COMPOUNDS = {
+    "mph": {"mile": 1, "hour": -1}, "kmh": {"kilometer": 1, "hour": -1}, "kph": {"kilometer": 1, "hour": -1},
+    "kmph": {"kilometer": 1, "hour": -1}, "cc": {"centimeter": 3}, "mps": {"meter": 1, "second": -1},
+    "fps": {"foot": 1, "second": -1}, "ms": {"millisecond": 1},
+}  # fmt: skip
+_ATTACHED = word_set(
+    "cm mm km kg mg ml mL ft yd mi lb lbs oz mph kmh kph hr hrs min mins sec secs gal Hz kW kJ eV cc"
+)
+"""Abbreviations that are read as units directly behind a digit; ``7m`` stays a product."""
+SCALES = {
+    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "dozen": 12, "dozens": 12,
+}  # fmt: skip
+_NO_UNITS = word_set(
+    # Words that change the number, or join it to another one, so that dropping them would be wrong.
+    "pi tau phi theta alpha beta sqrt log ln exp sin cos tan sec csc cot arcsin arccos arctan mod or and to plus"
+     " minus times over by pm half halves third thirds fourth fourths quarter quarters fifth fifths sixth sixths"
+     " seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths"
+     " factorial tens hundreds thousands millions billions score couple pair not infinity inf oo infty choose base if"
+     " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max min"
+     " too wrong small large big bad false true incorrect impossible so see yes right less more than at least most"
+    " either neither nor but between except plusminus divided multiplied bar"
+)  # fmt: skip
+_CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
+_CURRENCY = re.compile(r"^([-+]?)\s*([$€£¥₹])\s*(?=[-.\d\\])")
+_CURRENCY_BEHIND = re.compile(r"(?<=\d)\s*([$€£¥₹])$")
+_ORDINAL = re.compile(
+    r"(?<=\d)\s*(?:\^\s*\{?\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)\^?\{?(?:st|nd|rd|th)\b\}?"
+)
+_TAIL_TOKEN = re.compile(
+    r"\\text\{([^{}]*)\}|(?<![A-Za-z\\])([A-Za-z]{2,}\.?(?:[-/][A-Za-z]+)*)|(\\degree)(?=\s*\\text)"
+    r"|(\^\s*(?:\{\s*-?\d\s*\}|-?\d))|(/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))|(\\?%)|(\s+)|\\[A-Za-z]+|."
+)  # fmt: skip
+_DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^{\-A-Za-z\d])\d")
+_WORD = re.compile(r"[A-Za-z]+|\^?\{?-?\d\}?|/|%")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as powers of named units; ``known`` is False if some word of it is in no table."""
+
+    powers: tuple[tuple[str, int], ...]
+    known: bool = True
+
+    def differs(self, other: Unit | None) -> bool:
+        """Whether both are known and not the same; a bare "units" stands for any unit of length."""
+        if other is None or not self.known or not other.known:
+            return False
+        generic = any(len(u.powers) == 1 and u.powers[0][0] == "unit" for u in (self, other))
+        if generic and len(self.powers) == len(other.powers) == 1:
+            return self.powers[0][1] != other.powers[0][1]
+        return self.powers != other.powers
+
+
+DEGREE = Unit((("degree", 1),))
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An expression taken apart: ``body`` times ``factor``, in ``unit``."""
+
+    body: str
+    unit: Unit | None = None
+    factor: int = 1
+    percent: bool = False
+
+
+def take_apart(text: str) -> Quantity:
+    """Split a cleaned expression into its number (any formula) and what stands beside it."""
+    text = _ORDINAL.sub("", text)
+    currency = _CURRENCY.match(text)
+    if currency:
+        text = currency[1] + text[currency.end() :]
+    elif currency := _CURRENCY_BEHIND.search(text):
+        text = text[: currency.start()]
+    money = Unit(((_CURRENCIES[currency[currency.lastindex or 1]], 1),)) if currency else None
+    start = _tail_start(text)
+    body, tail = text[:start].rstrip(), text[start:]
+    if not tail.strip() or not body or body[-1] in "+-*/^_=(<>,[{":
+        return Quantity(text.strip(), money)
+    if not _may_have_unit(body, tail):
+        return Quantity(text.strip(), money)
+    read = _read_tail(tail)
+    if read is None:
+        return Quantity(text.strip(), money)
+    unit, factor, percent = read
+    return Quantity(body, money or unit, factor, percent)
+
+
+def letter_unit(text: str, unit: Unit) -> str | None:
+    r"""The number in front of a unit that is typed like a variable (``3 m``), if it is this unit."""
+    match = re.fullmatch(r"(.*[\d})])\s*([A-Za-z]+)\s*(\^\s*\{?\s*[23]\s*\}?)?", text)
+    if match is None or (found := _unit_of(match[2] + (match[3] or ""))) is None:
+        return None
+    return match[1] if found.known and found.powers == unit.powers else None
+
+
+def _tail_start(text: str) -> int:
+    """Where what may be a unit begins: behind the last token that belongs to the formula."""
+    start = 0
+    for token in _TAIL_TOKEN.finditer(text):
+        word = token[2]
+        attached = bool(word) and token.start() > 0 and text[token.start() - 1] not in " }"
+        in_tail = start < token.start() or not attached
+        if token[1] is not None or token[3] or token[6]:
+            continue
+        if word and (in_tail or word in _ATTACHED) and not _is_script(text, token.start()):
+            continue
+        if (token[4] or token[5] or token[7]) and (start < token.start() or token[7]):
+            continue
+        start = token.end()
+    # Powers, slashes and dots belong to a unit only behind one.
+    behind = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d\s*\}|-?\d)|/|\\cdot|\\times)").match(text, start)
+    while behind:
+        start = behind.end()
+        behind = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d\s*\}|-?\d)|/|\\cdot|\\times)").match(
+            text, start
+        )
+    return start
+
+
+def _may_have_unit(body: str, tail: str) -> bool:
+    """Whether bare words behind this formula are a unit: behind a number any, behind a letter known ones."""
+    if re.match(r"\s*(?:\\text|\\degree|\\?%)", tail) or re.search(r"(?:[\d)}%]|\\pi)$", body):
+        return True
+    unit = _unit_of(tail)
+    return unit is not None and unit.known and re.search(r"\\[A-Za-z]+$", body) is None
+
+
+def _is_script(text: str, at: int) -> bool:
+    return text[max(0, at - 2) : at].rstrip("{").endswith(("_", "^"))
+
+
+def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
+    """Unit, factor and percent sign of a tail; None: it has a word that is no unit."""
+    tail = re.sub(r"\\text\{([^{}]*)\}", r" \1 ", tail)
+    tail = tail.replace("\\degree", " degree ").replace("\\cdot", " ").replace("\\times", " ")
+    words = tail.replace(".", "").replace("\\%", "%").split()
+    factor, percent = 1, False
+    while words and words[0].lower() in SCALES:
+        factor *= SCALES[words.pop(0).lower()]
+    if words and words[0].lower() in ("%", "percent", "percents", "pct", "percentage"):
+        words.pop(0)
+        percent = True
+    if percent and words and words[0].lower() in ("point", "points"):
+        words.pop(0)
+    if any(_DIGIT_OF_ITS_OWN.search(word) for word in words):
+        return None
+    flat = [w for word in words for w in re.split(r"[-/]", word.lower())]
+    if any(word in _NO_UNITS or word in SCALES for word in flat):
+        return None
+    if not words:
+        return None, factor, percent
+    return _unit_of(" ".join(words)), factor, percent
+
+
+def _unit_of(text: str) -> Unit | None:
+    """The unit that words name, with exponents (``square cm``, ``m/s^2``, ``km per hour``)."""
+    powers: dict[str, int] = {}
+    known, sign, ahead, last = True, 1, 1, ""
+    for token in _WORD.findall(text):
+        word = token.lower()
+        if token[0] in "^{-0123456789":
+            if last in powers:
+                powers[last] *= int(token.strip("^{}"))
+        elif word in ("/", "per"):
+            sign = -1
+        elif word in ("square", "sq", "squared", "cubic", "cu", "cubed"):
+            power = 2 if word.startswith("sq") else 3
+            if word.endswith("ed") and last in powers:
+                powers[last] *= power
+            else:
+                ahead = power
+        elif word not in ("a", "an", "of", "each"):
+            known = known and _add_power(powers, token, sign * ahead)
+            last = _NAMES.get(token, _NAMES.get(word, word))
+            sign, ahead = 1, 1
+    powers = {name: power for name, power in powers.items() if power}
+    return Unit(tuple(sorted(powers.items())), known) if powers else None
+
+
+def _add_power(powers: dict[str, int], word: str, power: int) -> bool:
+    """Count a word's unit in; whether the word is a unit of the table."""
+    low = word.lower()
+    if low in _COMPOUNDS:
+        for name, exponent in _COMPOUNDS[low].items():
+            powers[name] = powers.get(name, 0) + exponent * power
+        return True
+    name = _NAMES.get(word, _NAMES.get(low))
+    powers[name or low] = powers.get(name or low, 0) + power
+    return name is not None

@@ -1,0 +1,104 @@
+"""Where an answer says what it is: in boxes, frames, statements and last lines, or nowhere."""
+
+import pytest
+
+from deimos.graders.math import final_expressions, math
+
+SAYS_SEVEN = [
+    "So the total is 7.", "Tom has 7 apples.", "The answer is 7.", "Therefore, the answer is 7.",
+    "The final answer is: 7", "**Answer:** 7", "Answer: $7$", "The answer is $7$ (not 8).",
+    "The correct answer is 7, not 8.", "The answer is 7, which is the total.", "The answer is thus 7.",
+    'The answer is:\n\n7', '## Answer\n7', '**Final Answer**\n\n$7$', "So 3 + 4 = 7.", "So x = 7.", "Hence $x = 7$.",
+    'work\n7', 'work\n$$7$$', 'work\n\\[ x = 7 \\]', 'work\n\\[\n7\n\\]', "Thus the sum is 7 dollars.",
+    "She makes $7 every day.", "Final Answer: The final answer is $7$. I hope it is correct.", "<answer>7</answer>",
+    '<answer>\n$7$\n</answer>', "<answer>The answer is 7.</answer>", r"<think>x</think><answer>\boxed{7}</answer>",
+    "#### 7", "#### $7", "The answer is 7 apples.", r"The answer is \(7\).", r"The answer is \[7\]",
+    'The answer is 7\n\nI hope this helps!', "The answer is **7**.", "The answer is `7`", "So, the answer is 7!",
+    "The answer to the question is 7.", "Our answer is therefore 7.", "The answer is then simply 7.",
+    "Thus the answer is 7 because 3+4 is 7.", "The answer is 7 since 8 is too large.", "The answer is $7$, as 3+4=7.",
+    "It takes 7 minutes.", "In total, he needs 7 boxes.", "The result is 7. I hope it is correct.", r"$\fbox{7}$",
+    r"$$\boxed{7}$$", r"\boxed 7", r"\boxed{x=7}", r"\boxed{7.0}", r"\boxed{7\text{ apples}}",
+    "Thus, the number of divisors of 196 is 7.", "So the value is $7$.", "The answer equals 7.", "answer = 7",
+    "ANSWER: 7", "The answer is 7.00", r"\boxed{\text{7}}", r"\boxed{3+4=7}", "The answer is 3+4=7.",
+    "The answer is x = 7.", "The answer is $x=7$.", "The answer: 7", "The answer is 7%.",
+    "Therefore, she has a total of 7.", "It equals 7.", "7", "$7$", "x = 7", "The answer is 7: 3 apples and 4 pears.",
+    "The answer is 7 — the sum of both.", "The answer is 7; see above.", "The answer is 7 in total.",
+    "The answer is 7, so we are done.", r"The answer is \boxed{7}.",
+]  # fmt: skip
+DOES_NOT = [
+    "So x is not 7.", "So it is less than 7.", "See problem 7.", "I could not get 7.", "The wrong answer is 7",
+    "Is it 7?", "Could it be 7?", "Maybe it is 7.", "Perhaps 7.", "It is at least 7.", "It is at most 7.",
+    "x is more than 7.", "The answer is not 7.", "The answer isn't 7.", "The answer is less than 7.",
+    "The answer is at least 7.", "The answer is more than 7.", "The answer might be 7.",
+    "If the answer is 7, we are done.", "The answer is 7 or 8.", "The answer is 7, maybe 8.",
+    "The answer is between 7 and 9.", "The answer is probably 7.", "The answer is about 7.", "Using equation 7.",
+    "By theorem 7 we are done.", "In step 7 we add.", "The number is nearly 7.", "Try 7.", "Let x be 7.",
+    "Suppose it is 7.", "The answer is 7?", "The answer can't be 7.", "It can't be 7.", "Not 7.", "No more than 7.",
+    "The value exceeds 7.", "It is over 7.", "She never had 7.", "So the total is never 7.",
+    "An incorrect answer is 7.", "The answer is 6, not 7.", "The answer is 6 (not 7).", "Tom guesses 7.",
+    "7 is wrong.", "So it is 7 or more.", "Therefore it lies between 6 and 7.", "So the answer is either 7 or 8.",
+    "One possible answer is 7.", "The answer is 7 if x is odd.", "We are given 7.", "The problem asks for 7 apples.",
+    "The answer is 5. The answer is 7.", "The answer is 7. The answer is 5.", "The answer is 7. Wait, it is 8.",
+    "The answer is 7. That is wrong.", "Hence it is different from 7.", "So it is divisible by 7.",
+    "The answer is a multiple of 7.", "The answer is some number below 7.", r"Therefore x \neq 7.", r"So $x \neq 7$.",
+    "So $x < 7$.", r"The total is $\approx 7$?", "The answer is unknown, like problem 7.", "It should be 7.",
+    "It would be 7.", r"\boxed{5}, \boxed{6}, \boxed{7}", r"\boxed{7 \text{ or } 8}", r"\boxed{7?}",
+    r"\boxed{\neq 7}", r"\boxed{x \neq 7}", r"\boxed{<7}", r"\boxed{\le 7}", r"\boxed{>7}", r"\boxed{\pm 7}",
+    r"\boxed{7, 8}", r"not \boxed{7}", r"\boxed{7", r"\boxed{7}. Wait, no, 8.", r"\boxed{7} or \boxed{8}",
+    "<answer>7 or 8</answer>", "<answer>7", "#### 7 or 8", "#### not 7", r"\boxed{5+2}", r"\boxed{\text{not } 7}",
+    r"\boxed{7\text{ or maybe }8}", r"\boxed{7\text{, 8}}", r"\boxed{6 < 7}", r"\boxed{7 = 8}", r"\boxed{8 = 7}",
+    r"\boxed{6 \to 7}", r"\boxed{7 \to 8}", "The answer is somewhere near 7.", "So the answer is 7 modulo 10.",
+    "I doubt it is 7.", "Which is 7?", "So x = 7 is impossible.", "Then x = 7 would be too large.", "7 too small",
+    "Compare with 7.", "So the remainder is not 7 but 6.", "So 3 + 5 = 7.", "The answer is 3 + 5 = 7.", "Then 7 < x.",
+    "Therefore, the answer to problem 8 is on page 7.", "Answer: none of 5, 6, 7", "Answer: see 7",
+    "So it is around 7.", "So we get roughly 7.",
+]  # fmt: skip
+"""None of these says that the answer is 7: denied, bounded, asked, mentioned, one of several."""
+OTHERS = [
+    ("Therefore $x \\geq 5$ is the solution.", "x \\geq 5", True),
+    ("So the value is $\\frac{1}{2}$.", "\\frac{1}{2}", True),
+    ("So the values are $3$ and $5$.", "3", False),
+    ("The answer is $3$ and $5$.", "3, 5", True),
+    ("The answer is $x<1$ or $x>2$.", "x<1 or x>2", True),
+    ("The solutions are \\boxed{1} and \\boxed{2}.", "1, 2", True),
+    ("The solutions are \\boxed{1} and \\boxed{2}.", "2", False),
+    ("\\boxed{1}, \\boxed{2}, \\boxed{3}", "1, 2, 3", True),
+    ("First \\boxed{5}. On reflection it is \\boxed{6", "6", False),
+    ("The answer is east.", "\\text{east}", True),
+    ("The answer is obvious. The answer is 5.", "5", True),
+    ("<answer>\\boxed{5}</answer>", "5", True),
+    ("<answer>5</answer> <answer>6", "5", False),
+    ("So, \\[ \\frac{3}{4} \\]", "0.75", True),
+    ("It is not \\[ \\frac{3}{4} \\]", "0.75", False),
+    ("44 is the correct answer.", "44", True),
+    ("So I am confident that $44$ is the answer.", "44", True),
+    ("I don't think that 44 is the correct answer.", "44", False),
+    (
+        "Therefore, the remainder of 2004 divided by 12 is 0.\n\nI think that's the answer.",
+        "0",
+        True,
+    ),
+    ("Hence the degree of $f(x)$ is 3.", "3", True),
+    ("Profit: $93 - $15 = $78.", "78", True),
+]
+
+
+@pytest.mark.parametrize("text", SAYS_SEVEN)
+def test_the_answer_is_found(text):
+    verdict = math(text, "7")
+    assert verdict.ok is True, verdict.because
+
+
+@pytest.mark.parametrize("text", DOES_NOT)
+def test_what_does_not_say_seven_is_not_seven(text):
+    assert math(text, "7").ok is False
+
+
+@pytest.mark.parametrize(("text", "reference", "ok"), OTHERS)
+def test_other_answers(text, reference, ok):
+    assert math(text, reference).ok is ok
+
+
+def test_numbers_of_the_last_line_count_for_numbers_only():
+    assert final_expressions("It is east.\nWe go 5 km.", "x+1") == []
+    assert final_expressions("It is 5 of 6.", "5") == []

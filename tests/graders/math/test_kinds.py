@@ -1,0 +1,167 @@
+"""Pairs of an answer and a reference, by the kind of mistake that a grader makes with them."""
+
+import pytest
+
+from deimos.graders.math import math
+
+T, F = True, False
+KINDS = {
+    "letter case": [
+        ("x^2+X", "x^2+x", F), (r"\frac{v}{V+v}", "1/2", F), ("a+A", "2a", F), ("R-r", "r-R", F), ("p+P", "2p", F),
+        ("A+2a", "a+2A", F),
+    ],
+    "primes": [
+        ("h'(x)", "h''(x)", F), ("2f'(1)", "f'(1)+f'(1)", T),
+        ("f''(x)", "f'(x)", F), ("y'", "y", F), ("f'(x)+g(x)", "g(x)+f'(x)", T), ("g'(0)", "g(0)", F),
+    ],
+    "true equations": [
+        ("1=1", "2^3=8", F), ("2^3=8", "2^3=8", T), ("8=2^3", "2^3=8", T), ("5=5", "x=5", F), ("x=x", "x=5", F),
+    ],
+    "names of variables": [
+        ("t=3", "x=3", F), ("a=3", "b=3", F), ("y=2x", "z=2x", F), ("x=3", "X=3", T), ("y=2x+1", "2x+1", T),
+        ("2x+1", "y=2x+1", T), ("f(x)=2x+1", "2x+1", T),
+    ],
+    "equations": [
+        ("2x-y+1=0", "y=2x+1", T), ("y=2x+2", "y=2x+1", F), ("4x^2+9y^2=36", r"\frac{x^2}{9}+\frac{y^2}{4}=1", T),
+        ("x^2+y^2=4", r"\frac{x^2}{4}+\frac{y^2}{4}=1", T), ("x=3", "x=4", F),
+    ],
+    "solved or not": [
+        ("x+4=7", "x=3", F), ("2x=6", "x=3", F), ("x=6/2", "x=3", T), ("x=2+1", "x=3", F), ("3=x", "x=3", T),
+    ],
+    "unevaluated numbers": [
+        ("12+30", "42", F), (r"2\cdot 21", "42", F), ("6*7", "42", F), (r"\binom{9}{2}", "36", F),
+        (r"\gcd(84,126)", "42", F), (r"\frac{84}{2}", "42", T), (r"\sqrt{1764}", "42", T), ("42.0", "42", T),
+        (r"\lfloor 42.5\rfloor", "42", F), ("|{-42}|", "42", F), ("-(-42)", "42", F), ("3!", "6", F), ("2^3", "8", T),
+        (r"4.2\times 10^1", "42", T), (r"\sqrt{50}+\sqrt{8}", r"7\sqrt{2}", F), ("(1+i)(2-i)", "3+i", F),
+        (r"\frac{5}{2-i}", "2+i", F), ("2(1+2i)", "2+4i", T), (r"\frac{1}{2}+\frac{1}{3}", r"\frac56", F),
+        ("1+1", "2", F), (r"\arctan 1", r"\frac{\pi}{4}", F), (r"\pi/4", r"\frac{\pi}{4}", T),
+        (r"\frac{\pi}{2}-\frac{\pi}{4}", r"\frac{\pi}{4}", F), (r"0.25\pi", r"\frac{\pi}{4}", T),
+        (r"\ln 2+\ln 3", r"\ln 6", T), (r"\frac{1}{\sqrt2}", r"\frac{\sqrt2}{2}", T),
+        (r"2\sqrt{3}+1", r"1+\sqrt{12}", T), (r"\frac{1+\sqrt5}{2}", r"\frac12+\frac{\sqrt5}{2}", T),
+        ("10!", "3628800", F), ("3628800", "10!", T), (r"\log_2 8", "3", F), (r"\sin 30^\circ", r"\frac12", F),
+        (r"7\sqrt{2}", r"\sqrt{98}", T), (r"1\frac12", "1.5", T), ("3/2", "1.5", T),
+    ],
+    "and, or": [
+        ("x>2 and x<1", "x<1 or x>2", F), ("x<1 or x>2", "x>2 or x<1", T),
+        (r"x<1 \text{ or } x>2", r"(-\infty,1)\cup(2,\infty)", T), ("1<x<2", "x>1 and x<2", T),
+        ("x>1, x<2", "(1,2)", T), ("x<1, x>2", "x<1 or x>2", T), ("a<b and b<c", "a<b or b<c", F),
+    ],
+    "order of letters": [
+        (r"\angle CBA", r"\angle ABC", T), (r"\triangle ABC", r"\triangle BCA", F), ("ACB", "ABC", F),
+        (r"\overline{BA}", r"\overline{AB}", T), ("xyz", "zyx", T), ("DAB", "BAD", F), ("abcd", "dcba", T),
+        ("even", "neve", F), (r"\vec{AB}", r"\vec{BA}", F),
+    ],
+    "signs": [
+        (r"1\pm\sqrt2, -1\pm\sqrt3", r"1\pm\sqrt2,-1\pm\sqrt2", F), (r"\pm1,\pm2", "1,-1,2,-2", T),
+        (r"\pm 1, \pm 2", "1,-1,2,3", F), (r"\pm 1,\pm 2,\pm 3", "1,-1,2,-2,3,3", F),
+        (r"1+\sqrt{19}, 1-\sqrt{19}", r"1 \pm \sqrt{19}", T), (r"x = 1 \pm \sqrt{19}", r"1 \pm \sqrt{19}", T),
+        (r"\frac{-1\pm\sqrt5}{2}", r"\frac{-1+\sqrt5}{2},\frac{-1-\sqrt5}{2}", T),
+        (r"\frac{-1\pm\sqrt5}{2}", r"\frac{1\pm\sqrt5}{2}", F),
+    ],
+    "units": [
+        (r"5\text{ cm}^2", r"5\text{ cm}^3", F), (r"5\text{ cm}^2", r"5\text{ square centimeters}", T),
+        (r"5 \text{ radians}", r"5^\circ", F), ("30", r"30^\circ", T), ("30 degrees", r"30^\circ", T),
+        (r"5\text{ m/s}", r"5\text{ m/s}^2", F), (r"5\text{ m}", r"5\text{ m}^2", F),
+        ("5 cubic feet", "5 square feet", F), (r"5~\mathrm{kg}", r"5\ \text{kg}", T), ("5", "5 units", T),
+    ],
+    "letters that are no units": [
+        (r"\pi r", r"\pi r^2", F), ("2g", "2m", F), ("4t", "4s", F), ("x+3c", "x+3", F), ("6h", "6", F),
+        ("5cm", "5", T), ("5 m", "5", F), ("12s", "12", F), ("5L", "5", F),
+    ],
+    "small numbers": [
+        ("10^{-30}", "10^{-31}", F), (r"\frac{1}{15!}", r"\frac{1}{16!}", F), ("e^{-50}", "e^{-51}", F),
+        ("1e-20", "1e-21", F), ("0", "10^{-40}", F), (r"\sqrt{2}+10^{-50}", r"\sqrt2", F),
+    ],
+    "upright constants": [
+        (r"3+4\mathrm{i}", "3+4i", T), ("3+4", r"3+4\mathrm{i}", F), (r"\mathrm{e}^x", "e^x", T),
+        ("e", r"\mathrm{e}", T), (r"\mathrm{i}", "i", T), ("1", r"\mathrm{i}", F), (r"\text{e}", "e", T),
+        (r"3-4\text{i}", "3+4i", F),
+    ],
+    "times and speeds": [
+        ("3 am", "3 pm", F), ("3:00", "3:00 PM", F), ("15:00", "3:00 PM", T), (r"\text{1:03 PM}", "1:03 p.m.", T),
+        ("1:03 am", r"\text{1:03 PM}", F), ("50 km/h", "50 mph", F), ("50 mph", r"50\text{ miles per hour}", T),
+        (r"4:51:06\text{ p.m.}", r"4\!:\!51\!:\!06 \text{ p.m.}", T),
+    ],
+    "lists": [
+        ("(1,2),(3,4)", "(3,4),(1,2)", T), ("a=1,b=2", "b=2,a=1", T), ("a=1,b=2", "a=2,b=1", F),
+        ("x=1 or x=2", "1,2", T), ("x=2 and y=1", "(1,2)", F), ("x=1 and y=2", "(1,2)", T), ("1; 2", "1,2", T),
+        ("(1,2) and (4,3)", "(1,2),(3,4)", F), (r"x\in\{1,2\}", "1,2", T), (r"\{x=1,x=2\}", "1,2", T),
+        ("x_1=1,x_2=2", "1,2", T), ("x_1=2,x_2=1", "1,2", F), ("1,2,3,3", "1,2,3", F), ("2 or -2", r"\pm2", T),
+    ],
+    "e-notation": [
+        ("6.5e3", "6500", T), (r"6.5\cdot10^3", "6.5E3", T), ("6.4e3", "6500", F), ("1.0e-3", "0.001", T),
+        ("2e-6", r"2\times10^{-6}", T),
+    ],
+    "digit groups": [
+        (r"25\,000", "25000", T), ("2,500", "2{,}500", T), (r"0{,}75", r"\frac34", T),
+        ("12345", r"12,\! 345", T), ("1234567", "1{,}234{,}567", T), ("1 234 567", "1234567", T),
+    ],
+    "ordinals": [
+        ("7th", "7", T), (r"3^{\text{rd}}", "3", T), ("8th", r"7^{\text{th}}", F), ("21st", "21", T),
+        ("1", r"1^{\text{st}}", T),
+    ],
+    "factorials": [
+        ("(n+1)!", r"(n+1)\cdot n!", T), (r"\frac{n!}{(n-2)!}", "n(n-1)", T), ("n!", "(n+1)!", F),
+        (r"\frac{(2n)!}{n!n!}", r"\binom{2n}{n}", T), ("k!", "k", F),
+    ],
+    "intervals": [
+        (r"x\ge 5", r"[5,\infty)", T), ("x>5", r"[5,\infty)", F), (r"(-\infty,3)", "x<3", T),
+        ("(2,5]", r"2<x\le5", T), (r"\{x \mid x > 5\}", r"(5,\infty)", T), (r"\{x : -2 \le x \le 7\}", "[-2,7]", T),
+        (r"x\in(5,\infty)", "x>5", T), (r"\mathbb{R}", r"(-\infty,\infty)", T),
+        (r"x\neq 3", r"(-\infty,3)\cup(3,\infty)", T), (r"\mathbb{R}\setminus\{3\}", r"(-\infty,3)\cup(3,\infty)", T),
+        ("y>5", "x>5", F), ("[-2,7)", r"-2 \le x \le 7", F), (r"\{x\in\mathbb{R}\mid x\ne 0\}", r"x\neq 0", T),
+        ("5<x", "x>5", T), (r"\text{all real numbers}", r"\mathbb{R}", T),
+    ],
+    "dollars and degrees": [
+        ("125", "$$125$$", T), ("7", "$x=7$", T), (r"\sin(60^\circ+x)", r"\sin(x+\pi/3)", T),
+        (r"\tan 45^\circ x", r"\tan(\frac{\pi}{4}x)", T), (r"\cos(x+30)", r"\cos(x+30^\circ)", F),
+    ],
+    "dress": [
+        (r"{\bf 3}", "3", T), (r"\color{blue}{3}", "3", T), (r"\textcolor{blue}{\frac12}", "0.5", T),
+        (r"\underline{3}", "3", T), (r"\mathbf{x}", "x", T), (r"\mathrm{12}", "12", T), (r"\textbf{12}", "12", T),
+        (r"\displaystyle \frac12", "0.5", T), (r"\bm{\pi}", r"\pi", T), (r"\colorbox{yellow}{7}", "7", T),
+        (r"\Large 7", "7", T), (r"\bigl(1,2\bigr)", "(1,2)", T),
+    ],
+    "Unicode": [
+        ("√3/2", r"\frac{\sqrt3}{2}", T), ("x³", "x^3", T), ("¾", "0.75", T), ("π", r"\pi", T), ("3·4", "12", F),
+        ("2×10⁵", "200000", T), ("∛8", "2", T), ("(−∞, 3]", r"(-\infty,3]", T), ("x ≥ 2", r"x\ge2", T),
+        ("θ", r"\theta", T), ("{1, 2}", r"\{1,2\}", T), ("∅", r"\varnothing", T), ("1⁄2", "0.5", T), ("x₁", "x_1", T),
+        ("½x", r"\frac{x}{2}", T), ("90°", "90", T),
+    ],
+    "percent and plain text": [
+        ("5%", "0.05", T), (r"5\%", "5", T), ("0.5%", "0.05", F), ("sqrt(2)/2", r"\frac{\sqrt{2}}{2}", T),
+        ("2*pi", r"2\pi", T), ("(x+1)^(1/2)", r"\sqrt{x+1}", T), ("infinity", r"\infty", T), ("x^10", "x^{10}", T),
+        ("-x+1", "1-x", T),
+    ],
+    "others": [
+        ("x=5y", "x=5", F), ("(1,2", "(1,2)", F), ("1,2)", "(1,2)", F), ("xy+1", "1+yx", T), ("5 apples", "5", T),
+        ("5x", "5", F), ("five", "5", F), ("5!", "120", F), ("0.33", r"\frac13", F),
+        ("0.3333333333333333", r"\frac13", F), ("3.14159", r"\pi", F), ("8.24", r"\approx 8.24 \text{ mph}", T),
+        ("x=3 cm", "3", T), (r"\frac{x+2}{7}", r"\frac{1}{7}x+\frac27", T), ("152AB_{16}", "152AB_{16}", T),
+        ("A5_{11}", r"\text{A5}_{11}", T), ("A, D", r"\text{A,D}", T), ("D,A", r"\text{A,D}", T),
+        (r"\text{(B)}", "B", T), ("B", r"\text{(B)}", T), ("C", r"\text{(B)}", F),
+        (r"480(1+\sqrt3)", r"480 + 480\sqrt{3}\text{ feet}", T), ("m+n=5", "5", T), ("x^2-5x=0", "0", F),
+        ("3(x+1)(x-2)", "3x^2-3x-6", T), (r"\text{13}", "13", T), ("Friday", r"\text{Friday}", T),
+        (r"\text{Monday}", r"\text{Sunday}", F), ("12 and 13", r"12\text{ and }13", T), ("1/2x", r"\frac{x}{2}", T),
+        ("1/(2x)", r"\frac{1}{2x}", T), ("e^{2x}", "e^{2x}+C", F), (r"\frac{x^2}{2}+C", r"\frac{1}{2}x^2+C", T),
+        ("1-x", "x-1", F), (r"\begin{bmatrix}1&2\\3&4\end{bmatrix}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", T),
+        (r"\log x", r"\ln x", F),
+    ],
+}  # fmt: skip
+"""Kind to (answer, reference, whether the answer is right)."""
+PAIRS = [
+    pytest.param(*pair, id=f"{kind}-{i}")
+    for kind, pairs in KINDS.items()
+    for i, pair in enumerate(pairs)
+]
+
+
+@pytest.mark.parametrize(("answer", "reference", "ok"), PAIRS)
+def test_a_boxed_answer_is_right_or_wrong(answer, reference, ok):
+    verdict = math(f"\\boxed{{{answer}}}", reference)
+    assert verdict.ok is ok, verdict.because
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_at_least_five_pairs(kind):
+    assert len(KINDS[kind]) >= 5
