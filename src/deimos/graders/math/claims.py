@@ -27,6 +27,10 @@ _ANSWER = re.compile(
 _HEADING = re.compile(
     r"^[ \t#*_]{0,8}(?:final\s)?answers?[ \t*_:]{0,6}$", re.IGNORECASE | re.MULTILINE
 )
+_SOMEBODYS = re.compile(
+    r"(?:\b(?!let)\w+[’']s|\b(?:his|her|their|no|none\sof\sthe))\s(?:\w{1,12}\s)?$", re.IGNORECASE
+)
+"""Tom's answer is not the answer."""
 _NAMED_ANSWER = re.compile(
     r"(?P<expression>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|(?<![\d,.])-?[$€£]?\d[\d,]{0,40}(?:\.\d+)?(?:/\d+)?%?)\s{1,3}is\s{1,3}(?:indeed\s{1,3}|thus\s{1,3})?"
     r"(?:the|our)\s{1,3}(?:(?:correct|right|final)\s{1,3}){0,2}(?:answer|result|solution|number)\b",
@@ -44,7 +48,7 @@ _REMARKS = word_set(
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
 _DOUBT = re.compile(
     r"n[’']t\b|\b(?:not|never|if|unless|whether|(?:might|may|could|would|should)(?:\salso)?\s(?:be|equal|have\sbeen)|suppose|supposing|supposed|assume|assuming|assumed|tempting"
-    r"|nor|neither|cannot|(?:a|one|another|every|each)\spossible|possible\sanswers?|possibly|potential|perhaps|maybe|probably|likely|unlikely|guess|guessed|guesses"
+    r"|nor|neither|none|no\s(?:answer|value|solution|number|result)s?|cannot|(?:a|one|another|every|each)\spossible|possible\sanswers?|possibly|potential|perhaps|maybe|probably|likely|unlikely|guess|guessed|guesses"
     r"|doubt|unsure|uncertain|wrong|wrongly|incorrect|incorrectly|false|mistaken|impossible|try|tried|trying|claims?|claimed|says?"
     r"|said|hoped|seems?|appears?|looks?|imagine|pretend|hypothetically|example|instead|rather|earlier|previous"
     r"|previously|initial|initially|another|either|candidate|candidates|options|choices|hint|plausible|reportedly)\b",
@@ -53,7 +57,7 @@ _DOUBT = re.compile(
 _BOUND = re.compile(
     r"\b(?:less|more|greater|fewer|larger|bigger|smaller|higher|lower|longer|shorter)\sthan\b|\b(?:at\s(?:least|most)|between"
     r"|above|below|under|over|around|about|approximately|roughly|close\sto|near|nearly|almost|up\sto|no\smore|no\sless"
-    r"|exceeds?|exceeding|beyond|besides|except|excluding|other\sthan|different\sfrom|multiple\sof|divisible\sby|divides|factor\sof"
+    r"|exceeds?|anything|bounded|tends?|approaches|all\sbut|exceeding|beyond|besides|except|excluding|other\sthan|different\sfrom|multiple\sof|divisible\sby|divides|factor\sof"
     r"|some|something|somewhere|any|one\sof|ranges?|within|plus|minus|modulo|mod|estimate[ds]?|compared?|versus|vs)\b",
     re.IGNORECASE,
 )
@@ -107,7 +111,7 @@ _NO_RESULT = re.compile(
     r"^\W{0,4}(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
     r"|take|start|starting|pick|choose|test|verify|say|add|subtract|multiply|divide|substitute|plug|what|why|how|when|where|who"
     r"|is|are|does|do|can|could|would|will|has|have|did|should)\b|\b(?:started|begins?|began|(?:is|are|was|were|been)\sgiven|given\sthat|originally|asked?|asks|mentions?"
-    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
+    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -206,7 +210,7 @@ def _cut_at(line: str, start: int) -> int:
 def _claims(text: str, at: int) -> bool:
     """Whether nothing in the clause before a statement denies, doubts or supposes it."""
     clause = _CLAUSE_END.split(text[max(0, at - CLAUSE) : at])[-1]
-    return _DOUBT.search(clause) is None
+    return _DOUBT.search(clause) is None and _SOMEBODYS.search(clause) is None
 
 
 def denied_before(text: str, at: int) -> bool:

@@ -236,12 +236,10 @@ class _Comparison:
 
     def relations(self, reference: Node, answer: Node, percent: bool) -> bool:
         if reference.kind != "relation":
-            return any(
-                self.nodes(reference, value, percent) for value in results(answer, reference)
-            )
+            return any(self.nodes(reference, value, percent) for value in results(answer))
         if answer.kind != "relation":
             named = reference.data == ("=",) and is_name(reference.parts[0])
-            values = results(reference, answer) if named or "~" in reference.data else []
+            values = results(reference) if named or "~" in reference.data else []
             return any(self.nodes(value, answer, percent) for value in values)
         ours, theirs = assignment(reference), assignment(answer)
         if ours is not None and theirs is not None:

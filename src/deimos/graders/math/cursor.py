@@ -58,11 +58,6 @@ class Cursor:
         if self.at_primes():
             name += self.tokens[self.at].text
             self.at += 1
-        while self.look() == "^" and self.tokens[self.at + 1 : self.at + 2]:
-            if self.tokens[self.at + 1].text == "\\prime":
-                name, self.at = name + "'", self.at + 2
-            else:
-                break
         return Node("symbol", (), name)
 
     def raw(self) -> str:

@@ -225,7 +225,7 @@ _EXACT: Mapping[str, Callable[..., Fraction]] = {
 
 
 _EXACT_FUNCTIONS: Mapping[str, Callable[..., Fraction]] = {
-    "abs": abs, "binom": _binomial, "floor": lambda v: Fraction(math.floor(v)),
+    "abs": lambda v: abs(v), "binom": _binomial, "floor": lambda v: Fraction(math.floor(v)),
     "ceil": lambda v: Fraction(math.ceil(v)), "max": lambda *v: max(v), "min": lambda *v: min(v), "mod": _modulo,
     "gcd": _whole_function(math.gcd), "lcm": _whole_function(math.lcm),
     "sgn": lambda v: Fraction((v > 0) - (v < 0)),

@@ -9,7 +9,7 @@ from typing import Any
 
 from deimos.graders.math.exact import exact_number, is_number, symbols
 from deimos.graders.math.tokens import Node, Unreadable
-from deimos.graders.math.values import multiple
+from deimos.graders.math.values import agree, multiple
 
 NEARLY = Fraction(1, 100)
 """Relative; the parts of "10/3 = 3.33" may differ by this much, those of "5 = 6" contradict each other."""
@@ -76,24 +76,27 @@ def assignment(node: Node) -> tuple[Node, Node] | None:
     return None
 
 
-def results(relation: Node, other: Node) -> list[Node]:
-    r"""What a chain of equations comes to: its last part, and what stands before ``\approx``."""
+def results(relation: Node) -> list[Node]:
+    r"""What a chain of equations comes to: its last part, and what stands before ``\approx``.
+
+    A number in it that is the last one in another form counts too: ``391 = 17 \cdot 23``.
+    """
     if relation.data == ("in",) and relation.parts[0].kind == "symbol":
         return [relation.parts[1]]
     if set(relation.data) - {"=", "~"}:
         return []
-    first, *rest = relation.parts
+    first, last = relation.parts[0], relation.parts[-1]
     numbers = [part for part in relation.parts if is_number(part)]
     if not _near(numbers):
         return []
-    if is_name(first) or is_number(first):
-        ends = [rest[-1]]
-        if "~" in relation.data:
-            ends.append(relation.parts[relation.data.index("~")])
-        if len(rest) == 1 and is_number(first) and rest[0].kind == "symbol":
-            ends = [first]
-        return ends
-    return []
+    if len(relation.parts) == 2 and is_number(first) and last.kind == "symbol":
+        return [first]
+    if not (is_name(first) or is_number(first)):
+        return []
+    ends = [last, *(number for number in numbers if number is not last and agree(last, number))]
+    if "~" in relation.data:
+        ends.append(relation.parts[relation.data.index("~")])
+    return ends
 
 
 def _near(numbers: Sequence[Node]) -> bool:

@@ -39,6 +39,8 @@ def _functions(node: Node) -> frozenset[str]:
         own.add(node.kind)
     if node.kind == "quotient" and node.parts[1].kind == "sum":
         own.add("below")
+    if _is_plain_power(node):
+        own.add("power")
     if node.kind == "root" and exact_number(node.parts[0]) is None:
         own.add("nested")
     return frozenset(own).union(*(_functions(part) for part in node.parts))
@@ -164,6 +166,8 @@ def _product_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
         if sort is None:
             return None
         tens = part.kind == "power" and part.parts[0].data == Fraction(10)
+        if part.kind == "power" and sort == () and not tens and "power" not in allowed:
+            return None
         numbers += sort == () and not tens
         sorts += sort
     # Two numbers, or two roots of one order, have still to be multiplied.

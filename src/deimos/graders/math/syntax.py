@@ -160,8 +160,6 @@ class _Parser(Cursor):
         return node
 
     def _raised(self, base: Node) -> Node:
-        if self.take("\\prime"):
-            raise Unreadable("a prime at something that is no name")
         return Node("power", (base, self.script()))
 
     def script(self) -> Node:

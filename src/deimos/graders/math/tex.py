@@ -66,6 +66,8 @@ _TEXT_WITH_NUMBER = re.compile(
     r"\\text\{\s*([-+]?\$?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
 )
 _DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree)\s*\}?|\\degree|\\textdegree")
+_PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
+_NESTED_TEXT = re.compile(r"\\text\{\s*\\text\{([^{}]*)\}\s*\}")
 _TEMPERATURE = re.compile(r"\\degree\s*([CF])(?![A-Za-z])")
 _RENAMES = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
@@ -149,6 +151,8 @@ def _undressed(text: str) -> str:
     text = _DRESS.sub("", _SWITCH.sub("", text))
     text = _SIZE.sub("", text)
     text = _TEXT.sub(r"\\text{", text)
+    text = _NESTED_TEXT.sub(r"\\text{\1}", text)
+    text = _PRIMES.sub(lambda m: "'" * m[0].count("prime"), text)
     text = _UPRIGHT_FUNCTION.sub(r"\\\1 ", _UPRIGHT_LETTER.sub(r" \1 ", text))
     text = _TEXT_WITH_NUMBER.sub(r"\1\\text{\2}", text).replace("\\text{}", "")
     text = _DEGREES.sub(r"\\degree ", text)

@@ -95,10 +95,11 @@ def cut(text: str) -> list[Token]:
         if match["number"] is not None:
             # Inside brackets a comma parts coordinates: (1,200) is a pair.
             if depth and "," in match["number"]:
-                match = re.compile(r"\s*(?P<number>\d+)").match(text, at)
-                found.append(Token("number", match["number"], Fraction(match["number"]), spaced))
-            else:
-                found.append(_number(match, spaced))
+                digits = match["number"].partition(",")[0]
+                found.append(Token("number", digits, Fraction(digits), spaced))
+                at = match.start("number") + len(digits)
+                continue
+            found.append(_number(match, spaced))
         elif match["run"]:
             found += _letters(match["run"], spaced)
         elif match["command"] and (joined := _joined_function(match["command"])):

@@ -63,6 +63,7 @@ _TAIL_TOKEN = re.compile(
     r"\\text\{([^{}]*)\}|(?<![A-Za-z\\])([A-Za-z]{2,}\.?(?:[-/][A-Za-z]+)*)|(\\degree)(?=\s*\\text)"
     r"|(\^\s*(?:\{\s*-?\d\s*\}|-?\d))|(/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))|(\\?%)|(\s+)|\\[A-Za-z]+|."
 )  # fmt: skip
+_POWER_BEHIND = re.compile(r"(?<=[\d\s}])(mm|cm|dm|km|ft|in|yd|mi)([23])$")
 _DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^{\-A-Za-z\d])\d")
 _WORD = re.compile(r"[A-Za-z]+|\^?\{?-?\d\}?|/|%")
 
@@ -99,7 +100,7 @@ class Quantity:
 
 def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
-    text = _ORDINAL.sub("", text)
+    text = _POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text))
     currency = _CURRENCY.match(text)
     if currency:
         text = currency[1] + text[currency.end() :]

@@ -140,7 +140,7 @@ def _call(name: str, values: list[Any]) -> Any:
     if name in KNOWN_FUNCTIONS:
         raise Unreadable(f"the function {name} of {len(values)} values")
     # A function that the formula doesn't define: some number that its name and arguments decide.
-    draw = random.Random(name + "|".join(mp.nstr(value, 15) for value in values))
+    draw = random.Random(name + "|".join(str(mp.nstr(value, 15)) for value in values))
     return mp.mpf(draw.randrange(7, 97)) / 31
 
 
