@@ -99,6 +99,7 @@ def model(place, name, *without):
         ("runtime.engine=locl", "runtime.engine: unknown engine 'locl': did you mean 'local'?"),
         ("runtime.engine=./x.py:mine", "looked up from the current directory"),
         ("select.graders.math=mth", "select.graders.math: unknown grader 'mth'"),
+        ("bench.graders.math=mth", "bench.graders.math: unknown grader 'mth'"),
         ("select.graders.math=no.such:thing", "no module named 'no' is installed"),
         ("prompts.sources.0.source=lb", "prompts.sources.0.source: unknown source 'lb'"),
         ("prompts.sources.0.options.stps=[1]", "has no option 'stps': accepted: kinds, split"),

@@ -144,3 +144,11 @@ def test_the_least_number_of_candidates_gives_way_to_a_smaller_most():
     for most, least_number in ((1, 1), (3, 3), (8, 4)):
         recipe = Recipe.model_validate(least(sample={"n": {"max": most}}))
         assert isinstance(recipe.sample.n, AdaptiveN) and recipe.sample.n.min == least_number
+
+
+def test_test_problems_may_be_judged_by_other_graders_than_candidates():
+    recipe = parse(least(bench={"graders": {"math": "math_unevaluated"}}))
+    assert recipe.select.graders["math"] == "math"
+    assert recipe.bench_graders["math"] == "math_unevaluated"
+    assert recipe.bench_graders["code"] == "code"
+    assert parse(least()).bench_graders == recipe.select.graders

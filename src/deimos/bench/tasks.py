@@ -216,7 +216,7 @@ def _check_names(bench: Bench) -> None:
 
 
 def _check_kinds(recipe: Recipe, name: str, prompts: Iterable[Prompt]) -> None:
-    lacking = sorted({p.kind for p in prompts} - set(recipe.select.graders))
+    lacking = sorted({p.kind for p in prompts} - set(recipe.bench_graders))
     if lacking:
         raise RecipeError(
             f"bench.tasks: {name!r} has {lacking[0]} problems but select.graders has no grader for them"

@@ -8,7 +8,7 @@ environment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,11 @@ def model_data(recipe: Recipe) -> dict[str, str]:
 
 def grader_data(recipe: Recipe) -> dict[str, str]:
     """Graders brought as files."""
-    hashes = {spec: content_hash(spec) for spec in recipe.select.graders.values()}
+    return _graders_data(recipe.select.graders)
+
+
+def _graders_data(graders: Mapping[Any, str]) -> dict[str, str]:
+    hashes = {spec: content_hash(spec) for spec in graders.values()}
     return {spec: digest for spec, digest in hashes.items() if digest}
 
 
@@ -84,7 +88,8 @@ def filter_settings(recipe: Recipe) -> dict[str, Any]:
 
 def bench_data(recipe: Recipe) -> dict[str, str]:
     """Test problems, graders and model."""
-    return {**_test_data(recipe), **grader_data(recipe), **model_data(recipe)}
+    graders = _graders_data(recipe.bench_graders)
+    return {**_test_data(recipe), **graders, **model_data(recipe)}
 
 
 def _sources_data(sources: Sequence[SourceSettings]) -> dict[str, str]:

@@ -67,7 +67,7 @@ def bench(job: StageJob) -> Mapping[str, Any]:
     """Base against tuned."""
     from deimos.bench import stage
 
-    with judge_of(job) as judge:
+    with judge_of(job, job.recipe.bench_graders) as judge:
         return stage.run(job, judge=judge)
 
 
@@ -78,15 +78,15 @@ def report(job: StageJob) -> Mapping[str, Any]:
     return stage.run(job.out, job.inputs, job.recipe)
 
 
-def judge_of(job: StageJob) -> Any:
-    """The recipe's graders behind processes that can be killed; a context manager."""
+def judge_of(job: StageJob, graders: Mapping[Any, str] | None = None) -> Any:
+    """Graders (select's own unless given) behind processes that can be killed; a context manager."""
     from deimos.graders.worker.pool import Judge
     from deimos.sandbox import WEAK
 
     if job.runtime.allow_weak_sandbox:
         os.environ[WEAK] = "1"
     return Judge(
-        job.recipe.select.graders,
+        graders or job.recipe.select.graders,
         workers=job.runtime.grader_workers,
         timeout=job.runtime.grader_timeout,
     )

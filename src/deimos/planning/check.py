@@ -52,6 +52,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     _check_engine_options(runtime, load=not elsewhere)
     for kind, spec in recipe.select.graders.items():
         _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)
+    for kind, spec in recipe.bench.graders.items():
+        _find("grader", spec, f"bench.graders.{kind}", load=not elsewhere)
     for key, source in _sources(recipe):
         _find("source", source.source, f"{key}.source", load=True)
         try:

@@ -225,6 +225,9 @@ class Bench(Section):
     """Base against tuned, fair by construction."""
 
     tasks: list[TaskSettings] = []
+    graders: dict[Kind, Text] = {}
+    """Graders that judge test problems instead of ``select.graders``' own, per kind:
+    ``{math: math_unevaluated}`` counts numbers that are not worked out."""
     settings: list[Literal["ship", "equal", "tight"]] = ["ship", "equal", "tight"]
     budget: int = Field(default=4096, ge=1)
     """``max_tokens`` of both models in ``ship`` and ``equal``: ample."""
@@ -257,6 +260,11 @@ class Recipe(Section):
     train: Train = Train()
     bench: Bench = Bench()
     allow_contamination: bool = False
+
+    @property
+    def bench_graders(self) -> dict[Kind, str]:
+        """Who judges test problems, per kind."""
+        return {**self.select.graders, **self.bench.graders}
 
     @model_validator(mode="after")
     def _coherent(self) -> Recipe:
