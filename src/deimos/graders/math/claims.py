@@ -19,6 +19,9 @@ STATEMENT = 400
 REMARK = 120
 """Characters behind an answer in which it may be taken back."""
 
+MOST_STATEMENTS = 60
+"""Of several statements that many count, the last ones."""
+
 _ANSWER = re.compile(
     r"\banswers?\b[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
     r"(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes)(?![\w'’])|[:=])[ \t*_:]{0,6}",
@@ -156,6 +159,7 @@ def stated(text: str) -> list[Claim]:
         [(m.start(), m.end()) for m in _ANSWER.finditer(text)]
         + [(m.start(), m.end()) for m in _HEADING.finditer(text) if ":" not in m[0]]
     )
+    openings = openings[-MOST_STATEMENTS:]
     for i, (start, end) in enumerate(openings):
         behind = text[end : end + STATEMENT + 40]
         at = len(behind) - len(behind.lstrip())

@@ -18,7 +18,7 @@ MAX_BITS = 20_000
 """Of an exact value's numerator or denominator."""
 
 
-MAX_TERMS = 3000
+MAX_TERMS = 1000
 """Of all sums and products of a formula together."""
 
 
@@ -135,9 +135,13 @@ def exact(node: Node, point: Point) -> Fraction:
         raise Inexact
     values = [exact(part, point) for part in node.parts]
     result = _EXACT_FUNCTIONS[node.data](*values) if kind == "function" else rule(*values)
-    if result.numerator.bit_length() + result.denominator.bit_length() > MAX_BITS:
-        raise Inexact
+    _check_size(result)
     return result
+
+
+def _check_size(value: Fraction) -> None:
+    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+        raise Inexact
 
 
 def _divide(above: Fraction, below: Fraction) -> Fraction:
@@ -249,6 +253,8 @@ def series_value(node: Node, point: Point, evaluate: Callable[[Node, Point], Any
         point.bound[name] = Fraction(index)
         value = evaluate(body, point)
         result = result + value if node.data == "sum" else result * value
+        if isinstance(result, Fraction):
+            _check_size(result)
     point.bound.pop(name)
     if outer is not None:
         point.bound[name] = outer
