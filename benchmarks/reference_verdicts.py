@@ -44,6 +44,16 @@ READ = {
     "9": "the answer is 9, with what is counted behind it: right; theirs took the word with it",
     "255": "the answer is 255: right; theirs took the sentence behind it",
     "\\frac{1}{2}": "the answer is 1/2: right; theirs took the 2",
+    "17": "the answer is stated as 17: right; theirs took a number of the check behind it",
+    "\\frac{3\\sqrt{3}}{4}": "the last formula is the reference: right; theirs took the 4",
+    "5x-7y+11z+4=0": "the last formula is the reference: right; theirs took the 0",
+    "28": "the answer is 28: right; theirs took the sentence with it",
+    "(C)": "the only correct option is (C): right; theirs took a number",
+    "4": "the answer is 4: right; theirs took a number of the check behind it",
+    "12\\pi": "the last formula is the reference: right; theirs took the 12",
+    "(8,-2)": "the last formula is the reference: right; theirs took the -2",
+    "\\frac{1}{8}": "the last formula is the reference: right; theirs took the 8",
+    "6": "the answer is indeed 6: right; theirs took a word with it",
 }
 """By gold, where we alone say right: each read by hand."""
 DAMAGED_GOLDS = ("pmatrix", "p..", "(+5)")

@@ -100,7 +100,7 @@ def _is_plain_number(reference: str) -> bool:
 
 def _may_be_number(expression: str) -> bool:
     """Whether an expression has anything of a number; "obvious from the picture" has not."""
-    return re.search(r"[\d\\$π√]", expression) is not None or len(expression) <= 2
+    return re.search(r"\d|\\pi|π|\\infty|∞|^\W*[ei]\W*$", expression) is not None
 
 
 def _agrees(expression: str, other: str) -> bool:
