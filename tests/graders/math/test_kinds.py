@@ -150,6 +150,7 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    ("f(3) < f(1) < f(4)", "f(2) < f(1) < f(4)", F), ("f(4) > f(1) > f(2)", "f(2) < f(1) < f(4)", T), ("10,00", "10,000", F),
     (r"f^{\prime}(2)", "f'(2)", T), (r"f^{\prime\prime}(2)", "f'(2)", F), ("f''(2)", r"f^{\prime\prime}(2)", T),
     ("y'=2", "y=2", F), (r"\dot{x}", "x", F), (r"\alpha=30^\circ", r"\theta=30^\circ", F), ("g(x)=2x", "f(x)=2x", F),
     ("A=5", "B=5", F), ("-x=3", "x=3", F), ("x_1=3", "x_2=3", F), (r"\theta = 30^\circ", "30", T),

@@ -25,7 +25,7 @@ def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
             len(one.parts) == 1
             and len(groups) > 1
             and len(other.parts) == len(groups)
-            and re.fullmatch(r"[\d,]+", one.text)
+            and re.fullmatch(r"[1-9]\d*(?:,[1-9]\d*)+", one.text)
         ):
             listed = read(", ".join(groups))
             return (listed, other) if one is reference else (other, listed)

@@ -67,7 +67,7 @@ def _approximate(node: Node, point: Point) -> Any:
     if rule is None:
         raise Unreadable(f"no value of a {kind}")
     values = [_approximate(part, point) for part in node.parts]
-    return _call(node.data, values) if kind == "function" else rule(mp, *values)
+    return _call(node.data, values, point) if kind == "function" else rule(mp, *values)
 
 
 def _as_number(node: Node, point: Point) -> Any:
@@ -120,7 +120,7 @@ _MP_NAMES = {
 }  # fmt: skip
 
 
-def _call(name: str, values: list[Any]) -> Any:
+def _call(name: str, values: list[Any], point: Point) -> Any:
     import mpmath as mp
 
     if name in ("log", "ln", "lg"):
@@ -139,8 +139,10 @@ def _call(name: str, values: list[Any]) -> Any:
         return getattr(mp, _MP_NAMES.get(name, name))(values[0])
     if name in KNOWN_FUNCTIONS:
         raise Unreadable(f"the function {name} of {len(values)} values")
-    # A function that the formula doesn't define: some number that its name and arguments decide.
-    draw = random.Random(name + "|".join(str(mp.nstr(value, 15)) for value in values))
+    # A function that the formula doesn't define: some number that its name, arguments and the point decide.
+    draw = random.Random(
+        f"{name}|{point.index}|" + "|".join(str(mp.nstr(value, 15)) for value in values)
+    )
     return mp.mpf(draw.randrange(7, 97)) / 31
 
 
