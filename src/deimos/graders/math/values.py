@@ -143,7 +143,7 @@ def _call(name: str, values: list[Any], point: Point) -> Any:
     draw = random.Random(
         f"{name}|{point.index}|" + "|".join(str(mp.nstr(value, 15)) for value in values)
     )
-    return mp.mpf(draw.randrange(7, 97)) / 31
+    return mp.mpf(draw.randrange(10**9, 10**11)) / (31 * 10**9)
 
 
 def agree(left: Node, right: Node) -> bool:
