@@ -34,6 +34,10 @@ _BASED = re.compile(
 )
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "twelve": 12, "sixteen": 16}  # fmt: skip
+_DATE = re.compile(
+    r"(?:\\text\{)?\s*(?:on\s)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\s\d{1,2}"
+    r"(?:st|nd|rd|th)?(?:,?\s\d{4})?\s*\}?"
+)
 _ONE_TEXT = re.compile(r"\(?\\text\{([^{}]*)\}\)?")
 _BARE_WORDS = re.compile(r"\(?[A-Za-z][A-Za-z'’.\- ]*\)?")
 _SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat")
@@ -153,6 +157,9 @@ def _read_based(text: str) -> tuple[str, int] | None:
 
 def _words_of(text: str) -> tuple[str, ...] | None:
     """The words of an expression that is no formula, each in small letters, without punctuation."""
+    if _DATE.fullmatch(text):
+        plain = re.sub(r"\\text|(?<=\d)(?:st|nd|rd|th)\b|\bon\b", "", text)
+        return (" ".join(re.findall(r"[a-z]+|\d+", plain.casefold())),)
     inner = (
         text.replace("\\text", "").replace("{", "").replace("}", "") if "\\text" in text else text
     )
@@ -203,18 +210,24 @@ def _read_formula(text: str) -> Part:
         return Part(text, trouble=str(e))
     if node.kind == "percent":
         node, percent = node.parts[0], True
-    inner = node.parts[-1] if node.kind == "relation" else node
-    if inner.kind == "degrees":
-        # Beside a number the sign is a unit; inside a formula it is a factor of pi/180.
-        node = (
-            replace(node, parts=(*node.parts[:-1], inner.parts[0]))
-            if node is not inner
-            else inner.parts[0]
-        )
-        unit = unit or DEGREE
+    node, degrees = without_degrees(node)
+    unit = unit or (DEGREE if degrees else None)
     if quantity.factor != 1:
         node = _times(node, quantity.factor)
     return Part(text, node, unit, percent)
+
+
+def without_degrees(node: Node) -> tuple[Node, bool]:
+    """The formula without a degree sign at its end, and whether there was one.
+
+    Beside a number the sign is a unit; inside a formula it is a factor of pi/180.
+    """
+    if node.kind == "degrees":
+        return node.parts[0], True
+    if node.kind in ("relation", "product", "negative"):
+        last, found = without_degrees(node.parts[-1])
+        return replace(node, parts=(*node.parts[:-1], last)), found
+    return node, False
 
 
 def _times(node: Node, factor: int) -> Node:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deimos.graders.math.reading import Part, Reading, read
+from deimos.graders.math.reading import Part, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
 from deimos.graders.math.tokens import Node
+from deimos.graders.math.units import DEGREE
 
 
 def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
@@ -49,10 +50,16 @@ def shape_of(reading: Reading) -> tuple[str, list[Part]]:
         node = node.parts[1]
     if node is None or node.kind not in ("set", "tuple", "matrix"):
         return "one", parts
-    inner = [replace(part, node=inner, text="") for inner in node.parts]
+    inner = [_inner_part(part, inner) for inner in node.parts]
     if node.kind == "matrix":
         return ("tuple|", inner) if node.data[1] == 1 and node.data[0] > 1 else ("one", parts)
     return ("set" if node.kind == "set" else "tuple" + "".join(node.data)), inner
+
+
+def _inner_part(part: Part, node: Node) -> Part:
+    """One element of a set or tuple as a part of its own."""
+    node, degrees = without_degrees(node)
+    return replace(part, node=node, text="", unit=DEGREE if degrees else part.unit)
 
 
 def _expand(part: Part) -> list[Part]:

@@ -65,7 +65,9 @@ _UPRIGHT_FUNCTION = re.compile(r"\\text\{\s*(sin|cos|tan|cot|sec|csc|log|ln|exp|
 _TEXT_WITH_NUMBER = re.compile(
     r"\\text\{\s*([-+]?\$?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
 )
-_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree)\s*\}?|\\degree|\\textdegree")
+_DEGREES = re.compile(
+    r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![A-Za-z]))|\\(?:text)?degree(?![A-Za-z])\s?"
+)
 _PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
 _NESTED_TEXT = re.compile(r"\\text\{\s*\\text\{([^{}]*)\}\s*\}")
 _TEMPERATURE = re.compile(r"\\degree\s*([CF])(?![A-Za-z])")
@@ -106,7 +108,22 @@ def clean(expression: str) -> str:
         text = _undressed(text)
     text = " ".join(text.split())
     text = _DIGIT_GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ""), text)
-    return _LAST.sub("", text).strip()
+    text = _LAST.sub("", text).strip()
+    while (inner := _inside_braces(text)) and ("," not in inner or expression.lstrip()[0] == "\\"):
+        text = _LAST.sub("", inner).strip()  # braces with a comma of somebody's own are a set
+    return text
+
+
+def _inside_braces(text: str) -> str:
+    """What one pair of braces holds, if it holds everything; else nothing."""
+    if text[:1] != "{" or text[-1:] != "}" or text[-2:-1] == "\\":
+        return ""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign == "{") - (sign == "}")
+        if depth == 0 and at < len(text) - 1:
+            return ""
+    return text[1:-1].strip()
 
 
 def _ascii(text: str) -> str:

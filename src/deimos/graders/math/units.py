@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deimos.graders.math.tokens import word_set
+from deimos.graders.math.tokens import BARE, FUNCTIONS, word_set
 
 _SPELLINGS = (
     "meter m meters metre metres", "centimeter cm centimeters centimetre centimetres cms",
@@ -49,10 +49,12 @@ _NO_UNITS = word_set(
      " minus times over by pm half halves third thirds fourth fourths quarter quarters fifth fifths sixth sixths"
      " seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths"
      " factorial tens hundreds thousands millions billions score couple pair not infinity inf oo infty choose base if"
-     " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max min"
-     " too wrong small large big bad false true incorrect impossible so see yes right less more than at least most"
+     " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max"
+     " too wrong small large big bad false true incorrect impossible so see yes less more than at least most"
     " either neither nor but between except plusminus divided multiplied bar"
 )  # fmt: skip
+_FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
+"""Words that belong to the formula; those left out are units behind a number."""
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
 _CURRENCY = re.compile(r"^([-+]?)\s*([$€£¥₹])\s*(?=[-.\d\\])")
 _CURRENCY_BEHIND = re.compile(r"(?<=\d)\s*([$€£¥₹])$")
@@ -137,7 +139,8 @@ def _tail_start(text: str) -> int:
         in_tail = start < token.start() or not attached
         if token[1] is not None or token[3] or token[6]:
             continue
-        if word and (in_tail or word in _ATTACHED) and not _is_script(text, token.start()):
+        unit = word and word.lower() not in _FORMULA_WORDS and (in_tail or word in _ATTACHED)
+        if unit and not _is_script(text, token.start()):
             continue
         if (token[4] or token[5] or token[7]) and (start < token.start() or token[7]):
             continue
