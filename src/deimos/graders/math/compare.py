@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from deimos.graders.math.exact import exact_number, is_number
 from deimos.graders.math.forms import same_digits, same_time, same_words, with_letter_unit
-from deimos.graders.math.reading import Part, Reading, read
-from deimos.graders.math.regions import INFINITY, Interval, Region, region_of
+from deimos.graders.math.reading import Element, Reading, read
+from deimos.graders.math.regions import INFINITY, RealInterval, Region, region_of
 from deimos.graders.math.relations import assignment, is_name, one_case, results, same_relations
 from deimos.graders.math.settled import is_settled
 from deimos.graders.math.shapes import (
@@ -82,7 +82,9 @@ class _Comparison:
         shapes = shape_of(reference), shape_of(answer)
         return self.shapes(shapes[0], shapes[1])
 
-    def shapes(self, reference: tuple[str, list[Part]], answer: tuple[str, list[Part]]) -> bool:
+    def shapes(
+        self, reference: tuple[str, list[Element]], answer: tuple[str, list[Element]]
+    ) -> bool:
         kinds = reference[0], answer[0]
         ours, theirs = reference[1], answer[1]
         if kinds == ("one", "one"):
@@ -112,10 +114,10 @@ class _Comparison:
         ours, theirs = unnamed(ours, theirs)
         return (self.in_any_order if len(ours) <= MOST_PARTS else self.in_order)(ours, theirs)
 
-    def in_order(self, ours: Sequence[Part], theirs: Sequence[Part]) -> bool:
+    def in_order(self, ours: Sequence[Element], theirs: Sequence[Element]) -> bool:
         return all(self.parts(a, b) for a, b in zip(ours, theirs))
 
-    def in_any_order(self, ours: Sequence[Part], theirs: Sequence[Part]) -> bool:
+    def in_any_order(self, ours: Sequence[Element], theirs: Sequence[Element]) -> bool:
         rest = list(theirs)
         for part in ours:
             match = next((other for other in rest if self.parts(part, other)), None)
@@ -124,7 +126,7 @@ class _Comparison:
             rest.remove(match)
         return True
 
-    def parts(self, reference: Part, answer: Part) -> bool:
+    def parts(self, reference: Element, answer: Element) -> bool:
         """Two single things."""
         if reference.words is not None or answer.words is not None:
             return same_words(as_words(reference), as_words(answer))
@@ -143,7 +145,7 @@ class _Comparison:
         pair = with_letter_unit(reference, answer)
         return pair is not None and self.nodes(*pair)
 
-    def ratios(self, reference: Part, answer: Part) -> bool:
+    def ratios(self, reference: Element, answer: Element) -> bool:
         """``6:2`` is ``3:1``; only a reference may be a ratio where the answer is a fraction."""
         if reference.ratio is None:
             return False
@@ -172,7 +174,7 @@ class _Comparison:
             return False
         return all(self.intervals(a, b) for a, b in zip(reference.intervals, answer.intervals))
 
-    def intervals(self, one: Interval, other: Interval) -> bool:
+    def intervals(self, one: RealInterval, other: RealInterval) -> bool:
         ends = (one.holds_low, one.holds_high) == (other.holds_low, other.holds_high)
         return ends and self.nodes(one.low, other.low) and self.nodes(one.high, other.high)
 
@@ -218,7 +220,9 @@ class _Comparison:
         if len(reference.parts) != len(answer.parts) or reference.kind == "builder":
             return False
         if reference.kind in ("set", "union", "intersection"):
-            ours, theirs = ([Part("", node) for node in node.parts] for node in (reference, answer))
+            ours, theirs = (
+                [Element("", node) for node in node.parts] for node in (reference, answer)
+            )
             return self.in_any_order(ours, theirs)
         return self.all_nodes(reference.parts, answer.parts)
 
@@ -231,7 +235,7 @@ class _Comparison:
         if len(ours) != len(theirs):
             return False
         return self.in_any_order(
-            [Part("", node) for node in ours], [Part("", node) for node in theirs]
+            [Element("", node) for node in ours], [Element("", node) for node in theirs]
         )
 
     def relations(self, reference: Node, answer: Node, percent: bool) -> bool:

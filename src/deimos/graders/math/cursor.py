@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from deimos.graders.math.tokens import Node, Token, Unreadable
+from deimos.graders.math.tokens import FormulaToken, Node, Unreadable
 
 
 class Cursor:
     """Steps through tokens; names and their indices are read here, values by the parser."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[FormulaToken]) -> None:
         self.tokens = tokens
         self.at = 0
         self.bars = 0

@@ -2,7 +2,7 @@ r"""Forms that are no formulas: words, clock times, numbers in a base, units typ
 
 from __future__ import annotations
 
-from deimos.graders.math.reading import Part, read
+from deimos.graders.math.reading import Element, read
 from deimos.graders.math.tokens import Node
 from deimos.graders.math.units import letter_unit
 
@@ -15,7 +15,7 @@ def same_words(ours: tuple[str, ...] | None, theirs: tuple[str, ...] | None) -> 
     return sorted(ours) == sorted(theirs) if labels else ours == theirs
 
 
-def same_time(reference: Part, answer: Part) -> bool:
+def same_time(reference: Element, answer: Element) -> bool:
     """Two times of day; one in words of twelve hours must say which half, if the reference does."""
     if reference.clock is None or answer.clock is None:
         return False
@@ -34,7 +34,7 @@ def _seconds(clock: tuple[int, int, int, str]) -> int:
     return (hour * 60 + minute) * 60 + second
 
 
-def same_digits(reference: Part, answer: Part) -> bool:
+def same_digits(reference: Element, answer: Element) -> bool:
     """Numbers in a base: the same digits; a reference without a base is in base ten."""
     ours = reference.based or (reference.text.lstrip("0"), 10)
     if answer.based is None:
@@ -42,7 +42,7 @@ def same_digits(reference: Part, answer: Part) -> bool:
     return ours == answer.based
 
 
-def with_letter_unit(reference: Part, answer: Part) -> tuple[Node, Node] | None:
+def with_letter_unit(reference: Element, answer: Element) -> tuple[Node, Node] | None:
     """Both numbers, if one side's unit is typed like a variable (``3 m`` for three metres)."""
     for one, other in ((reference, answer), (answer, reference)):
         if one.unit is None or not one.unit.known or other.unit is not None or one.node is None:

@@ -48,7 +48,7 @@ _SPELLED = FUNCTIONS | set(BARE)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Element:
     """One thing that is said: a node, words, a clock time, digits in a base or a ratio, or unreadable."""
 
     text: str
@@ -70,7 +70,7 @@ class Reading:
     """An expression's parts, and what joins them: "", ",", "and" or "or"."""
 
     text: str
-    parts: tuple[Part, ...]
+    parts: tuple[Element, ...]
     joined: str = ""
 
     @property
@@ -84,14 +84,14 @@ def read(expression: str) -> Reading:
     """Read an expression; parts that cannot be read say so themselves."""
     text = clean(expression)
     if limit := beyond(text):
-        return Reading(text, (Part(text, trouble=f"it has {limit}"),))
+        return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     pieces, joined = split(text)
     if len(pieces) > 1 and _words_of(text) is not None:
         pieces, joined = [text], ""
     parts = [_read_part(piece) for piece in pieces]
     if len(parts) > 1 and all(part.words is not None for part in parts):
         words = tuple(word for part in parts for word in part.words or ())
-        parts, joined = [Part(text, words=words)], ""
+        parts, joined = [Element(text, words=words)], ""
     return Reading(text, tuple(_share_unit(parts)), joined)
 
 
@@ -123,7 +123,7 @@ def split(text: str) -> tuple[list[str], str]:
     return (pieces, joined) if len(pieces) > 1 else ([text], "")
 
 
-def _share_unit(parts: list[Part]) -> list[Part]:
+def _share_unit(parts: list[Element]) -> list[Element]:
     """``3, 4 cm``: the last unit is everybody's, if the others have none."""
     last = parts[-1].unit
     if last is None or any(part.unit is not None or part.node is None for part in parts[:-1]):
@@ -131,17 +131,17 @@ def _share_unit(parts: list[Part]) -> list[Part]:
     return [replace(part, unit=last) for part in parts]
 
 
-def _read_part(text: str) -> Part:
+def _read_part(text: str) -> Element:
     clock = _CLOCK.fullmatch(_TEXT_MARKS.sub(" ", text).strip())
     if clock and (clock[2] or clock[4] or clock[5]) and int(clock[1]) < 25:
         half = "a" if clock[5] == "midnight" else "p" if clock[5] else (clock[4] or "").lower()
-        return Part(text, clock=(int(clock[1]), int(clock[2] or 0), int(clock[3] or 0), half))
+        return Element(text, clock=(int(clock[1]), int(clock[2] or 0), int(clock[3] or 0), half))
     if (based := _read_based(text)) is not None:
-        return Part(text, based=based)
+        return Element(text, based=based)
     if (words := _words_of(text)) is not None:
-        return Part(text, words=words)
+        return Element(text, words=words)
     if ":" in text and (ratio := _read_ratio(text)) is not None:
-        return Part(text, ratio=ratio)
+        return Element(text, ratio=ratio)
     return _read_formula(text)
 
 
@@ -200,21 +200,21 @@ def _read_ratio(text: str) -> tuple[Node, ...] | None:
     return parts if len(parts) > 1 and plain else None
 
 
-def _read_formula(text: str) -> Part:
+def _read_formula(text: str) -> Element:
     text = text.removeprefix("\\approx").strip()
     quantity = take_apart(text)
     body, unit, percent = quantity.body, quantity.unit, quantity.percent
     try:
         node = parse(body)
     except Unreadable as e:
-        return Part(text, trouble=str(e))
+        return Element(text, trouble=str(e))
     if node.kind == "percent":
         node, percent = node.parts[0], True
     node, degrees = without_degrees(node)
     unit = unit or (DEGREE if degrees else None)
     if quantity.factor != 1:
         node = _times(node, quantity.factor)
-    return Part(text, node, unit, percent)
+    return Element(text, node, unit, percent)
 
 
 def without_degrees(node: Node) -> tuple[Node, bool]:

@@ -24,7 +24,7 @@ MINUS_INFINITY = Node("negative", (INFINITY,))
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class RealInterval:
     """From ``low`` to ``high``, with their values; an end is in it if ``holds`` says so."""
 
     low: Node
@@ -39,7 +39,7 @@ class Interval:
 class Region:
     """Disjoint intervals in order, and the letter that they were given for ("" if none)."""
 
-    intervals: tuple[Interval, ...]
+    intervals: tuple[RealInterval, ...]
     name: str = ""
     from_inequality: bool = False
     """Whether it was written with inequality signs, or with brackets."""
@@ -154,11 +154,11 @@ def _single(node: Node) -> Region:
     return Region((_interval(node, node, True, True),))
 
 
-def _interval(low: Node, high: Node, holds_low: bool, holds_high: bool) -> Interval:
+def _interval(low: Node, high: Node, holds_low: bool, holds_high: bool) -> RealInterval:
     values = _value(low), _value(high)
     if values[0] > values[1]:
         raise _NoRegion
-    return Interval(
+    return RealInterval(
         low, high, *values, holds_low and low != MINUS_INFINITY, holds_high and high != INFINITY
     )
 
@@ -181,7 +181,7 @@ def _unite(one: Region, other: Region) -> Region:
     ordered = sorted(
         [*one.intervals, *other.intervals], key=lambda i: (i.low_value, not i.holds_low)
     )
-    merged: list[Interval] = []
+    merged: list[RealInterval] = []
     for interval in ordered:
         if merged and _touches(merged[-1], interval):
             merged[-1] = _hull(merged[-1], interval)
@@ -192,19 +192,19 @@ def _unite(one: Region, other: Region) -> Region:
     )
 
 
-def _touches(left: Interval, right: Interval) -> bool:
+def _touches(left: RealInterval, right: RealInterval) -> bool:
     meets = left.high_value == right.low_value and (left.holds_high or right.holds_low)
     return left.high_value > right.low_value or meets
 
 
-def _hull(left: Interval, right: Interval) -> Interval:
+def _hull(left: RealInterval, right: RealInterval) -> RealInterval:
     if right.high_value > left.high_value:
         high, value, holds = right.high, right.high_value, right.holds_high
     else:
         high, value, holds = left.high, left.high_value, left.holds_high
         holds = holds or (right.high_value == value and right.holds_high)
     low_holds = left.holds_low or (right.low_value == left.low_value and right.holds_low)
-    return Interval(left.low, high, left.low_value, value, low_holds, holds)
+    return RealInterval(left.low, high, left.low_value, value, low_holds, holds)
 
 
 def _intersect(one: Region, other: Region) -> Region:
@@ -216,7 +216,7 @@ def _intersect(one: Region, other: Region) -> Region:
             high = min(a, b, key=lambda i: (i.high_value, i.holds_high))
             point = low.low_value == high.high_value and low.holds_low and high.holds_high
             if low.low_value < high.high_value or point:
-                found.append(Interval(low.low, high.high, low.low_value, high.high_value, low.holds_low, high.holds_high))  # fmt: skip
+                found.append(RealInterval(low.low, high.high, low.low_value, high.high_value, low.holds_low, high.holds_high))  # fmt: skip
     return Region(
         tuple(found), one.name or other.name, one.from_inequality or other.from_inequality
     )

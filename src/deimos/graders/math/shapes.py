@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deimos.graders.math.reading import Part, Reading, read, without_degrees
+from deimos.graders.math.reading import Element, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
 from deimos.graders.math.tokens import Node
 from deimos.graders.math.units import DEGREE
@@ -17,7 +17,7 @@ def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
     for one, other in ((reference, answer), (answer, reference)):
         labels = [as_words(part) for part in one.parts]
         if len(labels) > 1 and other.parts[0].words is not None and None not in labels:
-            words = Part(one.text, words=tuple(word for label in labels for word in label or ()))
+            words = Element(one.text, words=tuple(word for label in labels for word in label or ()))
             one = Reading(one.text, (words,))
             return (one, other) if other is answer else (other, one)
     for one, other in ((reference, answer), (answer, reference)):
@@ -33,7 +33,7 @@ def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
     return reference, answer
 
 
-def shape_of(reading: Reading) -> tuple[str, list[Part]]:
+def shape_of(reading: Reading) -> tuple[str, list[Element]]:
     """How a reading's parts belong together: one, list, set, or tuple with its brackets."""
     parts = [expanded for part in reading.parts for expanded in _expand(part)]
     if len(parts) > 1 or len(reading.parts) > 1:
@@ -56,13 +56,13 @@ def shape_of(reading: Reading) -> tuple[str, list[Part]]:
     return ("set" if node.kind == "set" else "tuple" + "".join(node.data)), inner
 
 
-def _inner_part(part: Part, node: Node) -> Part:
+def _inner_part(part: Element, node: Node) -> Element:
     """One element of a set or tuple as a part of its own."""
     node, degrees = without_degrees(node)
     return replace(part, node=node, text="", unit=DEGREE if degrees else part.unit)
 
 
-def _expand(part: Part) -> list[Part]:
+def _expand(part: Element) -> list[Element]:
     r"""``\pm 2`` is two parts, also as ``x = \pm 2``."""
     node = part.node
     if node is None:
@@ -113,7 +113,7 @@ def _choose(node: Node, chosen: list[bool]) -> Node:
     return Node("sum", (*left.parts, right) if left.kind == "sum" else (left, right))
 
 
-def names_of(parts: Sequence[Part]) -> list[str]:
+def names_of(parts: Sequence[Element]) -> list[str]:
     """Names that the parts give to their values; [] if some part has none."""
     found = []
     for part in parts:
@@ -129,7 +129,9 @@ def names_of(parts: Sequence[Part]) -> list[str]:
     return found
 
 
-def unnamed(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+def unnamed(
+    ours: Sequence[Element], theirs: Sequence[Element]
+) -> tuple[list[Element], list[Element]]:
     """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z."""
     results = []
     for parts in (ours, theirs):
@@ -149,7 +151,7 @@ def unnamed(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Part], l
     return results[0], results[1]
 
 
-def as_words(part: Part) -> tuple[str, ...] | None:
+def as_words(part: Element) -> tuple[str, ...] | None:
     """The words that a part says; a letter is a word too. None if it says none."""
     if part.words is not None:
         return part.words

@@ -16,8 +16,8 @@ from deimos.graders.math.tokens import (
     CLOSING,
     FUNCTIONS,
     OPENING,
+    FormulaToken,
     Node,
-    Token,
     Unreadable,
     cut,
 )  # fmt: skip
@@ -240,7 +240,7 @@ class _Parser(Cursor):
             and len(token.text) > 1
         ):
             rest = token.text[1:]
-            self.tokens[self.at] = Token("number", rest, Fraction(rest))
+            self.tokens[self.at] = FormulaToken("number", rest, Fraction(rest))
             return Node("number", (), Fraction(token.text[0]))
         return self.value()
 

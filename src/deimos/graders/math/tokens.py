@@ -57,7 +57,7 @@ _SPELLED_FUNCTION = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|sec|csc|cot|l
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class FormulaToken:
     """One token; ``kind`` is number, text, begin, end, command, letter, primes or sign."""
 
     kind: str
@@ -77,13 +77,13 @@ def is_word(run: str) -> bool:
     return not alphabetical and any(c in "aeiouy" for c in run.lower())
 
 
-def cut(text: str) -> list[Token]:
+def cut(text: str) -> list[FormulaToken]:
     """The tokens of a cleaned text.
 
     Raises:
         Unreadable: a sign that no formula has, or a number beyond the limits.
     """
-    found: list[Token] = []
+    found: list[FormulaToken] = []
     at, depth = 0, 0
     while at < len(text):
         match = _TOKEN.match(text, at)
@@ -96,7 +96,7 @@ def cut(text: str) -> list[Token]:
             # Inside brackets a comma parts coordinates: (1,200) is a pair.
             if depth and "," in match["number"]:
                 digits = match["number"].partition(",")[0]
-                found.append(Token("number", digits, Fraction(digits), spaced))
+                found.append(FormulaToken("number", digits, Fraction(digits), spaced))
                 at = match.start("number") + len(digits)
                 continue
             found.append(_number(match, spaced))
@@ -114,7 +114,7 @@ def cut(text: str) -> list[Token]:
     return found
 
 
-def _number(match: re.Match[str], spaced: bool) -> Token:
+def _number(match: re.Match[str], spaced: bool) -> FormulaToken:
     digits = match["number"].replace(",", "")
     value = Fraction(digits)
     if repeat := match["repeat"] or match["digit"]:
@@ -127,38 +127,43 @@ def _number(match: re.Match[str], spaced: bool) -> Token:
         if abs(power) > 400:
             raise Unreadable("a number too large to work out")
         value *= Fraction(10) ** power
-    return Token("number", match["number"], value, spaced)
+    return FormulaToken("number", match["number"], value, spaced)
 
 
-def _letters(run: str, spaced: bool) -> list[Token]:
+def _letters(run: str, spaced: bool) -> list[FormulaToken]:
     """A run of letters: a name of a function or constant, a word, or a product of variables."""
     if run in BARE or run in FUNCTIONS or run in ALIASES:
-        return [Token("command", "\\" + BARE.get(run, run), spaced=spaced)]
+        return [FormulaToken("command", "\\" + BARE.get(run, run), spaced=spaced)]
     if spelled := _SPELLED_FUNCTION.fullmatch(run):
-        return [Token("command", "\\" + spelled[1], spaced=spaced), Token("letter", spelled[2])]
+        return [
+            FormulaToken("command", "\\" + spelled[1], spaced=spaced),
+            FormulaToken("letter", spelled[2]),
+        ]
     if is_word(run):
-        return [Token("letter", run.lower(), spaced=spaced)]
-    return [Token("letter", letter, spaced=spaced and i == 0) for i, letter in enumerate(run)]
+        return [FormulaToken("letter", run.lower(), spaced=spaced)]
+    return [
+        FormulaToken("letter", letter, spaced=spaced and i == 0) for i, letter in enumerate(run)
+    ]
 
 
-def _joined_function(command: str) -> list[Token]:
+def _joined_function(command: str) -> list[FormulaToken]:
     r"""``\\cotx``, which lost its blank: the function, then the letter."""
     name = command[1:]
     spelled = _SPELLED_FUNCTION.fullmatch(name)
     if spelled is None or name in FUNCTIONS or name in ALIASES:
         return []
-    return [Token("command", "\\" + spelled[1]), Token("letter", spelled[2])]
+    return [FormulaToken("command", "\\" + spelled[1]), FormulaToken("letter", spelled[2])]
 
 
-def _other(match: re.Match[str], spaced: bool) -> Token:
+def _other(match: re.Match[str], spaced: bool) -> FormulaToken:
     if match["text"] is not None:
-        return Token("text", " ".join(match["text"].split()), spaced=spaced)
+        return FormulaToken("text", " ".join(match["text"].split()), spaced=spaced)
     if match["env"]:
-        return Token("begin" if "\\begin" in match[0] else "end", match["env"])
+        return FormulaToken("begin" if "\\begin" in match[0] else "end", match["env"])
     if match["command"]:
         name = match["command"]
-        return Token("command", "\\\\" if name.startswith("\\\\") else name, spaced=spaced)
+        return FormulaToken("command", "\\\\" if name.startswith("\\\\") else name, spaced=spaced)
     if match["primes"]:
-        return Token("primes", match["primes"])
+        return FormulaToken("primes", match["primes"])
     sign = "^" if match["sign"] == "**" else match["sign"]
-    return Token("sign", sign, spaced=spaced)
+    return FormulaToken("sign", sign, spaced=spaced)
