@@ -38,6 +38,7 @@ UNFINISHED = "the thought never ends, so there is no answer; theirs is out of th
 UNSTATED = "nothing is stated as the answer; theirs is a number of the text, the last one as a rule"
 DAMAGED = "the file's gold lost letters, row breaks or brackets, so no right answer equals it"
 READ = {
+    "4:30p..": "the answer is 4:30 p.m., which the file's gold lost a letter of: right; theirs took the 4:30",
     "10{,}000": "the gold is 10,000 and the answer 10000: right",
     "-2+7i": "the answer is -2 + 7i: right; theirs took the 7",
     "8000": "the answer is 8000: right; theirs took a word with it",
@@ -56,7 +57,7 @@ READ = {
     "6": "the answer is indeed 6: right; theirs took a word with it",
 }
 """By gold, where we alone say right: each read by hand."""
-DAMAGED_GOLDS = ("pmatrix", "p..", "(+5)")
+DAMAGED_GOLDS = ("pmatrix", "(+5)")
 OTHER = {
     "3": "the answer is a clause that begins with the number as a word",
     "0": "the last line has two numbers and says of neither that it is the answer",

@@ -149,7 +149,7 @@ def test_no_text_runs_as_python(tmp_path, code):
 
 
 def test_an_unreadable_reference_is_null_not_wrong():
-    assert math(r"\boxed{4}", "4:30p..").ok is None
+    assert math(r"\boxed{4}", r"\cdot 4").ok is None
     assert math(r"\boxed{4x}", "9^{9^{9}}").ok is None
     assert math(r"\boxed{9^{9^{9}}}", "9^{9^{9}}").ok is True
 
@@ -167,3 +167,20 @@ def test_an_unevaluated_number_counts_for_the_lax_grader_only():
     assert fast(answer, "391").ok is False
     assert fast_unevaluated(answer, "391").ok is True
     assert math_unevaluated(r"\boxed{17 \cdot 24}", "391").ok is False
+
+
+@pytest.mark.parametrize(
+    "answer", ["2500!", "\\frac{1}{0}", "\\sum_{k=1}^{5000} k^x", "x^{99999999}", "(2001)!x"]
+)
+def test_an_answer_that_cannot_be_worked_out_is_wrong_not_null(answer):
+    for reference in ("7", "x+1", "\\sqrt{2}", "1, 2", "(1, x)"):
+        assert math(f"\\boxed{{{answer}}}", reference).ok is False
+
+
+@pytest.mark.parametrize(
+    "reference", ["2500!+x", "\\int_0^1 x dx", "\\frac{1", "\\sum_{k=1}^{5000} k^x", ""]
+)
+def test_a_reference_that_cannot_be_worked_out_is_null_but_met_by_its_own_text(reference):
+    assert math("\\boxed{7x}", reference).ok is None
+    if reference.count("{") == reference.count("}") and reference:
+        assert math(f"\\boxed{{{reference}}}", reference).ok is True

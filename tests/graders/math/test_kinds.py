@@ -150,6 +150,10 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    ("4:30 p.m.", "4:30p..", T), ("4:30", "4:30p..", F), (r"a\cdot 3", "3a", T), ("3 am", "3a", F),
+    (r"391 \approx 392", "392", F), (r"391 \approx 392", "391", T), (r"\frac{10}{3} \approx 3.33", "3.33", T), (r"\frac{10}{3} \approx 3.33", r"\frac{10}{3}", T),
+    (r"x = \sqrt{2} \approx 1.414", r"\sqrt{2}", T), ("(2+1):1", "3:1", F), ("3x+2+4x", "7x+2", F), ("x+x", "2x", F), ("2+7x", "7x+2", T),
+    ("x^2+x+x^2", "2x^2+x", F), (r"\frac{x}{2}+\frac{x}{3}", r"\frac{5x}{6}", F), ("(x+1)^2", "x^2+2x+1", T),
     ("f(3) < f(1) < f(4)", "f(2) < f(1) < f(4)", F), ("f(4) > f(1) > f(2)", "f(2) < f(1) < f(4)", T), ("10,00", "10,000", F),
     (r"f^{\prime}(2)", "f'(2)", T), (r"f^{\prime\prime}(2)", "f'(2)", F), ("f''(2)", r"f^{\prime\prime}(2)", T),
     ("y'=2", "y=2", F), (r"\dot{x}", "x", F), (r"\alpha=30^\circ", r"\theta=30^\circ", F), ("g(x)=2x", "f(x)=2x", F),

@@ -7,16 +7,17 @@ side, but two different ones differ. Numbers are equal if their values are, to e
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from deimos.graders.math.exact import exact_number, is_number
+from deimos.graders.math.exact import Point, Undefined, bounds, is_number
 from deimos.graders.math.forms import same_digits, same_time, same_words, with_letter_unit
 from deimos.graders.math.reading import Element, Reading, read
 from deimos.graders.math.regions import INFINITY, RealInterval, Region, region_of
 from deimos.graders.math.relations import assignment, is_name, one_case, results, same_relations
-from deimos.graders.math.settled import is_settled
+from deimos.graders.math.settled import has_like_terms, is_settled
 from deimos.graders.math.shapes import (
     as_words,
     expand_signs,
@@ -26,7 +27,7 @@ from deimos.graders.math.shapes import (
     unnamed,
 )
 from deimos.graders.math.tokens import Node, Unreadable, word_set
-from deimos.graders.math.values import agree
+from deimos.graders.math.values import agree, approximate
 
 MOST_PARTS = 60
 """Longer lists are compared in order."""
@@ -56,7 +57,24 @@ def same(expected: str, other: str, settled: bool = True) -> bool:
         raise Unreadable(reference.trouble)
     if answer.trouble:
         return False
-    return _Comparison(settled).readings(reference, answer)
+    try:
+        return _Comparison(settled).readings(reference, answer)
+    except Unreadable:
+        for element in reference.parts:
+            _work_out(element.node)
+        return False  # the answer is what cannot be worked out
+
+
+def _work_out(node: Node | None) -> None:
+    """Work out all values of a formula; Unreadable if that is not possible."""
+    if node is None:
+        return
+    if node.kind == "relation" or node.kind == "plus_minus" or node.kind in _COLLECTIONS:
+        for part in node.parts:
+            _work_out(part)
+    elif not _infinite(node):
+        with contextlib.suppress(Undefined):
+            approximate(node, Point(0, bounds(node)))
 
 
 class _Comparison:
@@ -162,6 +180,8 @@ class _Comparison:
             )
         if len(reference.ratio) != len(answer.ratio):
             return False
+        if self.settled and not all(map(is_settled, answer.ratio, reference.ratio)):
+            return False
         first = reference.ratio[0], answer.ratio[0]
         return all(
             agree(Node("product", (a, first[1])), Node("product", (b, first[0])))
@@ -205,12 +225,9 @@ class _Comparison:
                 return False
             if _infinite(reference) or _infinite(answer):
                 return False  # equal ones are equal trees
-            try:
-                return agree(reference, answer)
-            except Unreadable:
-                if exact_number(reference) is None:
-                    raise
-                return False
+            return agree(reference, answer)
+        if self.settled and has_like_terms(answer) and not has_like_terms(reference):
+            return False
         reference, answer = one_case(reference, answer)
         return reference == answer or agree(reference, answer)
 

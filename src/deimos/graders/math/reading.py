@@ -25,7 +25,7 @@ _JOINS = re.compile(
 )  # fmt: skip
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)")
 _CLOCK = re.compile(
-    r"(?:at\s+)?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))?",
+    r"(?:at\s+)?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?\s*(?:([ap])(?:\.?\s?m\b\.?|\b\.{0,2})|(noon|midnight))?",
     re.IGNORECASE,
 )
 _TEXT_MARKS = re.compile(r"\\text\{|\}")
@@ -133,7 +133,9 @@ def _share_unit(parts: list[Element]) -> list[Element]:
 
 def _read_part(text: str) -> Element:
     clock = _CLOCK.fullmatch(_TEXT_MARKS.sub(" ", text).strip())
-    if clock and (clock[2] or clock[4] or clock[5]) and int(clock[1]) < 25:
+    # "4:30p" is a time, "3a" a product.
+    named = clock and (clock[2] or clock[5] or (clock[4] and "m" in clock[0].lower()))
+    if clock and named and int(clock[1]) < 25:
         half = "a" if clock[5] == "midnight" else "p" if clock[5] else (clock[4] or "").lower()
         return Element(text, clock=(int(clock[1]), int(clock[2] or 0), int(clock[3] or 0), half))
     if (based := _read_based(text)) is not None:

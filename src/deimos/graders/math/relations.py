@@ -7,9 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from deimos.graders.math.exact import exact_number, is_number, symbols
+from deimos.graders.math.exact import Point, Undefined, exact_number, is_number, symbols
 from deimos.graders.math.tokens import Node, Unreadable
-from deimos.graders.math.values import agree, multiple
+from deimos.graders.math.values import agree, approximate, multiple
 
 NEARLY = Fraction(1, 100)
 """Relative; the parts of "10/3 = 3.33" may differ by this much, those of "5 = 6" contradict each other."""
@@ -95,8 +95,23 @@ def results(relation: Node) -> list[Node]:
         return []
     ends = [last, *(number for number in numbers if number is not last and agree(last, number))]
     if "~" in relation.data:
-        ends.append(relation.parts[relation.data.index("~")])
+        at = relation.data.index("~")
+        before = relation.parts[at]
+        rounded = at == len(relation.data) - 1 and _is_rounding(before, last)
+        ends = [before, last] if rounded else [before]
     return ends
+
+
+def _is_rounding(exact: Node, rounded: Node) -> bool:
+    """Whether a decimal is the other number, which is none, cut to its places."""
+    if exact.kind == "number" or rounded.kind != "number" or not is_number(exact):
+        return False
+    places = next((n for n in range(20) if (rounded.data * 10**n).denominator == 1), 0)
+    try:
+        value = approximate(exact, Point(0))
+    except (Undefined, Unreadable):
+        return False
+    return abs(value - float(rounded.data)) <= 10.0**-places
 
 
 def _near(numbers: Sequence[Node]) -> bool:

@@ -32,6 +32,23 @@ def is_settled(answer: Node, reference: Node) -> bool:
     return _is_result(answer, allowed)
 
 
+def has_like_terms(node: Node) -> bool:
+    """Whether two terms of a sum are multiples of each other, so that it can be added up: ``3x+2+4x``."""
+    if node.kind != "sum":
+        return False
+    heads = [repr(_head(part)) for part in node.parts]
+    return len(set(heads)) < len(heads)
+
+
+def _head(term: Node) -> list[Node]:
+    """A term's factors that are no numbers, in an order of their own."""
+    term = _unsigned(term)
+    if term.kind == "quotient" and exact_number(term.parts[1]) is not None:
+        return _head(term.parts[0])
+    factors = term.parts if term.kind == "product" else (term,)
+    return sorted((f for f in factors if exact_number(f) is None), key=repr)
+
+
 def _functions(node: Node) -> frozenset[str]:
     """Functions by name; "below" if a sum stands below a fraction, "nested" if one stands in a root."""
     own = {node.data} if node.kind == "function" else set[str]()
