@@ -122,3 +122,27 @@ def test_other_answers(text, reference, ok):
 def test_numbers_of_the_last_line_count_for_numbers_only():
     assert final_expressions("It is east.\nWe go 5 km.", "x+1") == []
     assert final_expressions("It is 5 of 6.", "5") == []
+
+
+WAYS = [
+    "The answer is $F$.", "The answer is F.", "Therefore, the answer is \\(F\\).", "**Answer:** $F$", "Answer: F", "Final answer: $F$.",
+    "So the final answer is:\n$$F$$", "#### F", "<answer>F</answer>", "<answer>$F$</answer>", "Hence, the solution is $F$.", "So we get $F$.",
+    "The result is $F$.", "So the answer is **$F$**.", "The answer is: **F**", "Therefore the value is\n\\[\nF\n\\]", "\\fbox{F}",
+    "The answer is $F$, as required.", "The answer is $F$ because of the above.", "The answer is\n\n$$F$$\n\nHope this helps!",
+    "Final Answer: The final answer is $F$. I hope it is correct.", "The correct answer is $F$, not $99$.", "### Final Answer\n\n$F$",
+    "The answer is therefore $F$.", "Thus, $F$ is the answer.", "So the answer must be $F$.", "answer: \\[F\\]", "Answer = $F$", "Therefore, $F$.",
+    "$F$", "F", "work\n\n$F$", "The answer is $\\displaystyle F$.", "The answer is `F`.", "In conclusion, the answer is $F$.",
+    "Thus the answer to the problem is $F$.",
+]  # fmt: skip
+FORMULAS = [
+    "42", "-3", "3.5", "\\frac{1}{3}", "(1,2)", "x=7", "x^2+1", "\\text{even}", "[0,1)", "2, 5", "2\\sqrt{3}", "3+4i", "12\\text{ cm}",
+    "x<1 or x>2", "\\begin{pmatrix}1\\\\4\\end{pmatrix}", "50\\%", "30^\\circ", "1,234", "\\infty", "3:2", "\\{1,9\\}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_say_an_answer_says_it_and_no_other(way):
+    for formula in FORMULAS:
+        text = way.replace("F", formula)
+        passed = [reference for reference in FORMULAS if math(text, reference).ok]
+        assert passed == [formula], text

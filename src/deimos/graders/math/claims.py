@@ -81,6 +81,10 @@ _FORMULA = re.compile(
     r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)",
     re.DOTALL,
 )
+_LONE_FORMULA = re.compile(
+    r"(?:\\\[((?:(?!\\\[).){1,1500})\\\]|\$\$([^$]{1,1500})\$\$|(?:^|\n)[ \t*]*\$([^$\n]{1,500})\$[*]*|(?:^|\n)[ \t*]*\\\(([^\n]{1,500}?)\\\)[*]*)$",
+    re.DOTALL,
+)
 _SECOND_THOUGHT = re.compile(
     r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry|or\s{1,3}maybe|or\s{1,3}perhaps"
     r"|or\s{1,3}rather|no[,:;.!]|it\s{1,3}should\s{1,3}be|let\s{1,3}me\s{1,3}re|hmm|oops)",
@@ -239,6 +243,22 @@ def taken_back(text: str) -> str:
     return ""
 
 
+def lone_formula(text: str) -> str:
+    """The formula that the last line, or the display at the end, consists of; "" if there is other text.
+
+    A line before it may deny it: "It is not" and then the formula.
+    """
+    tail = text[-1600:].rstrip(" \t\n.,")
+    match = _LONE_FORMULA.search(tail)
+    if match is None:
+        return ""
+    before = tail[: match.start()].rstrip()
+    lead = before[-CLAUSE:].rpartition("\n")[2]
+    if _DOUBT.search(lead) or _BOUND.search(lead):
+        return ""
+    return next(group for group in match.groups() if group is not None).strip()
+
+
 def closing(text: str, *, number: bool) -> str:
     """What the last line gives as the result: its only formula, its last equation, its only number.
 
@@ -246,16 +266,6 @@ def closing(text: str, *, number: bool) -> str:
         text: the whole answer.
         number: the reference is a plain number; only then a number in a sentence counts.
     """
-    display = re.search(
-        r"(?:\\\[((?:(?!\\\[).){1,1500})\\\]|\$\$([^$]{1,1500})\$\$)[\s.]{0,4}$",
-        text[-1600:],
-        re.DOTALL,
-    )
-    if display:
-        before = text[: len(text) - (len(text[-1600:]) - display.start())].rstrip()
-        lead = before.rpartition("\n")[2]
-        doubt = _DOUBT.search(lead[-CLAUSE:]) or _BOUND.search(lead[-CLAUSE:])
-        return "" if doubt else (display[1] or display[2]).strip()
     lines = [line for line in text[-3000:].split("\n") if line.strip()][-3:][::-1]
     for line in lines:
         for sentence in _sentences(line):
@@ -292,7 +302,8 @@ def _sentences(line: str) -> list[str]:
 
 def _of_sentence(sentence: str, number: bool) -> str:
     body = sentence.rstrip(".! ")
-    if _NO_RESULT.search(body) or _DOUBT.search(body):
+    prose = _FORMULA.sub(" ", body)
+    if _NO_RESULT.search(prose) or _DOUBT.search(prose):
         return ""
     formulas = list(_FORMULA.finditer(body))
     if formulas:

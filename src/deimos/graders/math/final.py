@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from deimos.graders.extract import Box, find_boxes, hashes, last_line
-from deimos.graders.math.claims import closing, denied_before, stated, taken_back
+from deimos.graders.math.claims import closing, denied_before, lone_formula, stated, taken_back
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.reading import read
@@ -22,6 +22,8 @@ _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
 _OPENS, _CLOSES = "<answer>", "</answer>"
+MOST_WORDS = 8
+"""Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
 LONGEST_JOINT = 40
 """Characters between two boxes of one sentence."""
 
@@ -78,14 +80,16 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
 def _of_last_line(answer: str, number: bool) -> Finals:
     line = last_line(answer)
     whole = line == answer.strip()
+    if alone := lone_formula(answer):
+        return Finals((alone,))
     expression = read(line)
     node = expression.parts[0].node if len(expression.parts) == 1 else None
-    plain = not expression.trouble and (node is None or node.kind != "relation")
-    if plain and (not number or (node is not None and is_number(node))) and (whole or number):
+    if number and not expression.trouble and node is not None and is_number(node):
         return Finals((line,))
     if found := closing(answer, number=number):
         return Finals((found,))
-    return Finals((line,)) if whole and not number and line else Finals()
+    words = len(re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{2,}", line))
+    return Finals((line,)) if whole and not number and line and words <= MOST_WORDS else Finals()
 
 
 def _is_plain_number(reference: str) -> bool:
