@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -22,7 +22,7 @@ from deimos.cli.options import (
     WeakOption,
 )
 from deimos.cli.printing import degrade_output
-from deimos.registry import BUILTIN
+from deimos.types import Kind
 
 if TYPE_CHECKING:
     from deimos.runs.folder import RunFolder
@@ -44,8 +44,8 @@ lab_app = typer.Typer(
 )
 app.add_typer(lab_app, name="lab")
 
-GRADED = ", ".join(BUILTIN["grader"])
-"""Kinds that come with a grader."""
+KINDS: tuple[str, ...] = get_args(Kind)
+GRADED = ", ".join(KINDS)
 
 
 @app.command()
@@ -212,7 +212,7 @@ def grade(
     from deimos.cli.grading import GradeCounts, grade_rows, row_line, think_tags
     from deimos.recipe import RecipeError
 
-    if grader is None and kind not in BUILTIN["grader"]:
+    if grader is None and kind not in KINDS:
         raise RecipeError(
             f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
         )
@@ -251,7 +251,7 @@ def check(
     from deimos.cli.grading import check_grader, check_source, has_examples
     from deimos.planning.arguments import load_recipe
 
-    kind = kind or (grader if grader in BUILTIN["grader"] else "math")
+    kind = kind or (grader if grader in KINDS else "math")
     if source or options:
         text, good = check_source(grader, source, options or [], take)
     else:

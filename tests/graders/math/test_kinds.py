@@ -48,7 +48,7 @@ KINDS = {
     ],
     "order of letters": [
         (r"\angle CBA", r"\angle ABC", T), (r"\triangle ABC", r"\triangle BCA", F), ("ACB", "ABC", F),
-        (r"\overline{BA}", r"\overline{AB}", T), ("xyz", "zyx", T), ("DAB", "BAD", F), ("abcd", "dcba", T),
+        (r"\overline{BA}", r"\overline{AB}", F), ("xyz", "zyx", T), ("DAB", "BAD", F), ("abcd", "dcba", T),
         ("even", "neve", F), (r"\vec{AB}", r"\vec{BA}", F),
     ],
     "signs": [
@@ -150,6 +150,8 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    (r"\text{The answer is } 12", "12", T), (r"\text{Answer: }12", "12", T), (r"\text{not }12", "12", F), ("x=2 or 3", "2,3", T), (r"x=2\text{ or }x=3", "3, 2", T),
+    (r"{\it 12}", "12", T), (r"\text{more than } 12", "12", F), ("24 m^2", r"24\text{ m}^2", T), ("24 m^3", r"24\text{ m}^2", F), (r"5\pi\text{ cm}^2", r"5\pi\text{ cm}^3", F),
     ("4:30 p.m.", "4:30p..", T), ("4:30", "4:30p..", F), (r"a\cdot 3", "3a", T), ("3 am", "3a", F),
     (r"391 \approx 392", "392", F), (r"391 \approx 392", "391", T), (r"\frac{10}{3} \approx 3.33", "3.33", T), (r"\frac{10}{3} \approx 3.33", r"\frac{10}{3}", T),
     (r"x = \sqrt{2} \approx 1.414", r"\sqrt{2}", T), ("(2+1):1", "3:1", F), ("3x+2+4x", "7x+2", F), ("x+x", "2x", F), ("2+7x", "7x+2", T),

@@ -34,6 +34,11 @@ _BASED = re.compile(
 )
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "twelve": 12, "sixteen": 16}  # fmt: skip
+_LEAD = re.compile(
+    r"^\\text\{\s*(?:(?:so|thus|the|final|correct|answer|value|result|total|is|are|equals)\b\s*|[:=]\s*){1,8}\}\s*(?=\S)",
+    re.IGNORECASE,
+)
+"""The words of ``\\text{The answer is } 12``."""
 _DATE = re.compile(
     r"(?:\\text\{)?\s*(?:on\s)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\s\d{1,2}"
     r"(?:st|nd|rd|th)?(?:,?\s\d{4})?\s*\}?"
@@ -82,7 +87,7 @@ class Reading:
 @lru_cache(maxsize=512)
 def read(expression: str) -> Reading:
     """Read an expression; parts that cannot be read say so themselves."""
-    text = clean(expression)
+    text = _LEAD.sub("", clean(expression))
     if limit := beyond(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     pieces, joined = split(text)

@@ -284,8 +284,7 @@ class _Parser(Cursor):
             )
         if name in ACCENTS:
             inner = self.raw()
-            straight = name in ("overline", "bar") and len(inner) == 2 and inner.isupper()
-            return self.name(f"\\{name} {''.join(sorted(inner)) if straight else inner}")
+            return self.name(f"\\{name} {inner}")
         if name in ("angle", "measuredangle", "triangle", "odot"):
             return self.name(
                 f"\\{name} {self.figure(turned=name.endswith('angle') and name != 'triangle')}"
