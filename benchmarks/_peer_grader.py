@@ -7,6 +7,7 @@ null if the peer raises or runs out of its own time. It imports nothing of Deimo
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import sys
@@ -32,7 +33,7 @@ def minerva() -> Check:
 
     It reads only its own few-shot sentence, so an answer with a box is given to it in that sentence.
     """
-    from lm_eval.tasks.minerva_math import utils
+    utils = importlib.import_module("lm_eval.tasks.minerva_math.utils")
 
     def check(reference: str, answer: str) -> bool:
         if box := utils.last_boxed_only_string(answer):
@@ -46,7 +47,7 @@ def minerva() -> Check:
 
 def hendrycks() -> Check:
     """lm-eval's hendrycks_math: equal text after normalisation, from the box or between dollars."""
-    from lm_eval.tasks.hendrycks_math import utils
+    utils = importlib.import_module("lm_eval.tasks.hendrycks_math.utils")
 
     def check(reference: str, answer: str) -> bool:
         dollars = [i for i, sign in enumerate(answer) if sign == "$"]
@@ -61,30 +62,28 @@ def hendrycks() -> Check:
 
 def lighteval() -> Check:
     """Lighteval's metric for MATH: expressions and LaTeX, the box first, five digits."""
-    from lighteval.metrics.dynamic_metrics import MultilingualExtractiveMatchMetric
-    from lighteval.metrics.utils.extractive_match_utils import (
-        ExprExtractionConfig,
-        LatexExtractionConfig,
-    )
-    from lighteval.models.model_output import ModelResponse
-    from lighteval.tasks.requests import Doc
-    from lighteval.utils.language import Language
-
-    metric = MultilingualExtractiveMatchMetric(
-        language=Language.ENGLISH,
+    # By name: this file is read by checkers in environments without it.
+    load = importlib.import_module
+    metrics = load("lighteval.metrics.dynamic_metrics")
+    extraction = load("lighteval.metrics.utils.extractive_match_utils")
+    response = load("lighteval.models.model_output").ModelResponse
+    doc_of = load("lighteval.tasks.requests").Doc
+    english = load("lighteval.utils.language").Language.ENGLISH
+    metric = metrics.MultilingualExtractiveMatchMetric(
+        language=english,
         fallback_mode="first_match",
         precision=5,
-        gold_extraction_target=(LatexExtractionConfig(),),
+        gold_extraction_target=(extraction.LatexExtractionConfig(),),
         pred_extraction_target=(
-            ExprExtractionConfig(),
-            LatexExtractionConfig(boxed_match_priority=0),
+            extraction.ExprExtractionConfig(),
+            extraction.LatexExtractionConfig(boxed_match_priority=0),
         ),
         aggregation_function=max,
     )
 
     def check(reference: str, answer: str) -> bool:
-        doc = Doc(query="", choices=["\\boxed{" + reference + "}"], gold_index=0)
-        return metric.compute(doc, ModelResponse(text=[answer])) == 1.0
+        doc = doc_of(query="", choices=["\\boxed{" + reference + "}"], gold_index=0)
+        return metric.compute(doc, response(text=[answer])) == 1.0
 
     return check
 
