@@ -150,6 +150,9 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    ("P(X=3)=0.5", "0.5", T), (r"P(A \cup B) = \frac{1}{2}", "0.5", T), (r"|A \cap B| = 5", "5", T), (r"\mathbb{E}[X]=3", "3", T), ("f^{-1}(3)=5", "5", T),
+    (r"\int_0^1 2x\,dx = 1", "1", T), (r"\int_0^1 2x\,dx", "1", F), (r"\lim_{x\to 0}\frac{\sin x}{x}=1", "1", T), ("x^2-x=0", "0", F), ("f(3)=0", "0", T), ("x=0", "0", T),
+    (r"\Omega", r"\omega", F), (r"\Delta", r"\delta", F), (r"|x|=3", "3", T),
     (r"\text{The answer is } 12", "12", T), (r"\text{Answer: }12", "12", T), (r"\text{not }12", "12", F), ("x=2 or 3", "2,3", T), (r"x=2\text{ or }x=3", "3, 2", T),
     (r"{\it 12}", "12", T), (r"\text{more than } 12", "12", F), ("24 m^2", r"24\text{ m}^2", T), ("24 m^3", r"24\text{ m}^2", F), (r"5\pi\text{ cm}^2", r"5\pi\text{ cm}^3", F),
     ("4:30 p.m.", "4:30p..", T), ("4:30", "4:30p..", F), (r"a\cdot 3", "3a", T), ("3 am", "3a", F),

@@ -39,6 +39,8 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 """The words of ``\\text{The answer is } 12``."""
+_UNREAD = re.compile(r"\\(?:int|iint|iiint|oint|lim|limsup|liminf)(?![A-Za-z])")
+"""What begins an equation whose left side is not read, only its result."""
 _DATE = re.compile(
     r"(?:\\text\{)?\s*(?:on\s)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\s\d{1,2}"
     r"(?:st|nd|rd|th)?(?:,?\s\d{4})?\s*\}?"
@@ -214,6 +216,9 @@ def _read_formula(text: str) -> Element:
     try:
         node = parse(body)
     except Unreadable as e:
+        _, equals, result = body.rpartition("=")
+        if equals and result.strip() and _UNREAD.match(body):
+            return _read_formula(result.strip())
         return Element(text, trouble=str(e))
     if node.kind == "percent":
         node, percent = node.parts[0], True

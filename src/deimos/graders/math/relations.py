@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from deimos.graders.math.exact import Point, Undefined, exact_number, is_number, symbols
-from deimos.graders.math.tokens import Node, Unreadable
+from deimos.graders.math.tokens import Node, Unreadable, word_set
 from deimos.graders.math.values import agree, approximate, multiple
 
 NEARLY = Fraction(1, 100)
@@ -93,6 +93,8 @@ def results(relation: Node) -> list[Node]:
         return [first]
     if not (is_name(first) or is_number(first)):
         return []
+    if first.kind in ("sum", "product", "power") and is_number(last) and exact_number(last) == 0:
+        return []  # an equation that is still to be solved
     ends = [last, *(number for number in numbers if number is not last and agree(last, number))]
     if "~" in relation.data:
         at = relation.data.index("~")
@@ -132,36 +134,48 @@ def _near(numbers: Sequence[Node]) -> bool:
 
 def is_name(node: Node) -> bool:
     """Whether the left side of an equation only names something: letters, and no numbers among them."""
-    if node.kind in ("symbol",):
+    if node.kind in ("symbol", "empty"):
         return True
     if node.kind == "constant":
         return node.data in ("e", "i")
-    if node.kind == "function" and len(node.data) <= 2:
+    if node.kind == "function" and node.data.rstrip("'") in ("f", "g"):
         return True  # f(2)
     if node.kind == "power" and not is_number(node):
         return is_name(node.parts[0])
-    if node.kind in (
-        "tuple",
-        "product",
-        "sum",
-        "quotient",
-        "negative",
-        "function",
-        "root",
-        "degrees",
-    ):
+    if node.kind == "product" and _is_applied(node.parts[0]):
+        return True
+    if node.kind in _OF_NAMES:
         parts = node.parts[:1] if node.kind == "root" else node.parts
         return bool(symbols(node)) and all(map(is_name, parts))
     return False
 
 
+_OF_NAMES = word_set(
+    "tuple product sum quotient negative function root degrees union intersection difference"
+)
+
+
+def _is_applied(first: Node) -> bool:
+    """Whether brackets behind it hold an argument: P(X = 3), E(2X), the inverse of f at 3."""
+    if first.kind == "power" and first.parts[0].kind == "symbol":
+        return first.parts[0].data in ("f", "g", "h") and first.parts[1].kind == "negative"
+    return first.kind == "symbol" and first.data in ("P", "Pr", "E", "Var")
+
+
 def one_case(one: Node, other: Node) -> tuple[Node, Node]:
-    """Both formulas with letters in one case, where each has a letter in one case only."""
+    """Both formulas with letters in one case, where each has a letter in one case only.
+
+    Greek capitals stand for other things than small letters, so they keep their case.
+    """
     names = symbols(one), symbols(other)
     change: list[dict[str, str]] = [{}, {}]
     for key in {name.lower() for name in names[0] | names[1]}:
         forms = [{name for name in side if name.lower() == key} for side in names]
-        if len(forms[0]) == len(forms[1]) == 1 and forms[0] != forms[1]:
+        if (
+            not key.startswith("\\")
+            and len(forms[0]) == len(forms[1]) == 1
+            and forms[0] != forms[1]
+        ):
             change[1][forms[1].pop()] = forms[0].pop()
     return one, _renamed(other, change[1]) if change[1] else other
 

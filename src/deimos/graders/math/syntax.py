@@ -213,7 +213,7 @@ class _Parser(Cursor):
 
     def _between_bars(self) -> Node:
         self.bars += 1
-        inner = self.sum()
+        inner = self.sets()
         self.bars -= 1
         self.need("|")
         return Node("function", (inner,), "abs")
@@ -274,7 +274,10 @@ class _Parser(Cursor):
         if name in GREEK:
             return self.name("\\" + name)
         if name == "mathbb":
-            return Node("numbers", (), self.raw())
+            letter = self.raw()
+            return Node("numbers", (), letter) if letter in "RZQNC" else self.name(letter)
+        if name == "Pr":
+            return self.name(name)
         if name == "operatorname":
             called = self.raw()
             return (
