@@ -1,7 +1,7 @@
-"""What is refused before a computer algebra system sees it.
+"""What is refused before a formula is read.
 
-The limits lie far above every reference of the benchmarks and far below what hangs sympy or fills the
-memory. They save the worker time; what keeps it safe is the deadline.
+The limits lie far above every reference of the benchmarks and far below what takes long or fills the memory.
+Values that only grow too large while they are worked out are refused there (``exact.py``, ``values.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _DIGIT_RUN = re.compile(rf"\d{{{DIGITS + 1},}}")
 _BIG_POWER = re.compile(rf"(?:\^|\*\*)\s*[{{(]?\s*[-+]?[\d,]{{{EXPONENT_DIGITS + 1},}}")
 _BIG_FACTORIAL = re.compile(rf"\d{{{FACTORIAL_DIGITS + 1},}}\s*!")
 _FACTORIAL_OF_BIG = re.compile(r"(?:!|\^\s*\{?\s*\d+\s*\}?)\s*[})\]]+\s*!")
-_TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]?\s*[-+]?\s*\d+\s*[})]?\s*(?:\^|\*\*|!)")
+_TOWER = re.compile(
+    r"(?:\^|\*\*)\s*[{(]?\s*[-+]?\s*\d+\s*(?:(?:\^|\*\*)\s*[{(]?\s*[-+]?\d|[})]?\s*!)"
+)
 _SIDE_BY_SIDE = re.compile(r"(?<![\d.,])\d(?:[\d.,]*\d)?(?:\s|\\ |~){1,4}\d+(?![\d\s]*/)")
 _TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
 
@@ -39,7 +41,7 @@ def beyond(expression: str) -> str:
     if _BIG_FACTORIAL.search(expression) or _FACTORIAL_OF_BIG.search(expression):
         return "a factorial too large to work out"
     if _side_by_side(expression):
-        return "two numbers side by side"  # math-verify takes their sum, or their product
+        return "two numbers side by side"
     return ""
 
 

@@ -89,7 +89,7 @@ _DIGIT_GROUPS = re.compile(
 )
 _DOLLARS = re.compile(r"(?<!\\)\$")
 _BRACKETED = (("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"))
-_LAST = re.compile(r"(?:\s|\\\\|[.,;])+$")
+_LAST = re.compile(r"(?:\s|\\\\|[,;]|(?<!\.)\.)+$")
 
 
 def clean(expression: str) -> str:

@@ -182,7 +182,7 @@ def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
         words.pop(0)
     if any(_DIGIT_OF_ITS_OWN.search(word) for word in words):
         return None
-    flat = [w for word in words for w in re.split(r"[-/]", word.lower())]
+    flat = [w for word in words for w in re.findall(r"[a-z]+", word.lower())]
     if any(word in _NO_UNITS or word in SCALES for word in flat):
         return None
     if not words:
