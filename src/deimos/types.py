@@ -1,4 +1,4 @@
-"""The four values that everything else passes around.
+"""The values that everything else passes around.
 
 Frozen dataclasses, and the type of who judges: no I/O, no ML, no behaviour beyond construction.
 Field names are a contract; other people's scripts read them from the run folder.
@@ -76,6 +76,21 @@ class Sampling:
     """Completion budget in tokens, thinking and end-of-turn token included."""
 
 
+NullReason = Literal["timeout", "failure", "unreadable"]
+"""Why a verdict is null: time was over; the judging process failed; or the grader cannot say, most
+often because the reference cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """What two simpler checks say of a math answer."""
+
+    plain: bool
+    """Normalised texts or numbers are equal."""
+    math_verify: bool | None
+    """math-verify alone, with its own defaults; None: it could not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a filter or grader found for one answer."""
@@ -86,11 +101,20 @@ class Verdict:
     """One short sentence."""
     stage: str = "correctness"
     """The filter that decided: structure, correctness, presentation or length."""
+    second: SecondOpinion | None = None
+    """Of a math answer; None: not asked for."""
 
     @classmethod
     def of(cls, ok: bool | None, because: str = "", stage: str = "correctness") -> Verdict:
         """Build a verdict from what was found and the reason for it."""
         return cls(ok=ok, because=because, stage=stage)
+
+
+def null_reason(because: str) -> NullReason:
+    """Why a verdict is null, read from its sentence."""
+    if because.startswith("timeout"):
+        return "timeout"
+    return "failure" if because.startswith("infrastructure") else "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from deimos.cli.grading import AT_ONCE, row_line
+from deimos.cli.grading import AT_ONCE, GradeCounts, row_line
 
 SAME = """
 from deimos import Verdict, grader
@@ -53,8 +53,25 @@ def test_every_row_comes_back_once_in_its_place(graded, count):
     assert done.returncode == 0 and found == rows
     assert verdicts == [None if r is None else r == "1" for r in references]
     judged, right = count - verdicts.count(None), verdicts.count(True)
-    said = f"{count:,} rows in, {judged:,} judged, {count - judged:,} null, {right:,} right\n"
+    nulls = f"; null: {count - judged:,} unreadable" if count - judged else ""
+    said = (
+        f"{count:,} rows in, {judged:,} judged, {count - judged:,} null, {right:,} right{nulls}\n"
+    )
     assert done.stderr.decode() == said
+
+
+def test_the_counts_tell_time_outs_from_references_and_how_second_opinions_differ():
+    counts = GradeCounts()
+    one = {"stage": "correctness", "because": "", "second": {"plain": False, "math_verify": True}}
+    counts.add({"verdict": {**one, "ok": True}})
+    for because in ("timeout: no verdict in 5 s of processor time", "the reference is no text",
+                    "infrastructure: the judge was closed"):  # fmt: skip
+        counts.add({"verdict": {**one, "ok": None, "because": because}})
+    assert str(counts) == (
+        "4 rows in, 1 judged, 3 null, 1 right; null: 1 timed out, 1 failed while judging, "
+        "1 unreadable; second opinions on 1 math verdict differ: plain match on 100.0%, "
+        "math-verify alone on 0.0%"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from deimos import Prompt
 from deimos.graders import Judge
 from deimos.registry import UnknownName, grader
-from deimos.types import Verdict
+from deimos.types import Verdict, null_reason
 
 GRADER = """
 import os, subprocess, sys, time
@@ -38,6 +40,11 @@ def grade(answer, reference):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         open(reference, "w").write(str(child.pid))
         time.sleep(600)
+    if answer.startswith("work"):
+        while time.process_time() < float(answer.split()[1]): pass
+    if answer == "wait":
+        time.sleep(2)
+        return Verdict.of(True)
     if answer == "pid":
         return Verdict.of(True, str(os.getpid()))
     if answer == "secret":
@@ -85,7 +92,7 @@ def test_hangs_crashes_and_hoggers_are_null_and_their_neighbours_right(spec):
         None,
         False,
     ]
-    assert verdicts[1].because == "timeout: no verdict in 3 s"
+    assert verdicts[1].because == "timeout: no verdict in 3 s of processor time"
     assert verdicts[3].because == "infrastructure: the judging process ended with exit code 3"
     assert verdicts[5].because == "infrastructure: MemoryError while judging"
     assert verdicts[6].because == "the grader raised KeyError: 'lost'"
@@ -97,8 +104,11 @@ def test_a_crash_is_tried_once_more(spec, tmp_path):
         assert judge.submit("math", "crash once", str(tmp_path / "been")).result().ok is True
 
 
-def test_the_deadline_counts_from_dispatch_and_a_kill_takes_the_children_too(spec, tmp_path):
+def test_the_deadline_counts_from_dispatch_and_a_kill_takes_the_children_too(
+    spec, tmp_path, monkeypatch
+):
     """The third item waits twice its own deadline for the only worker, and is not late."""
+    monkeypatch.setattr("deimos.graders.worker.process.WALL", 2)
     note = tmp_path / "pid"
     with Judge({"math": spec}, timeout=1.5) as judge:
         hung = [judge.submit("math", "spawn", str(note)), judge.submit("math", "hang", "")]
@@ -111,6 +121,45 @@ def test_the_deadline_counts_from_dispatch_and_a_kill_takes_the_children_too(spe
             break
         time.sleep(0.1)
     assert not alive(pid)
+
+
+BUSY = "import sys, time\nwhile time.time() < float(sys.argv[1]): pass"
+
+
+def test_a_busy_machine_makes_no_verdict_null(spec):
+    """An item that needs 1 s of a deadline of 1.5 s, beside four loops a core."""
+    end = str(time.time() + 25)
+    loops = [
+        subprocess.Popen([sys.executable, "-c", BUSY, end])
+        for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    try:
+        with Judge({"math": spec}, timeout=1.5) as judge:
+            judge.submit("math", "x", "x").result()
+            start = time.monotonic()
+            verdicts = [judge.submit("math", f"work {n + 1}", "").result() for n in range(2)]
+            slow = time.monotonic() - start
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert [v.ok for v in verdicts] == [False, False], f"{verdicts} in {slow:.1f} s"
+
+
+def test_time_spent_waiting_is_not_the_items_own_up_to_a_deadline_by_the_clock(spec, monkeypatch):
+    with Judge({"math": spec}, timeout=0.5) as judge:
+        assert judge.submit("math", "wait", "").result().ok is True
+        monkeypatch.setattr("deimos.graders.worker.process.WALL", 2)
+        late = judge.submit("math", "wait", "").result()
+    assert late.ok is None and late.because == "timeout: no verdict in 1 s by the clock"
+
+
+def test_what_makes_verdicts_null_is_told_apart(spec):
+    with Judge({"math": spec}, timeout=0.5) as judge:
+        verdicts = [judge.submit("math", a, "").result() for a in ("hang", "crash", "raise")]
+    assert [null_reason(v.because) for v in verdicts] == ["timeout", "failure", "unreadable"]
+    odd = Verdict.of(None, "the reference 'x' cannot be read as mathematics")
+    assert null_reason(odd.because) == "unreadable"
 
 
 def test_the_event_loop_goes_on_while_a_grader_hangs(spec):

@@ -99,6 +99,41 @@ def test_incidents_of_the_engine_stand_in_report_and_card(reported, tmp_path):
         assert "Incidents while sampling" not in reported.text(name) and "{'url'" not in text
 
 
+def test_what_could_not_be_judged_and_second_opinions_stand_in_report_and_card(reported, tmp_path):
+    record, verdicts = (
+        reported.folders["bench"] / "record.json", reported.folders["select"] / "verdicts.jsonl",
+    )  # fmt: skip
+    kept = record.read_text(), verdicts.read_text()
+    whole = json.loads(kept[0])
+    whole["counts"] |= {
+        "unjudged_because": {"unreadable": 2, "timeout": 1},
+        "second": {"n": 400, "plain": 0.05, "math_verify": 0.01},
+    }
+    row = {"prompt_id": "p", "index": 90, "stage": "correctness", "finish": "stop"}
+    second = {"plain": False, "math_verify": True}
+    more = [
+        {**row, "ok": None, "because": "timeout: no verdict in 5 s of processor time"},
+        {**row, "ok": True, "stage": "length", "because": "", "second": second},
+        {**row, "ok": False, "stage": "presentation", "because": "", "second": second},
+    ]
+    try:
+        record.write_text(json.dumps(whole))
+        verdicts.write_text(kept[1] + "".join(json.dumps(one) + "\n" for one in more))
+        stage.run(tmp_path, reported.folders, reported.recipe)
+    finally:
+        record.write_text(kept[0])
+        verdicts.write_text(kept[1])
+    for name in ("report.html", "MODEL_CARD.md"):
+        text = " ".join((tmp_path / name).read_text().split())
+        assert "3 benchmark answers could not be judged (1 timed out, 2 unreadable)" in text, name
+        assert "second opinions on 400 math verdicts differ: plain match on 5.0%" in text, name
+        assert "1 timed out" in text, name
+    assert "second opinions on 2 math verdicts" in (tmp_path / "report.html").read_text()
+    told = json.loads((tmp_path / "summary.json").read_text())["select"]
+    assert told["second"] == {"n": 2, "plain": 1.0, "math_verify": 0.0}
+    assert told["unjudged_because"]["timeout"] == 1
+
+
 def test_a_pool_of_two_engines_says_so(reported, tmp_path):
     record = reported.folders["select"] / "record.json"
     kept = record.read_text()

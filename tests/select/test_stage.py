@@ -23,7 +23,7 @@ from deimos.store.candidates import filters_of, journal_for
 from deimos.store.journal import Journal
 from deimos.store.schema import completion_row
 from deimos.thinking import Tags
-from deimos.types import Completion, Prompt, Verdict
+from deimos.types import Completion, Prompt, SecondOpinion, Verdict
 
 RIGHT, WRONG, UNSURE = "The sum of it is 4.", "The sum of it is 5.", "The sum of it is what?"
 GOLD_FIELDS = "id prompt_id index kind task messages prompt_ids completion_ids ids"
@@ -125,6 +125,22 @@ def test_every_candidate_has_a_verdict_and_the_shortest_is_gold(tmp_path: Path) 
     assert list(golds[0]) == GOLD_FIELDS.split()
     assert (golds[0]["index"], golds[0]["completion_ids"]) == (1, [3, 1, 4])
     assert (golds[0]["passed"], golds[0]["judged"], golds[0]["pass_rate"]) == (2, 5, None)
+
+
+def test_judged_candidates_have_a_second_opinion_and_nulls_a_reason(tmp_path: Path) -> None:
+    job = make(tmp_path, [POOL])
+
+    async def second(prompt: Prompt, answer: str) -> SecondOpinion:
+        return SecondOpinion(answer == RIGHT, None)
+
+    counts = run(job, gate_for=gate_for(job.recipe.select, Tags(), judge, second))
+    rows = [json.loads(line) for line in (job.out / "verdicts.jsonl").read_text().splitlines()]
+    kept = {"plain": True, "math_verify": None}
+    other = {"plain": False, "math_verify": None}
+    assert [r["second"] for r in rows][:6] == [kept, kept, kept, other, None, other]
+    assert rows[6]["second"] is None, "outpaced: it was not judged"
+    assert counts["second"] == {"n": 4, "plain": 0.0, "math_verify": None}
+    assert counts["unjudged_because"] == {"unreadable": 1}
 
 
 def test_a_prompt_whose_candidates_need_more_decoding_has_no_gold(tmp_path: Path) -> None:

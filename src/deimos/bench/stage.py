@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from deimos.evaluate.models import Models, open_models
 from deimos.evaluate.outcomes import Outcome, reduce_completion
 from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_models
+from deimos.graders.second import count_differences
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.plan import StageJob
@@ -41,7 +43,7 @@ from deimos.store.keys import keys_path, write_keys
 from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, TIMING
 from deimos.store.schema import Timed, prompt_row
 from deimos.store.template_date import read_template_date
-from deimos.types import JudgeAnswer
+from deimos.types import JudgeAnswer, null_reason
 
 Samples = dict[ArmName, list[Outcome]]
 
@@ -227,6 +229,9 @@ def _count(
     tasks: Sequence[TestTask], samples: Samples, timings: Sequence[Timed], tight: int | None
 ) -> dict[str, Any]:
     outcomes = [o for arm in samples.values() for o in arm]
+    unjudged = [o.because for o in outcomes if o.ok is None]
+    because = Counter(map(null_reason, unjudged))
+    second = count_differences((o.ok, o.second) for o in outcomes)
     return {
         "tasks": len(tasks),
         "problems": sum(len(t.prompts) for t in tasks),
@@ -234,7 +239,9 @@ def _count(
         "contaminated": sum(t.contaminated for t in tasks),
         "completions": len(outcomes),
         "decoded_tokens": sum(o.total_tokens for o in outcomes),
-        "unjudged": sum(o.ok is None for o in outcomes),
+        "unjudged": len(unjudged),
         "timed_problems": len(timings) // len(MODELS),
         "tight_budget": tight,
+        **({"unjudged_because": dict(because)} if because else {}),
+        **({"second": second} if second else {}),
     }

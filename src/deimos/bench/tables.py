@@ -2,7 +2,8 @@
 
 Field names are a contract. Everything is a fraction; deltas are tuned - base; reductions are
 1 - tuned / base. Lengths are over all problems, right or wrong; ``budget`` and ``finished`` stand
-beside them. Accuracy leaves out what could not be judged (``unjudged`` says how many samples).
+beside them. Accuracy leaves out what could not be judged (``unjudged`` says how many samples);
+``second`` says on which share of the math answers two simpler checks differ from the verdict.
 
 ``config`` names a row's decoding, and ``decoding`` gives its sampler values. ``equal`` and ``tight``
 are run at several decodings, and each number of their one row is the least flattering one's: both
@@ -22,6 +23,7 @@ from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
 from deimos.bench.tasks import POOLED
 from deimos.evaluate import stats
 from deimos.evaluate.outcomes import Outcome, as_list, fractions_right, group_by_problem
+from deimos.graders.second import count_differences
 from deimos.store.schema import Row
 
 ACCURACY = (
@@ -35,7 +37,7 @@ ACCURACY = (
 THINK = ("think_tokens_reduction", "think_tokens_reduction_ci")
 TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci")
 BENCH_GROUPS = {
-    "accuracy": ("repeats", "n", "unjudged", "accuracy", "accuracy_ci", "finished"),
+    "accuracy": ("repeats", "n", "unjudged", "second", "accuracy", "accuracy_ci", "finished"),
     "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think"),
     "total_tokens": (
         "total_tokens_median",
@@ -114,6 +116,7 @@ def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
         "seconds_per_problem": where.seconds.get(arm.model),
         **medians,
         "unjudged": len(outcomes) - judged,
+        "second": count_differences((o.ok, o.second) for o in outcomes),
         "config": arm.config,
         "decoding": where.decodings.get(arm.config),
     }
@@ -231,7 +234,8 @@ def merge_chosen(rows: Mapping[str, Row], chosen: Mapping[str, str]) -> Row:
     """One bench row of several decodings', its numbers from where the compare row's come."""
     merged = dict(next(iter(rows.values())))
     for name, fields in BENCH_GROUPS.items():
-        merged |= {f: rows[chosen[name]][f] for f in fields}
+        row = rows[chosen[name]]
+        merged |= {f: row[f] for f in fields if f in row}
     decoding = {part: rows[name].get("decoding") for part, name in chosen.items()}
     return merged | {"config": dict(chosen), "decoding": decoding}
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, BinaryIO, get_args
 
+from deimos.graders.second import Differences
 from deimos.recipe import Recipe, RecipeError, SourceSettings, apply_set
+from deimos.report import formatting
 from deimos.store.json_text import read_json
-from deimos.store.schema import verdict_row
+from deimos.store.schema import value_of, verdict_row
 from deimos.thinking import Shape, Tags, ThinkingError, split
-from deimos.types import Kind, Prompt, Verdict
+from deimos.types import Kind, Prompt, Verdict, null_reason
 
 AT_ONCE = 64
 """Rows judged together: bounds memory, keeps the workers busy."""
@@ -27,18 +32,28 @@ class GradeCounts:
     judged: int = 0
     """Verdict true or false."""
     right: int = 0
+    nulls: Counter[str] = field(default_factory=Counter)
+    """Why verdicts are null: ``types.NullReason``."""
+    second: Differences = field(default_factory=Differences)
 
-    def add(self, verdict: bool | None) -> None:
-        """Count one row."""
+    def add(self, row: dict[str, Any]) -> None:
+        """Count one row of ``grade_rows``."""
+        verdict = value_of(Verdict, row["verdict"])
         self.rows += 1
-        self.judged += verdict is not None
-        self.right += verdict is True
+        self.judged += verdict.ok is not None
+        self.right += verdict.ok is True
+        self.nulls.update([null_reason(verdict.because)] if verdict.ok is None else [])
+        self.second.add(verdict.ok, verdict.second)
 
     def __str__(self) -> str:
-        return (
+        parts = [
             f"{self.rows:,} rows in, {self.judged:,} judged, {self.rows - self.judged:,} null, "
             f"{self.right:,} right"
-        )
+        ]
+        parts += [f"null: {formatting.null_reasons(self.nulls)}"] if self.nulls else []
+        told = self.second.shares()
+        parts += [formatting.second_opinions(told)] if told else []
+        return "; ".join(parts)
 
 
 def think_tags(open_tag: str | None, close_tag: str | None, *, plain: bool) -> Tags | None:
@@ -66,6 +81,16 @@ def think_tags(open_tag: str | None, close_tag: str | None, *, plain: bool) -> T
             f"--open-tag {opens!r} and --close-tag {closes!r} must be two texts without whitespace "
             "around them, neither part of the other"
         ) from None
+
+
+def open_rows(file: str) -> BinaryIO:
+    """A file's lines, or standard input's (``-``), as bytes; RecipeError if there is no such file."""
+    if file == "-":
+        return sys.stdin.buffer
+    path = Path(file)
+    if not path.is_file():
+        raise RecipeError(f"file {file!r} does not exist")
+    return path.open("rb")
 
 
 def grade_rows(
@@ -214,7 +239,7 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, tags: Tags | Non
             return Verdict.of(False, because, "structure")
         answer = parts.answer
     prompt = Prompt.of(task="grade", kind=kind, messages=[], reference=row["reference"])
-    return await judge(prompt, answer)
+    return await judge.with_second(prompt, answer)
 
 
 def _row(line: bytes, number: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -209,7 +209,7 @@ def grade(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Judge answers: writes each row out again, with its `verdict`."""
-    from deimos.cli.grading import GradeCounts, grade_rows, row_line, think_tags
+    from deimos.cli.grading import GradeCounts, grade_rows, open_rows, row_line, think_tags
     from deimos.recipe import RecipeError
 
     if grader is None and kind not in KINDS:
@@ -217,11 +217,11 @@ def grade(
             f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
         )
     tags = think_tags(open_tag, close_tag, plain=plain)
-    with sys.stdin.buffer if file == "-" else _open(file) as rows:
+    with open_rows(file) as rows:
         counts = GradeCounts()
         for row in grade_rows(rows, kind=kind, tags=tags, grader=grader):
             sys.stdout.write(row_line(row, sys.stdout.encoding) + "\n")
-            counts.add(row["verdict"]["ok"])
+            counts.add(row)
     typer.echo(str(counts), err=True)
 
 
@@ -360,15 +360,6 @@ def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None
 
 def _next(command: str) -> None:
     typer.echo(f"next: {command}")
-
-
-def _open(file: str) -> Any:
-    from deimos.recipe import RecipeError
-
-    path = Path(file)
-    if not path.is_file():
-        raise RecipeError(f"file {file!r} does not exist")
-    return path.open("rb")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from deimos.evaluate import stats
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
-from deimos.types import Completion, Verdict
+from deimos.types import Completion, SecondOpinion, Verdict
 
 CURVE_POINTS = 24
 CUT = Verdict.of(False, "cut at the budget: it never finished")
@@ -41,6 +41,10 @@ class Outcome:
     chars: int
     empty_think: bool | None
     """None in the shut and plain shapes, which have no thought."""
+    because: str = ""
+    """The verdict's reason, if it is null."""
+    second: SecondOpinion | None = None
+    """Of a math answer that was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ def reduce_completion(
         total_tokens=total_tokens(completion),
         chars=len(completion.text),
         empty_think=not completion.think.strip() if has_thought else None,
+        because=completion.verdict.because if completion.verdict.ok is None else "",
+        second=completion.verdict.second,
     )
 
 

@@ -53,7 +53,7 @@ def select(job: StageJob) -> Mapping[str, Any]:
     from deimos.select import stage
 
     with judge_of(job) as judge:
-        return stage.run(job, gate_for=gates(job, judge))
+        return stage.run(job, gate_for=gates(job, judge, second=judge.second))
 
 
 def train(job: StageJob) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ def bench(job: StageJob) -> Mapping[str, Any]:
     from deimos.bench import stage
 
     with judge_of(job, job.recipe.bench_graders) as judge:
-        return stage.run(job, judge=judge)
+        return stage.run(job, judge=judge.with_second)
 
 
 def report(job: StageJob) -> Mapping[str, Any]:
@@ -92,11 +92,14 @@ def judge_of(job: StageJob, graders: Mapping[Any, str] | None = None) -> Any:
     )
 
 
-def gates(job: StageJob, judge: Any) -> Any:
-    """Filters 1 to 3 of a recipe; called with a shape and the constants it makes a gate."""
+def gates(job: StageJob, judge: Any, *, second: Any = None) -> Any:
+    """Filters 1 to 3 of a recipe; called with a shape and the constants it makes a gate.
+
+    The race asks for no second opinion: selection does, of every candidate that was judged.
+    """
     from deimos.select.filters import gate_for
 
-    return gate_for(job.recipe.select, job.recipe.model.thinking_tags(), judge)
+    return gate_for(job.recipe.select, job.recipe.model.thinking_tags(), judge, second)
 
 
 @contextlib.contextmanager

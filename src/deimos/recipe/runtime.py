@@ -52,7 +52,7 @@ class Runtime(Section):
     grader_workers: int = Field(default=1, ge=1)
     """Processes that judge answers beside decoding."""
     grader_timeout: float = Field(default=5.0, gt=0)
-    """Seconds until a judging process is killed and its verdict is null."""
+    """Seconds of its own processor time until a judging process is killed and its verdict is null."""
     allow_weak_sandbox: bool = False
     """Judge code under resource limits alone if no better sandbox works (see ``deimos doctor``)."""
     threads: int | None = Field(default=None, ge=1)

@@ -7,7 +7,8 @@ says "not measured".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 NOT_MEASURED = "not measured"
 MINUS = "\N{MINUS SIGN}"
@@ -82,6 +83,20 @@ def plural(count: int, noun: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence: a, b and c."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def null_reasons(counts: Mapping[str, int]) -> str:
+    """Why answers could not be judged: 2 timed out, 1 unreadable."""
+    words = {"timeout": "timed out", "failure": "failed while judging", "unreadable": "unreadable"}
+    return ", ".join(f"{counts[name]:,} {word}" for name, word in words.items() if counts.get(name))
+
+
+def second_opinions(shares: Mapping[str, Any]) -> str:
+    """On how many math answers simpler checks differ from the verdicts."""
+    return (
+        f"second opinions on {plural(shares['n'], 'math verdict')} differ: plain match on "
+        f"{percent(shares['plain'], 1)}, math-verify alone on {percent(shares['math_verify'], 1)}"
+    )
 
 
 def with_unit(text: str, unit: str) -> str:

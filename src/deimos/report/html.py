@@ -94,6 +94,8 @@ def templates() -> Environment:
         formatting.change,
         formatting.seconds,
         formatting.plural,
+        formatting.null_reasons,
+        formatting.second_opinions,
     )
     env.filters.update({form.__name__: form for form in forms})
     return env

@@ -27,8 +27,22 @@ def sampling_incidents(run: RunResults) -> list[str]:
 
 
 def benchmark_incidents(run: RunResults) -> list[str]:
-    """What a reader of the comparison has to know of the engines; empty if it was one engine."""
-    return [*_benchmark_engines(engines(run)), *_unknown_keys(run, "bench", "benchmark answers")]
+    """What a reader of the comparison has to know of engines and judges; empty if there is nothing."""
+    return [
+        *_benchmark_engines(engines(run)),
+        *_unknown_keys(run, "bench", "benchmark answers"),
+        *_judging(run.counts("bench")),
+    ]
+
+
+def _judging(counts: AnyRow) -> Iterator[str]:
+    if because := counts.get("unjudged_because"):
+        yield (
+            f"{formatting.plural(sum(because.values()), 'benchmark answer')} could not be judged "
+            f"({formatting.null_reasons(because)}) and count neither as right nor as wrong."
+        )
+    if shares := counts.get("second"):
+        yield f"Of the benchmark's answers, {formatting.second_opinions(shares)}."
 
 
 def engines(run: RunResults) -> Row:

@@ -10,10 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from deimos.graders.second import Differences
 from deimos.report.results import RunResults
 from deimos.report.side_by_side import clip
+from deimos.select.filters import is_correct
 from deimos.store.schema import VerdictRow
-from deimos.types import Completion
+from deimos.types import Completion, null_reason
 
 STAGES = ("structure", "correctness", "presentation", "length")
 EXAMPLES = 3
@@ -46,6 +48,9 @@ class Rejects:
     candidates: int = 0
     outpaced: int = 0
     unjudged: int = 0
+    unjudged_because: Counter[str] = field(default_factory=Counter)
+    """By ``types.NullReason``."""
+    second: Differences = field(default_factory=Differences)
     need_decoding: int = 0
     gold: int = 0
     stages: Counter[str] = field(default_factory=Counter)
@@ -61,11 +66,14 @@ def read_rejects(run: RunResults) -> Rejects:
     picked: dict[str, list[RejectedCandidate]] = {}
     for row in run.artifacts.verdicts():
         tally.candidates += 1
+        tally.second.add(is_correct(row), row.second)
         if row.finish == "outpaced":
             tally.outpaced += 1
         elif row.ok is None:
             tally.need_decoding += row.stage == "length"
-            tally.unjudged += row.stage != "length"
+            if row.stage != "length":
+                tally.unjudged += 1
+                tally.unjudged_because[null_reason(row.because)] += 1
         elif not row.ok:
             _reject(tally, picked, row)
     tally.gold = sum(1 for _ in run.artifacts.golds())

@@ -22,7 +22,13 @@ def summary(run: RunResults, tally: Rejects) -> Row:
         {
             "prompts": prompt_counts(run),
             "sample": sample_counts(run),
-            "select": {"gold": tally.gold, "rejects": by_stage(tally)},
+            "select": {
+                "gold": tally.gold,
+                "rejects": by_stage(tally),
+                "unjudged": tally.unjudged,
+                "unjudged_because": dict(tally.unjudged_because),
+                "second": tally.second.shares(),
+            },
             "bench": run.bench,
             "compare": run.compare,
             "engines": incidents.engines(run),

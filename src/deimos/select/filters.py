@@ -8,15 +8,18 @@ argument and sees the answer, never the thought. Filter 4 (length) is in ``polic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from deimos.recipe import Select
 from deimos.select.function_words import function_word_rate
+from deimos.store.schema import VerdictRow
 from deimos.thinking import Shape, Tags, split
-from deimos.types import Completion, JudgeAnswer, Prompt, Verdict
+from deimos.types import Completion, JudgeAnswer, Prompt, SecondOpinion, Verdict
 
+AskSecond = Callable[[Prompt, str], Awaitable[SecondOpinion | None]]
+"""Gives a second opinion on an answer to a prompt; None where there is none."""
 _RESIDUE = re.compile(
     r"</?\s*(?:think(?:ing)?|thought|reason(?:ing)?|reflection|scratchpad)\s*>"
     r"|<\|[A-Za-z0-9_]+\|>"
@@ -95,8 +98,13 @@ def correctness_of(verdict: Verdict | None) -> Verdict | None:
     if verdict is None or verdict.ok is None:
         return None
     if verdict.ok or verdict.stage == "presentation":
-        return Verdict(True)
+        return Verdict(True, second=verdict.second)
     return verdict if verdict.stage == "correctness" else None
+
+
+def is_correct(row: VerdictRow) -> bool | None:
+    """What the grader said of a judged candidate, whatever later filters did; None: it could not."""
+    return row.ok if row.stage == "correctness" else True
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ class CandidateFilters:
 
     Attributes:
         constants: what the dev pass measured; None: of the dev pass itself, without presentation.
+        second: gives verdicts a second opinion; None: none is asked for, as in the race.
     """
 
     select: Select
@@ -112,6 +121,7 @@ class CandidateFilters:
     tags: Tags | None
     judge: JudgeAnswer
     constants: Mapping[str, Any] | None
+    second: AskSecond | None = None
 
     async def __call__(self, prompt: Prompt, completion: Completion) -> Verdict:
         """The verdict on one candidate."""
@@ -125,6 +135,8 @@ class CandidateFilters:
         if not verdict.ok:
             return verdict
         verdict = known or await self.judge(prompt, completion.answer)
+        if self.second and verdict.second is None:
+            verdict = replace(verdict, second=await self.second(prompt, completion.answer))
         if not verdict.ok or self.constants is None:
             return replace(verdict, stage="correctness")
         shown = judge_presentation(
@@ -134,15 +146,16 @@ class CandidateFilters:
             shape=self.shape,
             least_function_words=self.constants["function_word_rate_p5"],
         )
-        return shown if not shown.ok else Verdict(True, verdict.because, "presentation")
+        because = verdict.because if shown.ok else shown.because
+        return Verdict(shown.ok, because, "presentation", verdict.second)
 
 
 def gate_for(
-    select: Select, tags: Tags | None, judge: JudgeAnswer
+    select: Select, tags: Tags | None, judge: JudgeAnswer, second: AskSecond | None = None
 ) -> Callable[[Shape, Mapping[str, Any] | None], CandidateFilters]:
     """What makes the filters once the dev pass has found the shape and the constants."""
 
     def make(shape: Shape, constants: Mapping[str, Any] | None) -> CandidateFilters:
-        return CandidateFilters(select, shape, tags, judge, constants)
+        return CandidateFilters(select, shape, tags, judge, constants, second)
 
     return make

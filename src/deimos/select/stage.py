@@ -14,16 +14,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from deimos.graders.second import count_differences
 from deimos.recipe import Sample, Select
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.plan import StageJob
+from deimos.select.filters import is_correct
 from deimos.select.judging import MakeFilters, PromptCandidates, judge_candidates
 from deimos.select.policy import Chosen, apply_quota, choose, needs_more_decoding
 from deimos.store.journal import write_rows
 from deimos.store.merge import Skipped
 from deimos.store.names import GOLD, VERDICTS
 from deimos.store.schema import Gold, VerdictRow, row_of
-from deimos.types import Completion, Verdict
+from deimos.types import Completion, Verdict, null_reason
 
 STAGES = ("structure", "correctness", "presentation", "length")
 
@@ -110,7 +112,10 @@ def _verdict_row(
         verdict = Verdict(False, f"outpaced by {c.outpaced_by}", "length")
     elif verdict.ok:
         verdict = _judge_length(c, candidates, winner, more, select)
-    return VerdictRow(c.prompt_id, c.index, verdict.ok, verdict.stage, verdict.because, c.finish)
+    second = c.verdict.second if c.verdict else None
+    return VerdictRow(
+        c.prompt_id, c.index, verdict.ok, verdict.stage, verdict.because, c.finish, second
+    )
 
 
 def _judge_length(
@@ -138,11 +143,16 @@ def _judge_length(
 
 def _counts(rows: Sequence[VerdictRow]) -> dict[str, Any]:
     stages = Counter(row.stage for row in rows if row.ok is False and row.finish != "outpaced")
+    unjudged = [row.because for row in rows if row.ok is None and row.stage != "length"]
+    because = Counter(map(null_reason, unjudged))
+    second = count_differences((is_correct(row), row.second) for row in rows)
     return {
         "candidates": len(rows),
         "rejects": {stage: stages[stage] for stage in STAGES},
         "outpaced": sum(row.finish == "outpaced" for row in rows),
-        "unjudged": sum(row.ok is None and row.stage != "length" for row in rows),
+        "unjudged": len(unjudged),
+        **({"unjudged_because": dict(because)} if because else {}),
+        **({"second": second} if second else {}),
     }
 
 

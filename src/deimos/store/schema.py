@@ -12,17 +12,9 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import (
-    Any,
-    NotRequired,
-    TypedDict,
-    TypeVar,
-    cast,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, NotRequired, TypedDict, TypeVar, cast, get_origin, get_type_hints
 
-from deimos.types import Completion, Prompt, Verdict
+from deimos.types import Completion, Prompt, SecondOpinion, Verdict
 
 Row = dict[str, Any]
 AnyRow = Mapping[str, Any]
@@ -148,6 +140,7 @@ class VerdictRow:
     """The filter that decided: structure, correctness, presentation or length."""
     because: str
     finish: str
+    second: SecondOpinion | None = None
 
 
 class DecontaminatedRow(TypedDict):
@@ -199,6 +192,8 @@ class BenchRow(TypedDict):
     empty_think: float | None
     seconds_per_problem: float | None
     unjudged: NotRequired[int]
+    second: NotRequired[Mapping[str, Any] | None]
+    """How often second opinions on math answers differ; None: there are none."""
     config: NotRequired[str | Mapping[str, str]]
     """Where the numbers come from: a config, or one for each part of the row."""
 
@@ -253,8 +248,11 @@ class BudgetCurveRow(TypedDict):
 
 
 def row_of(value: Any) -> Row:
-    """The row of a dataclass of this module: its fields by name."""
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    """The row of a dataclass: its fields by name."""
+    row = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if (second := row.get("second")) is not None:
+        row["second"] = row_of(second)
+    return row
 
 
 def value_of(kind: type[T], row: Mapping[str, Any], file: object = "") -> T:
@@ -278,6 +276,8 @@ def _known(kind: type, row: AnyRow, file: object) -> Row:
         if name in row:
             value = row[name]
             known[name] = tuple(value) if type(value) is list else value
+            if name == "second" and isinstance(value, Mapping):
+                known[name] = value_of(SecondOpinion, value, file)
         elif required:
             raise _lacking(kind.__name__, name, file)
     return known
@@ -344,7 +344,7 @@ def prompt_from(row: Mapping[str, Any], file: object = "") -> Prompt:
 
 
 def verdict_row(verdict: Verdict) -> Row:
-    """The row of a verdict: ``ok``, ``because``, ``stage``."""
+    """The row of a verdict: ``ok``, ``because``, ``stage``, ``second``."""
     return row_of(verdict)
 
 

@@ -2,8 +2,10 @@
 
 Started by ``worker.Judge``. Messages are JSON behind a
 four-byte length: first the graders' specs, then ``{"load": kind}`` before the first item of a kind
-(so that nothing is imported for kinds that don't come), and items. What a grader prints goes to standard error. Its parent kills it at a deadline;
-it bounds its own memory. It is not a sandbox: a grader runs with the user's rights.
+(so that nothing is imported for kinds that don't come), and items. What a grader prints goes to
+standard error. The kernel ends it when an item has used its processor time, whatever code runs then;
+its parent kills it at a deadline of the wall clock. It bounds its own memory. It is not a sandbox: a
+grader runs with the user's rights.
 """
 
 from __future__ import annotations
@@ -71,7 +73,10 @@ def main() -> None:
             _bound_memory(start["memory"])
             send(replies, {"ready": True, "rss": _rss()})
             continue
+        # SIGPROF's own action, which nobody changes, is to end the process.
+        signal.setitimer(signal.ITIMER_PROF, item["seconds"])
         verdict, spent = _judge(graders[item["kind"]], item["answer"], item["reference"])
+        signal.setitimer(signal.ITIMER_PROF, 0)
         reply = {"ok": verdict.ok, "because": verdict.because, "stage": verdict.stage}
         send(replies, reply | {"rss": _rss(), "spent": spent})
 

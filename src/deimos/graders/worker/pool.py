@@ -2,7 +2,9 @@
 
 A grader's ``fast`` attribute is asked first, in process; what it leaves (None) and every grader
 without one goes to a worker: a fresh Python process that holds one item at a time, is killed with
-all its children at the item's deadline (counted from dispatch) and replaced. Worker processes are
+all its children at the item's deadline and replaced. The deadline counts the processor time of the
+worker (from dispatch, without its children), so that a verdict does not depend on what else the
+machine has to do; behind it stands one of the wall clock, twelve times as long. Worker processes are
 started when the first item comes for them, and recycled after many items or much memory. A kind's
 grader is loaded there when the kind's first item comes (and its ``prepare`` attribute called); that
 time is not counted. Candidates of one prompt often end in the same answer: it is judged once, unless
@@ -17,16 +19,19 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
 from deimos import registry
+from deimos.graders import second
 from deimos.graders.worker.process import START_SECONDS, Crashed, JudgeProcess, Late, NotLoaded
 from deimos.recipe import RecipeError
-from deimos.types import Kind, Prompt, Verdict
+from deimos.types import Kind, Prompt, SecondOpinion, Verdict
 
 RECYCLE_AFTER = 500
+_SECOND = "second opinion"
+"""The kind of requests to math-verify alone."""
 REMEMBERED = 4096
 """Answers whose verdicts are kept, the oldest forgotten first; at 64 prompts in flight, 64 of each."""
 
@@ -40,7 +45,7 @@ class MadeGrader:
     Verdict``."""
     options: Mapping[str, Any]
     deadline: float
-    """Seconds an answer may take."""
+    """Seconds of processor time that an answer may take."""
     load_seconds: float
     """Seconds that making it may take."""
 
@@ -59,7 +64,7 @@ class Judge:
     Args:
         specs: grader per kind: registered name, ``pkg:attr``, ``./file.py:attr``, or one to be made.
         workers: processes at most.
-        timeout: seconds from dispatch until a worker is killed and the verdict is null; a grader
+        timeout: seconds of processor time until a worker is killed and the verdict is null; a grader
             with a ``deadline`` of its own (one that keeps a clock itself) has that.
         recycle_after: items until a worker process is replaced.
         environment: of the worker processes; None: this process's without tokens.
@@ -79,10 +84,13 @@ class Judge:
     ) -> None:
         self._fast: dict[str, Callable[..., Verdict | None] | None] = {}
         self._specs: dict[str, Any] = {}
+        self._has_second = specs.get("math") in registry.BUILTIN["grader"]
         self._deadlines: dict[str, float] = {}
         self._load_seconds: dict[str, float] = {}
         for kind, spec in specs.items():
             self._add(kind, spec, timeout)
+        if self._has_second:
+            self._add(_SECOND, MadeGrader(second.MAKER, {}, second.SECONDS, START_SECONDS), timeout)
         self._environment = environment
         self._workers, self._recycle_after = workers, recycle_after
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -110,15 +118,33 @@ class Judge:
 
         The same answer to the same prompt (the same ``reference`` object) is judged once.
         """
+        return await self._ask(prompt.kind, answer, prompt.reference)
+
+    async def with_second(self, prompt: Prompt, answer: str) -> Verdict:
+        """As calling it; a math verdict has a second opinion."""
+        verdict = await self(prompt, answer)
+        return replace(verdict, second=await self.second(prompt, answer))
+
+    async def second(self, prompt: Prompt, answer: str) -> SecondOpinion | None:
+        """The second opinion on a math answer (``graders/second.py``), half of it from a worker.
+
+        None for other kinds, and where another grader than ours judges math.
+        """
+        if prompt.kind != "math" or not self._has_second:
+            return None
+        other = await self._ask(_SECOND, answer, prompt.reference)
+        return SecondOpinion(second.match_plainly(answer, prompt.reference), other.ok)
+
+    async def _ask(self, kind: str, answer: str, reference: Any) -> Verdict:
         # The reference is kept with its verdict, so that nothing else can come to have its id.
-        same = prompt.kind, id(prompt.reference), answer
+        same = kind, id(reference), answer
         if (known := self._known.get(same)) and (verdict := await _verdict_of(known[1])):
             return verdict
-        future = self.submit(prompt.kind, answer, prompt.reference)
+        future = self.submit(kind, answer, reference)
         if future.done():
             return future.result()
         with self._lock:
-            self._known[same] = prompt.reference, future
+            self._known[same] = reference, future
             if len(self._known) > REMEMBERED:
                 del self._known[next(iter(self._known))]
         return await asyncio.wrap_future(future)
@@ -195,8 +221,8 @@ class Judge:
                 child.load(item.kind, self._load_seconds[item.kind])
                 verdict = child.judge(item.kind, item.answer, item.reference, deadline)
                 return verdict, self._keep(child)
-            except Late:
-                because = f"timeout: no verdict in {deadline:g} s"
+            except Late as e:
+                because = f"timeout: no verdict in {e}"
                 break
             except Crashed as e:
                 because = f"infrastructure: {e}"

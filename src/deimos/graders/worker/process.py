@@ -25,6 +25,9 @@ RECYCLE_RSS = 512 << 20
 """Resident bytes beyond what the loaded graders hold."""
 MEMORY = 1 << 30
 """Address space, likewise, that one item may take."""
+WALL = 12
+"""The deadline by the wall clock, in deadlines of processor time: for an item that waits for something,
+and long enough that a machine with much else to do does not make verdicts null."""
 _KEPT_VARIABLES = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "NLTK_DATA",
     "DEIMOS_ALLOW_WEAK_SANDBOX",
@@ -40,7 +43,7 @@ class NotLoaded(Exception):
 
 
 class Late(Exception):
-    """The worker process did not answer in time."""
+    """The worker process did not answer in time; which time, in words."""
 
 
 class JudgeProcess:
@@ -84,10 +87,29 @@ class JudgeProcess:
         self._loaded.add(kind)
         self._rss_limit = ready["rss"] + RECYCLE_RSS
 
-    def judge(self, kind: str, answer: str, reference: Any, timeout: float) -> Verdict:
-        """One item's verdict, its kind loaded; raises Late, Crashed, or TypeError for a reference beyond JSON."""
-        message = {"kind": kind, "answer": answer, "reference": reference}
-        reply = self._ask(message, timeout)
+    def judge(self, kind: str, answer: str, reference: Any, seconds: float) -> Verdict:
+        """One item's verdict, its kind loaded.
+
+        Args:
+            kind: whose grader judges.
+            answer: what is judged.
+            reference: as JSON has it.
+            seconds: of the process's own processor time; ``WALL`` times as many by the wall clock.
+
+        Raises:
+            Late: that time is over; the process has ended or must be killed.
+            Crashed: the process ended otherwise.
+            TypeError: a reference beyond JSON.
+        """
+        message = {"kind": kind, "answer": answer, "reference": reference, "seconds": seconds}
+        try:
+            reply = self._ask(message, WALL * seconds)
+        except Late:
+            raise Late(f"{WALL * seconds:g} s by the clock") from None
+        except Crashed:
+            if self._process.returncode == -signal.SIGPROF:
+                raise Late(f"{seconds:g} s of processor time") from None
+            raise
         self.judged += 1
         self.spent = reply["spent"] or reply["rss"] > self._rss_limit
         return Verdict(ok=reply["ok"], because=reply["because"], stage=reply["stage"])
