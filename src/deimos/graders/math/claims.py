@@ -94,6 +94,18 @@ _TAKEN_BACK = re.compile(
     r"\b(?:that|this|it|which)(?:\s{1,2}is|\s{1,2}was|[’']s)\s{1,2}(?:probably\s|clearly\s|obviously\s)?(?:wrong|incorrect|not\s{1,2}(?:right|correct|true|it)|false|a\s{1,2}(?:mistake|guess|lie))",
     re.IGNORECASE,
 )
+_IS_WRONG = re.compile(
+    r"[\s$)\]\\*.]{0,6}(?:is|was)\s(?:probably\s|clearly\s)?(?:wrong|incorrect|false|not\s(?:right|correct|true|the\sanswer))\b",
+    re.IGNORECASE,
+)
+"""Right behind a box."""
+_INSTEAD = re.compile(
+    r"[\s,.:;!*$\\(]{0,6}(?:(?:no|wait|actually|rather|so|then|but)[\s,]{1,3}){0,3}"
+    r"(?:(?:it|that|this|[a-z]|the\s(?:\w{1,9}\s)?(?:answer|value|result))\s?(?:is|was|[’']s|should\sbe|must\sbe|would\sbe|=|equals)\s{1,2}"
+    r"(?:actually\s|really\s|rather\s)?)?[\s$\\({]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
+    re.IGNORECASE,
+)
+"""What a second thought puts in its place: "wait, it is 8"."""
 _CONCLUDES = re.compile(
     r"^\W{0,4}(?:the|its|this|it|so|thus|therefore|hence|consequently|in\stotal|altogether|finally|in\sconclusion|as\sa\sresult|this\smeans"
     r"|it\sfollows|we\s(?:get|have|find|obtain|conclude)|∴)\b|\\therefore",
@@ -135,6 +147,7 @@ _LAST_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _NO_EQUALITY = re.compile(r"\\(?:neq?|not|leq?|geq?|lt|gt|approx|sim|equiv)\b|[<>≠≤≥≈≡~]")
+_SAYS_NUMBER = re.compile(r"\b(?:is|are|equals?)\s{1,3}-?[$€£]?\d", re.IGNORECASE)
 _LAST_FORMULA = re.compile(_ENDS_WITH + r"$", re.IGNORECASE)
 _AFFIRMS = re.compile(
     r"\b(?:answer|correct|correctly|confident|result|match(?:es)?|hope|done|good|same|add\sup|adds\sup|confirms?|confirmed|consistent|right"
@@ -234,12 +247,12 @@ def taken_back(text: str) -> str:
     later may be a check, with numbers of its own.
     """
     text = text[:REMARK]
-    if remark := _TAKEN_BACK.search(text):
-        return remark[0]
+    if remark := _TAKEN_BACK.search(text) or _IS_WRONG.match(text):
+        return remark[0].strip()
     for turn in _SECOND_THOUGHT.finditer(text):
         rest = text[turn.end() : turn.end() + CLAUSE].partition("\n")[0]
-        if number := _NUMBER.search(rest) or re.search(r"\d+", rest):
-            return number[0].rstrip(",")
+        if number := _INSTEAD.match(rest):
+            return number[1].rstrip(",")
     return ""
 
 
@@ -312,6 +325,8 @@ def _of_sentence(sentence: str, number: bool) -> str:
         return ""
     if equation := _EQUATION.search(body):
         return re.sub(r"^[\s=,.]+", "", equation[0]).strip()
+    if len(_SAYS_NUMBER.findall(body)) > 1:
+        return ""  # "the least is 7 and the most is 9"
     if (_CONCLUDES.search(body) or "=" in body) and (last := _LAST_NUMBER.search(body)):
         return last["number"].rstrip(",") + (last["unit"] or "")
     numbers = list(_NUMBER.finditer(body))

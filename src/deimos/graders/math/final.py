@@ -24,6 +24,7 @@ _JOINED = re.compile(
 _OPENS, _CLOSES = "<answer>", "</answer>"
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
+MOST_FRAMES = 10
 LONGEST_JOINT = 40
 """Characters between two boxes of one sentence."""
 
@@ -43,13 +44,8 @@ def find_finals(answer: str, reference: str) -> Finals:
         return Finals(trouble="the last box never closes")
     if found:
         return _of_boxes(answer, found)
-    opened, closed = answer.lower().rfind(_OPENS), answer.lower().rfind(_CLOSES)
-    if opened >= 0:
-        framed = answer[opened + len(_OPENS) : closed].strip()
-        if closed < opened or not framed:
-            return Finals(trouble="the last answer frame never closes")
-        inner = find_finals(framed, reference)
-        return inner if inner.expressions else Finals((framed,))
+    if _OPENS in answer.lower():
+        return _of_frames(answer, reference)
     if lines := hashes(answer):
         return Finals(tuple(lines))
     number = _is_plain_number(reference)
@@ -62,13 +58,30 @@ def find_finals(answer: str, reference: str) -> Finals:
     return _of_last_line(answer, number)
 
 
+def _of_frames(answer: str, reference: str) -> Finals:
+    """What the last answer frames hold; a frame that never closes, or is empty, spoils the answer."""
+    found: list[str] = []
+    for opened in [m.end() for m in re.finditer(_OPENS, answer, re.IGNORECASE)][-MOST_FRAMES:]:
+        closed = answer.lower().find(_CLOSES, opened)
+        framed = answer[opened:closed].strip() if closed >= 0 else ""
+        if not framed:
+            return Finals(trouble="the last answer frame never closes, or is empty")
+        inner = find_finals(framed, reference) if _OPENS not in framed.lower() else Finals()
+        found += inner.expressions or (framed,)
+    return Finals(tuple(found))
+
+
 def _of_boxes(answer: str, found: list[Box]) -> Finals:
     last = found[-1]
     if denied_before(answer, last.start):
         return Finals(trouble="the last box is denied")
-    instead = taken_back(answer[last.end :])
-    if instead and not _agrees(last.content, instead):
-        return Finals(trouble=f"takes its answer back: {instead}")
+    behind = answer[last.end :]
+    instead = [taken_back(behind)] if taken_back(behind) else []
+    if _is_plain_number(last.content):
+        said = (claim.expression for claim in stated(behind))
+        instead += [expression for expression in said if _is_plain_number(expression)]
+    if other := next((other for other in instead if not _agrees(last.content, other)), ""):
+        return Finals(trouble=f"takes its answer back: {other}")
     if len(found) > 1 and not all(_agrees(last.content, box.content) for box in found[:-1]):
         between = [answer[a.end : b.start] for a, b in pairwise(found)]
         if all(len(text) <= LONGEST_JOINT and _JOINED.fullmatch(text) for text in between):
