@@ -4,9 +4,9 @@ usage: python benchmarks/under_load.py [--pairs 2000] [--loops 2] [--workers 1]
                                        [--data ../shared/data] [--out docs/results/graders.md]
 
 The pairs are those of ``hard_pairs.py``, references held to their neighbours'; every third answer is
-its own reference instead, with a name before it, so that both verdicts occur. Every pair goes to a worker process, under the recipe's deadline of 5 s. Busy loops are
-processes that do nothing but count. Any verdict that differs ends the script with exit code 1. The
-last line is one JSON object {"pairs", "loops", "differ", "null_idle", "null_busy", "seconds_idle",
+its own reference instead, with a name before it, so that both verdicts occur. Every pair goes to a
+worker process, under the recipe's deadline of 5 s. Busy loops are processes that do nothing but
+count. Any verdict that differs ends the script with exit code 1. The last line is one JSON object {"pairs", "loops", "differ", "null_idle", "null_busy", "seconds_idle",
 "seconds_busy"}.
 """
 
@@ -76,7 +76,7 @@ def judge(asked: Sequence[tuple[str, str]], loops: int, workers: int) -> Judged:
 def section(idle: Judged, loaded: Judged, differ: Sequence[str], command: str, loops: int) -> str:
     """The page's section."""
     rows = [
-        f"| {name} | {run.seconds:.0f} | {said[True]:,} | {said[False]:,} | {said[None]:,} | {why} |"
+        f"| {name} | {run.seconds:.1f} | {said[True]:,} | {said[False]:,} | {said[None]:,} | {why} |"
         for name, run in (("idle", idle), (f"beside {loops} busy loops", loaded))
         for said in [Counter(v.ok for v in run.verdicts)]
         for why in [_nulls(run.verdicts)]
