@@ -170,7 +170,17 @@ def test_an_unevaluated_number_counts_for_the_lax_grader_only():
 
 
 @pytest.mark.parametrize(
-    "answer", ["2500!", "\\frac{1}{0}", "\\sum_{k=1}^{5000} k^x", "x^{99999999}", "(2001)!x"]
+    "answer",
+    [
+        "x^" * 900 + "x",
+        "x" + "!" * 1500,
+        "-" * 1500 + "x",
+        "2500!",
+        "\\frac{1}{0}",
+        "\\sum_{k=1}^{5000} k^x",
+        "x^{99999999}",
+        "(2001)!x",
+    ],
 )
 def test_an_answer_that_cannot_be_worked_out_is_wrong_not_null(answer):
     for reference in ("7", "x+1", "\\sqrt{2}", "1, 2", "(1, x)"):

@@ -6,6 +6,9 @@ from fractions import Fraction
 
 from deimos.graders.math.tokens import FormulaToken, Node, Unreadable
 
+MOST_LEVELS = 120
+"""Of a tree: what works on one calls itself for each level."""
+
 
 class Cursor:
     """Steps through tokens; names and their indices are read here, values by the parser."""
@@ -113,3 +116,12 @@ def mixed_number(whole: Node, above: Node, below: Node) -> Node:
     if not below.data:
         raise Unreadable("a division by zero")
     return Node("number", (), whole.data + Fraction(above.data, below.data))
+
+
+def refuse_deep(tree: Node) -> None:
+    """Raise Unreadable for a tree of too many levels."""
+    level, depth = [tree], 0
+    while level := [part for node in level for part in node.parts]:
+        depth += 1
+        if depth > MOST_LEVELS:
+            raise Unreadable("nested too deep")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from deimos.graders.math.commands import ACCENTS, GREEK, INFIX, MATRICES, RELATIONS
-from deimos.graders.math.cursor import Cursor, is_whole, mixed_number, product_of
+from deimos.graders.math.cursor import Cursor, is_whole, mixed_number, product_of, refuse_deep
 from deimos.graders.math.tokens import (
     ALIASES,
     CLOSING,
@@ -30,9 +30,11 @@ def parse(text: str) -> Node:
         Unreadable: it is not of this grammar, or too deep.
     """
     try:
-        return _Parser(cut(text)).whole()
+        tree = _Parser(cut(text)).whole()
     except RecursionError as e:
         raise Unreadable("nested too deep") from e
+    refuse_deep(tree)
+    return tree
 
 
 class _Parser(Cursor):
