@@ -26,7 +26,10 @@ from deimos.graders.math.exact import (
 )  # fmt: skip
 from deimos.graders.math.tokens import Node, Unreadable
 
-DIGITS_LOW, DIGITS_HIGH = 30, 90
+DIGITS_LOW, DIGITS_HIGH = 30, 120
+"""To which values are worked out: first roughly, then to decide."""
+DIGITS_AGREE = 90
+"""Relative to their size; the digits in between may get lost in differences of large numbers."""
 POINTS = 30
 """Points tried; those at which the reference has no real value don't count."""
 ENOUGH = 6
@@ -232,25 +235,21 @@ def _pair(left: Node, right: Node, point: Point, complex_too: bool) -> tuple[Any
 
 
 def _same(left: Node, right: Node, pair: tuple[Any, Any], point: Point) -> bool:
-    """Whether the values agree: their difference must shrink as digits are added."""
+    """Whether the values agree to many digits, or both turn out to be zero as digits are added."""
     import mpmath as mp
 
-    a, b = pair
-    rough = abs(a - b)
-    if rough > max(abs(a), abs(b)) * mp.mpf(10) ** -10 and rough > mp.mpf(10) ** -10:
+    rough = abs(pair[0] - pair[1])
+    if rough > max(map(abs, pair)) * mp.mpf(10) ** -10 and rough > mp.mpf(10) ** -10:
         return False
     with mp.workdps(DIGITS_HIGH):
         try:
-            a, b = (
-                approximate(left, Point(point.index, point.whole)),
-                approximate(right, Point(point.index, point.whole)),
-            )
+            fine = [approximate(node, Point(point.index, point.whole)) for node in (left, right)]
         except Undefined:
             return False
-        fine = abs(a - b)
-        if fine <= max(abs(a), abs(b)) * mp.mpf(10) ** (10 - DIGITS_HIGH):
+        if abs(fine[0] - fine[1]) <= max(map(abs, fine)) * mp.mpf(10) ** -DIGITS_AGREE:
             return True
-        return rough > 0 and fine < rough * mp.mpf(10) ** -40
+        vanishing = mp.mpf(10) ** (DIGITS_LOW - DIGITS_AGREE)
+        return all(abs(new) <= abs(old) * vanishing for old, new in zip(pair, fine))
 
 
 def _quotient(a: Any, b: Any) -> Any:
