@@ -249,7 +249,8 @@ def _same(left: Node, right: Node, pair: tuple[Any, Any], point: Point) -> bool:
         if abs(fine[0] - fine[1]) <= max(map(abs, fine)) * mp.mpf(10) ** -DIGITS_AGREE:
             return True
         vanishing = mp.mpf(10) ** (DIGITS_LOW - DIGITS_AGREE)
-        return all(abs(new) <= abs(old) * vanishing for old, new in zip(pair, fine))
+        noise = mp.mpf(10) ** -DIGITS_LOW
+        return all(abs(new) <= (abs(old) or noise) * vanishing for old, new in zip(pair, fine))
 
 
 def _quotient(a: Any, b: Any) -> Any:
