@@ -235,7 +235,7 @@ def test_what_is_done_stays_when_the_model_is_refused(place, ended):
 def test_a_model_too_large_is_told_before_it_is_loaded(place, ended):
     folder = model(place, "huge")
     huge = {"dtype": "BF16", "shape": [2**20, 2**22], "data_offsets": [0, 2**43]}
-    small = {"dtype": "BF16", "shape": [0], "data_offsets": [2**43, 2**43]}
+    small = {"dtype": "BF16", "shape": [0, 0], "data_offsets": [2**43, 2**43]}
     names = [f"model.layers.0.{name}.weight" for name in Lora().target_modules]
     tensors = {"model.embed_tokens.weight": huge, **dict.fromkeys(names, small)}
     header = json.dumps(tensors).encode()
@@ -295,17 +295,19 @@ def test_a_run_folder_on_a_disk_that_takes_nothing(place, ended, mounts):
 
 def test_an_interrupted_command_says_no_more_than_that(place):
     code = (
-        "import os, signal, deimos.cli.main as cli\n"
-        f"cli._guard(lambda: os.kill(os.getpid(), {int(signal.SIGINT)}))"
+        "import os, signal; from deimos.cli.exit import run_guarded\n"
+        f"run_guarded(lambda: os.kill(os.getpid(), {int(signal.SIGINT)}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")
 
 
-def test_an_adapter_for_modules_that_the_model_lacks_is_refused_before_sampling(place, ended):
-    code, error = ended("run", recipe(place), "--set", "train.lora.target_modules=[q_proj, w_proj]")
-    one_sentence(code, error, "the model has no module called 'w_proj'")
-    assert "q_proj" in error and not list(place.glob("runs/*/prompts-*"))
+@pytest.mark.parametrize("name", ["w_proj", "input_layernorm", "norm"])
+def test_an_adapter_for_modules_that_cannot_have_one_is_refused_before_sampling(place, ended, name):
+    targets = f"train.lora.target_modules=[q_proj, {name}]"
+    code, error = ended("run", recipe(place), "--set", targets)
+    one_sentence(code, error, f"the model has no module called '{name}' that an adapter")
+    assert "q_proj" in error and "norm," not in error and not list(place.glob("runs/*/prompts-*"))
 
 
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -235,6 +235,11 @@ def test_status_and_load_run_still_read_a_run_of_an_earlier_version(place, old_r
     )
 
 
+def test_the_version_is_named_before_anything_that_the_recipe_names(place, old_run, tmp_path):
+    refused = deimos(tmp_path, "report", str(old_run))  # its engine's file is not in this folder
+    assert refused.returncode == 2 and "another version of Deimos" in refused.stderr
+
+
 @pytest.fixture
 def old_run(place):
     """A finished run of Deimos 0.1.0's records of format 1, beside the recipe that made it."""

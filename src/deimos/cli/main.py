@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from deimos.cli.exit import run_guarded
 from deimos.cli.options import (
     CloseTagOption,
     ContaminationOption,
@@ -184,10 +185,9 @@ def select(
         return _end_of_run(folder, plan, recipe)
     from deimos.pipeline.wiring import preview_select
     from deimos.planning import arguments
-    from deimos.runs.folder import RunFolder
 
     loaded, runtime = arguments.load_recipe(recipe, sets)
-    folder = RunFolder(arguments.run_path(recipe, out, loaded))  # looked at, not written
+    folder = arguments.find_run(recipe, out, loaded)  # looked at, not written
     last = arguments.planned(loaded, runtime, "select")[-1]
     for line in preview_select(folder, last, loaded, runtime):
         typer.echo(line)
@@ -365,31 +365,7 @@ def _next(command: str) -> None:
 def main() -> None:
     """Entry point: what the user can mend ends with one sentence and exit code 2."""
     degrade_output()
-    _guard(app)
-
-
-def _guard(command: Callable[[], None]) -> None:
-    try:
-        command()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as e:
-        sys.exit(_exit_code(e))
-
-
-def _exit_code(error: Exception) -> int:
-    from deimos.pipeline.process import exit_code_of
-    from deimos.runs.launch import StageFailed
-
-    code = error.code if isinstance(error, StageFailed) else exit_code_of(error)
-    if code is None:
-        raise error
-    if str(error):
-        typer.echo(f"error: {error}", err=True)
-    return code
+    run_guarded(app)
 
 
 if __name__ == "__main__":

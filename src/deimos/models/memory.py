@@ -89,12 +89,14 @@ def weights_in(folder: Path) -> Weights | None:
 
 
 def modules_in(folder: Path) -> list[str]:
-    """Dotted names of the modules that have a weight in a folder's safetensors files.
+    """Dotted names of the modules that an adapter can be put on, by a folder's safetensors files.
 
-    Empty if there are none, or if one is missing or damaged.
+    Those are linear maps, embeddings and convolutions, whose weights have two dimensions or more; a
+    norm's have one. Empty if there are no such files, or if one is missing or damaged.
     """
     try:
-        names = [name for file in _weight_files(folder) for name in _header(file)]
+        tensors = [item for file in _weight_files(folder) for item in _header(file).items()]
+        names = [name for name, tensor in tensors if len(tensor["shape"]) >= 2]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     return [name.removesuffix(".weight") for name in names if name.endswith(".weight")]

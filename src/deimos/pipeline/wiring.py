@@ -129,13 +129,11 @@ def preview_select(
         runtime: the other half.
 
     Raises:
-        RunError: the stages before have not run, or another version of Deimos ran them.
+        RunError: the stages before have not run.
     """
     from deimos.runs.progress import ProgressBar
     from deimos.select.preview import preview
 
-    if reason := run.unlike_this_version():
-        raise RunError(reason)
     inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
     if len(inputs) < len(planned.needs):
         raise RunError(f"{str(run.path)!r} has no candidates to choose from: run `deimos sample`")

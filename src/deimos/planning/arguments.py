@@ -56,10 +56,10 @@ def prepare(
     """
     check_until(until)
     recipe, raw = load(recipe_file(name), sets)
+    path = find_run(name, out, recipe).path
     runtime = validate(Runtime, raw, "runtime")
     every = planned(recipe, runtime)
     wanted = select_stages(every, until) if until else every
-    path = run_path(name, out, recipe)
     before = RunFolder(path).settings()[0] if is_run(path) else recipe
     changed = differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"))
     with ExitStack() as held:
@@ -116,6 +116,18 @@ def run_path(name: str, out: Path | None, recipe: Recipe) -> Path:
     if out:
         return out
     return Path(name) if is_run(Path(name)) else Path("runs") / recipe.name
+
+
+def find_run(name: str, out: Path | None, recipe: Recipe) -> RunFolder:
+    """The run folder of a recipe argument, before anything that its recipe names is looked for.
+
+    Raises:
+        RunError: another version of Deimos made it; what it names may be gone.
+    """
+    run = RunFolder(run_path(name, out, recipe))
+    if reason := run.unlike_this_version():
+        raise RunError(reason)
+    return run
 
 
 def is_run(path: Path) -> bool:

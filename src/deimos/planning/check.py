@@ -99,15 +99,15 @@ def _check_engine_options(runtime: Runtime, *, load: bool) -> None:
 
 
 def _find_targets(recipe: Recipe) -> None:
-    """Refuse target modules that the model lacks; a Hub model is checked when it is trained."""
+    """Refuse targets that no adapter can be put on; a Hub model is checked when it is trained."""
     modules = modules_in(Path(model_path(recipe)))
     for target in recipe.train.lora.target_modules:
         # PEFT's own rule: a target is the end of a module's dotted name.
         if modules and not any(f".{name}".endswith(f".{target}") for name in modules):
             known = sorted({name.rpartition(".")[2] for name in modules})
             raise RecipeError(
-                f"train.lora.target_modules: the model has no module called {target!r}; "
-                f"its modules with weights are {', '.join(known)}"
+                f"train.lora.target_modules: the model has no module called {target!r} that an "
+                f"adapter can be put on; it has {', '.join(known)}"
             )
 
 

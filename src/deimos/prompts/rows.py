@@ -162,4 +162,4 @@ def texts_of(row: SourceRow, column: str) -> list[str]:
 def reason(error: Exception) -> str:
     """An error's own words, one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text.splitlines()[0]
+    return text.splitlines()[0].replace(" (OfflineModeIsEnabled)", "")  # the library's own word

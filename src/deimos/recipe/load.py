@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deimos.recipe.errors import RecipeError, describe_fault
+from deimos.recipe.errors import RecipeError, describe_fault, show_value
 from deimos.recipe.model import Recipe
 from deimos.recipe.runtime import Runtime
 from deimos.recipe.sets import apply_set
@@ -26,7 +26,8 @@ def load(path: Path, sets: typing.Sequence[str] = ()) -> tuple[Recipe, dict[str,
     data = read_yaml(text, f"recipe {str(path)!r}")
     if not isinstance(data, dict):
         raise RecipeError(
-            f"recipe {str(path)!r} must be a mapping of sections, not {type(data).__name__}"
+            f"recipe {str(path)!r} must be a mapping of sections (name, model, prompts, …): it "
+            f"{'is empty' if data is None else 'holds ' + show_value(data)}"
         )
     for item in sets:
         apply_set(data, item)

@@ -251,21 +251,25 @@ def _config(
     return config
 
 
+_ADAPTED = (torch.nn.Linear, torch.nn.Embedding, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+"""Modules on which PEFT can put a LoRA adapter."""
+
+
 def _lora(settings: recipe.Lora, model: Any) -> LoraConfig:
     """The adapter's shape.
 
     Raises:
-        RecipeError: a target module that the model does not have; PEFT is silent as long as one
-            of them matches.
+        RecipeError: a target that is no module of the model, or one that no adapter can be put on;
+            PEFT is silent as long as another one matches.
     """
-    modules = dict(model.named_modules())
+    modules = [name for name, module in model.named_modules() if isinstance(module, _ADAPTED)]
     for target in settings.target_modules:
         # PEFT's own rule: a target is the end of a module's dotted name.
         if not any(f".{name}".endswith(f".{target}") for name in modules):
-            linear = {n.rpartition(".")[2] for n, m in modules.items() if _is_linear(m)}
+            known = sorted({name.rpartition(".")[2] for name in modules})
             raise RecipeError(
-                f"train.lora.target_modules: the model has no module called {target!r}; "
-                f"its linear ones are {', '.join(sorted(linear))}"
+                f"train.lora.target_modules: the model has no module called {target!r} that an "
+                f"adapter can be put on; it has {', '.join(known)}"
             )
     return LoraConfig(
         r=settings.r,
@@ -275,10 +279,6 @@ def _lora(settings: recipe.Lora, model: Any) -> LoraConfig:
         bias="none",
         task_type="CAUSAL_LM",
     )
-
-
-def _is_linear(module: Any) -> bool:
-    return isinstance(module, torch.nn.Linear)
 
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
