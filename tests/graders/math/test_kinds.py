@@ -150,6 +150,9 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    ("2 xy", "2", F), ("2mg", "2", F), ("2", "2mg", F), (r"\frac{1}{2}mv^2", r"\frac12", F), (r"\frac{1}{2} mv^2", r"\frac12", F), ("3 ab", "3", F),
+    (r"\frac{1}{2}ha", r"\frac12", F), ("5ft", "5", F), (r"\pi hr", r"\pi", F), ("2 Rh", "2", F), ("3 kx", "3", F), ("5 ft", "5", T), ("5 blue cars", "5", T),
+    ("5 men", "5", T), ("5 mg", r"5\text{ mg}", T), ("10 years old now", "10", T), ("7 hr", r"7\text{ hours}", T), (r"v_{\max}", r"v_{\text{max}}", T),
     (r"\sqrt{2}+10^{-75}", r"\sqrt{2}", F), (r"\pi^{-160}", r"\pi^{-161}", F), (r"\sqrt{2}-\sqrt{2}", r"10^{-80}", F), ("x", r"x+\sin^2 x+\cos^2 x-1", T), (r"\tan x\cos x-\sin x", r"\sin^2 x+\cos^2 x-1", T), (r"10^{-70}x", r"\sin^2 x+\cos^2 x-1", F),
     
     (r"3\times 4", "12", F), ("12.0000000001", "12", F), ("11.9999999", "12", F), ("1.0e1", "10", T),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from deimos.graders.math.tokens import FormulaToken, Node, Unreadable
+from deimos.graders.math.tokens import FUNCTIONS, FormulaToken, Node, Unreadable
 
 MOST_LEVELS = 120
 """Of a tree: what works on one calls itself for each level."""
@@ -71,6 +71,8 @@ class Cursor:
         depth, texts = 1, []
         while self.at < len(self.tokens):
             text = self.look()
+            if self.tokens[self.at].kind == "command" and text[1:] in FUNCTIONS:
+                text = text[1:]  # the index of v_{max} is a word
             self.at += 1
             depth += (text == "{") - (text == "}")
             if not depth:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deimos.graders.math.tokens import BARE, FUNCTIONS, word_set
+from deimos.graders.math.tokens import BARE, FUNCTIONS, is_word, word_set
 
 _SPELLINGS = (
     "meter m meters metre metres", "centimeter cm centimeters centimetre centimetres cms",
@@ -35,10 +35,17 @@ _COMPOUNDS = {
     "kmph": {"kilometer": 1, "hour": -1}, "cc": {"centimeter": 3}, "mps": {"meter": 1, "second": -1},
     "fps": {"foot": 1, "second": -1}, "ms": {"millisecond": 1},
 }  # fmt: skip
-_ATTACHED = word_set(
-    "cm mm km kg mg ml mL ft yd mi lb lbs oz mph kmh kph hr hrs min mins sec secs gal Hz kW kJ eV cc"
+_ATTACHED = word_set("cm km kg lbs mph kmh kph hrs mins secs mL Hz")
+"""Abbreviations that are units directly behind a digit too; ``7m`` and ``2mg`` are products."""
+_PRODUCTS = word_set("mg ml hr ha ms mm mi ft Pa kW kJ eV")
+"""Abbreviations that may be products of letters: units only if upright, or if the other side has them."""
+_AFTER_NUMBERS = _PRODUCTS - {"mg", "ha"}
+r"""Of these, the ones that are units behind a blank and a plain number: ``5 ft``, but not ``\pi hr``."""
+_PLAIN_NUMBER = re.compile(r"[-+]?\$?[\d.,]+(?:/\d+)?\s+")
+_COUNTED = word_set(
+    "men way hen pig cat dog cow egg toy car bag box cup can pen hat bus pie pts of the a an each left"
 )
-"""Abbreviations that are read as units directly behind a digit; ``7m`` stays a product."""
+"""Short words behind a number that count things, or belong to a longer unit."""
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "dozen": 12, "dozens": 12,
@@ -132,19 +139,21 @@ def letter_unit(text: str, unit: Unit) -> str | None:
 
 def _tail_start(text: str) -> int:
     """Where what may be a unit begins: behind the last token that belongs to the formula."""
-    start = 0
+    start, behind_words = 0, False
     for token in _TAIL_TOKEN.finditer(text):
         word = token[2]
-        attached = bool(word) and token.start() > 0 and text[token.start() - 1] not in " }"
-        in_tail = start < token.start() or not attached
+        attached = bool(word) and token.start() > 0 and text[token.start() - 1] != " "
         if token[1] is not None or token[3] or token[6]:
             continue
-        unit = word and word.lower() not in _FORMULA_WORDS and (in_tail or word in _ATTACHED)
-        if unit and not _is_script(text, token.start()):
+        known = word in _ATTACHED if attached else bool(word) and _is_unit_word(word)
+        plain = word in _AFTER_NUMBERS and _PLAIN_NUMBER.fullmatch(text[: token.start()])
+        more = word and behind_words and word.lower() not in _FORMULA_WORDS
+        if (known or plain or more) and not _is_script(text, token.start()):
+            behind_words = True
             continue
         if (token[4] or token[5] or token[7]) and (start < token.start() or token[7]):
             continue
-        start = token.end()
+        start, behind_words = token.end(), False
     # Powers, slashes and dots belong to a unit only behind one.
     behind = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d\s*\}|-?\d)|/|\\cdot|\\times)").match(text, start)
     while behind:
@@ -153,6 +162,21 @@ def _tail_start(text: str) -> int:
             text, start
         )
     return start
+
+
+def _is_unit_word(word: str) -> bool:
+    """Whether a bare word behind a blank is a unit, or what is counted, and no product of letters."""
+    if word.lower() in _FORMULA_WORDS or word in _PRODUCTS:
+        return False
+    pieces = re.split(r"[-/]", word.rstrip("."))
+    return all(
+        piece in _NAMES or piece.lower() in _COMPOUNDS or piece.lower() in SCALES or is_word(piece)
+        or piece.lower() in _KNOWN_WORDS or (len(piece) == 1 and len(pieces) > 1)
+        for piece in pieces
+    )  # fmt: skip
+
+
+_KNOWN_WORDS = _COUNTED | word_set("per sq cu square cubic percent pct cubed squared st nd rd th")
 
 
 def _may_have_unit(body: str, tail: str) -> bool:
