@@ -150,6 +150,7 @@ KINDS = {
 }  # fmt: skip
 """Kind to (answer, reference, whether the answer is right)."""
 MORE = [
+    (r"3\mathrm{x}", "3", F), (r"3\mathrm{x}", "3x", T), (r"3\text{ m}", "3", T), (r"3\text{ cups of a drink}", "3", T), (r"3\text{q}", "3", F),
     ("2 xy", "2", F), ("2mg", "2", F), ("2", "2mg", F), (r"\frac{1}{2}mv^2", r"\frac12", F), (r"\frac{1}{2} mv^2", r"\frac12", F), ("3 ab", "3", F),
     (r"\frac{1}{2}ha", r"\frac12", F), ("5ft", "5", F), (r"\pi hr", r"\pi", F), ("2 Rh", "2", F), ("3 kx", "3", F), ("5 ft", "5", T), ("5 blue cars", "5", T),
     ("5 men", "5", T), ("5 mg", r"5\text{ mg}", T), ("10 years old now", "10", T), ("7 hr", r"7\text{ hours}", T), (r"v_{\max}", r"v_{\text{max}}", T),

@@ -209,6 +209,9 @@ def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
     flat = [w for word in words for w in re.findall(r"[a-z]+", word.lower())]
     if any(word in _NO_UNITS or word in SCALES for word in flat):
         return None
+    first = re.match(r"[A-Za-z]+", words[0]) if words else None
+    if first is not None and len(first[0]) == 1 and first[0] not in _NAMES:
+        return None  # an upright letter that is no unit is a variable
     if not words:
         return None, factor, percent
     return _unit_of(" ".join(words)), factor, percent
