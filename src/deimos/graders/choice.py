@@ -1,7 +1,7 @@
 r"""The choice grader: which option does the answer name?
 
-Only explicit answers count: ``\boxed{B}``, "answer is (B)", "B is correct", a letter standing alone
-as the answer or on its last line. Never an article ("the answer is a triangle"), never a letter out
+Only explicit answers count: ``\boxed{B}``, ``<answer>B</answer>``, "answer is (B)" in thirty languages,
+"B is correct", a letter standing alone as the answer or on its first or last line. Never an article ("the answer is a triangle"), never a letter out
 of an option's text, never an option's text without its letter, never what is only supposed, asked or
 denied ("if the answer is A", "the answer is not B"). Two different letters are wrong.
 Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deimos.graders.choice_words import ANSWER_IS, DENIED, ENDS, OR
 from deimos.graders.extract import boxes, last_line
 from deimos.registry import grader
 from deimos.types import Verdict
@@ -24,8 +25,10 @@ DIGITS = "123456789"
 MIN_OPTIONS, MAX_OPTIONS = 3, 10
 IN_PROCESS_LENGTH = 20_000
 """Characters; longer answers are scanned by a worker."""
-STATEMENT = 60
-"""Characters behind "answer is" in which its letter must stand."""
+STATEMENT = 400
+"""Characters behind "answer is" that are read: its letter, and an option's text or a remark."""
+SECOND_THOUGHT = 60
+"""Characters behind "wait" in which another letter must stand."""
 CLAUSE = 80
 """Characters before it in which it may be denied."""
 
@@ -33,13 +36,24 @@ _BOX_MARK = "\f"
 """Stands where a box began once its markup is gone; white space to every pattern."""
 _BOXED = re.compile(r"\\boxed\b")
 _WRAPPING = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\b|[$*_`{}]|\\[()\[\]]")
+_FRAME = re.compile(
+    r"<(answer|final_answer|final|choice|option)>\s{0,9}(.{0,300}?)\s{0,9}</\1>",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAG = re.compile(r"</?(?:answer|final_answer|final|choice|option)>", re.IGNORECASE)
+_QUOTES = "\"'“”„‟‘’‚‛«»‹›「」『』"
+_QUOTED = re.compile(rf"[{_QUOTES}]\s?(\(?[A-J1-9]\)?)[.]?\s?[{_QUOTES}]")
 _STATED = re.compile(
-    r"\b(?:answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
-    r"\s{0,3}(?:choice\s{0,3}|option\s{0,3})?(?:is|:|=|would\s{1,3}be|must\s{1,3}be)\s{0,3}:?\s{0,3}"
-    r"(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
+    r"\b(?:(?:answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
+    r"\s{0,3}(?:choice\s{0,3}|option\s{0,3})?"
+    r"(?:is|:|=|[-–—]\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
+    r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
+    r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
     re.IGNORECASE,
 )
-_CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(
+    r"[.,;:!?\n。、]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE
+)
 _UNCERTAIN = re.compile(
     r"n[’']t\b|\b(?:not|never|if|unless|whether|might|may|could|suppose|supposing|assume|assuming"
     r"|tempting|nor|neither|cannot)\b|(?<!\bi\s)\bwould\b",
@@ -48,6 +62,11 @@ _UNCERTAIN = re.compile(
 _SECOND_THOUGHT = re.compile(
     r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry"
     r"|or\s{1,3}maybe|rather(?!\s{1,3}than)|instead(?!\s{1,3}of)|no[,:;.!])",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"\s{0,3}\(([^()\n]{1,390})\)")
+_WRONG = re.compile(
+    r"\b(?:wrong|incorrect|false|other\s{1,3}than|over|rather\s{1,3}than|instead\s{1,3}of)\b",
     re.IGNORECASE,
 )
 _LABEL_WORD = re.compile(r"(?:option|choice|answer|letter)\s{0,3}:?\s{0,3}", re.IGNORECASE)
@@ -92,38 +111,57 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
     text = _uncut(unicodedata.normalize("NFKC", answer))
     reader = _DIGITS if digits else _LETTERS
-    bared = [_bare(box) for box in boxes(text)]
+    framed = [frame for _, frame in _FRAME.findall(text)]
+    bared = [_bare(box) for box in (*boxes(text), *framed)]
     named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).
-    plain = _bare(text)
-    said, end = _said(plain, reader)
+    plain = _bare(_TAG.sub("\n", text))
+    said, end = _said(plain, reader, options)
     line = last_line(plain)
     closing = reader.line(line, options)
-    named |= said | closing
-    end = max(end, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing else 0)
+    opening, opened = _opening(plain, reader, options)
+    named |= said | closing | opening
+    end = max(
+        end, opened, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing or framed else 0
+    )
     if named:
         named |= reader.second_thoughts(plain[end:])
         for box in bared:  # a box with another option's text, and no letter
             owners = _owners(box, reader.labels, options)
             named |= set() if owners & named or reader.box(box, options) else owners
+        named -= reader.denied(plain[end:])
     if digits:  # "The answer is 2" where 2 is what another option says
         named |= {owner for label in named for owner in _owners(label, DIGITS, options)}
     return named
 
 
-def _said(plain: str, reader: _ClaimReader) -> tuple[set[str], int]:
+def _said(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], int]:
     """The labels that sentences give as the answer, and where the last of these sentences stands."""
     named: set[str] = set()
     end = 0
-    for statement in _STATED.finditer(plain):
-        if found := reader.statement(plain[statement.end() : statement.end() + STATEMENT]):
-            end = max(end, statement.end())
-            named |= found if _claimed(plain, statement.start()) else set()
+    for pattern, doubts in ((_STATED, _UNCERTAIN), (ANSWER_IS, DENIED)):
+        for statement in pattern.finditer(plain):
+            rest = plain[statement.end() : statement.end() + STATEMENT]
+            if found := reader.statement(rest, options):
+                end = max(end, statement.end())
+                named |= found if _claimed(plain, statement.start(), doubts) else set()
     for match in reader.correct.finditer(plain):
-        if _claimed(plain, match.start()):
+        if _claimed(plain, match.start(), _UNCERTAIN):
             end = max(end, match.start())
             named.add(match[1])
     return named, end
+
+
+def _opening(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], int]:
+    """The label that a first line consists of ("B", then why), and where that line ends.
+
+    None where other lines begin with labels too: they list the options.
+    """
+    first, _, rest = plain.partition("\n")
+    found = reader.line(first.strip(), options) if rest else set()
+    if not found or found & reader.labels_of_lines(rest):
+        return set(), 0
+    return found, len(first)
 
 
 @dataclass(frozen=True)
@@ -145,7 +183,7 @@ class _ClaimReader:
         """A bare label and what must follow it: "A." yes, "A triangle", "2.5" and "2,000" no."""
         label = self.label
         stop = r"\s*(?:$|\n|[;)!]|[,:.](?!\d)|\s[-–—]\s|\b(?:because|since|as|and|or|not|rather|instead)\b|[/&](?!\s*\d{2}))"
-        return rf"({label})(?={stop})"
+        return rf"({label})(?={stop}|{ENDS})"
 
     def box(self, box: str, options: list[str]) -> set[str]:
         """The labels that a box holds as its answer."""
@@ -174,33 +212,74 @@ class _ClaimReader:
             return "", ""
         return match[1] or match[2], match[3]
 
-    def statement(self, rest: str) -> set[str]:
+    def statement(self, rest: str, options: list[str]) -> set[str]:
         """The labels that stand directly behind "answer is"."""
+        rest = rest.lstrip(_QUOTES)
         match = re.match(rf"(?:[(\[]({self.any_case})[)\]]|{self.ended})", rest)
         if match is None:
-            return set()
+            return self._with_text(rest, options)
         named = {(match[1] or match[2]).upper()}
+        behind = rest[match.end() :]
         more = re.match(
-            rf"\s*(?:,\s*(?:and|or)?|and|or|/|&)\s*[(\[]?{self.ended}", rest[match.end() :]
+            rf"\s*(?:,\s*(?:and|or|{OR})?|and|or|{OR}|/|&)\s*[(\[]?{self.ended}", behind
         )
-        return named | {more[1]} if more else named
+        named |= {more[1]} if more else set()
+        remark = _REMARK.match(behind)
+        return named | (self._remarked(remark[1], named, options) if remark else set())
+
+    def _with_text(self, rest: str, options: list[str]) -> set[str]:
+        """The label in front of its option's own words, or of a remark in brackets: "B (green)"."""
+        match = re.match(rf"({self.label})(?=\s)", rest) or re.match(rf"({self.label})(?=\()", rest)
+        if match is None:
+            return set()
+        label, behind = match[1], rest[match.end() :]
+        if remark := _REMARK.match(behind):
+            return {label} | self._remarked(remark[1], {label}, options)
+        sentence = re.split(r"[.!?](?:\s|$)|\n", behind, maxsplit=1)[0]
+        return {label} if label in _owners(sentence, self.labels, options) else set()
+
+    def _remarked(self, remark: str, named: set[str], options: list[str]) -> set[str]:
+        """Other labels that a remark in brackets behind a label gives: the remark may be an option's text."""
+        if owners := _owners(remark, self.labels, options):
+            return set() if owners & named else owners
+        if _UNCERTAIN.search(remark) or _WRONG.search(remark):
+            return set()
+        found = re.findall(rf"(?<!\w)(?:[(\[]({self.label})[)\]]|{self.ended})", remark)
+        return {one or other for one, other in found}
+
+    def labels_of_lines(self, text: str) -> set[str]:
+        """Everything that could be its label, if lines of a text begin with two labels or more."""
+        begun = rf"^\s{{0,9}}[(\[]?({self.label})(?:[)\].:]|\s{{0,3}}$)"
+        found = set(re.findall(begun, text, re.MULTILINE))
+        return set(self.labels) if len(found) > 1 else set()
+
+    def denied(self, text: str) -> set[str]:
+        """Labels that a text calls wrong: "B is incorrect", "B is not the answer"."""
+        said = rf"(?<!\w)\(?({self.label})\)?\s{{1,3}}(?:is|was)(?:\s{{1,3}}(?:wrong|incorrect|false|not)\b|n[’']t)"
+        return set(re.findall(said, text))
 
     def line(self, line: str, options: list[str]) -> set[str]:
-        """The label that a last line consists of, or that stands before its own option's words."""
+        """The label that a line consists of, or that stands before its own option's words."""
+        line = line.strip(_QUOTES)
         spoken = _LABEL_WORD.match(line)
         if alone := re.fullmatch(
             rf"[(\[]?({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
         ):
             return {alone[1]}
         # Behind a letter only its own option's words may stand: else it may open a sentence.
-        owners = _owners(self.split(line)[1], self.labels, options)
-        return self.labelled(line, options) if owners else set()
+        if _owners(self.split(line)[1], self.labels, options):
+            return self.labelled(line, options)
+        remark = re.fullmatch(rf"({self.label})\s{{0,3}}\(([^()]+)\)\.?", line)
+        owners = _owners(remark[2], self.labels, options) if remark else set()
+        return (
+            {remark[1], *(set() if remark[1] in owners else owners)} if remark and owners else set()
+        )
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""
         found = set()
         for turn in _SECOND_THOUGHT.finditer(text):
-            rest = text[turn.end() : turn.end() + STATEMENT].partition("\n")[0]
+            rest = text[turn.end() : turn.end() + SECOND_THOUGHT].partition("\n")[0]
             if match := re.search(rf"(?<!\w)(?:[(\[]({self.label})[)\]]|{self.ended})", rest):
                 found.add(match[1] or match[2])
         return found
@@ -208,8 +287,9 @@ class _ClaimReader:
 
 def _reader(label: str, labels: str, before: str) -> _ClaimReader:
     correct = re.compile(
-        rf"(?:{before})(?-i:\(?({label})\)?)\s{{1,3}}is\s{{1,3}}(?:the\s{{1,3}})?(?:correct|right)"
-        r"(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))",
+        rf"(?:{before})(?-i:\(?({label})\)?)\s{{1,3}}is\s{{1,3}}"
+        r"(?:(?:the\s{1,3})?(?:correct|right|best)(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))"
+        r"|the\s{1,3}(?:final\s{1,3})?answer(?=\s*(?:$|[.,;!\n])))",
         re.IGNORECASE | re.MULTILINE,
     )
     return _ClaimReader(label, labels, correct)
@@ -224,11 +304,11 @@ _LETTERS = _reader(
 _DIGITS = _reader("[0-9]", DIGITS, _NAMED_SO)
 
 
-def _claimed(text: str, at: int) -> bool:
+def _claimed(text: str, at: int, doubts: re.Pattern[str]) -> bool:
     """Whether nothing in the clause before a statement denies, doubts or supposes it."""
     before = text[max(0, at - CLAUSE) : at]
     clause = _CLAUSE_END.split(before)[-1]
-    return _UNCERTAIN.search(clause) is None
+    return doubts.search(clause) is None
 
 
 def _uncut(text: str) -> str:
@@ -238,7 +318,7 @@ def _uncut(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    return _WRAPPING.sub("", _BOXED.sub(_BOX_MARK, text)).strip()
+    return _QUOTED.sub(r"\1", _WRAPPING.sub("", _BOXED.sub(_BOX_MARK, text))).strip()
 
 
 def _owners(text: str, labels: str, options: list[str]) -> set[str]:

@@ -1,0 +1,59 @@
+"""How other languages than English say "the answer is", as patterns.
+
+For some thirty languages: the word for "answer" with "is" or a colon behind it, and the words that
+deny or suppose such a sentence. Left out: languages whose options are not labelled with Latin letters
+or digits, and sentences that name no answer ("B stimmt").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern in the compatibility form that the texts are in: it takes some Thai vowels apart."""
+    return re.compile(unicodedata.normalize("NFKC", pattern), re.IGNORECASE)
+
+
+_NOUNS = (
+    r"\b(?:antwort|lösung|loesung|respuesta|solución|réponse|reponse|risposta|resposta|antwoord"
+    r"|svar|svaret|odpowiedź|odpowiedz|odpověď|odpoveď|odgovor|răspuns|răspunsul|vastaus|válasz|cevap|yanıt"
+    r"|jawaban|jawapan|jawabannya|đáp\s{1,3}án|sagot|jibu|ответ|відповідь|отговор|одговор|απάντηση"
+    r"|الجواب|الإجابة|الاجابة|إجابة|תשובה|התשובה|پاسخ|جواب|उत्तर|উত্তর)"
+    r"|คำตอบ|정답|답|答案|正解|答え|解答|回答|正确选项|正確選項|答(?=\s{0,3}[:=])"
+)
+_ADJECTIVES = (
+    r"(?:correcta|correcte|corretta|correta|correct|corect|final|finale|definitiva|exacta|juste|esatta|giusta|certa"
+    r"|prawidłowa|poprawna|doğru|yang\s{1,3}benar|đúng|الصحيحة|الصحيح|הנכונה|là\s{1,3}đúng|ที่ถูกต้อง|应该|應該|应|應)"
+)
+_IS = (
+    r"(?::|=|[-–—]\s|\b(?:ist|lautet|es|est|è|é|is|är|er|on|jest|to|je|este|e|adalah|ialah|là|ay|ni|это|є|είναι"
+    r"|هو|هي|است|היא|הוא|है|हैं)\b|คือ|은|는|は|が|是|为|為|选|選)"
+)
+_BETWEEN = (
+    r"(?:\b(?:la|el|le|il|lo|o|a|die|der|das|den|het|de|option|opción|opcion|opção|opzione|optie|möglichkeit"
+    r"|auswahl|buchstabe|lettre|letra|lettera|litera|letter|alternativa?|alternativet?|wariant|opcja|вариант|варіант"
+    r"|şık|seçenek|pilihan|opsi|الخيار|विकल्प)\b\s{1,3}|ตัวเลือก|选项|選項|選択肢|보기)"
+)
+ANSWER_IS = _compiled(
+    rf"(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
+    r"|(?:故|应|應|所以|因此|正确的?|正確的?|我|(?<![一-鿿]))(?:选|選|选择|選擇)\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}",
+)
+"""Ends where the letter must stand. The text is in Unicode's compatibility form (NFKC): its colons are
+ASCII's."""
+DENIED = _compiled(
+    r"\b(?:nicht|kein|keine|wenn|falls|ob|angenommen|vielleicht|könnte|ne|pas|peut-être|supposons|quizás|tal\s{1,3}vez"
+    r"|supongamos|talvez|não|forse|non|nie|jeśli|niet|indien|misschien|om|hvis|ikke|inte|eğer|değil|jika|bukan|mungkin"
+    r"|nếu|không|не|если|ли|возможно|якщо|αν|δεν|إذا|لو|ليس|ليست|אם|לא|यदि|अगर|नहीं)\b"
+    r"|^\s*(?:si|se|no|als)\b|\bno\s{1,3}(?:creo|es|era)\b"
+    r"|如果|假如|假设|假設|若|是否|可能|也许|也許|不认为|不認為|不是|不应|不應|并非|もし|かもしれ|만약|아마|หาก|ถ้า|ไม่",
+)
+"""In the clause before a statement: it is denied, doubted or supposed there."""
+ENDS = (
+    r"\s?(?:입니다|이다|예요|이에요|です|だ|である|选项|選項|项|項)(?=\s*(?:$|[.,;!)\n。、]))"
+    r"|\s?[。、」』]|\s?(?:因为|因為)|['’](?:[dt][iıuü]r)(?=\s*(?:$|[.,;!\n]))"
+)
+"""What may stand behind a letter in Chinese, Japanese, Korean and Turkish sentences, besides signs."""
+OR = r"oder|und|ou|et|o|u|y|e|i|ja|tai|of|en|eller|och|og|lub|albo|veya|ve|atau|dan|hoặc|или|и|або|ή|και|أو|או|या|或|和|또는|か|と"
+""""or" and "and": what follows is a second letter."""
