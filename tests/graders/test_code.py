@@ -12,7 +12,8 @@ import pytest
 from deimos.graders import Judge, check
 from deimos.prompts.sources.mbpp import entry_point
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
-from deimos.sandbox.extract import names_of, program
+from deimos.sandbox.extract import program
+from deimos.sandbox.names import names_of
 
 DATA = Path(os.environ.get("DEIMOS_DATA", Path(__file__).parents[3] / "shared/data"))
 PROMPT = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from deimos.sandbox.extract import defined, names_of
+from deimos.sandbox.names import defined, names_of
 
 TESTS = "<tests>"
 CHECK = "check"

@@ -1,0 +1,110 @@
+"""One program out of several blocks: those that define what is asked for, and what they use of others.
+
+Of other blocks only single statements are taken (imports, definitions, assignments), so that their
+examples, first tries and prints are not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from deimos.sandbox.fences import NOT_PARSED, parse
+from deimos.sandbox.names import bound_by, changed_by, defined
+
+STAR = "*"
+"""What ``from math import *`` binds."""
+
+
+@dataclass(frozen=True)
+class CodeBlock:
+    """A text that may be Python, and its names."""
+
+    text: str
+    tree: ast.Module
+    """Without statements if the text is no Python."""
+    makes: frozenset[str]
+    """Names that it defines or assigns at its top level."""
+
+    @classmethod
+    def of(cls, text: str) -> CodeBlock:
+        """Parse a text."""
+        tree = parse(text) or ast.Module([], [])
+        return cls(text, tree, frozenset(defined(tree)))
+
+    @cached_property
+    def binds(self) -> set[str]:
+        """What it makes, and what it imports."""
+        return {name for statement in self.tree.body for name in bound_by(statement)}
+
+    @cached_property
+    def needs(self) -> set[str]:
+        """Names that it looks up at its top level, and does not bind there."""
+        return _globals_of(self.text) - self.binds
+
+
+def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str] = ()) -> list[str]:
+    """The chosen blocks, in order, and the statements of others that bind what these need.
+
+    A name comes from the nearest block before the first chosen one, else from the nearest behind it.
+
+    Args:
+        blocks: of an answer, in order.
+        chosen: their numbers.
+        known: names that are there already.
+    """
+    first = min(chosen)
+    bound = set().union(*(blocks[n].binds for n in chosen))
+    found = {*known, *bound}
+    missing = set().union(*(blocks[n].needs for n in chosen)) - found
+    others = [n for n in (*reversed(range(first)), *range(first, len(blocks))) if n not in chosen]
+    taken: dict[int, set[int]] = {n: set() for n in others}
+    while missing:
+        name = missing.pop()
+        found.add(name)
+        source = next((n for n in others if blocks[n].binds & {name, STAR}), None)
+        if source is None:
+            continue
+        for number, statement in enumerate(blocks[source].tree.body):
+            needed = _needs_of(statement) if number not in taken[source] else None
+            if needed is not None and _makes(statement, name, needed, bound):
+                taken[source].add(number)
+                missing |= needed - found
+    units = (
+        blocks[n].text if n in chosen else _source(blocks[n], taken[n]) for n in range(len(blocks))
+    )
+    return [unit for unit in units if unit]
+
+
+def _makes(statement: ast.stmt, name: str, needed: set[str], bound: set[str]) -> bool:
+    """Whether a statement binds a name, or fills what it stands for without the chosen blocks' help."""
+    if {*bound_by(statement)} & {name, STAR}:
+        return True
+    return name in changed_by(statement) and not needed & bound
+
+
+def _source(block: CodeBlock, statements: set[int]) -> str:
+    kept = [statement for n, statement in enumerate(block.tree.body) if n in statements]
+    return ast.unparse(ast.Module(kept, [])) if kept else ""
+
+
+def _needs_of(statement: ast.stmt) -> set[str]:
+    return _globals_of(ast.unparse(statement))
+
+
+def _globals_of(text: str) -> set[str]:
+    """Names that code looks up among its globals, at its top level or inside functions and classes."""
+    try:
+        top = symtable.symtable(text, "<answer>", "exec")
+    except NOT_PARSED:
+        return set()
+    found = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    inner = list(top.get_children())
+    while inner:
+        scope = inner.pop()
+        found |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        inner += scope.get_children()
+    return found

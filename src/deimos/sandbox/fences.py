@@ -1,0 +1,120 @@
+"""Fenced blocks of an answer, as models write them: more loosely than Markdown has it.
+
+A fence is a run of three or more backticks or tildes with nothing but a language behind it; words may
+stand before it ("Code: ```python"). A block ends at the first fence that leaves it Python that can be
+parsed: fences inside a docstring don't end it, a fence at the end of a line of code does, and so does the
+next block's opening where a closing fence was forgotten. Not covered: blocks in quotations (``>``).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+_FENCE = re.compile(
+    r"^(?P<before>.*?)(?<!`)(?<!~)(?P<run>`{3,}+|~{3,}+)(?P<info>[^`\n]*)$", re.MULTILINE
+)
+_INLINE = re.compile(r"(?<!`)```(?:python3?|py)?[ \t]{1,4}([^`\n]+)```(?!`)")
+_LANGUAGE = re.compile(r"\s*\{?\.?(\w*)")
+_PYTHON = frozenset({"", "python", "python2", "python3", "py", "py3", "ipython", "ipython3"})
+_CODE_BEGINS = re.compile(r"^(?:(?:async )?def |class |import |from \w+ import |@\w)", re.MULTILINE)
+NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What parsing raises for text that is no Python, or too much of it."""
+TRIES = 8
+"""Ends that are tried for a block: parsing is what a hostile answer would spend time on."""
+MOST = 200
+"""Fences that are looked at; text behind the last of them is one block or none."""
+
+
+class _Fence(NamedTuple):
+    start: int
+    """Where its line begins."""
+    run_at: int
+    end: int
+    """Where its line ends."""
+    run: str
+    bare: bool
+    """Nothing before it on its line."""
+    info: str
+
+    def closes(self, opening: _Fence) -> bool:
+        """Whether Markdown lets it close a block."""
+        return self.bare and not self.info and self.run.startswith(opening.run)
+
+
+class Texts(NamedTuple):
+    """What of an answer may be a program."""
+
+    blocks: list[str]
+    """Python in fences, in order, its common indentation removed."""
+    others: list[str]
+    """The whole answer, text between blocks, and of such text what begins with code; the best first."""
+
+
+def texts_of(answer: str) -> Texts:
+    """All texts in an answer that may be Python, or a part of it."""
+    fences = [
+        _Fence(
+            found.start(), found.start("run"), found.end(), found["run"],
+            not found["before"].strip(), found["info"].strip(),
+        )
+        for found in islice(_FENCE.finditer(answer), MOST)
+    ]  # fmt: skip
+    blocks, outside = [], []
+    at = number = 0
+    while number < len(fences):
+        opening = fences[number]
+        outside.append(answer[at : opening.run_at])
+        text, number, at = _block(answer, fences, number)
+        if _is_python(opening):
+            blocks.append(text)
+    outside.append(answer[at:])
+    pieces = [*reversed(outside), answer]
+    begun = [piece[found.start() :] for piece in pieces if (found := _CODE_BEGINS.search(piece))]
+    return Texts(blocks, list(dict.fromkeys([*pieces, *begun, *_INLINE.findall(answer)])))
+
+
+def parse(text: str) -> ast.Module | None:
+    """The text as Python; None if it is none."""
+    try:
+        return ast.parse(text)
+    except NOT_PARSED:
+        return None
+
+
+def _block(answer: str, fences: Sequence[_Fence], number: int) -> tuple[str, int, int]:
+    """The text behind a fence, the number of the fence to go on with, and where text goes on."""
+    opening, later = fences[number], range(number + 1, len(fences))
+    of_its_sort = [n for n in later if fences[n].run[0] == opening.run[0]]
+    closing = [n for n in of_its_sort if fences[n].closes(opening)]
+    ends = [*closing, *(n for n in of_its_sort if n not in closing)]
+    if _is_python(opening):
+        for n in ends[:TRIES]:
+            text = _between(answer, opening, fences[n])
+            if parse(text) is not None:
+                return text, *_behind(fences, n)
+    if not of_its_sort or (_is_python(opening) and parse(_between(answer, opening, None))):
+        return _between(answer, opening, None), len(fences), len(answer)
+    first = next((n for n in of_its_sort if n in closing or fences[n].info), of_its_sort[0])
+    return _between(answer, opening, fences[first]), *_behind(fences, first)
+
+
+def _behind(fences: Sequence[_Fence], end: int) -> tuple[int, int]:
+    """Where to go on behind a block's end: an end that opens the next block is read once more."""
+    fence = fences[end]
+    return (end, fence.start) if fence.bare and fence.info else (end + 1, fence.end)
+
+
+def _between(answer: str, opening: _Fence, end: _Fence | None) -> str:
+    if end is None:
+        return textwrap.dedent(answer[opening.end + 1 :])
+    return textwrap.dedent(answer[opening.end + 1 : end.start if end.bare else end.run_at])
+
+
+def _is_python(opening: _Fence) -> bool:
+    language = _LANGUAGE.match(opening.info)
+    return language is not None and language[1].lower() in _PYTHON

@@ -1,0 +1,102 @@
+"""Which names code reads and binds."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that a data set's code takes from elsewhere."""
+
+    free: list[str]
+    """Names that it reads and neither it nor Python defines, in order of appearance."""
+    modules: list[str]
+    """Modules of the standard library that it uses (``sys.…``) without importing them."""
+    builtin: list[str]
+    """The built-in that it calls first, if any: MBPP asks for a ``sum``."""
+
+    @property
+    def wanted(self) -> list[str]:
+        """What the program under test must define, if no entry point says it."""
+        return self.free or self.builtin
+
+
+def names_of(tree: ast.AST) -> Names:
+    """Read the names of parsed code, in one walk: tests can be megabytes of literals."""
+    read: dict[str, None] = {}
+    bound: set[str] = set()
+    called: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            continue
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read[node.id] = None
+            else:
+                bound.add(node.id)
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called[node.func.id] = None
+        bound.update(_bound(node))
+    loose = [name for name in read if name not in bound]
+    modules = [n for n in loose if n in sys.stdlib_module_names and n not in called]
+    free = [n for n in loose if n not in modules and not hasattr(builtins, n)]
+    return Names(free, modules, [n for n in called if n in loose and hasattr(builtins, n)][:1])
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """Names that code makes at its top level; imports make none."""
+    imports = ast.Import | ast.ImportFrom
+    return {n for node in tree.body if not isinstance(node, imports) for n in bound_by(node)}
+
+
+def bound_by(node: ast.stmt) -> Iterable[str]:
+    """Names that a statement binds where it stands."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.If | ast.Try | ast.With):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                yield inner.id
+            elif inner is not node:
+                yield from _bound(inner)
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        for alias in node.names:
+            yield from _bound(alias)
+    else:
+        yield from _bound(node)
+
+
+def changed_by(node: ast.stmt) -> set[str]:
+    """Names whose value a statement rebinds or fills: ``x += 1``, ``x[1] = 2``, ``x.append(1)``."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return set()
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        place = inner
+        if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+            place = inner.value.func if isinstance(inner.value.func, ast.Attribute) else inner
+        elif not isinstance(getattr(inner, "ctx", None), ast.Store | ast.Del):
+            continue
+        while isinstance(place, ast.Attribute | ast.Subscript | ast.Starred):
+            place = place.value
+        found |= {place.id} if isinstance(place, ast.Name) else set()
+    return found
+
+
+def _bound(node: ast.AST) -> Iterable[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield (node.asname or node.name).split(".")[0]
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+        isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
+    ):
+        yield node.name
+    elif isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names

@@ -1,0 +1,90 @@
+"""Which program is found in an answer, and that it runs: blocks, fences, what stands around them."""
+
+import pytest
+
+from deimos.sandbox.extract import program
+
+RIGHT = [
+    # imports, constants and helpers in another block
+    "First:\n```python\nimport math\n```\nThen:\n```python\ndef f(x):\n    return math.floor(x * x + 1)\n```\n",
+    "```python\nSTEP = 1\n```\n```python\ndef f(x):\n    return x * x + STEP\n```\n",
+    "```python\nfrom math import *\n```\n```python\ndef f(x):\n    return floor(x * x + 1)\n```\n",
+    "```python\ndef g(x):\n    return x * x\n```\n```python\ndef f(x):\n    return g(x) + 1\n```\n",
+    "```python\ndef f(x):\n    return g(x) + 1\n```\nThe helper:\n```python\ndef g(x):\n    return x * x\n```\n",
+    "```python\nimport math\n```\n```python\ndef g(x):\n    return math.floor(x * x)\n```\n```python\ndef f(x):\n    return g(x) + 1\n```\n",
+    "```python\nT = {}\nfor i in range(9):\n    T[i] = i * i\nT.update({9: 81})\n```\n```python\ndef f(x):\n    return T[x] + 1\n```\n",
+    "```python\ndef g(x):\n    return x * x\nprint(f(2))\nassert False\n```\n```python\ndef f(x):\n    return g(x) + 1\n```\n",
+    "```python\nfrom typing import List\n```\n```python\ndef f(x: List) -> int:\n    return x * x + 1\n```\n```bash\npip install x\n```\n",
+    "```python\nclass P:\n    def g(self, x):\n        return x * x\n```\n```python\np = P()\n\ndef f(x):\n    return p.g(x) + 1\n```\n",
+    # the last definition counts, with what it needs of an earlier one
+    "```python\ndef f(x):\n    return x\n```\nCorrected:\n```python\ndef f(x):\n    return x * x + 1\n```\n",
+    "```python\nimport math\ndef g(x):\n    return x * x\ndef f(x):\n    return 0\n```\nCorrected:\n```python\ndef f(x):\n    return g(x) + 1\n```\n",
+    "```python\ndef f(x):\n    return x * x + 1\n```\nUse:\n```python\nprint(f(2))\n```\nIt prints\n```\n5\n```\n",
+    # fences in docstrings and comments
+    "```python\ndef f(x):\n    '''Doc.\n\n    ```\n    f(2)\n    ```\n    '''\n    return x * x + 1\n```\n",
+    "```python\ndef f(x):\n    '''Doc.\n\n    ```python\n    f(2)\n    ```\n    '''\n    return x * x + 1\n```\nDone.\n```\n5\n```\n",
+    "```python\ndef f(x):\n    # ```\n    # f(2)\n    # ```\n    return x * x + 1\n```\n",
+    "def f(x):\n    '''Doc.\n\n    ```\n    f(2)\n    ```\n    '''\n    return x * x + 1\n",
+    "~~~python\ndef f(x):\n    '''Doc.\n    ```\n    f(2)\n    ```\n    '''\n    return x * x + 1\n~~~\n",
+    # a closing fence alone, or none
+    "def f(x):\n    return x * x + 1\n```\n",
+    "def f(x):\n    return x * x + 1\n```\nThis squares x:\n```\n5\n```\n",
+    "Here it is:\ndef f(x):\n    return x * x + 1\n```\n",
+    "```python\ndef f(x):\n    return x * x + 1\n",
+    "```python\ndef f(x):\n    return x * x + 1```\nDone.",
+    "```python\ndef f(x):\n    return x * x + 1\n```That is all, and it works.",
+    "```python\nSTEP = 1\n```python\ndef f(x):\n    return x * x + STEP\n```\n",
+    # longer fences, tildes, languages, words around
+    "````python\ndef f(x):\n    return x * x + 1\n````\n",
+    "````markdown\n```python\ndef f(x):\n    return 0\n```\n````\n```python\ndef f(x):\n    return x * x + 1\n```\n",
+    "~~~~\ndef f(x):\n    return x * x + 1\n~~~~\n",
+    "````python\ndef f(x):\n    return x * x + 1\n```\nDone.",
+    "```{.python .numberLines}\ndef f(x):\n    return x * x + 1\n```\n",
+    "``` Python3\ndef f(x):\n    return x * x + 1\n```\n",
+    "Code: ```python\ndef f(x):\n    return x * x + 1\n```\n",
+    "**Solution** ```\ndef f(x):\n    return x * x + 1\n```\n",
+    "1. ```py\n   def f(x):\n       return x * x + 1\n   ```\n",
+    "In short: ```python f = lambda x: x * x + 1```",
+    "Use `f` so: ```x = 1``` and\n```python\ndef f(x):\n    return x * x + 1\n```\n",
+    "```python\r\ndef f(x):\r\n    return x * x + 1\r\n```\r\n",
+]  # fmt: skip
+WRONG = [
+    "```python\ndef f(x):\n    return x * x + 1\n```\nCorrected:\n```python\ndef f(x):\n    return x\n```\n",
+    "```python\nSTEP = 2\n```\n```python\nSTEP = 1\n```\n```python\nSTEP = 3\ndef f(x):\n    return x * x + STEP\n```\n",
+    "The function f returns x * x + 1.",
+    "```json\n{\"f\": 1}\n```",
+    "```python\ndef f(x:\n    return x * x + 1\n```\n",
+]  # fmt: skip
+
+
+def ran(answer):
+    space = {}
+    for unit in program(answer, ["f"]) or []:
+        exec(compile(unit, "<answer>", "exec"), space)
+    return [space["f"](x) for x in (0, 2)] if "f" in space else None
+
+
+@pytest.mark.parametrize("answer", RIGHT)
+def test_the_right_program_is_found(answer):
+    assert ran(answer) == [1, 5]
+
+
+@pytest.mark.parametrize("answer", WRONG)
+def test_a_wrong_one_stays_wrong(answer):
+    assert ran(answer) != [1, 5]
+
+
+def test_several_names_from_several_blocks():
+    answer = "```python\ndef f(x):\n    return x + K\n```\n```python\ndef g(x):\n    return f(x)\n```\n```python\nK = 1\n```"
+    units = program(answer, ["f", "g"])
+    space = {}
+    exec("\n".join(units), space)
+    assert space["g"](1) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["```python\n" * 20_000, "`" * 300_000 + "x", "```\nx\n" * 20_000, "~~~ ```\n" * 30_000, "a```b" * 60_000],
+)  # fmt: skip
+def test_hostile_fences_take_no_time(answer):
+    assert program(answer, ["f"]) is None
