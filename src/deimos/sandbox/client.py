@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from deimos.sandbox import selftest
-from deimos.sandbox.code_tests import NOT_PYTHON, Exam, prepared
+from deimos.sandbox.code_tests import NOT_PYTHON, Exam, UnfitTests, prepared, sees_more
 from deimos.sandbox.fork_client import KeeperProcess
 from deimos.sandbox.isolation import kernel, landlock
 from deimos.sandbox.isolation.box import LIMITED, NAMESPACED, RESTRICTED, Limits
@@ -124,6 +124,8 @@ class Sandbox:
         start = time.monotonic()
         try:
             said, report = self._dispatch(keeper, exam, answer, start + self.limits.wall)
+        except UnfitTests as e:
+            kind, because, calls = "unsupported", str(e), 0
         except NOT_PYTHON as e:
             kind, because, calls = "unsupported", f"the tests are not Python: {e}", 0
         else:
@@ -131,6 +133,12 @@ class Sandbox:
                 raise OSError(str(said.get("failed", "the keeper is gone")))
             kind, because, calls = (
                 _late(said, self.limits) if said["late"] else _reported(said, report, self.limits)
+            )
+        # A program that never loaded is wrong whatever the tests look at.
+        if (kind in ("wrong", "error") and calls) or kind == "timeout":
+            seen = sees_more(exam)
+            kind, because = (
+                ("unsupported", f"the tests look at {seen}") if seen else (kind, because)
             )
         return CheckOutcome(kind, because, calls, self.tier, time.monotonic() - start)
 

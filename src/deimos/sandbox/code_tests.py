@@ -7,19 +7,28 @@ supervisor's side, and only code objects are sent to the box.
 from __future__ import annotations
 
 import ast
+import keyword
 import marshal
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
+from deimos.sandbox.assertions import assert_something, never_hold
 from deimos.sandbox.names import defined, names_of
+from deimos.sandbox.side_effects import looked_past
 
 TESTS = "<tests>"
 CHECK = "check"
 """HumanEval's form: the tests define this function, to be called with the candidate."""
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What compiling raises for tests that are not Python."""
+
+
+class UnfitTests(ValueError):
+    """Tests that are Python and still say nothing of any program; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +47,16 @@ class Exam:
         """Read a reference ``{tests, entry_point?, setup?, test_imports?}``; lists are joined by lines.
 
         Raises:
-            ValueError: the tests are missing or not text, or not Python.
+            ValueError: the tests are missing or not text, or not Python; the entry point is no name.
         """
         parts = [_text(reference, key) for key in ("test_imports", "tests", "entry_point", "setup")]
         imports, tests, entry, setup = parts
         if not tests.strip():
             raise ValueError("a code reference needs tests")
-        exam = cls("\n".join(part for part in (imports, tests) if part), entry.strip(), setup)
+        entry = entry.strip()
+        if entry and (not entry.isidentifier() or keyword.iskeyword(entry)):
+            raise ValueError(f"entry_point {entry[:60]!r} is no name that a program can define")
+        exam = cls("\n".join(part for part in (imports, tests) if part), entry, setup)
         exam.names()
         return exam
 
@@ -62,18 +74,49 @@ def prepared(exam: Exam) -> bytes:
     from the candidate, and from the standard library without importing them).
 
     Raises:
+        UnfitTests: no program can be judged by them.
         SyntaxError, ValueError, RecursionError, MemoryError: ``NOT_PYTHON``.
     """
     entry = exam.entry_point
-    setup, tests = ast.parse(exam.setup), ast.parse(exam.tests)
-    found = names_of(ast.Module([*setup.body, *tests.body], []))
+    setup, tests = _parse(exam.setup), _parse(exam.tests)
+    whole = ast.Module([*setup.body, *tests.body], [])
+    found = names_of(whole)
     final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
+    _refuse_unfit(whole, {entry, *found.free} if entry else {*found.wanted}, final)
     return marshal.dumps({
-        "setup": compile(setup, "<setup>", "exec", dont_inherit=True),
-        "tests": compile(tests, TESTS, "exec", dont_inherit=True),
+        "setup": _compile(setup, "<setup>"),
+        "tests": _compile(tests, TESTS),
         "stubs": found.free if entry else found.wanted,
         "modules": found.modules, "entry": entry, "final": final,
     })  # fmt: skip
+
+
+@lru_cache(maxsize=128)
+def sees_more(exam: Exam) -> str:
+    """What the tests look at besides the program's values; empty: nothing, or they are not Python."""
+    try:
+        return looked_past(_parse(f"{exam.setup}\n{exam.tests}"))
+    except NOT_PYTHON:
+        return ""
+
+
+def _parse(code: str) -> ast.Module:
+    with warnings.catch_warnings(action="ignore"):  # of escapes and tuples in other people's code
+        return ast.parse(code)
+
+
+def _compile(tree: ast.Module, name: str) -> CodeType:
+    with warnings.catch_warnings(action="ignore"):
+        return compile(tree, name, "exec", dont_inherit=True)
+
+
+def _refuse_unfit(tests: ast.Module, wanted: set[str], final: str) -> None:
+    if not wanted:
+        raise UnfitTests("the tests use nothing that a program could define")
+    if not assert_something(tests, wanted, final):
+        raise UnfitTests("the tests assert nothing: they would pass any program")
+    if never_hold(tests):
+        raise UnfitTests("the tests fail whatever a program does")
 
 
 def _calls(tree: ast.Module, name: str) -> bool:
@@ -94,4 +137,4 @@ def _text(reference: Mapping[str, Any], key: str) -> str:
 
 @lru_cache(maxsize=512)
 def _free(code: str) -> list[str]:
-    return names_of(ast.parse(code)).wanted
+    return names_of(_parse(code)).wanted

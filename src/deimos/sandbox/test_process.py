@@ -79,6 +79,10 @@ def _failed(link: Link, error: BaseException) -> tuple[str, str]:
         return "unsupported", f"the tests failed before they called the program: {describe(error)}"
     if isinstance(error, MemoryError):
         return "output", "the tests ran out of memory over what the program returned"
+    if isinstance(error, TypeError) and "catching classes" in str(error):
+        return "unsupported", "the tests catch an exception of the program's own"
+    if link.looked:
+        return "unsupported", f"the tests look at {link.looked} of the program"
     what = f": {error}" if isinstance(error, AssertionError) and str(error) else ""
     what = what if isinstance(error, AssertionError) else f": {describe(error)}"
     return "wrong", f"call {link.calls} did not hold{what}"[:500]

@@ -75,6 +75,16 @@ def test_an_mbpp_prompt_shows_the_functions_name_and_an_example(tmp_path):
     assert len(mbpp(take=None, seed=0, path=path, split="test")) == 1
 
 
+def test_a_comparison_that_nothing_asserts_is_asserted(tmp_path):
+    test = (
+        "def assertion(out, exp, atol):\n    if isinstance(out, bool):\n        exact_match = out == exp\n"
+        "    else:\n        exact_match = exp == (out is not None)\n\n\nassertion(add_one(1), True, 0)\n"
+    )
+    (prompt,) = mbpp_plus(take=None, seed=0, path=write(tmp_path, {**MBPP, "test": test}))
+    assert "(out is not None)\n    assert exact_match\n" in prompt.reference["tests"]
+    passes("def add_one(x):\n    return True", prompt.reference)
+
+
 def test_set_up_that_needs_the_candidates_class_stands_before_the_tests(tmp_path):
     row = {**MBPP, "test_setup_code": "n = Node(1)", "code": "class Node: ..\ndef add_one(x): ..."}
     row["code"] = "class Node:\n    def __init__(self, n): ...\ndef add_one(x):\n    return x + 1"

@@ -3,7 +3,8 @@ r"""MBPP (CC-BY-4.0, Google) and MBPP+ (Apache-2.0, EvalPlus): small functions f
 The reference is ``{"tests", "entry_point", "setup"?}``. ``tests`` is a list of assertions (MBPP+:
 one program), run with the candidate's function in scope; ``setup`` is run before them in the process
 that holds them, which never sees the candidate. In two problems (367 and 927) the set-up makes objects
-of a class that the candidate has to bring: there it stands at the head of ``tests`` instead.
+of a class that the candidate has to bring: there it stands at the head of ``tests`` instead. In three of
+MBPP+ (737, 787, 794) nothing asserts the result of the comparison: an ``assert`` is put behind it.
 
 Splits by the authors: problems 1-10 are for few-shot prompts, 11-510 to test, 511-600 to validate,
 601-974 to train. MBPP+ is a part of the whole (378 of the sanitized 427), so it is a test set.
@@ -51,6 +52,9 @@ SETUP_AFTER = (367, 927)
 """Problems whose set-up needs the candidate's own class."""
 BEGINS = "\n\nThe function must be named "
 """Where our words begin behind a problem's."""
+NOT_ASSERTED = "        exact_match = exp == (out is not None)\n"
+"""The last line of a comparison in MBPP+ whose result nothing asserts: problems 737, 787 and 794 would
+pass any program."""
 _FORMULA = re.compile(r"^write an? (?:python )?function (?:to|that|which) ", re.IGNORECASE)
 
 
@@ -89,7 +93,7 @@ def to_parts(row: SourceRow, *, instruction: str = CODE, challenge: bool = False
     whole = row.data.get("test")
     tests: str | list[str]
     if isinstance(whole, str) and whole.strip():
-        tests = whole
+        tests = _with_assertion(whole)
     else:
         tests = [*asserts, *(texts_of(row, "challenge_test_list") if challenge else ())]
     if setup and row.data.get("task_id") in SETUP_AFTER and isinstance(tests, list):
@@ -132,6 +136,10 @@ def entry_point(code: str, asserts: Sequence[str]) -> str | None:
             if isinstance(node, ast.Name) and node.id in defined:
                 return node.id
     return None
+
+
+def _with_assertion(tests: str) -> str:
+    return tests.replace(NOT_ASSERTED, f"{NOT_ASSERTED}    assert exact_match\n", 1)
 
 
 def _tree(code: str) -> list[ast.stmt]:

@@ -1,0 +1,217 @@
+"""Do tests assert anything? Tests that don't pass every program.
+
+Read from the parsed tests, without running them: which statements can run (also in functions that they
+call), and whether one of them can fail because of what a program returned. Generous where code alone
+does not say it: an imported ``assert_…``, ``exec`` of a text that isn't there.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Collection, Iterable, Iterator
+
+_SWALLOW = frozenset({"AssertionError", "Exception", "BaseException"})
+_FAILING = ("assert", "fail", "raises", "warns", "expect")
+"""How functions of libraries begin that fail by raising: ``assertEqual``, ``pytest.raises``."""
+_EXITS = frozenset({"exit", "quit", "_exit", "abort"})
+
+
+def assert_something(tests: ast.Module, wanted: Collection[str], called: str = "") -> bool:
+    """Whether some statement of the tests can fail.
+
+    Args:
+        tests: parsed.
+        wanted: names that they take from the program.
+        called: a function of theirs that is called from outside (``check``), or empty.
+    """
+    return _Reader(tests, wanted, called).finds()
+
+
+def never_hold(tests: ast.Module) -> bool:
+    """Whether the tests fail whatever a program does: ``assert False`` on a line of its own."""
+    return any(isinstance(n, ast.Assert) and _always(n.test) is False for n in tests.body)
+
+
+class _Reader:
+    def __init__(self, tests: ast.Module, wanted: Collection[str], called: str) -> None:
+        self.wanted = wanted
+        self.functions: dict[str, list[ast.stmt]] = {}
+        self.swallowing: set[str] = set()
+        """Classes whose methods a runner calls, which reports failures and does not raise them."""
+        for node in _definitions(tests):
+            self.functions[node.name] = node.body
+            if isinstance(node, ast.ClassDef) and any("TestCase" in _name(b) for b in node.bases):
+                self.swallowing |= {node.name} if _uses_runner(tests) else set()
+        body = self.functions.get(called, [])
+        self.left = [(body, False), (tests.body, False)]
+        self.seen: set[tuple[str, bool]] = set()
+        self.later: list[tuple[ast.AST, bool]] = []
+        """Assigned values, which may be megabytes of literals: looked at last."""
+
+    def finds(self) -> bool:
+        while self.left or self.later:
+            if self.left:
+                body, caught = self.left.pop(0)
+                if any(self._fails(statement, caught) for statement in body):
+                    return True
+            elif self._calls(*self.later.pop(0)):
+                return True
+        return False
+
+    def _fails(self, node: ast.stmt, caught: bool) -> bool:
+        """Whether a statement can fail; notes what else it runs."""
+        if isinstance(node, ast.Assert | ast.Raise) and not caught:
+            asserting = isinstance(node, ast.Raise) or self._can_fail(node.test)
+            return asserting or self._calls(node, caught)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return False
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value:
+            self.later.append((node.value, caught))
+            return False
+        for body, inside in _bodies(node):
+            self.left.append((body, caught or inside))
+        return any(self._calls(part, caught) for part in _expressions(node))
+
+    def _calls(self, node: ast.AST, caught: bool) -> bool:
+        """Whether an expression calls what can fail; notes the tests' own functions in it."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and part.id in self.functions:
+                inside = caught or part.id in self.swallowing
+                if (part.id, inside) not in self.seen:
+                    self.seen.add((part.id, inside))
+                    self.left += [(body, inside) for body in self._run_by(part.id)]
+            elif isinstance(part, ast.Call) and not caught and self._fails_by_name(part):
+                return True
+        return False
+
+    def _run_by(self, name: str) -> Iterator[list[ast.stmt]]:
+        body = self.functions[name]
+        yield body
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.body
+
+    def _fails_by_name(self, call: ast.Call) -> bool:
+        first, _, name = _name(call.func).rpartition(".")
+        if first.partition(".")[0] in self.wanted or (not first and name in self.functions):
+            return False
+        if name in ("exec", "eval"):
+            given = call.args[0] if call.args else None
+            return not isinstance(given, ast.Constant) or "assert" in str(given.value)
+        return name not in self.wanted and (name in _EXITS or name.lower().startswith(_FAILING))
+
+    def _can_fail(self, test: ast.expr) -> bool:
+        """Whether an assertion can fail, and is about more than constants, built-ins and modules."""
+        if (truth := _always(test)) is not None:
+            return not truth
+        names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+        known = (
+            n in sys.stdlib_module_names or hasattr(builtins, n) for n in names - {*self.wanted}
+        )
+        return bool(names & {*self.wanted}) or not all(known)
+
+
+def _uses_runner(tests: ast.Module) -> bool:
+    names = (n.attr if isinstance(n, ast.Attribute) else _name(n) for n in ast.walk(tests))
+    return any("Runner" in name for name in names)
+
+
+def _definitions(
+    tests: ast.Module,
+) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Functions and classes that statements define, however deep, without a look into expressions."""
+    left: list[ast.AST] = [tests]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node
+        left += [n for n in ast.iter_child_nodes(node) if isinstance(n, _HOLDERS)]
+
+
+_HOLDERS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
+
+def _bodies(node: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
+    """The statements inside a statement that can run, and whether a failure there is swallowed."""
+    if isinstance(node, ast.If | ast.While):
+        truth = _always(node.test)
+        truth = False if "__main__" in ast.dump(node.test) else truth
+        yield from [(node.body, False)] if truth is not False else []
+        yield from [(node.orelse, False)] if truth is not True else []
+    elif isinstance(node, ast.For | ast.AsyncFor):
+        yield from [(node.body, False)] if _always(node.iter) is not False else []
+        yield node.orelse, False
+    elif isinstance(node, ast.Try | ast.TryStar):
+        yield node.body, any(_swallows(handler) for handler in node.handlers)
+        yield from ((handler.body, False) for handler in node.handlers)
+        yield node.orelse, False
+        yield node.finalbody, False
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        calls = [i.context_expr for i in node.items if isinstance(i.context_expr, ast.Call)]
+        suppressed = [c for c in calls if _name(c.func).rpartition(".")[2] == "suppress"]
+        yield node.body, any(_name(kind) in _SWALLOW for c in suppressed for kind in c.args)
+    elif isinstance(node, ast.Match):
+        yield from ((case.body, False) for case in node.cases)
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a failed assertion ends in a handler that goes on as if nothing was."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    caught = any(kind is None or _name(kind) in _SWALLOW for kind in kinds)
+    raising = (ast.Raise, ast.Assert)
+    return caught and not any(isinstance(n, raising) for s in handler.body for n in ast.walk(s))
+
+
+def _expressions(node: ast.stmt) -> Iterable[ast.AST]:
+    return (n for n in ast.iter_child_nodes(node) if not isinstance(n, _HOLDERS))
+
+
+def _always(test: ast.expr) -> bool | None:
+    """The truth of an expression that is the same whatever a program does; None: it depends."""
+    if isinstance(test, ast.Constant):
+        return bool(test.value)
+    if isinstance(test, ast.Tuple | ast.List | ast.Set):
+        if any(not isinstance(element, ast.Starred) for element in test.elts):
+            return True
+        return None if test.elts else False
+    if isinstance(test, ast.Dict):
+        return True if any(test.keys) else None if test.values else False
+    if isinstance(test, ast.JoinedStr):
+        return True if any(isinstance(part, ast.Constant) for part in test.values) else None
+    if isinstance(test, ast.Lambda | ast.GeneratorExp):
+        return True
+    if isinstance(test, ast.NamedExpr):
+        return _always(test.value)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _always(test.operand)
+        return None if inner is None else not inner
+    if isinstance(test, ast.BoolOp):
+        return _joined(test)
+    if isinstance(test, ast.IfExp):
+        truth, then, other = _always(test.test), _always(test.body), _always(test.orelse)
+        return (then if then is other else None) if truth is None else then if truth else other
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        left, right = test.left, test.comparators[0]
+        alike = isinstance(test.ops[0], ast.Eq | ast.Is | ast.LtE | ast.GtE)
+        if not alike or type(left) is not type(right) or ast.dump(left) != ast.dump(right):
+            return None
+        # A call can return something else, or NaN, the second time.
+        return None if any(isinstance(n, ast.Call) for n in ast.walk(left)) else True
+    return None
+
+
+def _joined(test: ast.BoolOp) -> bool | None:
+    truths = [_always(value) for value in test.values]
+    decides = isinstance(test.op, ast.Or)
+    if decides in truths:
+        return decides
+    return None if None in truths else not decides
+
+
+def _name(node: ast.AST | None) -> str:
+    """A dotted name as text; empty for other expressions."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return f"{_name(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
