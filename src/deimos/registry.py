@@ -81,6 +81,9 @@ class Grader:
     deadline: float | None = None
     """Seconds an answer may take if the recipe's ``grader_timeout`` is not to decide: for a grader
     that stops by itself."""
+    check_reference: Callable[[Any], object] | None = None
+    """Raises ValueError, one sentence, for a reference that no answer could meet; called where prompts
+    and rows are read, so it must be quick and need no model."""
     examples: Sequence[tuple[str, Any]] | None = None
     """(answer, reference) pairs that ``deimos check`` judges: each answer is right for its own
     reference and wrong for the others. None: the list ``examples`` (or ``gold``) of the function's
@@ -129,6 +132,9 @@ class Source:
     asked: Callable[[Prompt], str] | None = None
     """The question alone, without the source's own wording, for decontamination. None: the user's
     messages, less the option ``instruction`` at the end."""
+    place: Callable[..., str | None] | None = None
+    """Takes a prompt and the source's options; gives the prompt's file and line, for messages. Called
+    for prompts at fault only, so it may read everything once more."""
     solutions: Callable[..., Iterable[tuple[str, Prompt]]] | None = None
     """Takes the source's options; gives (right answer, prompt), for data whose right answers are not
     written from the reference, such as programs."""
@@ -167,7 +173,8 @@ def grader(name: str, **fields: Any) -> Callable[[Callable[[str, Any], Verdict]]
 
     Args:
         name: in recipes.
-        fields: other fields of ``Grader``: ``fast``, ``prepare``, ``deadline``, ``examples``.
+        fields: other fields of ``Grader``: ``fast``, ``prepare``, ``deadline``, ``check_reference``,
+            ``examples``.
     """
 
     def register(function: Callable[[str, Any], Verdict]) -> Grader:
@@ -182,7 +189,7 @@ def source(name: str, **fields: Any) -> Callable[[Callable[..., Iterable[Prompt]
 
     Args:
         name: in recipes.
-        fields: other fields of ``Source``: ``paths``, ``kind``, ``sizes``, ``asked``, ``solutions``…
+        fields: other fields of ``Source``: ``paths``, ``kind``, ``sizes``, ``asked``, ``place``, ``solutions``…
     """
 
     def register(function: Callable[..., Iterable[Prompt]]) -> Source:

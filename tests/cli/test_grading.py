@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from deimos.cli.grading import AT_ONCE, GradeCounts, row_line
+from deimos.cli.grading import AT_ONCE, GradeCounts, grade_rows, row_line
 
 SAME = """
 from deimos import Verdict, grader
@@ -118,3 +118,14 @@ def test_what_a_terminal_cannot_show_is_printed_plainly(tmp_path, encoding):
     assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
     first = done.stdout.splitlines()[0].decode(encoding)
     assert first in ("a x b - c -> ? ?", "a × b - c -> ? ?")
+
+
+def test_a_reference_that_no_answer_could_meet_is_null_and_says_its_line():
+    rows = [
+        b'{"text": "2", "reference": "2"}',
+        b'{"text": "2", "reference": "NaN"}',
+        b'{"text": "2", "reference": "2"}',
+    ]
+    verdicts = [row["verdict"] for row in grade_rows(rows, kind="math", tags=None)]
+    assert [verdict["ok"] for verdict in verdicts] == [True, None, True]
+    assert verdicts[1]["because"] == "line 2: the reference 'NaN' stands for a missing value"

@@ -12,7 +12,9 @@ import pytest
 from deimos import Prompt
 from deimos.cli.grading import grade_rows
 from deimos.graders import Judge, check, ifeval
-from deimos.graders.instruction import instruction
+from deimos.graders.ifeval_arguments import ARGUMENTS, check_rules
+from deimos.graders.ifeval_arguments import LANGUAGES as KNOWN_LANGUAGES
+from deimos.graders.instruction import check_reference, instruction
 from deimos.thinking import Tags
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data/ifeval_cases.jsonl").open()]
@@ -43,6 +45,52 @@ def test_each_rule_takes_a_right_answer_and_refuses_a_wrong_one(case):
 def test_every_rule_has_a_case():
     assert {case["rule"] for case in CASES} == set(ifeval.registry().INSTRUCTION_DICT)
     assert len(ifeval.registry().INSTRUCTION_DICT) == 25
+
+
+def test_the_table_of_arguments_is_lm_eval_s():
+    from lm_eval.tasks.ifeval import instructions_util
+
+    for name, rule in ifeval.registry().INSTRUCTION_DICT.items():
+        assert set(rule(name).get_instruction_args_keys()) == set(ARGUMENTS[name]), name
+    assert set(instructions_util.LANGUAGE_CODES) == set(KNOWN_LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [
+        ("length_constraints:number_words", {"num_words": 4.0, "relation": "at least"}),
+        ("length_constraints:number_sentences", {"num_sentences": 1.0, "relation": "at least"}),
+        ("keywords:letter_frequency", {"letter": "o", "let_frequency": 2.0, "let_relation": "at least"}),
+        ("length_constraints:number_paragraphs", {"num_paragraphs": 1.0}),
+        ("length_constraints:nth_paragraph_first_word", {"num_paragraphs": 1.0, "nth_paragraph": 1.0, "first_word": "one"}),
+    ],
+)  # fmt: skip
+def test_a_whole_number_may_be_a_float(name, kwargs):
+    assert instruction("one two three four", reference((name, kwargs))).ok is True
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ([("punctuation:no_colon", {})], "no such rule: 'punctuation:no_colon'"),
+        ([("no_comma", {})], "no such rule"),
+        ([("length_constraints:number_words", {"num_words": 2.5, "relation": "at least"})], "accepted: a whole number"),
+        ([("length_constraints:number_words", {"num_words": True, "relation": "at least"})], "accepted: a whole number"),
+        ([("length_constraints:number_words", {"num_words": 0, "relation": "less than"})], "no answer has less than 0"),
+        ([("length_constraints:number_sentences", {"num_sentences": 1, "relation": "less than"})], "no answer has less than 1"),
+        ([("length_constraints:number_paragraphs", {"num_paragraphs": 0})], "accepted: a whole number from 1"),
+        ([("keywords:existence", {"keywords": "sun"})], "accepted: a list of texts"),
+        ([("keywords:forbidden_words", {"forbidden_words": [3]})], "accepted: a text that is not blank"),
+        ([("startend:end_checker", {"end_phrase": " "})], "accepted: a text that is not blank"),
+        ([("punctuation:no_comma", {"num_words": 3})], "has no argument 'num_words'"),
+        ([("change_case:english_capital", {}), ("change_case:english_lowercase", {})], "no answer follows both"),
+        ([("keywords:existence", {"keywords": ["Sun"]}), ("keywords:forbidden_words", {"forbidden_words": ["sun"]})], "no answer can have"),
+        ([], "has no rules"),
+    ],
+)  # fmt: skip
+def test_references_that_no_answer_could_meet(rules, said):
+    with pytest.raises(ValueError, match=said):
+        check_reference(reference(*rules))
 
 
 def test_all_rules_are_required_and_the_loose_reading_only_told():
@@ -91,7 +139,7 @@ def test_a_reference_that_leaves_open_what_it_asks_is_null_every_time(name, kwar
     for _ in range(5):
         assert instruction("one two three four", reference((name, kwargs))).ok is None
     with pytest.raises(ValueError):
-        ifeval.check_rules([name], [kwargs])
+        check_rules([name], [kwargs])
 
 
 def test_a_reference_without_rules_or_with_too_few_arguments_is_null():

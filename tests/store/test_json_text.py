@@ -2,7 +2,7 @@
 
 import pytest
 
-from deimos.store.json_text import DEEPEST, read_json
+from deimos.store.json_text import DEEPEST, read_json, refuse_lost_backslash
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,20 @@ def test_what_is_refused(text, sentence):
 
 def test_half_pairs_are_read_where_a_model_may_have_written_them():
     assert read_json('"\\ud800"', half_surrogates=True) == "\ud800"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\frac12", "x\beta", "a \times b", "2\theta", "\text{cm}", "3 \rho", "x \neq 2", "\nabla f", "\right)", "\x07lpha"],
+)  # fmt: skip
+def test_tex_with_one_backslash_is_refused(text):
+    with pytest.raises(ValueError, match="was meant: in JSON a backslash is written twice"):
+        refuse_lost_backslash(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\\frac12", "1\t2", "a\nb", "1 \\\\\nu", "x\tothers", "\n\nThis", "\tTen", "\r\n3", "1 &\ni", "a\texts b"],
+)  # fmt: skip
+def test_white_space_is_no_damage(text):
+    refuse_lost_backslash(text)

@@ -17,6 +17,7 @@ from itertools import accumulate
 
 from deimos.prompts.decontaminate import TestText, runs
 from deimos.prompts.normalise import fold, words_and_signs
+from deimos.prompts.references import check_references
 from deimos.prompts.text import question_of
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
@@ -176,6 +177,10 @@ def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
         raise RecipeError(f"bench.tasks: {task.name!r} has no problems: its source gave none")
     if judge is None:
         _check_kinds(recipe, task.name, prompts)
+        if task.source is not None:
+            check_references(
+                prompts, recipe.select.graders, task.source, f"bench.tasks {task.name}"
+            )
     known = [p for p in prompts if seen.knows(p, given.asked(p))]
     if known and not recipe.allow_contamination:
         raise RecipeError(

@@ -108,10 +108,9 @@ def grade_rows(
         RecipeError: unknown kind, or a line that is no such row.
     """
     known = _kind(kind)
-    rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
-    form = None if grader else known  # another grader has references of its own form
+    rows = ((number, _row(line, number)) for number, line in enumerate(lines, 1) if line.strip())
     with asyncio.Runner() as runner:
-        judged = _judged(rows, known, tags, grader or kind, form)
+        judged = _judged(rows, known, tags, grader or kind)
         try:
             while (row := runner.run(anext(judged, None))) is not None:
                 yield row
@@ -136,6 +135,7 @@ def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tupl
     """
     from deimos.graders.check import check
     from deimos.prompts.load import load_source
+    from deimos.prompts.references import check_references
 
     if recipe is None:
         report = check(spec, _kind(kind))
@@ -143,6 +143,7 @@ def check_grader(spec: str, kind: str, recipe: Recipe | None, take: int) -> tupl
     prompts: list[Prompt] = []
     for source in recipe.prompts.sources:
         found = load_source(source, recipe.prompts.seed)
+        check_references(found, {_kind(kind): spec}, source, "prompts.sources")
         prompts += [prompt for prompt in found if prompt.kind == kind]
     if len(prompts) < 2:
         raise RecipeError(
@@ -170,6 +171,7 @@ def check_source(
     """
     from deimos.graders.check import check
     from deimos.prompts.load import load_source, solutions_of
+    from deimos.prompts.references import check_references
 
     if name is None:
         raise RecipeError("--option belongs to a source: --source names it")
@@ -179,7 +181,9 @@ def check_source(
             raise RecipeError(f"--option {option!r} must look like key=value")
         apply_set(given, option)
     block = SourceSettings(source=name, options=given)
-    prompts = load_source(block, seed=0)[:take]
+    prompts = load_source(block, seed=0)
+    check_references(prompts, {prompts[0].kind: grader}, block, f"--source {name}")
+    prompts = prompts[:take]
     report = check(grader, prompts[0].kind, prompts, pairs=solutions_of(block, prompts))
     return f"{name}: {report}", report.ok
 
@@ -192,31 +196,35 @@ def _kind(kind: str) -> Kind:
 
 
 async def _judged(
-    rows: Iterator[dict[str, Any]], kind: Kind, tags: Tags | None, spec: str, form: Kind | None
+    rows: Iterator[tuple[int, dict[str, Any]]], kind: Kind, tags: Tags | None, spec: str
 ) -> AsyncGenerator[dict[str, Any]]:
     from deimos.graders.worker.pool import Judge
 
     with Judge({kind: spec}) as judge:
         while batch := list(islice(rows, AT_ONCE)):
             verdicts = await asyncio.gather(
-                *(_unfit(row, form) or _verdict(judge, row, kind, tags) for row in batch)
+                *(
+                    _unfit(number, row, kind, spec) or _verdict(judge, row, kind, tags)
+                    for number, row in batch
+                )
             )
-            for row, verdict in zip(batch, verdicts, strict=True):
+            for (_, row), verdict in zip(batch, verdicts, strict=True):
                 yield {**row, "verdict": verdict_row(verdict)}
 
 
-def _unfit(row: dict[str, Any], form: Kind | None) -> Coroutine[Any, Any, Verdict] | None:
-    """A null verdict for a row whose reference does not have its kind's form; None: it has."""
-    from deimos.prompts.sources.jsonl import checked_reference
+def _unfit(
+    number: int, row: dict[str, Any], kind: Kind, spec: str
+) -> Coroutine[Any, Any, Verdict] | None:
+    """A null verdict for a row whose reference no answer could meet; None: one could."""
+    from deimos.prompts.references import check_reference
 
     async def verdict(because: str) -> Verdict:
         return Verdict.of(None, because)
 
     try:
-        if form:
-            checked_reference(form, row["reference"])
+        check_reference(kind, spec, row["reference"])
     except ValueError as e:
-        return verdict(str(e))
+        return verdict(f"line {number}: {e}")
     return None
 
 

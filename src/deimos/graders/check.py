@@ -71,10 +71,11 @@ def check(
         workers: judging processes.
 
     Raises:
-        RecipeError: nothing to check with, or right answers cannot be written from references of
-            this kind.
+        RecipeError: nothing to check with, right answers cannot be written from references of this
+            kind, or a reference that no answer could meet.
     """
     pairs = pairs or _pairs(spec, kind, list(prompts))
+    _refuse_unmet(spec, pairs)
     with Judge({kind: spec}, timeout=timeout, workers=workers) as judge:
 
         def submit(answer: str, reference: Any) -> Future[Verdict]:
@@ -114,6 +115,15 @@ def _pairs(spec: str, kind: Kind, prompts: list[Prompt]) -> list[tuple[str, Any]
             f"accepted: {', '.join(WRITE_ANSWER)}"
         )
     return [(WRITE_ANSWER[kind](p.reference), p.reference) for p in prompts if p.kind == kind]
+
+
+def _refuse_unmet(spec: str, pairs: Sequence[tuple[str, Any]]) -> None:
+    check_reference = registry.resolve("grader", spec).check_reference
+    for answer, reference in pairs if check_reference else ():
+        try:
+            check_reference(reference)
+        except ValueError as e:
+            raise RecipeError(f"{spec!r}: the reference of {answer[:60]!r}: {e}") from e
 
 
 def _shuffled(pairs: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

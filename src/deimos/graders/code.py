@@ -1,26 +1,32 @@
 r"""The code grader: does the answer's program pass the tests?
 
-The program is the last fenced Python block that defines what the tests call, else all blocks
-together, else the whole answer, else what goes on from the prompt's signature (``setup`` with an
+The program is the last fenced Python block that defines what the tests call, or the blocks that do so
+together, with the imports, helpers and constants that it takes from other blocks; else text outside
+blocks, else the whole answer, else what goes on from the prompt's signature (``setup`` with an
 ``entry_point`` that it begins). It runs in a box of its own; the tests, in another, see plain values
 (``deimos.sandbox``). Reference: ``{"tests": text or list, "entry_point"?, "setup"?, "test_imports"?}``.
 ``because`` begins with the outcome: pass; wrong, error, timeout, memory, output (false);
-unsupported, infrastructure (null: cannot be said). The sandbox's tier stands behind it.
+unsupported, infrastructure (null: cannot be said). Tests that assert nothing judge nobody, and what tests
+that look past values (captured output, mocks, seeds) call wrong is unsupported. The sandbox's tier stands behind it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from deimos.recipe import RecipeError
 from deimos.registry import grader
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
+from deimos.sandbox.code_tests import NOT_PYTHON, UnfitTests, check_tests
 from deimos.types import Kind, Verdict
 
 LIMITS = Limits()
 
 _sandbox: Sandbox | None = None
+_checked: set[bytes] = set()
+"""Digests of tests that were found fit to judge by."""
 
 
 EXAMPLES = [
@@ -36,7 +42,29 @@ def prepare() -> None:
     _ready()
 
 
-@grader("code", prepare=prepare, deadline=DEADLINE, examples=EXAMPLES)
+def check_reference(reference: Mapping[str, Any]) -> None:
+    """Refuse tests that no answer could pass, or every answer would.
+
+    Raises:
+        ValueError: one sentence: tests that are missing, not Python, assert nothing or use nothing of
+            the program's; an entry point that is no name.
+    """
+    exam = _read(reference)
+    digest = hashlib.sha256(repr(exam).encode("utf-8", "surrogatepass")).digest()
+    if digest in _checked:  # tests can be megabytes, and stand behind many answers
+        return
+    try:
+        check_tests(exam)
+    except UnfitTests:
+        raise
+    except NOT_PYTHON as e:
+        raise ValueError(f"the tests are not Python: {e}") from e
+    _checked.add(digest)
+
+
+@grader(
+    "code", prepare=prepare, deadline=DEADLINE, examples=EXAMPLES, check_reference=check_reference
+)
 def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
     """Judge an answer that holds a Python program.
 
@@ -46,8 +74,8 @@ def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
     if not answer.strip():
         return Verdict.of(False, "error: the answer is empty")
     try:
-        exam = Exam.of(reference)
-    except (ValueError, RecursionError, MemoryError, SyntaxError) as e:
+        exam = _read(reference)
+    except ValueError as e:
         return Verdict.of(None, f"unsupported: {e}")
     outcome = _ready().check(exam, answer)
     return Verdict.of(outcome.ok, str(outcome))
@@ -70,6 +98,14 @@ def require_sandbox(kinds: Collection[Kind], graders: Mapping[Kind, str], allow_
         Sandbox(LIMITS, allow_weak=allow_weak or None).close()
     except SandboxError as e:
         raise RecipeError(f"code cannot be judged here: {e}") from e
+
+
+def _read(reference: Mapping[str, Any]) -> Exam:
+    try:
+        return Exam.of(reference)
+    except NOT_PYTHON as e:
+        is_ours = type(e) is ValueError
+        raise ValueError(str(e) if is_ours else f"the tests are not Python: {e}") from e
 
 
 def _ready() -> Sandbox:

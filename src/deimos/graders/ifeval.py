@@ -31,6 +31,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from deimos.graders.ifeval_arguments import read_arguments
+
 TASKS = "lm_eval.tasks"
 LETTER_RULE = "keywords:letter_frequency"
 DEFAULT_SENTENCES = "NLTK's default sentence parameters (its model punkt_tab is not installed)"
@@ -72,11 +74,6 @@ def follows(
             for kept, rule in zip(strict, rules)
         ]
     return Following(tuple(strict), tuple(loose))
-
-
-def check_rules(instruction_id_list: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> None:
-    """Find out whether rules can be judged; ValueError, as ``follows`` has it, if they can't."""
-    follows("", instruction_id_list, kwargs)
 
 
 @cache
@@ -162,11 +159,8 @@ def _read_sentence_model(rules: ModuleType) -> None:
 
 def _rule(name: str, given: Mapping[str, Any]) -> Any:
     """A rule with its arguments; ValueError where it would draw some of them at random."""
-    known = registry().INSTRUCTION_DICT
-    if name not in known:
-        raise ValueError(f"no such rule: {name!r}")
-    rule = known[name](name)
-    arguments = {key: value for key, value in given.items() if value is not None}
+    arguments = read_arguments(name, given)
+    rule = registry().INSTRUCTION_DICT[name](name)
     sign = _sign(name, arguments)
     before = random.getstate()
     try:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deimos.graders import ifeval
+from deimos.graders.ifeval_arguments import check_rules
 from deimos.registry import grader
 from deimos.types import Verdict
 
@@ -39,13 +40,17 @@ def prepare() -> None:
     ifeval.registry()
 
 
-@grader("instruction", prepare=prepare, examples=EXAMPLES)
+def check_reference(reference: Mapping[str, Any]) -> None:
+    """Find out whether some answer could follow a reference's rules; ValueError if none could."""
+    check_rules(reference["instruction_id_list"], reference["kwargs"])
+
+
+@grader("instruction", prepare=prepare, examples=EXAMPLES, check_reference=check_reference)
 def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
     """Judge an answer by its rules; null if the reference leaves open what they ask."""
     names = reference["instruction_id_list"]
-    if not names:
-        return Verdict.of(None, "the reference has no rules")
     try:
+        check_reference(reference)
         told = ifeval.follows(answer, names, reference["kwargs"])
     except ValueError as e:
         return Verdict.of(None, f"the reference cannot be judged: {e}"[:300])

@@ -144,6 +144,10 @@ def dataset_source(
         found = drop_repeats(prompts) if unique else prompts
         return take_in_order(found, given["take"], given["seed"], f"{data.name} {given['split']}")
 
+    def place(prompt: Prompt, **options: Any) -> str | None:
+        given = _filled(shape, {"take": None, "seed": 0, **options})
+        return next((row.where for row, p in read_pairs(given) if p.id == prompt.id), None)
+
     def solutions(**options: Any) -> Iterator[tuple[str, Prompt]]:
         assert solution is not None
         for row, prompt in read_pairs(_filled(shape, {"take": None, "seed": 0, **options})):
@@ -154,7 +158,8 @@ def dataset_source(
     load.__module__, _, load.__name__ = BUILTIN["source"][data.name].partition(":")
     return Source(
         data.name, load, paths=("path", "dataset"), kind=data.kind, sizes=data.sizes,
-        part_sizes=data.part_sizes, same_size=same_size, asked=asked, solutions=solutions if solution else None,
+        part_sizes=data.part_sizes, same_size=same_size, asked=asked, place=place,
+        solutions=solutions if solution else None,
     )  # fmt: skip
 
 

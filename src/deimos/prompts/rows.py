@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deimos.recipe import RecipeError
-from deimos.store.json_text import read_json
+from deimos.store.json_text import read_json, refuse_lost_backslash
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
 """Local files that can be read: one JSON object a line (gzipped or not), or one JSON list."""
@@ -144,6 +144,21 @@ def text_of(row: SourceRow, *columns: str) -> str:
             return value.strip()
     needed = " or ".join(repr(column) for column in columns)
     raise RecipeError(f"{row.where}: needs the text {needed}, has {sorted(row.data)}")
+
+
+def reference_of(row: SourceRow, *columns: str) -> str:
+    """``text_of`` for a column that holds a right answer in TeX.
+
+    Raises:
+        RecipeError: as ``text_of``, or a TeX command that lost its backslash.
+    """
+    try:
+        for column in columns:
+            if isinstance(row.data.get(column), str):
+                refuse_lost_backslash(row.data[column])
+    except ValueError as e:
+        raise RecipeError(f"{row.where}: {e}") from e
+    return text_of(row, *columns)
 
 
 def texts_of(row: SourceRow, column: str) -> list[str]:

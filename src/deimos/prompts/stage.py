@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deimos.prompts.decontaminate import Index, Overlap, TestText
 from deimos.prompts.load import check_source, load_source
-from deimos.prompts.sources.jsonl import checked_reference
+from deimos.prompts.references import check_references
 from deimos.prompts.splits import split
 from deimos.prompts.text import question_of
 from deimos.recipe import Recipe, RecipeError
-from deimos.registry import BUILTIN
 from deimos.runs.artifacts import write_prompts
 from deimos.store.journal import write_atomic
 from deimos.store.names import DECONTAMINATED, DEV, TRAIN
@@ -107,11 +106,11 @@ def gather(
     for done, source in enumerate(wanted.sources):
         progress("prompts", done, len(wanted.sources), source.source)
         loaded, known = load_source(source, wanted.seed), check_source(source)
+        check_references(loaded, recipe.select.graders, source, "prompts.sources")
         prompts += loaded
         questions += [question_of(known, source.options, prompt) for prompt in loaded]
     progress("prompts", len(wanted.sources), len(wanted.sources), "")
     _refuse_unjudged(recipe, prompts)
-    _refuse_odd_golds(recipe, prompts)
     overlaps = _overlaps(recipe, prompts, questions, tests)
     if not recipe.allow_contamination:
         dropped = {found.prompt.id for found in overlaps}
@@ -170,16 +169,3 @@ def _refuse_unjudged(recipe: Recipe, prompts: Collection[Prompt]) -> None:
         raise RecipeError(
             f"prompts.sources give {lacking[0]} prompts but select.graders has no grader for them"
         )
-
-
-def _refuse_odd_golds(recipe: Recipe, prompts: Collection[Prompt]) -> None:
-    """References that our own graders could only shrug at; what other graders take is theirs."""
-    graders = recipe.select.graders
-    for prompt in prompts:
-        if graders[prompt.kind] in BUILTIN["grader"]:
-            try:
-                checked_reference(prompt.kind, prompt.reference)
-            except ValueError as e:
-                where = prompt.source or prompt.task
-                said = " ".join(prompt.messages[-1]["content"].split())[:60]
-                raise RecipeError(f"prompts.sources: {where}: {said!r}: {e}") from e

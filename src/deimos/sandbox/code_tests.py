@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from deimos.sandbox.assertions import assert_something, never_hold
-from deimos.sandbox.names import defined, names_of
+from deimos.sandbox.names import Names, defined, names_of
 from deimos.sandbox.side_effects import looked_past
 
 TESTS = "<tests>"
@@ -77,18 +77,37 @@ def prepared(exam: Exam) -> bytes:
         UnfitTests: no program can be judged by them.
         SyntaxError, ValueError, RecursionError, MemoryError: ``NOT_PYTHON``.
     """
+    read = _read(exam)
+    return marshal.dumps({
+        "setup": _compile(read.setup, "<setup>"), "tests": _compile(read.tests, TESTS),
+        "stubs": read.names.free if exam.entry_point else read.names.wanted,
+        "modules": read.names.modules, "entry": exam.entry_point, "final": read.final,
+    })  # fmt: skip
+
+
+def check_tests(exam: Exam) -> None:
+    """Find out whether programs can be judged by the tests; raises as ``prepared``."""
+    read = _read(exam)
+    _compile(read.setup, "<setup>")
+    _compile(read.tests, TESTS)
+
+
+class _Read(NamedTuple):
+    setup: ast.Module
+    tests: ast.Module
+    names: Names
+    final: str
+    """``check`` where it is to be called with the entry point; else empty."""
+
+
+def _read(exam: Exam) -> _Read:
     entry = exam.entry_point
     setup, tests = _parse(exam.setup), _parse(exam.tests)
     whole = ast.Module([*setup.body, *tests.body], [])
-    found = names_of(whole)
+    names = names_of(whole)
     final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
-    _refuse_unfit(whole, {entry, *found.free} if entry else {*found.wanted}, final)
-    return marshal.dumps({
-        "setup": _compile(setup, "<setup>"),
-        "tests": _compile(tests, TESTS),
-        "stubs": found.free if entry else found.wanted,
-        "modules": found.modules, "entry": entry, "final": final,
-    })  # fmt: skip
+    _refuse_unfit(whole, {entry, *names.free} if entry else {*names.wanted}, final)
+    return _Read(setup, tests, names, final)
 
 
 @lru_cache(maxsize=128)

@@ -10,6 +10,16 @@ from typing import Any, NoReturn
 
 DEEPEST = 200
 """Lists and objects inside one another; JSON libraries give up somewhere above this."""
+_LOST_BACKSLASH = re.compile(
+    r"[\x07\x08\x0b\x0c](?=[A-Za-z])"
+    r"|\t(?=(?:imes|heta|au|anh?|ext(?:bf|rm|it|sf|tt|normal|color|style)?|frac|o|op|riangle(?:left|right|q|down)?|ilde|herefore|hinspace|hickspace|binom)(?![A-Za-z]))"
+    r"|\r(?=(?:ho|ight\w*|angle|ceil|floor|brace|brack|m)(?![A-Za-z]))"
+    r"|(?<![\\&\s])[ ]{0,3}\n(?=(?:u|eq?|abla|otin|ot|i|mid|less|gtr|leq?|geq?|parallel|sim|cong|exists"
+    r"|subset\w*|supset\w*|earrow|warrow)(?![A-Za-z]))"
+)
+"""A control sign and behind it the rest of a TeX command: in JSON, ``"\frac"`` with one backslash is a
+form feed and "rac"."""
+_ESCAPES = {"\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -42,6 +52,22 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
     if not half_surrogates and (_ESCAPED_HALF.search(decoded) or _HALF.search(decoded)):
         _refuse_halves(value)
     return value
+
+
+def refuse_lost_backslash(text: str) -> None:
+    """Refuse TeX that was written into JSON with one backslash, which makes some commands other text.
+
+    Raises:
+        ValueError: one sentence with the command.
+    """
+    if lost := _LOST_BACKSLASH.search(text):
+        sign = lost[0].strip(" ")
+        rest = re.match(r"[A-Za-z]*", text[lost.end() :])
+        command = f"\\{_ESCAPES[sign]}{rest[0] if rest else ''}"
+        raise ValueError(
+            f"the reference has a control character where {command} was meant: in JSON a backslash is "
+            f"written twice, {json.dumps(command)}"
+        )
 
 
 def _refuse_constant(name: str) -> NoReturn:

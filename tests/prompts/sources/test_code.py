@@ -82,7 +82,9 @@ def test_a_comparison_that_nothing_asserts_is_asserted(tmp_path):
     )
     (prompt,) = mbpp_plus(take=None, seed=0, path=write(tmp_path, {**MBPP, "test": test}))
     assert "(out is not None)\n    assert exact_match\n" in prompt.reference["tests"]
-    passes("def add_one(x):\n    return True", prompt.reference)
+    exec(f"def add_one(x):\n    return True\n{prompt.reference['tests']}", {})
+    with pytest.raises(AssertionError):
+        exec(f"def add_one(x):\n    return None\n{prompt.reference['tests']}", {})
 
 
 def test_set_up_that_needs_the_candidates_class_stands_before_the_tests(tmp_path):

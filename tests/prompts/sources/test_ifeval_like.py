@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from deimos.prompts.decontaminate import runs, words
+from deimos.prompts.references import checked_form
 from deimos.prompts.sources.ifeval import ifeval
 from deimos.prompts.sources.ifeval_like import ifeval_like, tasks
 from deimos.prompts.sources.ifeval_rules import MIX, RULES, SIZES, conflict
-from deimos.prompts.sources.jsonl import checked_reference
 from deimos.recipe import RecipeError
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "ifeval"
@@ -52,7 +52,7 @@ def test_every_rule_says_what_its_arguments_say():
     """Numbers, words and phrases of the arguments all stand in the prompt."""
     for prompt in ifeval_like(take=None, seed=2):
         said = prompt.messages[0]["content"]
-        checked_reference(prompt.kind, prompt.reference)
+        checked_form(prompt.kind, prompt.reference)
         for rule, given in zip(rules(prompt), prompt.reference["kwargs"], strict=True):
             for key, value in given.items():
                 if key in ("relation", "capital_relation", "let_relation"):
@@ -106,7 +106,7 @@ def test_rules_arguments_and_conflicts_are_lm_evals():
     """Held to the installed lm-eval: the frozen table has all its conflicts, its rules take ours."""
     pytest.importorskip("lm_eval")
     pytest.importorskip("langdetect")
-    from deimos.graders.ifeval import check_rules
+    from deimos.graders.ifeval_arguments import check_rules
 
     seen = set()
     for prompt in ifeval_like(take=None, seed=0):

@@ -19,6 +19,7 @@ from deimos.graders.math.exact import exact_number
 from deimos.graders.math.final import Finals, find_finals
 from deimos.graders.math.reading import read
 from deimos.graders.math.tokens import Unreadable
+from deimos.graders.references import check_math_reference
 from deimos.registry import grader
 from deimos.types import Verdict
 
@@ -41,13 +42,16 @@ def prepare() -> None:
     same("\\sqrt{2}+x", "x+\\sqrt{2}")
 
 
-@grader("math", fast=fast, prepare=prepare)
+@grader("math", fast=fast, prepare=prepare, check_reference=check_math_reference)
 def math(answer: str, reference: Any) -> Verdict:
     """Judge an answer against a LaTeX or plain reference."""
     return _judge(answer, str(reference), settled=True)
 
 
-@grader("math_unevaluated", fast=fast_unevaluated, prepare=prepare)
+@grader(
+    "math_unevaluated", fast=fast_unevaluated, prepare=prepare,
+    check_reference=check_math_reference,
+)  # fmt: skip
 def math_unevaluated(answer: str, reference: Any) -> Verdict:
     """As ``math``, but an expression that is still to be worked out counts as its value."""
     return _judge(answer, str(reference), settled=False)

@@ -15,11 +15,11 @@ to be cut out of a text first (a source of your own in a file does that).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deimos.prompts.dataset import PromptParts, number_rows
-from deimos.prompts.rows import SourceRow, hub_rows, place_name, text_of
+from deimos.prompts.rows import SourceRow, hub_rows, place_name, reference_of, text_of
 from deimos.prompts.sources.choice import LETTERS, choice_parts
 from deimos.prompts.sources.ifeval import rules_of
 from deimos.prompts.splits import drop_repeats, take_in_order
@@ -39,7 +39,12 @@ OPTIONAL = frozenset({"entry_point", "setup"})
 INSTRUCTIONS: Mapping[str, str] = {"math": MATH, "choice": CHOICE, "instruction": "", "code": CODE}
 
 
-@source("hub", paths=("dataset",))
+def find_row(prompt: Prompt, **options: Any) -> str | None:
+    """Data set and row of a prompt that ``hub`` gave with these options."""
+    return next((where for where, other in _read(**options) if other.id == prompt.id), None)
+
+
+@source("hub", paths=("dataset",), place=find_row)
 def hub(
     *,
     take: int | None,
@@ -73,6 +78,27 @@ def hub(
         RecipeError: a part that the kind doesn't have, no revision, no such data set, a row that
             lacks a part or has it in another form.
     """
+    found = _read(
+        dataset, kind, split, licence, revision=revision, config=config, columns=columns, task=task,
+        instruction=instruction,
+    )  # fmt: skip
+    prompts = (prompt for _, prompt in found)
+    return take_in_order(drop_repeats(prompts), take, seed, f"hub {dataset} {split}")
+
+
+def _read(
+    dataset: str,
+    kind: Kind,
+    split: str,
+    licence: str,
+    *,
+    revision: str | None = None,
+    config: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    task: str | None = None,
+    instruction: str | None = None,
+) -> Iterator[tuple[str, Prompt]]:
+    """Each row's prompt, with its place."""
     named = dict(columns or {})
     for part in named:
         if part not in PARTS[kind]:
@@ -82,16 +108,15 @@ def hub(
     said = INSTRUCTIONS[kind] if instruction is None else instruction
     name = task or dataset.rstrip("/").rpartition("/")[2]
     found = hub_rows("hub", dataset, config, split, revision)
-    prompts = []
     for row in number_rows(found, f"{place_name(dataset, revision)}:{split}"):
         parts = _prompt_parts(row._replace(data=_columns(row, where)), kind, said)
-        prompts.append(
+        yield (
+            row.where,
             Prompt.of(
                 task=name, kind=kind, messages=parts.messages, reference=parts.reference,
                 source=row.origin, licence=licence,
-            )
+            ),
         )  # fmt: skip
-    return take_in_order(drop_repeats(prompts), take, seed, f"hub {dataset} {split}")
 
 
 def _columns(row: SourceRow, where: Mapping[str, str]) -> dict[str, Any]:
@@ -135,7 +160,7 @@ def _number_or_text(row: SourceRow) -> str:
     answer = row.data["answer"]
     if isinstance(answer, int | float) and not isinstance(answer, bool):
         return str(answer)
-    return text_of(row, "answer")
+    return reference_of(row, "answer")
 
 
 def _options(row: SourceRow, given: Any) -> tuple[list[str], list[str]]:

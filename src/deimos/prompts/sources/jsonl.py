@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deimos.prompts.references import checked_form, name_type
 from deimos.prompts.splits import take_in_order
 from deimos.recipe import RecipeError
 from deimos.registry import source
@@ -23,7 +24,13 @@ KEYS = frozenset({"messages", "prompt", "kind", "reference", "task", "licence"})
 ROLES = ("system", "user", "assistant")
 
 
-@source("jsonl")
+def find_line(prompt: Prompt, **options: Any) -> str | None:
+    """File and line of a prompt that ``jsonl`` gave with these options."""
+    file = Path(options["path"])
+    return next((where for where, other in _read(file, **options) if other.id == prompt.id), None)
+
+
+@source("jsonl", place=find_line)
 def jsonl(
     *,
     take: int | None,
@@ -46,19 +53,25 @@ def jsonl(
     Raises:
         RecipeError: one sentence with the line; an empty or unreadable file; the same row twice.
     """
-    file = Path(path)
-    prompts: dict[str, tuple[int, Prompt]] = {}
-    for number, line in _lines(file):
-        try:
-            prompt = _prompt(line, kind, task or file.stem, instruction, file.name)
-        except (TypeError, ValueError) as e:
-            raise RecipeError(f"{file.name} line {number}: {e}") from e
+    prompts: dict[str, tuple[str, Prompt]] = {}
+    for where, prompt in _read(Path(path), kind=kind, task=task, instruction=instruction):
         if prompt.id in prompts:
-            raise RecipeError(
-                f"{file.name} line {number}: the same prompt stands on line {prompts[prompt.id][0]}"
-            )
-        prompts[prompt.id] = number, prompt
+            line = prompts[prompt.id][0].rpartition(" ")[2]
+            raise RecipeError(f"{where}: the same prompt stands on line {line}")
+        prompts[prompt.id] = where, prompt
     return take_in_order((prompt for _, prompt in prompts.values()), take, seed, repr(path))
+
+
+def _read(
+    file: Path, *, kind: str | None = None, task: str | None = None, instruction: str = "", **_: Any
+) -> Iterator[tuple[str, Prompt]]:
+    """Each prompt of a file, with its place."""
+    for number, line in _lines(file):
+        where = f"{file.name} line {number}"
+        try:
+            yield where, _prompt(line, kind, task or file.stem, instruction, file.name)
+        except (TypeError, ValueError) as e:
+            raise RecipeError(f"{where}: {e}") from e
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -75,7 +88,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 def _prompt(line: str, kind: str | None, task: str, instruction: str, origin: str) -> Prompt:
     row = read_json(line)
     if not isinstance(row, dict):
-        raise ValueError(f"must be an object, not {_named(row)}")
+        raise ValueError(f"must be an object, not {name_type(row)}")
     if odd := sorted(set(row) - KEYS):
         raise ValueError(f"unknown key {odd[0]!r}: accepted: {', '.join(sorted(KEYS))}")
     kind = row.get("kind", kind)
@@ -89,10 +102,10 @@ def _prompt(line: str, kind: str | None, task: str, instruction: str, origin: st
         raise ValueError("the key 'reference' is missing")
     named = row.get("task", task)
     if not isinstance(named, str) or not named:
-        raise ValueError(f"task must be a text, not {_named(named)}")
+        raise ValueError(f"task must be a text, not {name_type(named)}")
     return Prompt.of(
         task=named, kind=typing.cast(Kind, kind), messages=_messages(row, instruction),
-        reference=checked_reference(kind, row["reference"]), source=origin, licence=str(row.get("licence", "")),
+        reference=checked_form(kind, row["reference"]), source=origin, licence=str(row.get("licence", "")),
     )  # fmt: skip
 
 
@@ -116,49 +129,3 @@ def _messages(row: Mapping[str, Any], instruction: str) -> list[dict[str, str]]:
         last = {"role": "user", "content": f"{messages[-1]['content'].rstrip()}\n\n{instruction}"}
         messages = [*messages[:-1], last]
     return messages
-
-
-def checked_reference(kind: str, reference: Any) -> Any:
-    """A reference of the form its kind needs; ValueError, one sentence, for any other."""
-    if kind == "math":
-        if isinstance(reference, int) and not isinstance(reference, bool):
-            return str(reference)
-        if not isinstance(reference, str) or not reference.strip():
-            raise ValueError(
-                f"a math reference must be a text that is not blank, not {_named(reference)}"
-            )
-        return reference.strip()
-    needed = {
-        "choice": {"letter": str, "options": list},
-        "instruction": {"instruction_id_list": list, "kwargs": list},
-        "code": {"tests": (str, list)},
-    }[kind]
-    if not isinstance(reference, dict):
-        raise ValueError(
-            f"a {kind} reference must be an object with {', '.join(needed)}, not {_named(reference)}"
-        )
-    for key, form in needed.items():
-        if not isinstance(reference.get(key), form) or not reference[key]:
-            raise ValueError(f"a {kind} reference needs {key!r}, and not empty")
-    return _checked_choice(reference) if kind == "choice" else reference
-
-
-def _checked_choice(reference: dict[str, Any]) -> dict[str, Any]:
-    options, letter = reference["options"], reference["letter"].strip().upper()
-    if not 3 <= len(options) <= 10 or not all(isinstance(option, str) for option in options):
-        raise ValueError("choice options must be 3 to 10 texts")
-    labels = ("123456789" if letter.isdigit() else "ABCDEFGHIJ")[: len(options)]
-    if len(letter) != 1 or letter not in labels:
-        raise ValueError(f"choice letter {reference['letter']!r} is none of {', '.join(labels)}")
-    return {"letter": letter, "options": options}
-
-
-def _named(value: Any) -> str:
-    names = {
-        type(None): "null",
-        bool: "a truth value",
-        str: "a text",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value), "a number")

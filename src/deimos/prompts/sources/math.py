@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
-from deimos.prompts.rows import SourceRow, text_of
+from deimos.prompts.rows import SourceRow, reference_of, text_of
 from deimos.prompts.text import MATH, last_box, user
 from deimos.recipe import RecipeError
 
@@ -67,9 +67,11 @@ def rows_of_500(
 def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts | None:
     """A problem and its answer; None if its box is empty, RecipeError if it has neither."""
     answer = row.data.get("answer")
-    reference = answer.strip() if isinstance(answer, str) else ""
-    if not reference:
-        reference = last_box(text_of(row, "solution"))
+    reference: str | None = None
+    if isinstance(answer, str) and answer.strip():
+        reference = reference_of(row, "answer")
+    else:
+        reference = last_box(reference_of(row, "solution"))
         if reference is None:
             raise RecipeError(f"{row.where}: its solution has no \\boxed{{…}} and it has no answer")
     return PromptParts(user(text_of(row, "problem"), instruction), reference) if reference else None
