@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-Reader = Callable[[Any], Any]
+ReadArgument = Callable[[Any], Any]
 """Gives an argument's value; ValueError, what is accepted, for any other."""
 RELATIONS = ("less than", "at least")
 LANGUAGES = frozenset(
@@ -68,7 +68,7 @@ def read_arguments(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _number(least: int) -> Reader:
+def _number(least: int) -> ReadArgument:
     def read(value: Any) -> int:
         whole = isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
         if not whole or value < least:
@@ -96,7 +96,7 @@ def _sign(value: Any) -> str:
     return value
 
 
-def _one_of(accepted: Sequence[str]) -> Reader:
+def _one_of(accepted: Sequence[str]) -> ReadArgument:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value not in accepted:
             raise ValueError(", ".join(accepted))
@@ -106,7 +106,7 @@ def _one_of(accepted: Sequence[str]) -> Reader:
 
 
 _COUNT, _ONE, _RELATION = _number(0), _number(1), _one_of(RELATIONS)
-ARGUMENTS: Mapping[str, Mapping[str, Reader]] = {
+ARGUMENTS: Mapping[str, Mapping[str, ReadArgument]] = {
     "change_case:capital_word_frequency": {
         "capital_frequency": _COUNT, "capital_relation": _RELATION,
     },

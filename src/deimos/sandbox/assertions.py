@@ -26,7 +26,7 @@ def assert_something(tests: ast.Module, wanted: Collection[str], called: str = "
         wanted: names that they take from the program.
         called: a function of theirs that is called from outside (``check``), or empty.
     """
-    return _Reader(tests, wanted, called).finds()
+    return _FailureSearch(tests, wanted, called).finds()
 
 
 def never_hold(tests: ast.Module) -> bool:
@@ -34,7 +34,7 @@ def never_hold(tests: ast.Module) -> bool:
     return any(isinstance(n, ast.Assert) and _always(n.test) is False for n in tests.body)
 
 
-class _Reader:
+class _FailureSearch:
     def __init__(self, tests: ast.Module, wanted: Collection[str], called: str) -> None:
         self.wanted = wanted
         self.functions: dict[str, list[ast.stmt]] = {}

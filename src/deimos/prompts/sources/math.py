@@ -71,7 +71,7 @@ def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts | None:
     if isinstance(answer, str) and answer.strip():
         reference = reference_of(row, "answer")
     else:
-        reference = last_box(reference_of(row, "solution"))
+        reference = last_box(text_of(row, "solution"))
         if reference is None:
             raise RecipeError(f"{row.where}: its solution has no \\boxed{{…}} and it has no answer")
     return PromptParts(user(text_of(row, "problem"), instruction), reference) if reference else None
