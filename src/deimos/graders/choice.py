@@ -37,15 +37,17 @@ _BOX_MARK = "\f"
 _BOXED = re.compile(r"\\boxed\b")
 _WRAPPING = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\b|[$*_`{}]|\\[()\[\]]")
 _FRAME = re.compile(
-    r"<(answer|final_answer|final|choice|option)>\s{0,9}(.{0,300}?)\s{0,9}</\1>",
+    r"<(answer|final_answer|final|ans|choice|option|result|response|solution)>\s{0,9}(.{0,300}?)\s{0,9}</\1>",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(r"</?(?:answer|final_answer|final|choice|option)>", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:answer|final_answer|final|ans|choice|option|result|response|solution)>", re.IGNORECASE
+)
 _QUOTES = "\"'“”„‟‘’‚‛«»‹›「」『』"
 _QUOTED = re.compile(rf"[{_QUOTES}]\s?(\(?[A-J1-9]\)?)[.]?\s?[{_QUOTES}]")
 _STATED = re.compile(
     r"\b(?:(?:answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
-    r"\s{0,3}(?:choice\s{0,3}|option\s{0,3})?"
+    r"[\"']?\s{0,3}(?:choice\s{0,3}|option\s{0,3})?"
     r"(?:is|:|=|[-–—]\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
     r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
     r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
@@ -155,11 +157,11 @@ def _said(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str
 def _opening(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], int]:
     """The label that a first line consists of ("B", then why), and where that line ends.
 
-    None where other lines begin with labels too: they list the options.
+    None where it begins a list of the options.
     """
     first, _, rest = plain.partition("\n")
     found = reader.line(first.strip(), options) if rest else set()
-    if not found or found & reader.labels_of_lines(rest):
+    if not found or reader.lists_options(first, rest):
         return set(), 0
     return found, len(first)
 
@@ -182,7 +184,7 @@ class _ClaimReader:
     def ended(self) -> str:
         """A bare label and what must follow it: "A." yes, "A triangle", "2.5" and "2,000" no."""
         label = self.label
-        stop = r"\s*(?:$|\n|[;)!]|[,:.](?!\d)|\s[-–—]\s|\b(?:because|since|as|and|or|not|rather|instead)\b|[/&](?!\s*\d{2}))"
+        stop = r"\s*(?:$|\n|[;)!\"”»」]|['’](?!\w)|[,:.](?!\d)|\s[-–—]\s|\b(?:because|since|as|and|or|not|rather|instead)\b|[/&](?!\s*\d{2}))"
         return rf"({label})(?={stop}|{ENDS})"
 
     def box(self, box: str, options: list[str]) -> set[str]:
@@ -198,19 +200,24 @@ class _ClaimReader:
         return several if len(several) > 1 and only_labels else set()
 
     def labelled(self, line: str, options: list[str]) -> set[str]:
-        """The label of ``B. text`` or ``(B) text``; the owner's too where the text is another option's."""
+        """The label of ``B. text`` and its like; the owner's too where the text is another option's."""
         found, text = self.split(line)
         owners = _owners(text, self.labels, options) if found else set()
+        if found and not owners and (other := re.fullmatch(rf"\(?({self.label})\)?", text)):
+            return {found, other[1]}
         return ({found} if found else set()) | (set() if found in owners else owners)
 
     def split(self, line: str) -> tuple[str, str]:
-        """Label and text of ``B. text`` or ``(B) text``; both empty if the line is not of this form."""
+        """Label and text of ``B. text``, ``(B) text``, ``B (text)`` or ``B - text``; both empty if it is none."""
         match = re.match(
-            rf"(?:\(({self.label})\)|({self.label})\s?[.):])\s*(\S.*)", line, re.DOTALL
-        )
+            rf"(?:[(\[]({self.label})[)\]]|({self.label})(?:\s?[.):]|\s[-–—](?=\s)|\s?(?=\()))\s*(\S.*)",
+            line, re.DOTALL,
+        )  # fmt: skip
         if match is None or re.match(r"\d+\.\d", line):
             return "", ""
-        return match[1] or match[2], match[3]
+        text = match[3].rstrip(". ")
+        inside = text[1:-1] if text[0] + text[-1] == "()" else match[3]
+        return match[1] or match[2], inside
 
     def statement(self, rest: str, options: list[str]) -> set[str]:
         """The labels that stand directly behind "answer is"."""
@@ -247,11 +254,12 @@ class _ClaimReader:
         found = re.findall(rf"(?<!\w)(?:[(\[]({self.label})[)\]]|{self.ended})", remark)
         return {one or other for one, other in found}
 
-    def labels_of_lines(self, text: str) -> set[str]:
-        """Everything that could be its label, if lines of a text begin with two labels or more."""
-        begun = rf"^\s{{0,9}}[(\[]?({self.label})(?:[)\].:]|\s{{0,3}}$)"
-        found = set(re.findall(begun, text, re.MULTILINE))
-        return set(self.labels) if len(found) > 1 else set()
+    def lists_options(self, first: str, rest: str) -> bool:
+        """Whether a first line begins a list of options: two other lines begin as it does."""
+        bare = re.fullmatch(rf"\W*{self.label}\W*", first) is not None
+        behind = r"[)\].:]{0,2}\s{0,9}$" if bare else r"[)\].:\s]"
+        begun = rf"^\s{{0,9}}[(\[]?({self.label}){behind}"
+        return len(set(re.findall(begun, rest, re.MULTILINE))) > 1
 
     def denied(self, text: str) -> set[str]:
         """Labels that a text calls wrong: "B is incorrect", "B is not the answer"."""
@@ -263,17 +271,12 @@ class _ClaimReader:
         line = line.strip(_QUOTES)
         spoken = _LABEL_WORD.match(line)
         if alone := re.fullmatch(
-            rf"[(\[]?({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
+            rf"[(\[]{{0,2}}({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
         ):
             return {alone[1]}
         # Behind a letter only its own option's words may stand: else it may open a sentence.
-        if _owners(self.split(line)[1], self.labels, options):
-            return self.labelled(line, options)
-        remark = re.fullmatch(rf"({self.label})\s{{0,3}}\(([^()]+)\)\.?", line)
-        owners = _owners(remark[2], self.labels, options) if remark else set()
-        return (
-            {remark[1], *(set() if remark[1] in owners else owners)} if remark and owners else set()
-        )
+        owners = _owners(self.split(line)[1], self.labels, options)
+        return self.labelled(line, options) if owners else set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""

@@ -106,11 +106,21 @@ class _FailureSearch:
         """Whether an assertion can fail, and is about more than constants, built-ins and modules."""
         if (truth := _always(test)) is not None:
             return not truth
+        if self._asks_for_a_name(test):
+            return False
         names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
         known = (
             n in sys.stdlib_module_names or hasattr(builtins, n) for n in names - {*self.wanted}
         )
         return bool(names & {*self.wanted}) or not all(known)
+
+    def _asks_for_a_name(self, test: ast.expr) -> bool:
+        """``assert f``, ``assert callable(f)``, ``assert f is not None``: true of whatever defines it."""
+        if isinstance(test, ast.Call) and _name(test.func) == "callable":
+            test = test.args[0] if test.args else test
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is | ast.IsNot):
+            test = test.left
+        return isinstance(test, ast.Name) and test.id in self.wanted
 
 
 def _uses_runner(tests: ast.Module) -> bool:
