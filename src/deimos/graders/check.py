@@ -119,9 +119,10 @@ def _pairs(spec: str, kind: Kind, prompts: list[Prompt]) -> list[tuple[str, Any]
 
 def _refuse_unmet(spec: str, pairs: Sequence[tuple[str, Any]]) -> None:
     check_reference = registry.resolve("grader", spec).check_reference
-    for answer, reference in pairs if check_reference else ():
+    for answer, reference in pairs:
         try:
-            check_reference(reference)
+            if check_reference is not None:
+                check_reference(reference)
         except ValueError as e:
             raise RecipeError(f"{spec!r}: the reference of {answer[:60]!r}: {e}") from e
 
