@@ -178,9 +178,7 @@ def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
     if judge is None:
         _check_kinds(recipe, task.name, prompts)
         if task.source is not None:
-            check_references(
-                prompts, recipe.select.graders, task.source, f"bench.tasks {task.name}"
-            )
+            check_references(prompts, recipe.bench_graders, task.source, f"bench.tasks {task.name}")
     known = [p for p in prompts if seen.knows(p, given.asked(p))]
     if known and not recipe.allow_contamination:
         raise RecipeError(
