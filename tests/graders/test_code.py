@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deimos.graders import Judge, check
-from deimos.prompts.sources.mbpp import entry_point
+from deimos.prompts.sources.mbpp import assert_result, entry_point
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
 from deimos.sandbox.extract import program
 from deimos.sandbox.names import names_of
@@ -184,7 +184,8 @@ def corpus(name):
             yield row["task_id"], reference, row["canonical_solution"]
     else:
         for row in rows(name):
-            tests = row.get("test") or [*row["test_imports"], *row["test_list"]]
+            whole = row.get("test")
+            tests = assert_result(whole) if whole else [*row["test_imports"], *row["test_list"]]
             named = entry_point(row["code"], row["test_list"])  # as the source of prompts gives it
             yield row["task_id"], {"tests": tests, "entry_point": named}, row["code"]
 

@@ -93,7 +93,7 @@ def to_parts(row: SourceRow, *, instruction: str = CODE, challenge: bool = False
     whole = row.data.get("test")
     tests: str | list[str]
     if isinstance(whole, str) and whole.strip():
-        tests = _with_assertion(whole)
+        tests = assert_result(whole)
     else:
         tests = [*asserts, *(texts_of(row, "challenge_test_list") if challenge else ())]
     if setup and row.data.get("task_id") in SETUP_AFTER and isinstance(tests, list):
@@ -124,6 +124,11 @@ mbpp = dataset_source(
 mbpp_plus = dataset_source(PLUS, plus_parts, asked=asked, solution=solution)
 
 
+def assert_result(tests: str) -> str:
+    """MBPP+'s tests of a problem, the result of their comparison asserted if nothing does it there."""
+    return tests.replace(NOT_ASSERTED, f"{NOT_ASSERTED}    assert exact_match\n", 1)
+
+
 def entry_point(code: str, asserts: Sequence[str]) -> str | None:
     """The first function or class of a solution that its assertions call; None if there is none."""
     defined = {
@@ -136,10 +141,6 @@ def entry_point(code: str, asserts: Sequence[str]) -> str | None:
             if isinstance(node, ast.Name) and node.id in defined:
                 return node.id
     return None
-
-
-def _with_assertion(tests: str) -> str:
-    return tests.replace(NOT_ASSERTED, f"{NOT_ASSERTED}    assert exact_match\n", 1)
 
 
 def _tree(code: str) -> list[ast.stmt]:
