@@ -56,6 +56,8 @@ def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str]
         chosen: their numbers.
         known: names that are there already.
     """
+    if len(chosen) == len(blocks):  # mostly one block, and nothing to look for
+        return [block.text for block in blocks]
     first = min(chosen)
     bound = set().union(*(blocks[n].binds for n in chosen))
     found = {*known, *bound}

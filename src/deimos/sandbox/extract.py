@@ -31,10 +31,10 @@ def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | 
     texts = texts_of(answer)
     blocks = [CodeBlock.of(text) for text in texts.blocks]
     joined = "\n\n".join(texts.blocks)
-    others = [CodeBlock.of(text) for text in (joined, *texts.others)]
     for wanted in dict.fromkeys([tuple(names), *((name,) for name in names)]):
         if chosen := _defining(blocks, wanted):
             return [*before, *assemble(blocks, chosen, defined(begun) if begun else set())]
+        others = (CodeBlock.of(text) for text in (joined, *texts.others))  # parsed if needed
         if found := next((b for b in others if set(wanted) <= b.makes), None):
             return [*before, found.text]
     if begun and before:
