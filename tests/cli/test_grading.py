@@ -129,3 +129,14 @@ def test_a_reference_that_no_answer_could_meet_is_null_and_says_its_line():
     verdicts = [row["verdict"] for row in grade_rows(rows, kind="math", tags=None)]
     assert [verdict["ok"] for verdict in verdicts] == [True, None, True]
     assert verdicts[1]["because"] == "line 2: the reference 'NaN' stands for a missing value"
+
+
+def test_rows_before_a_bad_line_are_judged_and_written(tmp_path):
+    rows = [json.dumps({"text": f"\\boxed{{{n}}}", "reference": str(n), "n": n}) for n in range(70)]
+    (tmp_path / "rows.jsonl").write_text("\n".join([*rows, "{bad"]))
+    command = [sys.executable, "-m", "deimos.cli.main", "grade", "rows.jsonl", "--plain"]
+    done = subprocess.run(
+        [*command, "--kind", "math"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "line 71: not valid JSON" in done.stderr
+    assert [json.loads(line)["n"] for line in done.stdout.splitlines()] == list(range(70))

@@ -201,7 +201,8 @@ async def _judged(
     from deimos.graders.worker.pool import Judge
 
     with Judge({kind: spec}) as judge:
-        while batch := list(islice(rows, AT_ONCE)):
+        while True:
+            batch, fault = _take(rows)
             verdicts = await asyncio.gather(
                 *(
                     _unfit(number, row, kind, spec) or _verdict(judge, row, kind, tags)
@@ -210,6 +211,23 @@ async def _judged(
             )
             for (_, row), verdict in zip(batch, verdicts, strict=True):
                 yield {**row, "verdict": verdict_row(verdict)}
+            if fault is not None:
+                raise fault
+            if not batch:
+                return
+
+
+def _take(
+    rows: Iterator[tuple[int, dict[str, Any]]],
+) -> tuple[list[tuple[int, dict[str, Any]]], RecipeError | None]:
+    """The next rows, and what is wrong with the one behind them: those before it are judged first."""
+    batch: list[tuple[int, dict[str, Any]]] = []
+    try:
+        for row in islice(rows, AT_ONCE):
+            batch.append(row)
+    except RecipeError as e:
+        return batch, e
+    return batch, None
 
 
 def _unfit(

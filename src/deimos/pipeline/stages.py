@@ -32,7 +32,7 @@ STAGES = (
     ),
     Stage(
         "select",
-        version=2,
+        version=3,
         needs=("prompts", "sample"),
         keys=("model", "select"),
         run=wiring.select,
@@ -49,7 +49,7 @@ STAGES = (
     ),
     Stage(
         "bench",
-        version=2,
+        version=3,
         needs=("prompts", "sample", "train"),
         keys=("model", "bench", "select.graders", "allow_contamination"),
         reads={"sample": (CONSTANTS, TEMPLATE_DATE), "train": (f"{ADAPTER}/*",)},
