@@ -263,3 +263,20 @@ def test_a_long_option_behind_its_letter():
 def test_hostile_texts_are_scanned_at_once():
     for piece in ("<answer>", "Antwort ist ", "B (", 'answer is "B ', "答案是B (", "B is not "):
         assert verdict(piece * (300_000 // len(piece))) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "options"),
+    [
+        ('(B) "Great Hero"', ['"Monk"', '"Great Hero"', '"Ascetic"']),
+        ("(B) (– 4, –2)", ["(2, 2)", "(– 4, –2)", "(0, 3)"]),
+        ("B. 37°21'", ["38°00'", "37°21'", "36°45'"]),
+        ("(B) (a)", ["both", "(a)", "none"]),
+        ("B) passing “the torch.”", ["a war", "passing “the torch.”", "a peace"]),
+        ("(B) (5/2)Nk ln (V)", ["(3/2)Nk ln (V)", "(5/2)Nk ln (V)", "Nk"]),
+        ('"B (green)"', ["red", "green", "blue"]),
+    ],
+)
+def test_an_options_own_quotes_and_brackets_are_its_words(answer, options):
+    assert verdict(answer, options=options) is True
+    assert verdict(answer, options=[options[1], options[0], options[2]]) is False

@@ -215,9 +215,7 @@ class _ClaimReader:
         )  # fmt: skip
         if match is None or re.match(r"\d+\.\d", line):
             return "", ""
-        text = match[3].rstrip(". ")
-        inside = text[1:-1] if text[0] + text[-1] == "()" else match[3]
-        return match[1] or match[2], inside
+        return match[1] or match[2], match[3]
 
     def statement(self, rest: str, options: list[str]) -> set[str]:
         """The labels that stand directly behind "answer is"."""
@@ -268,15 +266,17 @@ class _ClaimReader:
 
     def line(self, line: str, options: list[str]) -> set[str]:
         """The label that a line consists of, or that stands before its own option's words."""
-        line = line.strip(_QUOTES)
-        spoken = _LABEL_WORD.match(line)
+        unquoted = line.strip(_QUOTES)
+        spoken = _LABEL_WORD.match(unquoted)
         if alone := re.fullmatch(
-            rf"[(\[]{{0,2}}({self.label})[)\].:]{{0,2}}", line[spoken.end() if spoken else 0 :]
+            rf"[(\[]{{0,2}}({self.label})[)\].:]{{0,2}}", unquoted[spoken.end() if spoken else 0 :]
         ):
             return {alone[1]}
         # Behind a letter only its own option's words may stand: else it may open a sentence.
-        owners = _owners(self.split(line)[1], self.labels, options)
-        return self.labelled(line, options) if owners else set()
+        for text in (line, unquoted):  # quotes may be the option's own
+            if _owners(self.split(text)[1], self.labels, options):
+                return self.labelled(text, options)
+        return set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""
@@ -325,9 +325,14 @@ def _bare(text: str) -> str:
 
 
 def _owners(text: str, labels: str, options: list[str]) -> set[str]:
-    """Labels of the options that read like this text."""
-    wanted = _words(text)
-    return {key for key, option in zip(labels, options) if _words(str(option)) == wanted}
+    """Labels of the options that read like this text, or like what stands in its brackets."""
+    read = dict(zip(labels, map(_words, map(str, options))))
+    bare = text.rstrip(". ")
+    inside = bare[1:-1] if bare[:1] + bare[-1:] == "()" else text
+    for wanted in (_words(text), _words(inside)):
+        if owners := {label for label, words in read.items() if words == wanted}:
+            return owners
+    return set()
 
 
 def _words(text: str) -> str:
