@@ -280,3 +280,8 @@ def test_hostile_texts_are_scanned_at_once():
 def test_an_options_own_quotes_and_brackets_are_its_words(answer, options):
     assert verdict(answer, options=options) is True
     assert verdict(answer, options=[options[1], options[0], options[2]]) is False
+
+
+@pytest.mark.parametrize("answer", ["Respuesta: A o B", "Risposta: A o B", "Resposta: A ou B"])
+def test_a_letter_is_no_article(answer):
+    assert verdict(answer) is False and verdict(answer, "A") is False

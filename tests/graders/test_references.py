@@ -10,6 +10,9 @@ from deimos.prompts.references import check_reference
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 UNMEETABLE = [
+    ("?", "no letter, digit or symbol"),
+    (" - ", "no letter, digit or symbol"),
+    ("<<5+13=18>>18", "calculator's notes"),
     ("NaN", "a missing value"), ("nan", "a missing value"), ("$\\text{NaN}$", "a missing value"), ("-inf", "a missing value"),
     ("null", "a missing value"), ("N/A", "a missing value"), ("#DIV/0!", "a missing value"),
     ("She has 9 + 9 = 18 eggs.\n#### 18", "a whole solution"), ("#### 18", "a whole solution"),

@@ -32,7 +32,7 @@ _IS = (
     r"|هو|هي|است|היא|הוא|है|हैं)\b|คือ|은|는|は|が|是|为|為|选|選)"
 )
 _BETWEEN = (
-    r"(?:\b(?:la|el|le|il|lo|o|a|die|der|das|den|het|de|option|opción|opcion|opção|opzione|optie|möglichkeit"
+    r"(?:\b(?:la|el|le|il|lo|(?-i:o|a)|die|der|das|den|het|de|option|opción|opcion|opção|opzione|optie|möglichkeit"
     r"|auswahl|buchstabe|lettre|letra|lettera|litera|letter|alternativa?|alternativet?|wariant|opcja|вариант|варіант"
     r"|şık|seçenek|pilihan|opsi|الخيار|विकल्प)\b\s{1,3}|ตัวเลือก|选项|選項|選択肢|보기)"
 )

@@ -13,6 +13,8 @@ _NO_VALUE = re.compile(
     r"[-+]?(?:[nN][aA][nN]|[iI]nf|[nN]ull|NULL|N/A|#N/A|<NA>|NaT|#VALUE!|#REF!|#DIV/0!)"
 )
 """What programs write for no number. Not "None" and "undefined", which may be answers."""
+_VALUE = re.compile(r"\w|\\[A-Za-z{]|[^\x00-\x7f]|[(\[{]")
+"""What a value may be written with; a mere "?" or "-" has none of it."""
 _MARKUP = re.compile(
     r"\\(?:text|textbf|mathrm|mbox|boxed|left|right|displaystyle|quad|qquad)(?![A-Za-z])|\\[()\[\],;:! ]|[\s${}.]"
 )
@@ -35,8 +37,14 @@ def check_math_reference(reference: object) -> None:
         raise ValueError(f"the reference {shown} has the character {sign[0]!a}, a damaged text's")
     if not _MARKUP.sub("", text) and not re.fullmatch(r"\s*\\?\{\s*\\?\}\s*", text):
         raise ValueError(f"the reference {shown} is empty")
+    if not _VALUE.search(text):
+        raise ValueError(f"the reference {shown} has no letter, digit or symbol that is a value")
     if _NO_VALUE.fullmatch(_WRAPPED.sub("", text)):
         raise ValueError(f"the reference {shown} stands for a missing value")
+    if re.search(r"<<[^<>]*=[^<>]*>>", text):
+        raise ValueError(
+            f"the reference {shown} has a calculator's notes: only what stands behind '####' is the answer"
+        )
     if "####" in text:
         raise ValueError(
             f"the reference {shown} is a whole solution: only what stands behind '####' is the answer"
