@@ -307,9 +307,11 @@ def tree_page(tree: Path) -> str:
             title = f"{folder}/" if folder else "deimos/"
             lines += ["", f"## {title}", "", sentence, ""]
             continue
-        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
         public = dict.fromkeys(
-            n.name for n in module.body if isinstance(n, kinds) and n.name[0] != "_"
+            n.name
+            for n in module.body
+            if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and n.name[0] != "_"
         )
         names = f" ({', '.join(f'`{n}`' for n in public)})" if public else ""
         lines.append(f"- **{name}**: {sentence}{names}")
