@@ -10,6 +10,28 @@ KINDS = {
         ("x^2+X", "x^2+x", F), (r"\frac{v}{V+v}", "1/2", F), ("a+A", "2a", F), ("R-r", "r-R", F), ("p+P", "2p", F),
         ("A+2a", "a+2A", F),
     ],
+    "letter case of products": [
+        ("RR", "Rr", F), ("TT", "Tt", F), ("XX", "xX", F), ("PPQ", "PpQ", F), ("aabb", "AAbb", F),
+        (r"\text{AA}", r"\text{Aa}", F), ("mgh-MgH", "MgH-mgh", F), ("abC-ABc", "ABc-abC", F),
+        ("-aBc+AbC", "AbC-aBc", T), ("yes", r"\text{Yes}", T), ("Even", r"\text{even}", T), ("Rr", r"\text{Rr}", T),
+        (r"\text{None}", r"\text{none}", T), ("Amy", r"\text{Amy}", T), ("c", "C", T),
+    ],
+    "derivatives": [
+        ("y/x=2x", r"\frac{dy}{dx}=2x", F), ("x/t", r"\frac{dx}{dt}", F), ("f/x", r"\frac{d}{dx}f", F),
+        ("y/x^2", r"\frac{d^2y}{dx^2}", F), ("y/x", "dy/dx", F), ("dy/dx=2x", r"\frac{dy}{dx}=2x", T),
+        (r"\frac{dy}{dx}=2x", "2x", T), (r"\frac{d}{2}", "d/2", T),
+    ],
+    "percent and units": [
+        (r"\frac{\pi}{6}^\circ", r"\frac{\pi}{6}", F), (r"\frac{\pi}{6}\text{ degrees}", r"\frac{\pi}{6}", F),
+        (r"\frac{\pi}{6}\%", r"\frac{\pi}{6}", F), (r"5\%", r"\$5", F), (r"5\%", r"5\text{ cents}", F),
+        (r"60\%", r"60^\circ", F), (r"25^\circ", r"25\%", F), (r"25\text{ cm}", r"25\%", F), ("2500", r"25\%", F),
+        (r"5\text{ apples}", r"\$5", F), (r"20\%", "20", T), (r"20\%", "1/5", T), ("20", r"20\%", T), ("0.2", r"20\%", T),
+        ("60", r"60^\circ", T), (r"60^\circ", "60", T), (r"5\text{ dollars per ticket}", r"\$5", T), ("5", r"\$5", T),
+    ],
+    "the empty set": [
+        (r"\{\emptyset\}", r"\emptyset", F), (r"\emptyset", r"\{\emptyset\}", F), (r"\{\}", r"\varnothing", T),
+        (r"\{\{\}\}", r"\emptyset", F), (r"\emptyset", r"\{\}", T),
+    ],
     "primes": [
         ("h'(x)", "h''(x)", F), ("2f'(1)", "f'(1)+f'(1)", T),
         ("f''(x)", "f'(x)", F), ("y'", "y", F), ("f'(x)+g(x)", "g(x)+f'(x)", T), ("g'(0)", "g(0)", F),

@@ -146,7 +146,7 @@ _LAST_NUMBER = re.compile(
     _ENDS_WITH + r"(?P<number>-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?P<unit>" + _UNIT_WORDS + ")$",
     re.IGNORECASE,
 )
-_NO_EQUALITY = re.compile(r"\\(?:neq?|not|leq?|geq?|lt|gt|approx|sim|equiv)\b|[<>≠≤≥≈≡~]")
+_NO_EQUALITY = re.compile(r"!=|=/=|\\(?:neq?|not|leq?|geq?|lt|gt|approx|sim|equiv)\b|[<>≠≤≥≈≡~]")
 _SAYS_NUMBER = re.compile(r"\b(?:is|are|equals?)\s{1,3}-?[$€£]?\d", re.IGNORECASE)
 _LAST_FORMULA = re.compile(_ENDS_WITH + r"$", re.IGNORECASE)
 _AFFIRMS = re.compile(

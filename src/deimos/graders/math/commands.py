@@ -20,7 +20,7 @@ RELATIONS = {"=": "=", "<": "<", ">": ">", "\\le": "<=", "\\ge": ">=", "\\ne": "
               "\\sim": "~~", "\\in": "in", "\\cong": "~=", "\\propto": "prop", "\\notin": "notin", "\\subset": "sub",
               "\\subseteq": "sube", "\\perp": "perp", "\\parallel": "par", "\\Rightarrow": "=>", "\\to": "->",
               "\\rightarrow": "->", "\\implies": "=>", "\\iff": "<=>", "\\Leftrightarrow": "<=>", "\\mapsto": "->",
-              "<=": "<=", ">=": ">=", "!=": "!=", "==": "="}  # fmt: skip
+              "<=": "<=", ">=": ">=", "!=": "!=", "==": "=="}  # fmt: skip
 
 
 MATRICES = word_set("matrix pmatrix bmatrix Bmatrix smallmatrix vmatrix array")

@@ -27,8 +27,10 @@ from deimos.graders.math.shapes import (
     unnamed,
 )
 from deimos.graders.math.tokens import Node, Unreadable, word_set
+from deimos.graders.math.units import DEGREE
 from deimos.graders.math.values import agree, approximate
 
+_RUN = re.compile(r"[A-Za-z]{2,}")
 MOST_PARTS = 60
 """Longer lists are compared in order."""
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
@@ -112,6 +114,7 @@ class _Comparison:
                 set(kinds) == {"one", "set"}
                 and len(ours) == len(theirs)
                 and self.parts(ours[0], theirs[0])
+                and "empty" not in (ours[0].node and ours[0].node.kind, ours[0].words)
             )
         if len(ours) != len(theirs):
             return False
@@ -156,9 +159,11 @@ class _Comparison:
             return self.ratios(reference, answer)
         if reference.unit is not None and reference.unit.differs(answer.unit):
             return False
-        if reference.node is None or answer.node is None:
+        if reference.node is None or answer.node is None or _differ_in_kind(reference, answer):
             return False
-        if self.nodes(reference.node, answer.node, reference.percent is not answer.percent):
+        if _RUN.fullmatch(reference.text) and _RUN.fullmatch(answer.text):
+            return agree(reference.node, answer.node)  # products of letters, each in its own case
+        if self.nodes(reference.node, answer.node, reference.percent - answer.percent):
             return True
         pair = with_letter_unit(reference, answer)
         return pair is not None and self.nodes(*pair)
@@ -198,8 +203,8 @@ class _Comparison:
         ends = (one.holds_low, one.holds_high) == (other.holds_low, other.holds_high)
         return ends and self.nodes(one.low, other.low) and self.nodes(one.high, other.high)
 
-    def nodes(self, reference: Node, answer: Node, percent: bool = False) -> bool:
-        """Two formulas; ``percent``: one of them is a percentage, and 20% is 20 as well as 1/5."""
+    def nodes(self, reference: Node, answer: Node, percent: int = 0) -> bool:
+        """Two formulas; ``percent``: 1 (the first) or -1 is a percentage: 20% is 20 as well as 1/5."""
         if reference == answer:
             return True
         if reference.kind == "relation" or answer.kind == "relation":
@@ -208,15 +213,18 @@ class _Comparison:
             return self.signs(reference, answer)
         if reference.kind in _COLLECTIONS or answer.kind in _COLLECTIONS:
             return self.collections(reference, answer)
-        return self.numbers(reference, answer) or (percent and self.percentages(reference, answer))
+        return self.numbers(reference, answer) or (
+            percent and self.percentages(reference, answer, percent)
+        )
 
-    def percentages(self, reference: Node, answer: Node) -> bool:
+    def percentages(self, reference: Node, answer: Node, percent: int) -> bool:
+        """Whether the side without a sign is a hundredth of the percentage."""
         if self.settled and not is_settled(answer, reference):
             return False
         hundred = Node("number", (), Fraction(100))
-        return agree(reference, Node("product", (hundred, answer))) or agree(
-            Node("product", (hundred, reference)), answer
-        )
+        if percent > 0:
+            return agree(reference, Node("product", (hundred, answer)))
+        return agree(Node("product", (hundred, reference)), answer)
 
     def numbers(self, reference: Node, answer: Node) -> bool:
         """Two values, with letters or without."""
@@ -255,7 +263,7 @@ class _Comparison:
             [Element("", node) for node in ours], [Element("", node) for node in theirs]
         )
 
-    def relations(self, reference: Node, answer: Node, percent: bool) -> bool:
+    def relations(self, reference: Node, answer: Node, percent: int) -> bool:
         if reference.kind != "relation":
             return any(self.nodes(reference, value, percent) for value in results(answer))
         if answer.kind != "relation":
@@ -272,6 +280,20 @@ class _Comparison:
         elif ours is not None and is_number(ours[1]):
             return False  # the reference is solved, the answer is not
         return same_relations(reference, answer)
+
+
+def _differ_in_kind(reference: Element, answer: Element) -> bool:
+    r"""Whether a percentage meets a quantity with a unit, or radians (``\pi/6``) meet degrees or percent."""
+    if reference.percent is not answer.percent and (reference.unit or answer.unit):
+        return True
+    plain = reference.unit is None and not reference.percent
+    return plain and (answer.percent or answer.unit == DEGREE) and _has_pi(reference.node)
+
+
+def _has_pi(node: Node | None) -> bool:
+    return node is not None and (
+        (node.kind == "constant" and node.data == "pi") or any(map(_has_pi, node.parts))
+    )
 
 
 _COLLECTIONS = word_set("tuple set builder union intersection difference matrix numbers empty dots")

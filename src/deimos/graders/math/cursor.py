@@ -94,6 +94,18 @@ class Cursor:
             self.at += 1
         return min(points, points[::-1]) if turned else points
 
+    @staticmethod
+    def fraction(above: Node, below: Node) -> Node:
+        r"""A fraction; ``\frac{dy}{dx}`` is a name, the same only in the same spelling."""
+        if _is_differential(above) and _is_differential(below) and below.kind == "product":
+            return Node("symbol", (), f"\\d {above!r} {below!r}")
+        return Node("quotient", (above, below))
+
+    @staticmethod
+    def grouped(parts: list[Node]) -> list[Node]:
+        """The factors before a slash; ``dy`` as one."""
+        return [product_of(parts)] if _is_differential(product_of(parts)) else parts
+
     def ends(self, name: str) -> bool:
         """Step over the end of this environment; whether it stood here."""
         if self.at >= len(self.tokens):
@@ -106,6 +118,15 @@ class Cursor:
 def product_of(parts: list[Node]) -> Node:
     """One factor itself, several as a product."""
     return parts[0] if len(parts) == 1 else Node("product", tuple(parts))
+
+
+def _is_differential(node: Node) -> bool:
+    """Whether it is a d, or a power of it, alone or in front of one more letter."""
+    first, *rest = node.parts if node.kind == "product" else (node,)
+    letters = [part.parts[0] if part.kind == "power" else part for part in (first, *rest)]
+    return letters[0] == Node("symbol", (), "d") and len(letters) <= 2 and all(
+        letter.kind in ("symbol", "function") for letter in letters[1:]
+    )  # fmt: skip
 
 
 def is_whole(node: Node) -> bool:

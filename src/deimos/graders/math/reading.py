@@ -16,7 +16,15 @@ from deimos.graders.math.exact import is_number
 from deimos.graders.math.limits import beyond
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
-from deimos.graders.math.tokens import BARE, FUNCTIONS, Node, Unreadable, is_word, word_set
+from deimos.graders.math.tokens import (
+    BARE,
+    FUNCTIONS,
+    SHORT_WORDS,
+    Node,
+    Unreadable,
+    is_word,
+    small,
+)
 from deimos.graders.math.units import DEGREE, Unit, take_apart
 
 _JOINS = re.compile(
@@ -47,7 +55,6 @@ _DATE = re.compile(
 )
 _ONE_TEXT = re.compile(r"\(?\\text\{([^{}]*)\}\)?")
 _BARE_WORDS = re.compile(r"\(?[A-Za-z][A-Za-z'’.\- ]*\)?")
-_SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat")
 
 
 _SPELLED = FUNCTIONS | set(BARE)
@@ -179,9 +186,7 @@ def _words_of(text: str) -> tuple[str, ...] | None:
     if "=" in inner or (whole and re.fullmatch(r"\s*[-+$]?[\d.,/]+\s*", inner)):
         return None
     pieces = re.split(r"[,;]|\band\b|&", inner)
-    words = tuple(
-        w for p in pieces if (w := " ".join(re.sub(r"[().!?\"]", " ", p).casefold().split()))
-    )
+    words = tuple(small(w) for p in pieces if (w := " ".join(re.sub(r"[().!?\"]", " ", p).split())))
     return words or None
 
 
@@ -193,8 +198,10 @@ def _is_wording(text: str) -> bool:
         return (
             (is_word(run) and run.lower() not in _SPELLED)
             or (len(run) > 1 and run.isupper())
-            or run.lower() in _SHORT_WORDS
+            or run.lower() in SHORT_WORDS
         )
+    if " " not in text.strip() and not any(map(is_word, runs)):
+        return False  # a difference of products
     return any(len(run) > 2 for run in runs) and not _SPELLED & {run.lower() for run in runs}
 
 

@@ -172,7 +172,7 @@ def one_case(one: Node, other: Node) -> tuple[Node, Node]:
     for key in {name.lower() for name in names[0] | names[1]}:
         forms = [{name for name in side if name.lower() == key} for side in names]
         if (
-            not key.startswith("\\")
+            len(key.partition("_")[0].rstrip("'")) == 1  # no word, no command
             and len(forms[0]) == len(forms[1]) == 1
             and forms[0] != forms[1]
         ):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from deimos.graders.math.reading import Element, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
-from deimos.graders.math.tokens import Node
+from deimos.graders.math.tokens import Node, small
 from deimos.graders.math.units import DEGREE
 
 
@@ -156,4 +156,4 @@ def as_words(part: Element) -> tuple[str, ...] | None:
     if part.words is not None:
         return part.words
     text = re.sub(r"[\\{}()]|\\?text", "", part.text).strip()
-    return (text.casefold(),) if text.isalnum() and not text.isdigit() else None
+    return (small(text),) if text.isalnum() and not text.isdigit() else None

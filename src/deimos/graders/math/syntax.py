@@ -91,7 +91,8 @@ class _Parser(Cursor):
             if self.take("*", "\\cdot", "\\times"):
                 parts.append(self.factor_signed())
             elif self.take("/"):
-                parts.append(Node("quotient", (parts.pop(), self._divisor(parts))))
+                parts = self.grouped(parts)
+                parts.append(self.fraction(parts.pop(), self._divisor(parts)))
             elif self.take("\\bmod", "\\mod"):
                 parts = [Node("function", (product_of(parts), self.factor()), "mod")]
             elif self._starts_factor():
@@ -184,7 +185,7 @@ class _Parser(Cursor):
         if token.kind == "number":
             return Node("number", (), token.value)
         if token.kind == "text":
-            return self.name(token.text.lower())
+            return self.name(token.text)
         if token.kind == "letter":
             return self._letter(token.text)
         if token.kind == "begin":
@@ -250,7 +251,7 @@ class _Parser(Cursor):
         if name in FUNCTIONS or name in ALIASES:
             return self._function(ALIASES.get(name, name))
         if name == "frac":
-            return Node("quotient", (self.argument(), self.argument()))
+            return self.fraction(self.argument(), self.argument())
         if name == "binom":
             return Node("function", (self.argument(), self.argument()), "binom")
         if name == "sqrt":

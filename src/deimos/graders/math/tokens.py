@@ -35,6 +35,8 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat")
+_JOINING_WORDS = word_set("of the is in at to by or and an it as if up for are none")
 FUNCTIONS = word_set(
     "sin cos tan sec csc cot arcsin arccos arctan sinh cosh tanh coth arcsinh arccosh arctanh arcsec arccsc arccot"
     " log ln lg exp max min gcd lcm det deg arg sgn sign"
@@ -75,6 +77,23 @@ def is_word(run: str) -> bool:
     codes = sorted(map(ord, set(run.lower())))
     alphabetical = codes == list(range(codes[0], codes[-1] + 1))  # abcd, wxyz
     return not alphabetical and any(c in "aeiouy" for c in run.lower())
+
+
+def _fold_word(text: str) -> str:
+    """Words in small letters; short runs of letters (``Rr``, ``PPQ``) keep their case, as products do."""
+    return re.sub(r"[A-Za-z]{2,}", lambda m: m[0].casefold() if _folds(m[0]) else m[0], text)
+
+
+def _folds(run: str) -> bool:
+    low = run.lower()
+    if low in SHORT_WORDS | _JOINING_WORDS or is_word(low):
+        return run[1:].islower() or run.isupper()
+    return len(run) > 2 and run[1:].islower() and any(c in "aeiouy" for c in low[1:])
+
+
+def small(words: str) -> str:
+    """Words in small letters, a single letter too; other runs of letters keep their case."""
+    return words.casefold() if len(words) == 1 else _fold_word(words)
 
 
 def cut(text: str) -> list[FormulaToken]:
@@ -157,7 +176,7 @@ def _joined_function(command: str) -> list[FormulaToken]:
 
 def _other(match: re.Match[str], spaced: bool) -> FormulaToken:
     if match["text"] is not None:
-        return FormulaToken("text", " ".join(match["text"].split()), spaced=spaced)
+        return FormulaToken("text", small(" ".join(match["text"].split())), spaced=spaced)
     if match["env"]:
         return FormulaToken("begin" if "\\begin" in match[0] else "end", match["env"])
     if match["command"]:

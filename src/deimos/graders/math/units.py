@@ -86,12 +86,26 @@ class Unit:
 
     def differs(self, other: Unit | None) -> bool:
         """Whether both are known and not the same; a bare "units" stands for any unit of length."""
-        if other is None or not self.known or not other.known:
+        if other is None:
             return False
+        if not self.known or not other.known:
+            return _is_price_of(self, other) or _is_price_of(other, self)
         generic = any(len(u.powers) == 1 and u.powers[0][0] == "unit" for u in (self, other))
         if generic and len(self.powers) == len(other.powers) == 1:
             return self.powers[0][1] != other.powers[0][1]
         return self.powers != other.powers
+
+
+_MONEY = word_set("dollar cent euro pound yen rupee") | {"pound sterling"}
+_BESIDE_MONEY = word_set("total altogether profit change more left cost in")
+
+
+def _is_price_of(money: Unit, things: Unit) -> bool:
+    """Whether one is an amount of money and the other counts things (5 apples)."""
+    if not money.known or len(money.powers) != 1 or money.powers[0][0] not in _MONEY - {"pound"}:
+        return False
+    counted = {name for name, power in things.powers if power > 0}
+    return bool(counted - _BESIDE_MONEY) and not counted & _MONEY
 
 
 DEGREE = Unit((("degree", 1),))
