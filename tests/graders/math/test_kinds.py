@@ -28,6 +28,14 @@ KINDS = {
         (r"5\text{ apples}", r"\$5", F), (r"20\%", "20", T), (r"20\%", "1/5", T), ("20", r"20\%", T), ("0.2", r"20\%", T),
         ("60", r"60^\circ", T), (r"60^\circ", "60", T), (r"5\text{ dollars per ticket}", r"\$5", T), ("5", r"\$5", T),
     ],
+    "equations about something else than the unknown": [
+        ("-x=8", "8", F), ("x^2=8", "8", F), (r"\sqrt{x}=8", "8", F), (r"\ln x=8", "8", F), ("xy=8", "8", F), ("x==8", "8", F),
+        ("xy=6", "6", F), ("x+y=8", "8", F), ("|x|=8", "8", F), (r"\frac{x}{y}=8", "8", F), ("x-y=8", "8", F), ("x(x+1)=8", "8", F),
+        ("x=8", "8", T), ("8=x", "8", T), ("x_1=8", "8", T), ("A_{max}=8", "8", T), ("AB=8", "8", T), ("f(3)=8", "8", T),
+        ("h(x)=2x+1", "2x+1", T), ("P(X=3)=8", "8", T), (r"m\angle ABC=8", "8", T), (r"\text{Area}=8", "8", T),
+        (r"\tan A=8", "8", T), ("m+n=8", "8", T), (r"A^{-1}=8", "8", T), ("x^2+y^2-4=0", "x^2+y^2=4", T),
+        ("9=x^2+y^2", "x^2+y^2=9", T), ("x^2+y^2=9", "x^2+y^2=4", F),
+    ],
     "the empty set": [
         (r"\{\emptyset\}", r"\emptyset", F), (r"\emptyset", r"\{\emptyset\}", F), (r"\{\}", r"\varnothing", T),
         (r"\{\{\}\}", r"\emptyset", F), (r"\emptyset", r"\{\}", T),
@@ -210,7 +218,7 @@ MORE = [
     (r"\hat{x}", "x", F),
     ("P(X=3)=0.5", "0.5", T), (r"P(A \cup B) = \frac{1}{2}", "0.5", T), (r"|A \cap B| = 5", "5", T), (r"\mathbb{E}[X]=3", "3", T), ("f^{-1}(3)=5", "5", T),
     (r"\int_0^1 2x\,dx = 1", "1", T), (r"\int_0^1 2x\,dx", "1", F), (r"\lim_{x\to 0}\frac{\sin x}{x}=1", "1", T), ("x^2-x=0", "0", F), ("f(3)=0", "0", T), ("x=0", "0", T),
-    (r"\Omega", r"\omega", F), (r"\Delta", r"\delta", F), (r"|x|=3", "3", T),
+    (r"\Omega", r"\omega", F), (r"\Delta", r"\delta", F), (r"|x|=3", "3", F), ("|AB|=3", "3", T),
     (r"\text{The answer is } 12", "12", T), (r"\text{Answer: }12", "12", T), (r"\text{not }12", "12", F), ("x=2 or 3", "2,3", T), (r"x=2\text{ or }x=3", "3, 2", T),
     (r"{\it 12}", "12", T), (r"\text{more than } 12", "12", F), ("24 m^2", r"24\text{ m}^2", T), ("24 m^3", r"24\text{ m}^2", F), (r"5\pi\text{ cm}^2", r"5\pi\text{ cm}^3", F),
     ("4:30 p.m.", "4:30p..", T), ("4:30", "4:30p..", F), (r"a\cdot 3", "3a", T), ("3 am", "3a", F),

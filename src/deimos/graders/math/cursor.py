@@ -101,6 +101,14 @@ class Cursor:
             return Node("symbol", (), f"\\d {above!r} {below!r}")
         return Node("quotient", (above, below))
 
+    def applied(self, start: int, node: Node) -> Node:
+        """The product of these tokens, marked if it may be a function of a letter or number: ``h(x)``."""
+        two = node.kind == "product" and len(node.parts) == 2 and node.parts[0].kind == "symbol"
+        brackets = self.at - start > 3 and self.tokens[self.at - 1].text == ")"
+        if two and brackets and node.parts[1].kind in ("symbol", "number", "tuple"):
+            return Node("product", node.parts, "applied")
+        return node
+
     @staticmethod
     def grouped(parts: list[Node]) -> list[Node]:
         """The factors before a slash; ``dy`` as one."""

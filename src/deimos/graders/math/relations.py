@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from deimos.graders.math.exact import Point, Undefined, exact_number, is_number, symbols
-from deimos.graders.math.tokens import Node, Unreadable, word_set
+from deimos.graders.math.tokens import Node, Unreadable, is_word, word_set
 from deimos.graders.math.values import agree, approximate, multiple
 
 NEARLY = Fraction(1, 100)
@@ -133,26 +133,66 @@ def _near(numbers: Sequence[Node]) -> bool:
 
 
 def is_name(node: Node) -> bool:
-    """Whether the left side of an equation only names something: letters, and no numbers among them."""
-    if node.kind in ("symbol", "empty"):
+    """Whether the left side of an equation is a bare name, of which the right side is the value.
+
+    A variable, points (AB), a word, a function of something (h(x), P(X = 3)), or several in brackets.
+    """
+    if node.kind in ("symbol", "empty") or _is_points(node):
         return True
     if node.kind == "constant":
         return node.data in ("e", "i")
-    if node.kind == "function" and node.data.rstrip("'") in ("f", "g"):
-        return True  # f(2)
-    if node.kind == "power" and not is_number(node):
+    if node.kind == "function":
+        return node.data.rstrip("'") in ("f", "g") or _is_asked_function(node)  # f(2), |AB|
+    if node.kind == "degrees":
         return is_name(node.parts[0])
-    if node.kind == "product" and _is_applied(node.parts[0]):
-        return True
-    if node.kind in _OF_NAMES:
-        parts = node.parts[:1] if node.kind == "root" else node.parts
-        return bool(symbols(node)) and all(map(is_name, parts))
-    return False
+    if node.kind == "power":
+        return _is_matrix_power(*node.parts)
+    if node.kind == "product":
+        return _is_applied(node.parts[0]) or node.data == "applied" or _is_called(node.parts)
+    if node.kind == "quotient":
+        return all(map(_is_points, node.parts))
+    if node.kind == "sum":  # m + n = 109, but not x + y = 8
+        return all(p.kind == "symbol" and p.data not in _UNKNOWNS for p in node.parts)
+    return node.kind in _OF_NAMES and all(map(is_name, node.parts))
 
 
-_OF_NAMES = word_set(
-    "tuple product sum quotient negative function root degrees union intersection difference"
-)
+_OF_NAMES = word_set("tuple union intersection difference")
+
+
+def _is_points(node: Node) -> bool:
+    """Whether it is a product of two capitals or more: a length, or an area."""
+    return node.kind == "product" and all(
+        part.kind == "symbol" and part.data[:1].isupper() for part in node.parts
+    )
+
+
+def _is_asked_function(node: Node) -> bool:
+    r"""Whether it is a size (``|AB|``, ``|A \cap B|``, ``|z|``), or an angle's sine, and no equation in x or y."""
+    inner = node.parts[0]
+    if node.data == "abs":
+        letter = inner.kind == "symbol" and inner.data not in _UNKNOWNS - {"z"}
+        return letter or _is_points(inner) or inner.kind in ("union", "intersection", "difference")
+    return node.data in _ANGLE_FUNCTIONS and inner.kind == "symbol" and inner.data not in _UNKNOWNS
+
+
+_UNKNOWNS = word_set("x y z")
+_ANGLE_FUNCTIONS = word_set("sin cos tan cot sec csc det")
+
+
+def _is_matrix_power(base: Node, exponent: Node) -> bool:
+    """Whether a power is only a name: the inverse or transpose of a matrix or function."""
+    inverse = exponent.kind == "negative" and exponent.parts[0].data == 1
+    marked = exponent.kind == "symbol" and exponent.data in ("T", "\\top", "\\star")
+    return base.kind == "symbol" and base.data[:1] in "fghABCM" and (inverse or marked)
+
+
+def _is_called(parts: Sequence[Node]) -> bool:
+    """Whether factors are a word with others (the number of apples), or an angle's measure."""
+    if any(part.kind not in ("symbol", "constant") for part in parts):
+        return False
+    names = [str(part.data) for part in parts]
+    measure = len(names) == 2 and names[0] == "m" and names[1].startswith(("\\angle", "\\measured"))
+    return measure or any(is_word(name) or " " in name.strip("\\") for name in names[:1])
 
 
 def _is_applied(first: Node) -> bool:

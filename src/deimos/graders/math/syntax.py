@@ -86,6 +86,7 @@ class _Parser(Cursor):
         return Node("negative", (inner,)) if sign == "-" else inner
 
     def product(self) -> Node:
+        start = self.at
         parts = [self.factor()]
         while True:
             if self.take("*", "\\cdot", "\\times"):
@@ -98,7 +99,7 @@ class _Parser(Cursor):
             elif self._starts_factor():
                 parts.append(self._beside(parts))
             else:
-                return product_of(parts)
+                return self.applied(start, product_of(parts))
 
     def factor_signed(self) -> Node:
         """A factor behind a sign of multiplication, which may have a minus of its own."""
