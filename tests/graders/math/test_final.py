@@ -5,6 +5,8 @@ import pytest
 from deimos.graders.math import final_expressions, math
 
 SAYS_SEVEN = [
+    "So Tom's total = 7.", "2x = 14, so x = 7.", "So the answer (in cm) = 7.", "Thus $x$ = 7.", "Hence n = 14 / 2 = 7.",
+    "So a_1 = 7.", "Hence f(2) = 7.", "Thus AB = 7.", "5 apples + 2 apples = 7 apples",
     "So the total is 7.", "Tom has 7 apples.", "The answer is 7.", "Therefore, the answer is 7.",
     "The final answer is: 7", "**Answer:** 7", "Answer: $7$", "The answer is $7$ (not 8).",
     "The correct answer is 7, not 8.", "The answer is 7, which is the total.", "The answer is thus 7.",
@@ -26,6 +28,8 @@ SAYS_SEVEN = [
     "The answer is 7, so we are done.", r"The answer is \boxed{7}.",
 ]  # fmt: skip
 DOES_NOT = [
+    "2x = 7", "So 2x = 7.", "Hence x + y = 7.", "Thus $x^2=7$.", "n != 7", "n!=7", "So n != 7.", "So |x| = 7.",
+    "So 2 x = 7.", "So ln x = 7", "Thus $2x$ = 7.", "So the square of x = 7.", "So twice x = 7", "So x y = 7.",
     "So x is not 7.", "So it is less than 7.", "See problem 7.", "I could not get 7.", "The wrong answer is 7",
     "Is it 7?", "Could it be 7?", "Maybe it is 7.", "Perhaps 7.", "It is at least 7.", "It is at most 7.",
     "x is more than 7.", "The answer is not 7.", "The answer isn't 7.", "The answer is less than 7.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deimos.graders.math.sides import whole_equation
 from deimos.graders.math.tokens import word_set
 
 CLAUSE = 80
@@ -324,7 +325,10 @@ def _of_sentence(sentence: str, number: bool) -> str:
     if not number or _NO_EQUALITY.search(body):
         return ""
     if equation := _EQUATION.search(body):
-        return re.sub(r"^[\s=,.]+", "", equation[0]).strip()
+        opens = equation[0].lstrip(" ,.").startswith("=")
+        cut = re.search(r"[^\s$:,]$", body[: equation.start()])  # within a name: a_1 = 8
+        at = body.index("=", equation.start()) if cut or opens else equation.start()
+        return whole_equation(body[:at] if cut or opens else "", body[at:])
     if len(_SAYS_NUMBER.findall(body)) > 1:
         return ""  # "the least is 7 and the most is 9"
     if (_CONCLUDES.search(body) or "=" in body) and (last := _LAST_NUMBER.search(body)):
@@ -350,7 +354,8 @@ def _of_formulas(body: str, formulas: list[re.Match[str]], number: bool) -> str:
     last = formulas[-1]
     content = next(group for group in last.groups() if group is not None).strip()
     if number and _CONCLUDES.search(body) and (plain := _LAST_NUMBER.search(body, last.end())):
-        return plain["number"].rstrip(",") + (plain["unit"] or "")
+        behind = plain["number"].rstrip(",") + (plain["unit"] or "")
+        return f"{content} = {behind}" if body[last.end() :].lstrip()[:1] == "=" else behind
     ends = not re.search(r"\d", body[last.end() :]) and len(body[last.end() :].split()) <= 3
     if ends and _CONCLUDES.search(body) and _LAST_FORMULA.search(body[: last.start()].rstrip()):
         return content
