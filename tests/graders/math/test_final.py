@@ -5,6 +5,10 @@ import pytest
 from deimos.graders.math import final_expressions, math
 
 SAYS_SEVEN = [
+    r"so x = \boxed{7}", r"$x=\boxed{7}$", r"\boxed{7} cm", r"$\boxed{7}$.", r"- \boxed{7}", r"1. \boxed{7}", r"$\boxed{7}^\circ$",
+    r"\[x = 14/2 = \boxed{7}\]", r"Suppose n is even. Then the answer is \boxed{7}.", r"\boxed{7} or 7.0", "\\boxed{7}\n#### 7",
+    r"The number of integers less than 8 is $\boxed{7}$.", r"What is x? \boxed{7}", r"$\boxed{7}\text{ cm}$", r"$\mathbf{\boxed{7}}$",
+    r"$$\begin{aligned} x &= 3+4 \\ &= \boxed{7} \end{aligned}$$", r"$\therefore \boxed{7}$", r"\boxed{7} <answer>7</answer>",
     "So Tom's total = 7.", "2x = 14, so x = 7.", "So the answer (in cm) = 7.", "Thus $x$ = 7.", "Hence n = 14 / 2 = 7.",
     "So a_1 = 7.", "Hence f(2) = 7.", "Thus AB = 7.", "5 apples + 2 apples = 7 apples",
     "So the total is 7.", "Tom has 7 apples.", "The answer is 7.", "Therefore, the answer is 7.",
@@ -28,6 +32,14 @@ SAYS_SEVEN = [
     "The answer is 7, so we are done.", r"The answer is \boxed{7}.",
 ]  # fmt: skip
 DOES_NOT = [
+    r"Is it \boxed{7}?", r"The answer is less than \boxed{7}.", r"The answer is at most \boxed{7}.", r"greater than $\boxed{7}$",
+    r"A lower bound is \boxed{7}.", r"Suppose the answer is \boxed{7}.", r"We can rule out \boxed{7}.", r"\boxed{7} is too small.",
+    r"\boxed{7}? No.", r"\boxed{7} or 9", r"\boxed{7}, maybe 9", "\\boxed{7}\n#### 9", r"\boxed{7} <answer>9</answer>",
+    r"$x<\boxed{7}$", r"$x\approx\boxed{7}$", r"$-\boxed{7}$", r"$2\cdot\boxed{7}$", r"$\boxed{7}+1$", r"$\boxed{7}^2$",
+    r"$\sqrt{\boxed{7}}$", r"\boxed{7}/2", r"\boxed{\approx 7}", r"$\frac{\boxed{7}}{2}$", r"$2\boxed{7}$", r"\[x \le \boxed{7}\]",
+    "The answer is 7 (or 9).", "The answer is 7 (possibly 9).", "The answer is 7, but 9 is also possible.",
+    "The answer is 7. Or 9.", "The answer is 7; alternatively, 9.", "The answer is 7. But the correct value is 9.",
+    "The answer is 7.\n\nOops, I meant 9.",
     "2x = 7", "So 2x = 7.", "Hence x + y = 7.", "Thus $x^2=7$.", "n != 7", "n!=7", "So n != 7.", "So |x| = 7.",
     "So 2 x = 7.", "So ln x = 7", "Thus $2x$ = 7.", "So the square of x = 7.", "So twice x = 7", "So x y = 7.",
     "So x is not 7.", "So it is less than 7.", "See problem 7.", "I could not get 7.", "The wrong answer is 7",

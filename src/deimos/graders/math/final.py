@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from deimos.graders.extract import Box, find_boxes, hashes, last_line
+from deimos.graders.math.around import alternative, spoilt
 from deimos.graders.math.claims import closing, denied_before, lone_formula, stated, taken_back
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
@@ -21,6 +22,7 @@ from deimos.graders.math.tokens import Unreadable
 _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
+_FRAMED = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
 _OPENS, _CLOSES = "<answer>", "</answer>"
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
@@ -51,7 +53,8 @@ def find_finals(answer: str, reference: str) -> Finals:
     number = _is_plain_number(reference)
     claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
     if claims:
-        instead = taken_back(answer[claims[-1].end :])
+        behind = answer[claims[-1].end :]
+        instead = taken_back(behind) or alternative(behind)
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
         return Finals(tuple(claim.expression for claim in claims))
@@ -75,8 +78,13 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
     last = found[-1]
     if denied_before(answer, last.start):
         return Finals(trouble="the last box is denied")
+    if trouble := spoilt(answer, last):
+        return Finals(trouble=trouble)
     behind = answer[last.end :]
-    instead = [taken_back(behind)] if taken_back(behind) else []
+    instead = [
+        other for other in (taken_back(behind), alternative(behind), *hashes(behind)) if other
+    ]
+    instead += [framed.strip() for framed in _FRAMED.findall(behind)]
     if _is_plain_number(last.content):
         said = (claim.expression for claim in stated(behind))
         instead += [expression for expression in said if _is_plain_number(expression)]

@@ -217,7 +217,7 @@ def _read_ratio(text: str) -> tuple[Node, ...] | None:
 
 
 def _read_formula(text: str) -> Element:
-    text = text.removeprefix("\\approx").strip()
+    text = re.sub(r"^\\approx(?!\s*-?\d+$)\s*", "", text).strip()
     quantity = take_apart(text)
     body, unit, percent = quantity.body, quantity.unit, quantity.percent
     try:

@@ -1,0 +1,74 @@
+r"""What stands around a box or a stated answer, and makes it none: a bound, a question, a formula, an alternative."""
+
+from __future__ import annotations
+
+import re
+
+from deimos.graders.extract import Box
+
+BEFORE = 120
+"""Characters before a box that are looked at."""
+BEHIND = 80
+_DRESS = re.compile(
+    r"(?:[\s{&]|\\(?:mathbf|mathrm|displaystyle|bf|left|quad|qquad|[,;!])(?![A-Za-z]))+$"
+)
+_BOUND = re.compile(
+    r"\b(?:(?:less|more|greater|fewer|larger|bigger|smaller|higher|lower)\sthan|at\s(?:least|most)|(?:lower|upper)\sbound(?:\sis)?"
+    r"|(?:estimate|guess)\sis|rule\sout|ruled\sout|excluded?|eliminated?|discard|reject|far\sfrom|close\sto)[\s:$]*(?:\\[(\[])?[\s$]*$",
+    re.IGNORECASE,
+)
+_SUPPOSES = re.compile(r"(?:^|[.!?\n])\W*(?:let\sus\s|let[’']s\s|now\s)?(?:suppose|assume|imagine)\b[^.,;!?\n]*$", re.IGNORECASE)  # fmt: skip
+_OPERATOR = re.compile(
+    r"(?:[-+*/^_<>≤≥≠√~]|\d|\\(?:le|ge|leq|geq|lt|gt|ne|neq|cdot|times|div|pm|mp|sqrt|frac|dfrac|tfrac|ln|log|sin|cos|tan))$"
+)
+_ROUNDED = re.compile(r"(?:≈|\\(?:approx|sim))$")
+_GOES_ON = re.compile(
+    r"\s*(?:\}\s*\{)?\s*(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
+)
+_DIVIDED = re.compile(r"\s?/\s?\d")
+_ASKED = re.compile(
+    r"[\s$)*\\\]]{0,6}\?|[\s$)*\\\]]{0,6}(?:is|was)\s(?:too|much\stoo|far\stoo)\s", re.IGNORECASE
+)
+_NUMBER = r"(-?\d[\d,]{0,30}(?:[./]\d+)?%?)"
+_ALTERNATIVE = re.compile(
+    r"[\s$.;,(*)\\\]]{0,8}(?:(?:or|maybe|perhaps|possibly|alternatively)\b[\s,:$(]{0,4}(?:(?:maybe|perhaps|possibly|even|also)\s)?(?:\\boxed\{)?"
+    + _NUMBER + r"[\s$})]{0,4}(?:[.,;!?]|\s|$)(?!\s?[A-Za-z])|but\s" + _NUMBER + r"\s(?:is|works|would)\b"
+    r"|but\sthe\s(?:correct|right|true|actual)\s(?:value|answer|number|result)\sis\s" + _NUMBER + r"|[-–—\s]{1,5}just\skidding[,:\s]{1,3}" + _NUMBER
+    + r"|oops,?\si\smean[t]?\s" + _NUMBER + ")",
+    re.IGNORECASE,
+)  # fmt: skip
+
+
+def alternative(behind: str) -> str:
+    """Another number that a text gives right behind an answer: "or 9", "but the correct value is 9"; "" if none."""
+    match = _ALTERNATIVE.match(behind[:BEHIND])
+    return next((group for group in match.groups() if group), "").rstrip(",") if match else ""
+
+
+def spoilt(text: str, box: Box) -> str:
+    """Why a box does not say what the answer is, as a short phrase; "" if it does."""
+    before, behind = text[max(0, box.start - BEFORE) : box.start], text[box.end : box.end + BEHIND]
+    if _BOUND.search(before):
+        return "the last box is a bound, or ruled out"
+    if _SUPPOSES.search(before):
+        return "the last box is supposed"
+    if _ASKED.match(behind):
+        return "the last box is asked, or refused"
+    if _DIVIDED.match(behind) or (_in_formula(text, box.start) and _is_part(before, behind, box)):
+        return "the last box is a part of a formula"
+    return ""
+
+
+def _is_part(before: str, behind: str, box: Box) -> bool:
+    """Whether operators tie the box to what stands beside it in its formula."""
+    lead = _DRESS.sub("", before)
+    rounded = _ROUNDED.search(lead) and re.fullmatch(r"-?\d+", box.content)
+    return bool(rounded or _OPERATOR.search(lead) or _GOES_ON.match(behind))
+
+
+def _in_formula(text: str, at: int) -> bool:
+    """Whether a place lies between delimiters of a formula that opens in the lines before it."""
+    near = text[max(0, at - 2000) : at].rpartition("\n\n")[2]
+    dollars = len(re.findall(r"(?<!\\)\$", near.replace("$$", "$")))
+    opened = max(near.rfind("\\["), near.rfind("\\("))
+    return dollars % 2 == 1 or opened > max(near.rfind("\\]"), near.rfind("\\)"))
