@@ -5,6 +5,7 @@ import pytest
 from deimos.graders.math import final_expressions, math
 
 SAYS_SEVEN = [
+    "ans: 7", "#### 7\nThe answer is 7.",
     r"so x = \boxed{7}", r"$x=\boxed{7}$", r"\boxed{7} cm", r"$\boxed{7}$.", r"- \boxed{7}", r"1. \boxed{7}", r"$\boxed{7}^\circ$",
     r"\[x = 14/2 = \boxed{7}\]", r"Suppose n is even. Then the answer is \boxed{7}.", r"\boxed{7} or 7.0", "\\boxed{7}\n#### 7",
     r"The number of integers less than 8 is $\boxed{7}$.", r"What is x? \boxed{7}", r"$\boxed{7}\text{ cm}$", r"$\mathbf{\boxed{7}}$",
@@ -32,6 +33,10 @@ SAYS_SEVEN = [
     "The answer is 7, so we are done.", r"The answer is \boxed{7}.",
 ]  # fmt: skip
 DOES_NOT = [
+    "The estimate is 7.", "~7", "≈7", "The answer is derived from 7.", "The answer is far from 7", "The answer is among 7.",
+    "The answer is the number after 7.", "Nobody gets 7.", "after 7 tries I gave up", "7 squared", "A lower bound is 7.",
+    "The answer is less 7.", "The answer is 7 cubed.", "7 point five", "#### 7\nThe answer is 9.", r"\boxed{7\text{ squared}}",
+    "The answer is a number such as 7.", "7 when n is even", "7 -- just kidding, 9.",
     r"Is it \boxed{7}?", r"The answer is less than \boxed{7}.", r"The answer is at most \boxed{7}.", r"greater than $\boxed{7}$",
     r"A lower bound is \boxed{7}.", r"Suppose the answer is \boxed{7}.", r"We can rule out \boxed{7}.", r"\boxed{7} is too small.",
     r"\boxed{7}? No.", r"\boxed{7} or 9", r"\boxed{7}, maybe 9", "\\boxed{7}\n#### 9", r"\boxed{7} <answer>9</answer>",

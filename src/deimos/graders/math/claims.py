@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deimos.graders.math.sides import whole_equation
+from deimos.graders.math.sides import only_mentions, whole_equation
 from deimos.graders.math.tokens import word_set
 
 CLAUSE = 80
@@ -24,7 +24,7 @@ MOST_STATEMENTS = 60
 """Of several statements that many count, the last ones."""
 
 _ANSWER = re.compile(
-    r"\banswers?\b[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
+    r"\b(?:answers?|ans)\b[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
     r"(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes)(?![\w'’])|[:=])[ \t*_:]{0,6}",
     re.IGNORECASE,
 )
@@ -317,7 +317,7 @@ def _sentences(line: str) -> list[str]:
 def _of_sentence(sentence: str, number: bool) -> str:
     body = sentence.rstrip(".! ")
     prose = _FORMULA.sub(" ", body)
-    if _NO_RESULT.search(prose) or _DOUBT.search(prose):
+    if _NO_RESULT.search(prose) or _DOUBT.search(prose) or only_mentions(prose):
         return ""
     formulas = list(_FORMULA.finditer(body))
     if formulas:

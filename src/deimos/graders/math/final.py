@@ -49,7 +49,9 @@ def find_finals(answer: str, reference: str) -> Finals:
     if _OPENS in answer.lower():
         return _of_frames(answer, reference)
     if lines := hashes(answer):
-        return Finals(tuple(lines))
+        behind = answer[answer.rfind("####") :].partition("\n")[2]
+        said = [c.expression for c in stated(behind) if _is_plain_number(c.expression)]
+        return Finals((*said, *lines) if _is_plain_number(lines[-1]) else tuple(lines))
     number = _is_plain_number(reference)
     claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
     if claims:
@@ -103,6 +105,8 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     whole = line == answer.strip()
     if alone := lone_formula(answer):
         return Finals((alone,))
+    if re.match(r"~\s?[-$]?\d", line):
+        return Finals(trouble="only about a number")
     expression = read(line)
     node = expression.parts[0].node if len(expression.parts) == 1 else None
     if number and not expression.trouble and node is not None and is_number(node):

@@ -31,5 +31,18 @@ def whole_equation(before: str, right: str) -> str:
     return f"{left} = {right}"
 
 
+_MENTIONS = re.compile(
+    r"\b(?:derived\sfrom|far\sfrom|among|such\sas|(?:lower|upper)\sbound|estimate|nobody|no\sone|number\s(?:after|before)|less\s\d"
+    r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|(?:next|adjacent|related|similar|opposite)\sto)\b"
+    r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d",
+    re.IGNORECASE,
+)
+
+
+def only_mentions(sentence: str) -> bool:
+    """Whether a sentence bounds its number, or mentions it on the way to another one: "derived from 30"."""
+    return _MENTIONS.search(sentence) is not None
+
+
 CONTEXT = 160
 """Characters before the equation that are looked at."""

@@ -210,6 +210,8 @@ def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
     tail = re.sub(r"\\text\{([^{}]*)\}", r" \1 ", tail)
     tail = tail.replace("\\degree", " degree ").replace("\\cdot", " ").replace("\\times", " ")
     words = tail.replace(".", "").replace("\\%", "%").split()
+    if words and (words[0].lower() in ("squared", "cubed") or (words[0] == "point" and words[1:])):
+        return None  # 8 cubed, 8 point five
     factor, percent = 1, False
     while words and words[0].lower() in SCALES:
         factor *= SCALES[words.pop(0).lower()]
