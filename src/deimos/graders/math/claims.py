@@ -24,9 +24,9 @@ MOST_STATEMENTS = 60
 """Of several statements that many count, the last ones."""
 
 _ANSWER = re.compile(
-    r"\b(?:answers?|ans)\b[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
+    r"(?:\b(?:answers?|ans)\b|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
     r"(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes)(?![\w'’])|[:=])[ \t*_:]{0,6}",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _HEADING = re.compile(
     r"^[ \t#*_]{0,8}(?:final\s)?answers?[ \t*_:]{0,6}$", re.IGNORECASE | re.MULTILINE
@@ -42,7 +42,7 @@ _NAMED_ANSWER = re.compile(
 )
 """44 is the correct answer."""
 _ADVERBS = re.compile(
-    r"(?:(?:therefore|thus|then|hence|simply|just|clearly|indeed|obviously|now|also|equal\sto|given\sby|exactly"
+    r"(?:(?:not\s-?\d[\d,.]{0,20}\sbut|therefore|thus|then|hence|simply|just|clearly|indeed|obviously|now|also|equal\sto|given\sby|exactly"
     r"|precisely|found\sto\sbe|as\sfollows|calculated\sas|of\scourse|finally)\b[,:]?[ \t]{0,3}|:[ \t]{0,3}){1,4}",
     re.IGNORECASE,
 )
@@ -74,7 +74,7 @@ _FIRST_WORD_DENIES = re.compile(
 _CUT = re.compile(
     r"[.!?](?=\s|$|[*_\"'”)])|;|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|i\.e\.|meaning|after"
     r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,\s*(?:not|with|and\s(?:we|this|that|the|it|so|not))\b"
-    r"|,?\s+(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=[A-Za-z]{2})|\*\*|:(?=\s)",
+    r"|,?\s+(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b", re.IGNORECASE)  # fmt: skip
@@ -315,7 +315,7 @@ def _sentences(line: str) -> list[str]:
 
 
 def _of_sentence(sentence: str, number: bool) -> str:
-    body = sentence.rstrip(".! ")
+    body = re.sub(r",\s(?:and\s)?not\s-?[\d,.]{1,20}$", "", sentence.rstrip(".! "))
     prose = _FORMULA.sub(" ", body)
     if _NO_RESULT.search(prose) or _DOUBT.search(prose) or only_mentions(prose):
         return ""
