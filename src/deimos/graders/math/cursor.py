@@ -105,7 +105,13 @@ class Cursor:
         """The product of these tokens, marked if it may be a function of a letter or number: ``h(x)``."""
         two = node.kind == "product" and len(node.parts) == 2 and node.parts[0].kind == "symbol"
         brackets = self.at - start > 3 and self.tokens[self.at - 1].text == ")"
-        if two and brackets and node.parts[1].kind in ("symbol", "number", "tuple"):
+        coordinates = two and {part.data for part in node.parts} <= {"x", "y", "z"}
+        if (
+            two
+            and brackets
+            and not coordinates
+            and node.parts[1].kind in ("symbol", "number", "tuple")
+        ):
             return Node("product", node.parts, "applied")
         return node
 

@@ -43,7 +43,7 @@ _BASED = re.compile(
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "twelve": 12, "sixteen": 16}  # fmt: skip
 _LEAD = re.compile(
-    r"^\\text\{\s*(?:(?:so|thus|the|final|correct|answer|value|result|total|is|are|equals)\b\s*|[:=]\s*){1,8}\}\s*(?=\S)",
+    r"^\\text\{\s*(?:(?:so|thus|the|final|correct|answer|value|result|total|is|are|equals)\b\s*|[:=]\s*){1,8}\}\s*(?=[^\s=])",
     re.IGNORECASE,
 )
 """The words of ``\\text{The answer is } 12``."""

@@ -170,6 +170,8 @@ def multiple(left: Node, right: Node) -> Any:
     """The constant number by which the first formula is a multiple of the second; None if it is none."""
     ratio, checked = None, 0
     for _, pair in _pairs(left, right):
+        if pair is not None and max(map(abs, pair)) < 1e-15:
+            continue  # a point on both curves
         quotient = _quotient(*pair) if pair is not None else None
         if quotient is None or (ratio is not None and not _close(quotient, ratio)):
             return None
