@@ -36,6 +36,9 @@ KINDS = {
         (r"\tan A=8", "8", T), ("m+n=8", "8", T), (r"A^{-1}=8", "8", T), ("x^2+y^2-4=0", "x^2+y^2=4", T),
         ("9=x^2+y^2", "x^2+y^2=9", T), ("x^2+y^2=9", "x^2+y^2=4", F),
     ],
+    "marks of degrees and thousands": [
+        ("30˚", "30", T), ("30˚", r"30^\circ", T), (r"1\text{,}500", "1500", T), (r"1\text{,}500", "1.5", F), ("30˚", r"\frac{\pi}{6}", F),
+    ],
     "the empty set": [
         (r"\{\emptyset\}", r"\emptyset", F), (r"\emptyset", r"\{\emptyset\}", F), (r"\{\}", r"\varnothing", T),
         (r"\{\{\}\}", r"\emptyset", F), (r"\emptyset", r"\{\}", T),

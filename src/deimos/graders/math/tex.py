@@ -17,7 +17,7 @@ _SIGNS = {
     "≤": "\\le ", "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ", "∞": "\\infty ",
     "±": "\\pm ", "∓": "\\mp ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "∉": "\\notin ", "∅": "\\emptyset ",
     "∖": "\\setminus ", "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℚ": "\\mathbb{Q}", "ℕ": "\\mathbb{N}", "ℂ": "\\mathbb{C}",
-    "°": "\\degree ", "º": "\\degree ", "′": "'", "’": "'", "″": "''", "∠": "\\angle ", "△": "\\triangle ",
+    "°": "\\degree ", "º": "\\degree ", "˚": "\\degree ", "′": "'", "’": "'", "″": "''", "∠": "\\angle ", "△": "\\triangle ",
     "⟨": "(", "⟩": ")", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "∑": "\\sum ", "∏": "\\prod ",
     "∫": "\\int ", "…": "\\ldots ", "∧": " and ", "∨": " or ", "∣": "|", "→": "\\to ", "∂": "\\partial ", "ℓ": "\\ell ",
     "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u2009": " ", "\u202f": " ",
@@ -175,6 +175,7 @@ def _undressed(text: str) -> str:
     text = _DEGREES.sub(r"\\degree ", text)
     text = _TEMPERATURE.sub(r"\\degree \\text{\1}", text)
     text = _RENAMED.sub(_rename, text)
+    text = text.replace("\\text{,}", "{,}")
     text = _DECIMAL_COMMA.sub(_decimal_comma, text).replace("{,}", ",")
     return text.replace("\\$", "$").replace("\\%", "%")
 
