@@ -12,7 +12,7 @@ KINDS = {
     ],
     "letter case of products": [
         ("RR", "Rr", F), ("TT", "Tt", F), ("XX", "xX", F), ("PPQ", "PpQ", F), ("aabb", "AAbb", F),
-        (r"\text{AA}", r"\text{Aa}", F), ("mgh-MgH", "MgH-mgh", F), ("abC-ABc", "ABc-abC", F),
+        (r"\text{AA}", r"\text{Aa}", F), ("mgh-MgH", "MgH-mgh", F), ("abC-ABc", "ABc-abC", F), ("A^2b", "a^2B", F), ("K_1 + K_2 x", "k_1 + k_2 x", T),
         ("-aBc+AbC", "AbC-aBc", T), ("yes", r"\text{Yes}", T), ("Even", r"\text{even}", T), ("Rr", r"\text{Rr}", T),
         (r"\text{None}", r"\text{none}", T), ("Amy", r"\text{Amy}", T), ("c", "C", T),
     ],

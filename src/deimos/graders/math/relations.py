@@ -203,12 +203,13 @@ def _is_applied(first: Node) -> bool:
 
 
 def one_case(one: Node, other: Node) -> tuple[Node, Node]:
-    """Both formulas with letters in one case, where each has a letter in one case only.
+    """Both formulas with one letter in one case, if each has that letter in one case only.
 
-    Greek capitals stand for other things than small letters, so they keep their case.
+    As with constants of integration, ``C_1`` and ``c_1``. If two letters differ (``a^2 B`` and ``A^2 b``),
+    they are other letters. Greek capitals stand for other things than small letters: they stay.
     """
     names = symbols(one), symbols(other)
-    change: list[dict[str, str]] = [{}, {}]
+    change: dict[str, str] = {}
     for key in {name.lower() for name in names[0] | names[1]}:
         forms = [{name for name in side if name.lower() == key} for side in names]
         if (
@@ -216,8 +217,8 @@ def one_case(one: Node, other: Node) -> tuple[Node, Node]:
             and len(forms[0]) == len(forms[1]) == 1
             and forms[0] != forms[1]
         ):
-            change[1][forms[1].pop()] = forms[0].pop()
-    return one, _renamed(other, change[1]) if change[1] else other
+            change[forms[1].pop()] = forms[0].pop()
+    return one, _renamed(other, change) if len({name[0] for name in change}) == 1 else other
 
 
 def _renamed(node: Node, names: dict[str, Any]) -> Node:
