@@ -214,7 +214,7 @@ class _Comparison:
         if reference.kind in _COLLECTIONS or answer.kind in _COLLECTIONS:
             return self.collections(reference, answer)
         return self.numbers(reference, answer) or (
-            percent and self.percentages(reference, answer, percent)
+            percent != 0 and self.percentages(reference, answer, percent)
         )
 
     def percentages(self, reference: Node, answer: Node, percent: int) -> bool:
