@@ -1,6 +1,8 @@
 """Any text at all: extractors don't raise, find what is there, and take time in proportion to it."""
 
 import importlib.util
+import itertools
+import random
 import sys
 import time
 from pathlib import Path
@@ -15,7 +17,9 @@ from deimos.graders.math.claims import closing, leading_expression, stated
 from deimos.graders.math.final import find_finals
 from deimos.graders.math.limits import beyond
 from deimos.graders.math.reading import read
+from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
+from deimos.graders.math.tokens import Unreadable
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -72,6 +76,26 @@ def test_what_was_found_last_is_found_again_behind_any_text(before):
     assert hashes(f"{before}\n#### 42")[-1] == "42"
     assert stated(f"{before}\n\nThe answer is 42.")[-1].expression == "42"
     assert last_line(f"{before}\n42") == "42"
+
+
+SIGNS = ("_", "^", "{", "}", "(", ")", "[", "]", "|", "'", "!", "%", "/", "*", "-", "\\pm", "=", "<", ",", "&", "\\\\",
+         "d", "e", "x", "U", "1", "1.5", "\\text{a}", "\\frac", "\\sqrt", "\\hat", "\\mathbb", "\\operatorname",
+         "\\angle", "\\triangle", "\\sin", "\\log", "\\sum", "\\{", "\\}", "\\lfloor", "\\binom", "\\choose", "\\cup",
+         "\\begin{array}", "\\end{array}", "\\bmod", "\\degree")  # fmt: skip
+
+
+def test_a_formula_that_breaks_off_anywhere_is_read_or_refused():
+    """Each short row of signs, and long ones at random: nothing but Unreadable is raised."""
+    draw = random.Random(0)
+    short = (row for k in (1, 2) for row in itertools.product(SIGNS, repeat=k))
+    long = (draw.choices(SIGNS, k=draw.randrange(3, 10)) for _ in range(40_000))
+    for row in itertools.chain(short, long):
+        try:
+            parse(" ".join(row))
+        except Unreadable:
+            continue
+        except Exception as e:
+            raise AssertionError(f"{' '.join(row)!r}: {e!r}") from e
 
 
 def seconds(function, text):

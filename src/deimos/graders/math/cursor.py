@@ -65,9 +65,11 @@ class Cursor:
 
     def raw(self) -> str:
         """The text of one token, or of a group in braces: indices and accents are names only."""
+        if self.at >= len(self.tokens):
+            raise Unreadable("it ends too early")
         if not self.take("{"):
             self.at += 1
-            return self.tokens[self.at - 1].text if self.at <= len(self.tokens) else ""
+            return self.tokens[self.at - 1].text
         depth, texts = 1, []
         while self.at < len(self.tokens):
             text = self.look()
