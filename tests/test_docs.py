@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from deimos.cli.main import app
-from deimos.store import names, schema
+from deimos.store import bench_rows, names, schema
 from deimos.types import Completion, Prompt
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ FOLDER = (ROOT / "docs/guides/run-folder.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "row", [Prompt, Completion, schema.Gold, schema.BenchRow, schema.CompareRow], ids=str
+    "row", [Prompt, Completion, schema.Gold, bench_rows.BenchRow, bench_rows.CompareRow], ids=str
 )
 def test_every_field_of_the_contract_stands_in_the_guide(row):
     fields = {field.removesuffix("_ci") for field in row.__annotations__}

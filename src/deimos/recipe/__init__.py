@@ -1,26 +1,24 @@
 """The recipe: one YAML file that says everything that changes a result.
 
-``model.py`` has the records, ``load.py`` reads them, ``sets.py`` applies ``--set``, ``errors.py``
-phrases faults; ``runtime.py`` has what changes where and how fast, never what comes out.
+``model.py`` has the records (``prompts.py``, ``sampling.py`` and ``bench.py`` the larger sections),
+``load.py`` reads them, ``sets.py`` applies ``--set``, ``errors.py`` phrases faults; ``runtime.py`` has
+what changes where and how fast, never what comes out.
 """
 
+from deimos.recipe.bench import Bench, TaskSettings
 from deimos.recipe.errors import RecipeError
 from deimos.recipe.load import load, parse, schema, validate
 from deimos.recipe.model import (
-    Bench,
-    Decontaminate,
     Lora,
     ModelSettings,
-    PromptSettings,
     Quota,
     Recipe,
     Select,
-    SourceSettings,
     TagSettings,
-    TaskSettings,
     Train,
     quantile_of,
 )
+from deimos.recipe.prompts import Decontaminate, PromptSettings, SourceSettings
 from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
 from deimos.recipe.section import Section
 from deimos.recipe.sets import apply_set

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
+from deimos.recipe.bench import Bench
 from deimos.recipe.errors import RecipeError
-from deimos.recipe.sampling import Sample, SamplingSettings
+from deimos.recipe.prompts import PromptSettings
+from deimos.recipe.sampling import Sample
 from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.thinking import Tags
 from deimos.types import Kind
@@ -48,43 +48,6 @@ class ModelSettings(Section):
     def thinking_tags(self) -> Tags | None:
         """The tags as everything but the recipe takes them; None: the model thinks in none."""
         return Tags(self.tags.open, self.tags.close) if self.tags else None
-
-
-class SourceSettings(Section):
-    """Where prompts come from."""
-
-    source: Text
-    """Registered name, ``pkg:attr`` or ``./file.py:attr``."""
-    take: int | None = Field(default=None, ge=1)
-    """How many prompts, in the source's own seeded order; null takes all."""
-    options: dict[str, Any] = {}
-    """Passed to the source: path, split, revision, columns…"""
-
-
-class Decontaminate(Section):
-    """Dropping training prompts that overlap with test problems (the rules: decontaminate.py)."""
-
-    enabled: bool = True
-    ngram: int = Field(default=13, ge=2)
-    """This many words in a row in common are an overlap; of Chinese and the like half as many
-    characters more."""
-    short_ngram: int = Field(default=8, ge=2)
-    """The same in texts of fewer than 2 x ``ngram`` words; must cover 60% of the shorter."""
-    near_duplicates: float | None = Field(default=0.5, gt=0, le=1)
-    """Jaccard similarity of the sets of three words (or characters) in a row; null: not computed."""
-    refuse_above: float = Field(default=0.25, ge=0, le=1)
-    """If a larger share of a task's prompts overlaps, the recipe is refused: it trains on its tests."""
-
-
-class PromptSettings(Section):
-    """Training prompts and the dev slice held out of them."""
-
-    sources: list[SourceSettings] = Field(min_length=1)
-    dev_fraction: float = Field(default=0.1, gt=0, lt=1)
-    dev_min_per_kind: int = Field(default=100, ge=1)
-    """At least this many dev prompts a kind, if that leaves at least as many to train on."""
-    seed: Seed = 0
-    decontaminate: Decontaminate = Decontaminate()
 
 
 class Quota(Section):
@@ -176,77 +139,6 @@ class Train(Section):
                 f"{self.accumulation})"
             )
         return micro_batch, per_step // micro_batch
-
-
-class TaskSettings(Section):
-    """A test set: a source graded by the recipe's graders, or an lm-eval task with its own scoring."""
-
-    name: Text
-    source: SourceSettings | None = None
-    lm_eval: str | None = None
-    """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
-    whose task is called ``name``."""
-    num_fewshot: int | None = Field(default=None, ge=0)
-    """Examples shown before each question of an lm-eval task; null: the task's own number."""
-    take: int | None = Field(default=None, ge=1)
-    """How many documents of an lm-eval task, in a seeded order; null takes all."""
-    metric: str | None = None
-    """Which metric of an lm-eval task is 1 for a right answer, with a filter if there are several, as lm-eval writes it (``exact_match,strict-match``); null: the first of each."""
-    thinking: bool | None = None
-    """null: as the model section says."""
-
-    @property
-    def origin(self) -> str:
-        """The source or the lm-eval task, as the recipe names it."""
-        return self.source.source if self.source else f"lm-eval {self.lm_eval}"
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> TaskSettings:
-        if (self.source is None) == (self.lm_eval is None):
-            raise ValueError(f"bench.tasks: {self.name!r} needs either source or lm_eval")
-        for key in ("num_fewshot", "take", "metric"):
-            if self.lm_eval is None and getattr(self, key) is not None:
-                raise ValueError(
-                    f"bench.tasks: {self.name!r}: {key} = {getattr(self, key)!r} goes with lm_eval, "
-                    "not with source"
-                )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A task without lm-eval keeps the identity that it has without these keys."""
-        unused = {
-            k for k in ("lm_eval", "num_fewshot", "take", "metric") if getattr(self, k) is None
-        }
-        return {key: value for key, value in dump(self).items() if key not in unused}
-
-
-class Bench(Section):
-    """Base against tuned, fair by construction."""
-
-    tasks: list[TaskSettings] = []
-    graders: dict[Kind, Text] = {}
-    """Graders that judge test problems instead of ``select.graders``' own, per kind:
-    ``{math: math_unevaluated}`` counts numbers that are not worked out."""
-    settings: list[Literal["ship", "equal", "tight"]] = ["ship", "equal", "tight"]
-    budget: int = Field(default=4096, ge=1)
-    """``max_tokens`` of both models in ``ship`` and ``equal``: ample."""
-    recommended: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
-    """The base's own recommended sampler."""
-    locked: SamplingSettings = SamplingSettings(temperature=0.0)
-    """The decoding config under test."""
-    repeats: int = Field(default=1, ge=1)
-    """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
-    timing_problems: int = Field(default=48, ge=0)
-    timing_concurrency: int = Field(default=4, ge=1)
-    seed: Seed = 0
-
-    @field_validator("settings")
-    @classmethod
-    def _each_once(cls, settings: list[str]) -> list[str]:
-        if len(set(settings)) < len(settings):
-            raise ValueError(f"bench.settings = {settings!r}: no setting may be named twice")
-        return settings
 
 
 class Recipe(Section):

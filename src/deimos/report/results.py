@@ -8,14 +8,8 @@ from pathlib import Path
 
 from deimos.recipe import Recipe
 from deimos.runs.artifacts import Artifacts, SampleFacts
-from deimos.store.schema import (
-    AnyRow,
-    BenchRow,
-    BudgetCurveRow,
-    ByConfigRow,
-    CompareRow,
-    Row,
-)
+from deimos.store.bench_rows import BenchRow, BudgetCurveRow, ByConfigRow, CompareRow
+from deimos.store.schema import AnyRow, Row
 
 
 @dataclass(frozen=True)

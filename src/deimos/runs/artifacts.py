@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deimos.store import names, schema
+from deimos.store import bench_rows, names, schema
 from deimos.store.candidates import Candidate, read_candidates, read_some
 from deimos.store.journal import write_atomic
 from deimos.store.keys import RecordKeys, read_keys
@@ -232,21 +232,21 @@ class Artifacts:
             return None
         return self._bench_keys.get(path.stem, RecordKeys()).of
 
-    def bench(self) -> list[schema.BenchRow]:
+    def bench(self) -> list[bench_rows.BenchRow]:
         """Each model in each setting."""
-        return self._table(names.BENCH, schema.BenchRow)
+        return self._table(names.BENCH, bench_rows.BenchRow)
 
-    def compare(self) -> list[schema.CompareRow]:
+    def compare(self) -> list[bench_rows.CompareRow]:
         """Tuned against base in each setting."""
-        return self._table(names.COMPARE, schema.CompareRow)
+        return self._table(names.COMPARE, bench_rows.CompareRow)
 
-    def by_config(self) -> list[schema.ByConfigRow]:
+    def by_config(self) -> list[bench_rows.ByConfigRow]:
         """What each decoding config gave in full."""
-        return self._table(names.BY_CONFIG, schema.ByConfigRow)
+        return self._table(names.BY_CONFIG, bench_rows.ByConfigRow)
 
-    def budget_curve(self) -> list[schema.BudgetCurveRow]:
+    def budget_curve(self) -> list[bench_rows.BudgetCurveRow]:
         """Accuracy against budget."""
-        return self._table(names.BUDGET_CURVE, schema.BudgetCurveRow)
+        return self._table(names.BUDGET_CURVE, bench_rows.BudgetCurveRow)
 
     def timing(self) -> list[schema.Timed]:
         """The timed requests."""

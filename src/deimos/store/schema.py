@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, TypeVar, cast, get_origin, get_type_hints
 
@@ -170,78 +170,6 @@ class MetricsRow(TypedDict):
     """Seen so far, prompts too, padding not."""
     seconds: float
     """Spent training so far."""
-
-
-class BenchRow(TypedDict):
-    """One model in one setting (``bench.jsonl``); fractions, tokens, seconds."""
-
-    model: str
-    setting: str
-    thinking: bool | None
-    budget: int
-    repeats: int
-    task: str
-    n: int
-    accuracy: float | None
-    accuracy_ci: Sequence[float] | None
-    think_tokens_median: float | None
-    answer_tokens_median: float | None
-    total_tokens_median: float | None
-    chars_median: float | None
-    finished: float | None
-    empty_think: float | None
-    seconds_per_problem: float | None
-    unjudged: NotRequired[int]
-    second: NotRequired[Mapping[str, Any] | None]
-    """How often second opinions on math answers differ; None: there are none."""
-    config: NotRequired[str | Mapping[str, str]]
-    """Where the numbers come from: a config, or one for each part of the row."""
-
-
-class CompareRow(TypedDict):
-    """Tuned against base (``compare.jsonl``): deltas are tuned - base, reductions 1 - tuned / base."""
-
-    setting: str
-    thinking: bool | None
-    task: str
-    n: int
-    accuracy_delta: float | None
-    accuracy_delta_ci: Sequence[float] | None
-    think_tokens_reduction: float | None
-    think_tokens_reduction_ci: Sequence[float] | None
-    total_tokens_reduction: float | None
-    total_tokens_reduction_ci: Sequence[float] | None
-    seconds_reduction: float | None
-    finished_more: float | None
-    reasoned_better: float | None
-    seconds_reduction_ci: NotRequired[Sequence[float] | None]
-    smallest_detectable: NotRequired[float | None]
-    timed: NotRequired[int]
-    budget: NotRequired[int]
-    config: NotRequired[str | Mapping[str, str] | None]
-
-
-class ByConfigRow(TypedDict):
-    """One config in full (``by_config.jsonl``): a bench row or a compare row, and which config."""
-
-    setting: str
-    thinking: bool | None
-    task: str
-    n: int
-    config: str
-
-
-class BudgetCurveRow(TypedDict):
-    """Accuracy with every trace cut at one budget (``budget_curve.jsonl``)."""
-
-    task: str
-    thinking: bool | None
-    config: str
-    model: str
-    budget: int
-    n: int
-    accuracy: float | None
-    accuracy_ci: Sequence[float] | None
 
 
 # --- Values to rows and back ------------------------------------------------------------------

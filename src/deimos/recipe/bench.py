@@ -1,0 +1,89 @@
+"""The recipe's bench section: which tests, at which decodings, in which settings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from deimos.recipe.prompts import SourceSettings
+from deimos.recipe.sampling import SamplingSettings
+from deimos.recipe.section import Section, Seed, Text
+from deimos.types import Kind
+
+
+class TaskSettings(Section):
+    """A test set: a source graded by the recipe's graders, or an lm-eval task with its own scoring."""
+
+    name: Text
+    source: SourceSettings | None = None
+    lm_eval: str | None = None
+    """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
+    whose task is called ``name``."""
+    num_fewshot: int | None = Field(default=None, ge=0)
+    """Examples shown before each question of an lm-eval task; null: the task's own number."""
+    take: int | None = Field(default=None, ge=1)
+    """How many documents of an lm-eval task, in a seeded order; null takes all."""
+    metric: str | None = None
+    """Which metric of an lm-eval task is 1 for a right answer, with a filter if there are several, as lm-eval writes it (``exact_match,strict-match``); null: the first of each."""
+    thinking: bool | None = None
+    """null: as the model section says."""
+
+    @property
+    def origin(self) -> str:
+        """The source or the lm-eval task, as the recipe names it."""
+        return self.source.source if self.source else f"lm-eval {self.lm_eval}"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> TaskSettings:
+        if (self.source is None) == (self.lm_eval is None):
+            raise ValueError(f"bench.tasks: {self.name!r} needs either source or lm_eval")
+        for key in ("num_fewshot", "take", "metric"):
+            if self.lm_eval is None and getattr(self, key) is not None:
+                raise ValueError(
+                    f"bench.tasks: {self.name!r}: {key} = {getattr(self, key)!r} goes with lm_eval, "
+                    "not with source"
+                )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A task without lm-eval keeps the identity that it has without these keys."""
+        unused = {
+            k for k in ("lm_eval", "num_fewshot", "take", "metric") if getattr(self, k) is None
+        }
+        return {key: value for key, value in dump(self).items() if key not in unused}
+
+
+class Bench(Section):
+    """Base against tuned, fair by construction."""
+
+    tasks: list[TaskSettings] = []
+    graders: dict[Kind, Text] = {}
+    """Graders that judge test problems instead of ``select.graders``' own, per kind:
+    ``{math: math_unevaluated}`` counts numbers that are not worked out."""
+    settings: list[Literal["ship", "equal", "tight"]] = ["ship", "equal", "tight"]
+    budget: int = Field(default=4096, ge=1)
+    """``max_tokens`` of both models in ``ship`` and ``equal``: ample."""
+    recommended: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
+    """The base's own recommended sampler."""
+    locked: SamplingSettings = SamplingSettings(temperature=0.0)
+    """The decoding config under test."""
+    repeats: int = Field(default=1, ge=1)
+    """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
+    timing_problems: int = Field(default=48, ge=0)
+    timing_concurrency: int = Field(default=4, ge=1)
+    seed: Seed = 0
+
+    @field_validator("settings")
+    @classmethod
+    def _each_once(cls, settings: list[str]) -> list[str]:
+        if len(set(settings)) < len(settings):
+            raise ValueError(f"bench.settings = {settings!r}: no setting may be named twice")
+        return settings
