@@ -7,8 +7,9 @@ The outputs (shared/data/graded_outputs) carry verdicts of the Qwen2.5-Math harn
 answer from the whole text, an unfinished thought included, and from the text's last number where nothing is
 stated. Ours grades what stands behind the closing thought tag, the model's own solution tags
 (`<|begin_of_solution|>`) stripped; a text without any thought tag is graded whole. Every disagreement
-is listed with its reason; one without a reason ends the script with exit code 1. The last line is one
-JSON object {"n", "agree", "ours_right_only", "theirs_right_only", "null", "unexplained"}.
+is listed with its reason; one without a reason ends the script with exit code 1, and so does a reason
+that no disagreement needs any more. The last line is one JSON object {"n", "agree", "ours_right_only",
+"theirs_right_only", "null", "unexplained", "stale"}.
 """
 
 from __future__ import annotations
@@ -41,11 +42,8 @@ READ = {
     "4:30p..": "the answer is 4:30 p.m., which the file's gold lost a letter of: right; theirs took the 4:30",
     "10{,}000": "the gold is 10,000 and the answer 10000: right",
     "-2+7i": "the answer is -2 + 7i: right; theirs took the 7",
-    "8000": "the answer is 8000: right; theirs took a word with it",
     "9": "the answer is 9, with what is counted behind it: right; theirs took the word with it",
     "255": "the answer is 255: right; theirs took the sentence behind it",
-    "\\frac{1}{2}": "the answer is 1/2: right; theirs took the 2",
-    "17": "the answer is stated as 17: right; theirs took a number of the check behind it",
     "\\frac{3\\sqrt{3}}{4}": "the last formula is the reference: right; theirs took the 4",
     "5x-7y+11z+4=0": "the last formula is the reference: right; theirs took the 0",
     "28": "the answer is 28: right; theirs took the sentence with it",
@@ -55,14 +53,12 @@ READ = {
     "(8,-2)": "the last formula is the reference: right; theirs took the -2",
     "\\frac{1}{8}": "the last formula is the reference: right; theirs took the 8",
     "6": "the answer is indeed 6: right; theirs took a word with it",
+    "(-1,6)": "the last sentence is that the midpoint is (-1,6): right; theirs took the 6",
+    "\\frac{7}{4}": "it says that 7/4 is correct, and at its end that this is the answer: right; theirs took the 4",
+    "3": "the answer is stated as three: right; what follows is a check that breaks off, of which theirs took a number",
 }
 """By gold, where we alone say right: each read by hand."""
 DAMAGED_GOLDS = ("pmatrix", "(+5)")
-OTHER = {
-    "3": "the answer is a clause that begins with the number as a word",
-    "0": "the last line has two numbers and says of neither that it is the answer",
-}
-"""By gold, other reasons where they alone say right."""
 
 
 class Disagreement(NamedTuple):
@@ -86,7 +82,7 @@ class Disagreement(NamedTuple):
             return UNFINISHED
         if self.verdict.because == "no final answer found":
             return UNSTATED
-        return OTHER.get(gold, "")
+        return ""
 
 
 def answer_of(response: str) -> tuple[str, bool]:
@@ -182,13 +178,15 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> None:
     write_section("reference verdicts", text, args.out)
     n = sum(c.total() for c in counts.values())
     unexplained = sum(not d.reason for d in found)
+    stale = set(READ) - {d.row["gold"] for d in found if d.verdict.ok}
     said = {
         "n": n, "agree": n - len(found), "ours_right_only": sum(d.verdict.ok is True for d in found),
         "theirs_right_only": sum(d.verdict.ok is False for d in found),
         "null": sum(d.verdict.ok is None for d in found), "unexplained": unexplained,
+        "stale": sorted(stale),
     }  # fmt: skip
     print(json.dumps(said))
-    sys.exit(1 if unexplained else 0)
+    sys.exit(1 if unexplained or stale else 0)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deimos.graders.choice_words import ANSWER_IS, DENIED, ENDS, OR
-from deimos.graders.extract import boxes, last_line
+from deimos.graders.extract import BOX, boxes, last_line
 from deimos.registry import grader
 from deimos.types import Verdict
 
@@ -34,7 +34,7 @@ CLAUSE = 80
 
 _BOX_MARK = "\f"
 """Stands where a box began once its markup is gone; white space to every pattern."""
-_BOXED = re.compile(r"\\boxed\b")
+_BOXED = re.compile(BOX)
 _WRAPPING = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\b|[$*_`{}]|\\[()\[\]]")
 _FRAME = re.compile(
     r"<(answer|final_answer|final|ans|choice|option|result|response|solution)>\s{0,9}(.{0,300}?)\s{0,9}</\1>",
@@ -316,7 +316,7 @@ def _claimed(text: str, at: int, doubts: re.Pattern[str]) -> bool:
 
 def _uncut(text: str) -> str:
     """The text without a last box that never closes: what else it was to hold isn't known."""
-    at = text.rfind("\\boxed")
+    at = max((match.start() for match in _BOXED.finditer(text)), default=-1)
     return text if at < 0 or "{" not in text[at:] or "}" in text[at:] else text[:at]
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_BRACES = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
-_BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s{1,4}([^\s\\${}]{1,40})")
+BOX = r"\\(?:boxed|fbox|framebox)(?![A-Za-z])(?:\s{0,4}\[[^\[\]{}\n]{0,20}\]){0,2}"
+"""A box's command; LaTeX's ``\\framebox`` may be given a width and a place."""
+_BRACES = re.compile(BOX + r"\s*(?=\{)|\\.|[{}]", re.DOTALL)
+_BARE_BOX = re.compile(BOX + r"\s{1,4}([^\s\\${}]{1,40})")
 _PHANTOM = re.compile(r"\\h?phantom\s*\{[^{}]*\}")
 _HASHES = re.compile(r"^[ \t]{0,8}####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
@@ -25,7 +27,7 @@ class Box:
 
 
 def boxes(text: str) -> list[str]:
-    r"""Contents of all outermost ``\boxed{…}`` and ``\fbox{…}`` with balanced braces, in order, stripped.
+    r"""Contents of all outermost ``\boxed{…}``, ``\fbox{…}`` and ``\framebox{…}`` with balanced braces, in order, stripped.
 
     Escaped braces (``\{``) don't count; a box that never closes is no box. TeX's brace-less
     ``\boxed 5`` counts if no braced box is there. Empty boxes

@@ -9,6 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deimos.graders.math.prose import (
+    alone_and_affirmed,
+    called_correct,
+    list_at_end,
+    number_in_words,
+    says_there_is_none,
+    tuple_at_end,
+    turns_round,
+    would_be,
+)
+from deimos.graders.math.retractions import TAKEN_BACK
 from deimos.graders.math.sides import only_mentions, whole_equation
 from deimos.graders.math.tokens import word_set
 
@@ -16,9 +27,6 @@ CLAUSE = 80
 """Characters before a statement in which it may be denied."""
 STATEMENT = 400
 """Characters behind "answer is" in which the answer ends."""
-
-REMARK = 120
-"""Characters behind an answer in which it may be taken back."""
 
 MOST_STATEMENTS = 60
 """Of several statements that many count, the last ones."""
@@ -72,7 +80,7 @@ _FIRST_WORD_DENIES = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"[.!?](?=\s|$|[*_\"'”)])|;|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|i\.e\.|meaning|after"
+    r"[.!?](?=\s|$|[*_\"'”)])|;|,?\s+i\.e\.|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
     r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,\s*(?:not|with|and\s(?:we|this|that|the|it|so|not))\b"
     r"|,?\s+(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
@@ -86,27 +94,6 @@ _LONE_FORMULA = re.compile(
     r"(?:\\\[((?:(?!\\\[).){1,1500})\\\]|\$\$([^$]{1,1500})\$\$|(?:^|\n)[ \t*]*\$([^$\n]{1,500})\$[*]*|(?:^|\n)[ \t*]*\\\(([^\n]{1,500}?)\\\)[*]*)$",
     re.DOTALL,
 )
-_SECOND_THOUGHT = re.compile(
-    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry|or\s{1,3}maybe|or\s{1,3}perhaps"
-    r"|or\s{1,3}rather|no[,:;.!]|it\s{1,3}should\s{1,3}be|let\s{1,3}me\s{1,3}re|hmm|oops)",
-    re.IGNORECASE,
-)
-_TAKEN_BACK = re.compile(
-    r"\b(?:that|this|it|which)(?:\s{1,2}is|\s{1,2}was|[’']s)\s{1,2}(?:probably\s|clearly\s|obviously\s)?(?:wrong|incorrect|not\s{1,2}(?:right|correct|true|it)|false|a\s{1,2}(?:mistake|guess|lie))",
-    re.IGNORECASE,
-)
-_IS_WRONG = re.compile(
-    r"[\s$)\]\\*.]{0,6}(?:is|was)\s(?:probably\s|clearly\s)?(?:wrong|incorrect|false|not\s(?:right|correct|true|the\sanswer))\b",
-    re.IGNORECASE,
-)
-"""Right behind a box."""
-_INSTEAD = re.compile(
-    r"[\s,.:;!*$\\(]{0,6}(?:(?:no|wait|actually|rather|so|then|but)[\s,]{1,3}){0,3}"
-    r"(?:(?:it|that|this|[a-z]|the\s(?:\w{1,9}\s)?(?:answer|value|result))\s?(?:is|was|[’']s|should\sbe|must\sbe|would\sbe|=|equals)\s{1,2}"
-    r"(?:actually\s|really\s|rather\s)?)?[\s$\\({]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
-    re.IGNORECASE,
-)
-"""What a second thought puts in its place: "wait, it is 8"."""
 _CONCLUDES = re.compile(
     r"^\W{0,4}(?:the|its|this|it|so|thus|therefore|hence|consequently|in\stotal|altogether|finally|in\sconclusion|as\sa\sresult|this\smeans"
     r"|it\sfollows|we\s(?:get|have|find|obtain|conclude)|∴)\b|\\therefore",
@@ -155,6 +142,11 @@ _AFFIRMS = re.compile(
     r"|sure|satisfied|solved|solution)\b",
     re.IGNORECASE,
 )
+_ADDS_UP = re.compile(
+    r"\beverything\s(?:seems|appears)\sto\s(?:add\sup|check\sout|work\sout|be\s(?:right|correct|consistent))\b",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
 _MARKS = re.compile(r"\*\*|__|`")
 
 
@@ -191,11 +183,20 @@ def stated(text: str) -> list[Claim]:
         following = openings[i + 1][0] if i + 1 < len(openings) else len(text) + 1
         if not expression or expression.lower() in _REMARKS or following < end + at + length:
             continue  # "Final Answer: The final answer is $42$" is one statement, the second
-        if _claims(text, start) and not _FIRST_WORD_DENIES.match(expression):
+        denied = _FIRST_WORD_DENIES.match(expression) and not says_there_is_none(
+            f"There is {expression}"
+        )
+        if _claims(text, start) and not denied:
             found.append(Claim(expression, start, end + at + length))
     for match in _NAMED_ANSWER.finditer(text):
         if _claims(text, match.start()):
             found.append(Claim(match["expression"], match.start(), match.end()))
+    found += [Claim(*named) for named in called_correct(text)]
+    for at in would_be(text):
+        expression, length = leading_expression(text[at : at + STATEMENT])
+        ended = re.match(r"\s*(?:[.!*]|$)", text[at + length :])
+        if expression and ended and not turns_round(text[at + length :]):
+            found.append(Claim(expression, at, at + length))
     return sorted(found, key=lambda claim: claim.start)
 
 
@@ -235,28 +236,6 @@ def _claims(text: str, at: int) -> bool:
     return _DOUBT.search(clause) is None and _SOMEBODYS.search(clause) is None
 
 
-def denied_before(text: str, at: int) -> bool:
-    r"""Whether a box at this place is denied directly: "is not \\boxed{7}"."""
-    before = text[max(0, at - 40) : at].rstrip(" $\\([{")
-    return re.search(r"(?:\bnot(?:\sequal\sto)?|n[’']t(?:\sbe)?|\bnever|\\neq?|≠|\bwrong(?:\sanswer)?(?:\sis)?:?|\brather\sthan|\binstead\sof|\bcannot\sbe)$", before, re.IGNORECASE) is not None  # fmt: skip
-
-
-def taken_back(text: str) -> str:
-    """What a text says at once instead of the answer before it ("wait, it is 8"); "" if it stands by it.
-
-    A remark that the answer is wrong, without another one, comes back as it is. What follows
-    later may be a check, with numbers of its own.
-    """
-    text = text[:REMARK]
-    if remark := _TAKEN_BACK.search(text) or _IS_WRONG.match(text):
-        return remark[0].strip()
-    for turn in _SECOND_THOUGHT.finditer(text):
-        rest = text[turn.end() : turn.end() + CLAUSE].partition("\n")[0]
-        if number := _INSTEAD.match(rest):
-            return number[1].rstrip(",")
-    return ""
-
-
 def lone_formula(text: str) -> str:
     """The formula that the last line, or the display at the end, consists of; "" if there is other text.
 
@@ -281,18 +260,32 @@ def closing(text: str, *, number: bool) -> str:
         number: the reference is a plain number; only then a number in a sentence counts.
     """
     lines = [line for line in text[-3000:].split("\n") if line.strip()][-3:][::-1]
-    for line in lines:
-        for sentence in _sentences(line):
+    affirmation = ""
+    for i, line in enumerate(lines):
+        sentences = _sentences(line)
+        for sentence in sentences:
             if _FORMULA.search(sentence) or re.search(r"\d", sentence):
-                return _of_sentence(sentence, number)
+                numbered = i + 1 < len(lines) and re.match(r"\s*\d+[.)]", lines[i + 1])
+                begins = sentence == sentences[-1] and not numbered
+                alone = alone_and_affirmed(sentence, affirmation) if begins else ""
+                return alone or _of_sentence(sentence, number)
+            if number and (spelled := number_in_words(sentence.rstrip(".! "))):
+                return _of_sentence(spelled, number)
+            if not number and not affirmation and (none := says_there_is_none(sentence)):
+                return none
             if not _affirms(sentence):
                 return ""
+            affirmation = f"{sentence} {affirmation}"
     return ""
 
 
 def _affirms(sentence: str) -> bool:
     """Whether a sentence without numbers only affirms what stands before it ("I hope it helps")."""
-    doubts = _DOUBT.search(sentence) or _TAKEN_BACK.search(sentence) or "?" in sentence
+    doubts = (
+        _DOUBT.search(_ADDS_UP.sub(" confirmed", sentence))
+        or TAKEN_BACK.search(sentence)
+        or "?" in sentence
+    )
     short = len(sentence) <= CLAUSE + 40
     return (
         short
@@ -307,7 +300,7 @@ def _sentences(line: str) -> list[str]:
     formulas = [(m.start(), m.end()) for m in _FORMULA.finditer(line)]
     ends = [
         m.end()
-        for m in re.finditer(r"[.?](?=\s)|(?<!\d)!(?=\s)", line)
+        for m in re.finditer(r"(?<!\bi\.e)(?<!\be\.g)[.?](?=\s)|(?<!\d)!(?=\s)", line)
         if not any(a <= m.start() < b for a, b in formulas)
     ]
     starts = [0, *ends]
@@ -319,10 +312,17 @@ def _of_sentence(sentence: str, number: bool) -> str:
     prose = _FORMULA.sub(" ", body)
     if _NO_RESULT.search(prose) or _DOUBT.search(prose) or only_mentions(prose):
         return ""
+    body = _RELATIVE.sub("", body)
+    if not number and (several := list_at_end(body)):
+        return several
     formulas = list(_FORMULA.finditer(body))
     if formulas:
         return _of_formulas(body, formulas, number)
-    if not number or _NO_EQUALITY.search(body):
+    if not number:
+        concludes = _CONCLUDES.search(body) and not _BOUND.search(body)
+        ended = tuple_at_end(body) if concludes else ""
+        return ended if ended and _LAST_FORMULA.search(body.removesuffix(ended).rstrip()) else ""
+    if _NO_EQUALITY.search(body):
         return ""
     if equation := _EQUATION.search(body):
         opens = equation[0].lstrip(" ,.").startswith("=")

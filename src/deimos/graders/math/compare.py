@@ -13,7 +13,14 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from deimos.graders.math.exact import Point, Undefined, bounds, is_number
-from deimos.graders.math.forms import same_digits, same_time, same_words, with_letter_unit
+from deimos.graders.math.forms import (
+    lacks,
+    same_digits,
+    same_place,
+    same_time,
+    same_words,
+    with_letter_unit,
+)
 from deimos.graders.math.reading import Element, Reading, read
 from deimos.graders.math.regions import INFINITY, RealInterval, Region, region_of
 from deimos.graders.math.relations import assignment, is_name, one_case, results, same_relations
@@ -149,8 +156,11 @@ class _Comparison:
 
     def parts(self, reference: Element, answer: Element) -> bool:
         """Two single things."""
+        if (missing := lacks(reference)) and missing == lacks(answer):
+            return True
         if reference.words is not None or answer.words is not None:
-            return same_words(as_words(reference), as_words(answer))
+            alike = same_words(as_words(reference), as_words(answer))
+            return alike or same_place(reference, answer)
         if reference.clock is not None or answer.clock is not None:
             return same_time(reference, answer)
         if reference.based is not None or answer.based is not None:
@@ -194,6 +204,8 @@ class _Comparison:
         )
 
     def regions(self, reference: Region, answer: Region) -> bool:
+        if self.settled and answer.unsolved and not reference.unsolved:
+            return False
         names = {reference.name.lower(), answer.name.lower()} - {""}
         if len(names) > 1 or len(reference.intervals) != len(answer.intervals):
             return False

@@ -13,10 +13,13 @@ from itertools import pairwise
 
 from deimos.graders.extract import Box, find_boxes, hashes, last_line
 from deimos.graders.math.around import alternative, spoilt
-from deimos.graders.math.claims import closing, denied_before, lone_formula, stated, taken_back
+from deimos.graders.math.claims import closing, lone_formula, stated
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
+from deimos.graders.math.numerals import ordinal_of, with_digits
+from deimos.graders.math.prose import restatement, without_restatement
 from deimos.graders.math.reading import read
+from deimos.graders.math.retractions import denied_before, taken_back
 from deimos.graders.math.tokens import Unreadable
 
 _JOINED = re.compile(
@@ -56,7 +59,7 @@ def find_finals(answer: str, reference: str) -> Finals:
     claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
     if claims:
         behind = answer[claims[-1].end :]
-        instead = taken_back(behind) or alternative(behind)
+        instead = taken_back(behind) or alternative(behind) or restatement(behind)
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
         return Finals(tuple(claim.expression for claim in claims))
@@ -101,6 +104,7 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
 
 
 def _of_last_line(answer: str, number: bool) -> Finals:
+    answer = _said_once(answer)
     line = last_line(answer)
     whole = line == answer.strip()
     if alone := lone_formula(answer):
@@ -117,6 +121,15 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     return Finals((line,)) if whole and not number and line and words <= MOST_WORDS else Finals()
 
 
+def _said_once(answer: str) -> str:
+    """An answer whose last line says its number again in words ("30, i.e. thirty"), without that."""
+    before, newline, line = answer.rstrip().rpartition("\n")
+    once = without_restatement(line)
+    number = re.search(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?$", once.rstrip("$*"))
+    agrees = number and once != line and _agrees(number[0], restatement(line[len(once) :]))
+    return before + newline + once if agrees else answer
+
+
 def _is_plain_number(reference: str) -> bool:
     expression = read(reference)
     if len(expression.parts) != 1:
@@ -129,6 +142,8 @@ def _is_plain_number(reference: str) -> bool:
 
 def _may_be_number(expression: str) -> bool:
     """Whether an expression has anything of a number; "obvious from the picture" has not."""
+    if with_digits(expression) or ordinal_of(expression) or _is_plain_number(expression):
+        return True
     return re.search(r"\d|\\pi|π|\\infty|∞|^\W*[ei]\W*$", expression) is not None
 
 

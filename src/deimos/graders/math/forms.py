@@ -1,7 +1,11 @@
-r"""Forms that are no formulas: words, clock times, numbers in a base, units typed like letters."""
+r"""Forms that are no formulas: words, places, clock times, numbers in a base, units typed like letters."""
 
 from __future__ import annotations
 
+import re
+
+from deimos.graders.math.exact import exact_number
+from deimos.graders.math.numerals import ORDINAL_FIGURE, ordinal_of
 from deimos.graders.math.reading import Element, read
 from deimos.graders.math.tokens import Node
 from deimos.graders.math.units import letter_unit
@@ -13,6 +17,36 @@ def same_words(ours: tuple[str, ...] | None, theirs: tuple[str, ...] | None) -> 
         return False
     labels = all(len(word) == 1 for word in ours)
     return sorted(ours) == sorted(theirs) if labels else ours == theirs
+
+
+_NOTHING = re.compile(
+    r"(?:there (?:is|are|exists?) |(?:the |this )?(?:equation|system|inequality|problem) has |it has )?"
+    r"(?:no (?:real )?(?:solutions?|roots?|such \w+)(?: exists?)?|none)|(?:it is )?(?:the |an )?(?:empty|null) set|empty"
+)
+_NO_VALUE = re.compile(
+    r"dne|(?:(?:the |this )?(?:limit|value|sum|integral|function|expression|inverse|maximum|minimum|derivative) |it )?"
+    r"(?:(?:does not|doesn[’']t) exist|(?:is )?(?:undefined|not defined))"
+)
+
+
+def lacks(element: Element) -> str:
+    r"""What an answer says that there is not: "solution" (``\emptyset``, "no real solutions") or "value" ("DNE"); or ""."""
+    if element.node is not None and element.node.kind == "empty":
+        return "solution"
+    said = " ".join(element.words or ()).lower()
+    return "solution" if _NOTHING.fullmatch(said) else "value" if _NO_VALUE.fullmatch(said) else ""
+
+
+def same_place(reference: Element, answer: Element) -> bool:
+    """Two places, one of them at least in words: "third" is ``3rd``, and where it is asked for, 3."""
+    places = [ordinal_of(" ".join(one.words or ())) for one in (reference, answer)]
+    if places[0] is None and places[1] is None:
+        return False
+    if places[0] is None and not ORDINAL_FIGURE.fullmatch(reference.text):
+        return False  # how many: "third" is no answer to that
+    figures = [None if one.node is None else exact_number(one.node) for one in (reference, answer)]
+    ours, theirs = (place or figure for place, figure in zip(places, figures))
+    return ours is not None and ours == theirs
 
 
 def same_time(reference: Element, answer: Element) -> bool:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.limits import beyond
+from deimos.graders.math.numerals import with_digits
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
 from deimos.graders.math.tokens import (
@@ -54,9 +55,12 @@ _DATE = re.compile(
     r"(?:st|nd|rd|th)?(?:,?\s\d{4})?\s*\}?"
 )
 _ONE_TEXT = re.compile(r"\(?\\text\{([^{}]*)\}\)?")
+_SAID_TWICE = re.compile(r"\s*\(-?[\d,]+\)$")
 _BARE_WORDS = re.compile(r"\(?[A-Za-z][A-Za-z'’.\- ]*\)?")
 
 
+_BEFORE_PLACE = re.compile(r"^the\s+(?=\d+\W*(?:\\text\W*)?(?:st|nd|rd|th)\b)", re.IGNORECASE)
+"""The article of "the 3rd"."""
 _SPELLED = FUNCTIONS | set(BARE)
 """Functions and constants that are written without a backslash."""
 
@@ -100,13 +104,28 @@ def read(expression: str) -> Reading:
     if limit := beyond(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     pieces, joined = split(text)
-    if len(pieces) > 1 and _words_of(text) is not None:
+    if len(pieces) > 1 and _is_one_phrase(text, pieces):
         pieces, joined = [text], ""
     parts = [_read_part(piece) for piece in pieces]
     if len(parts) > 1 and all(part.words is not None for part in parts):
         words = tuple(word for part in parts for word in part.words or ())
         parts, joined = [Element(text, words=words)], ""
     return Reading(text, tuple(_share_unit(parts)), joined)
+
+
+def _is_one_phrase(text: str, pieces: list[str]) -> bool:
+    """Whether words belong together, as in "one hundred and five", and are no list of numbers ("two and five")."""
+    if _spelled_number(text):
+        return True
+    return _words_of(text) is not None and not all(map(_spelled_number, pieces))
+
+
+def _spelled_number(text: str) -> str:
+    """A number in words, and what is counted behind it, in digits; "" if the text is something else."""
+    whole = _ONE_TEXT.fullmatch(text)
+    if whole is None and not _BARE_WORDS.fullmatch(_SAID_TWICE.sub("", text)):
+        return ""
+    return with_digits((whole[1] if whole else text).strip(" .!"))
 
 
 def split(text: str) -> tuple[list[str], str]:
@@ -154,6 +173,8 @@ def _read_part(text: str) -> Element:
         return Element(text, clock=(int(clock[1]), int(clock[2] or 0), int(clock[3] or 0), half))
     if (based := _read_based(text)) is not None:
         return Element(text, based=based)
+    if spelled := _spelled_number(text):
+        return _read_formula(spelled)
     if (words := _words_of(text)) is not None:
         return Element(text, words=words)
     if ":" in text and (ratio := _read_ratio(text)) is not None:
@@ -217,7 +238,7 @@ def _read_ratio(text: str) -> tuple[Node, ...] | None:
 
 
 def _read_formula(text: str) -> Element:
-    text = re.sub(r"^\\approx(?!\s*-?\d+$)\s*", "", text).strip()
+    text = _BEFORE_PLACE.sub("", re.sub(r"^\\approx(?!\s*-?\d+$)\s*", "", text)).strip()
     quantity = take_apart(text)
     body, unit, percent = quantity.body, quantity.unit, quantity.percent
     try:

@@ -1,7 +1,8 @@
 r"""Sets of real numbers: intervals, their unions, and the inequalities that describe them.
 
 ``x > 5``, ``(5, \infty)`` and ``\{x : x > 5\}`` are one region. Only inequalities that are solved for one
-letter are read; ``x^2 < 4`` is none.
+letter are read, or for its absolute value; ``x^2 < 4`` is none. ``|x-3| < 2`` is a region with something
+left to solve: as an answer it repeats the task.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Region:
     name: str = ""
     from_inequality: bool = False
     """Whether it was written with inequality signs, or with brackets."""
+    unsolved: bool = False
+    """Whether its ends have still to be worked out."""
 
 
 class _NoRegion(Exception):
@@ -117,6 +120,8 @@ def _from_builder(node: Node) -> Region:
 
 
 def _from_relation(node: Node) -> Region:
+    if (around := _around(node)) is not None:
+        return around
     if node.data == ("in",) and node.parts[0].kind == "symbol":
         region = _region(node.parts[1])
         return Region(region.intervals, node.parts[0].data)
@@ -135,6 +140,41 @@ def _from_relation(node: Node) -> Region:
             raise _NoRegion
     region = _fold(regions, _intersect)
     return Region(region.intervals, name, True)
+
+
+def _around(node: Node) -> Region | None:
+    """The region of ``|x| < 2``, or of ``|x - 3| < 2``; None for what is no such inequality."""
+    if len(node.parts) != 2 or node.data[0] not in ("<", "<=", ">", ">="):
+        return None
+    inner, bound, sign = *node.parts, node.data[0]
+    if is_number(inner):
+        inner, bound, sign = bound, inner, _FLIPPED[sign]
+    if (inner.kind, inner.data) != ("function", "abs") or not is_number(bound):
+        return None
+    name, centre = _name_and_centre(inner.parts[0])
+    if _value(bound) < 0 or not name:
+        raise _NoRegion
+    below, above = _moved(centre, Node("negative", (bound,))), _moved(centre, bound)
+    if sign[0] == "<":
+        region = _intersect(_half(_FLIPPED[sign], below), _half(sign, above))
+    else:
+        region = _unite(_half(_FLIPPED[sign], below), _half(sign, above))
+    return Region(region.intervals, name, True, centre is not None)
+
+
+def _name_and_centre(node: Node) -> tuple[str, Node | None]:
+    """Letter and centre of ``x - 3`` (3) or ``x`` (None); no letter for other formulas."""
+    if node.kind == "symbol":
+        return node.data, None
+    letters = [part for part in node.parts if part.kind == "symbol"]
+    rest = [part for part in node.parts if part.kind != "symbol"]
+    if node.kind != "sum" or len(letters) != 1 or not all(map(is_number, rest)):
+        return "", None
+    return letters[0].data, Node("negative", (Node("sum", tuple(rest)),))
+
+
+def _moved(centre: Node | None, by: Node) -> Node:
+    return by if centre is None else Node("sum", (centre, by))
 
 
 def _half(sign: str, bound: Node) -> Region:

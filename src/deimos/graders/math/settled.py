@@ -3,7 +3,8 @@ r"""Whether a number is written as a result, not as the sum that leads to it.
 Where the reference is a plain number, ``17\cdot 23`` or ``\binom{10}{3}`` only repeats the task. Settled
 are: integers, decimals, percentages, one fraction, powers, roots, multiples of them, of \pi, of e, of
 i, and sums of such terms that can't be added up any further (``1+\sqrt{2}``, ``3-4i``). Functions
-are settled if the reference has them too (``\ln 2``).
+are settled if the reference has them too (``\ln 2``). Where the reference is an integer, a fraction that
+can be divided out (``\frac{240}{2}``) and a root that can be taken (``\sqrt{14400}``) are not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from deimos.graders.math.tokens import Node
 TRIED_FACTORS = 1000
 """Squares of numbers up to here are taken out of a root to see which roots can be added."""
 
+_ONE = Node("number", (), Fraction(1))
 Sort = tuple[Any, ...]
 """What a term is a multiple of: () of one, ``("root", 2, 3)`` of the square root of three…"""
 
@@ -28,8 +30,25 @@ def is_settled(answer: Node, reference: Node) -> bool:
     if not _is_result(reference, allowed):
         return True
     if exact_number(reference) is not None:
-        return _is_rational_result(_unsigned(answer))
+        whole = is_integer(reference) and _divides_out(_unsigned(answer))
+        return not whole and _is_rational_result(_unsigned(answer))
     return _is_result(answer, allowed)
+
+
+def is_integer(node: Node) -> bool:
+    """Whether it is written as an integer: digits, or a decimal without a fraction, maybe with a sign."""
+    node = _unsigned(node)
+    return node.kind == "number" and node.data.denominator == 1
+
+
+def _divides_out(node: Node) -> bool:
+    """Whether a fraction's, or a root's, value is an integer; ``120/1`` has nothing to divide."""
+    rooted = node.kind == "power" and not is_integer(node.parts[1])
+    divided = node.kind == "quotient" and node.parts[1] != _ONE
+    if not (rooted or divided or node.kind == "root"):
+        return False
+    value = exact_number(node)
+    return value is None or value.denominator == 1
 
 
 def has_like_terms(node: Node) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
+from deimos.graders.math.exact import is_number
 from deimos.graders.math.reading import Element, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
 from deimos.graders.math.tokens import Node, small
@@ -63,16 +65,28 @@ def _inner_part(part: Element, node: Node) -> Element:
 
 
 def _expand(part: Element) -> list[Element]:
-    r"""``\pm 2`` is two parts, also as ``x = \pm 2``."""
+    r"""``\pm 2`` is two parts, also as ``x = \pm 2``; ``x = y = 8`` says both."""
     node = part.node
     if node is None:
         return [part]
+    if names := _leading_names(node):
+        rest = node.parts[len(names) :]
+        equals = ("=",) * len(rest)
+        return [replace(part, node=Node("relation", (name, *rest), equals)) for name in names]
     if node.kind == "relation" and node.data == ("=",):
         return [
             replace(part, node=replace(node, parts=(node.parts[0], value)))
             for value in expand_signs(node.parts[1])
         ]
     return [replace(part, node=value) for value in expand_signs(node)]
+
+
+def _leading_names(node: Node) -> Sequence[Node]:
+    """The letters that a chain of equations gives one number to; () if they are less than two."""
+    if node.kind != "relation" or set(node.data) != {"="} or not is_number(node.parts[-1]):
+        return ()
+    letters = list(takewhile(lambda side: side.kind == "symbol", node.parts))
+    return letters if len(set(letters)) == len(letters) > 1 else ()
 
 
 def expand_signs(node: Node) -> list[Node]:

@@ -28,9 +28,13 @@ def whole_equation(before: str, right: str) -> str:
         return right
     if left.count("(") != left.count(")"):
         return ""
+    if chained := _NAMED_BEFORE.search(before[-CONTEXT:].rstrip().removesuffix(left)):
+        left = f"{chained[1]} = {left}"
     return f"{left} = {right}"
 
 
+_NAMED_BEFORE = re.compile(r"(?<![\w=+*/^-])([A-Za-z](?:_\w)?)\s{0,3}=\s{0,3}$")
+"""The x of "x = y = 8", which is about both."""
 _MENTIONS = re.compile(
     r"\b(?:derived\sfrom|far\sfrom|among|such\sas|(?:lower|upper)\sbound|estimate|nobody|no\sone|number\s(?:after|before)|less\s\d"
     r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|(?:next|adjacent|related|similar|opposite)\sto)\b"

@@ -70,6 +70,7 @@ _DEGREES = re.compile(
 )
 _PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
 _NESTED_TEXT = re.compile(r"\\text\{\s*\\text\{([^{}]*)\}\s*\}")
+_POWER_IN_TEXT = re.compile(r"(\\text\{[^{}]*\^)\{\s*(-?\d)\s*\}")
 _TEMPERATURE = re.compile(r"\\degree\s*([CF])(?![A-Za-z])")
 _RENAMES = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
@@ -169,6 +170,7 @@ def _undressed(text: str) -> str:
     text = _SIZE.sub("", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _NESTED_TEXT.sub(r"\\text{\1}", text)
+    text = _POWER_IN_TEXT.sub(r"\1\2", text)
     text = _PRIMES.sub(lambda m: "'" * m[0].count("prime"), text)
     text = _UPRIGHT_FUNCTION.sub(r"\\\1 ", _UPRIGHT_LETTER.sub(r" \1 ", text))
     text = _TEXT_WITH_NUMBER.sub(r"\1\\text{\2}", text).replace("\\text{}", "")

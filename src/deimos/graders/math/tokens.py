@@ -55,6 +55,7 @@ _TOKEN = re.compile(
     re.ASCII,
 )  # fmt: skip
 OPENING, CLOSING = {"(": ")", "[": "]"}, (")", "]")
+_PAIRED = re.compile(r"(?:([a-z])\1)+")
 _SPELLED_FUNCTION = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|sec|csc|cot|ln|log)([a-zA-Z])")
 
 
@@ -86,6 +87,8 @@ def _fold_word(text: str) -> str:
 
 def _folds(run: str) -> bool:
     low = run.lower()
+    if _PAIRED.fullmatch(low):
+        return False  # a genotype: RRYY is not rryy
     if low in SHORT_WORDS | _JOINING_WORDS or is_word(low):
         return run[1:].islower() or run.isupper()
     return len(run) > 2 and run[1:].islower() and any(c in "aeiouy" for c in low[1:])

@@ -2,15 +2,16 @@ r"""What stands beside a number: its unit, a scale word (million), a percent sig
 
 A unit is only what is written as one: upright (``\text{cm}``), a word of two letters or more
 behind a space (``5 apples``), or a well-known abbreviation behind a number (``20cm``). A single slanted
-letter is a variable. Units of the table are compared with their exponents; other words
-(apples) are not compared.
+letter is a variable. Units of the table are compared with their exponents; of other words
+(apples) only what they count (``nouns.py``).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from deimos.graders.math.nouns import are_other_things, counted_things
 from deimos.graders.math.tokens import BARE, FUNCTIONS, is_word, word_set
 
 _SPELLINGS = (
@@ -33,7 +34,7 @@ for _line in _SPELLINGS:
 _COMPOUNDS = {
     "mph": {"mile": 1, "hour": -1}, "kmh": {"kilometer": 1, "hour": -1}, "kph": {"kilometer": 1, "hour": -1},
     "kmph": {"kilometer": 1, "hour": -1}, "cc": {"centimeter": 3}, "mps": {"meter": 1, "second": -1},
-    "fps": {"foot": 1, "second": -1}, "ms": {"millisecond": 1},
+    "fps": {"foot": 1, "second": -1}, "mpg": {"mile": 1, "gallon": -1}, "ms": {"millisecond": 1},
 }  # fmt: skip
 _ATTACHED = word_set("cm km kg lbs mph kmh kph hrs mins secs mL Hz")
 """Abbreviations that are units directly behind a digit too; ``7m`` and ``2mg`` are products."""
@@ -43,7 +44,7 @@ _AFTER_NUMBERS = _PRODUCTS - {"mg", "ha"}
 r"""Of these, the ones that are units behind a blank and a plain number: ``5 ft``, but not ``\pi hr``."""
 _PLAIN_NUMBER = re.compile(r"[-+]?\$?[\d.,]+(?:/\d+)?\s+")
 _COUNTED = word_set(
-    "men way hen pig cat dog cow egg toy car bag box cup can pen hat bus pie pts of the a an each left"
+    "men way hen pig cat dog cow egg toy car bag box cup can pen hat bus pie pts of the a an each left red big old new"
 )
 """Short words behind a number that count things, or belong to a longer unit."""
 SCALES = {
@@ -58,7 +59,7 @@ _NO_UNITS = word_set(
      " factorial tens hundreds thousands millions billions score couple pair not infinity inf oo infty choose base if"
      " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max"
      " too wrong small large big bad false true incorrect impossible so see yes less more than at least most"
-    " either neither nor but between except plusminus divided multiplied bar"
+    " something odd ish either neither nor but between except plusminus divided multiplied bar"
 )  # fmt: skip
 _FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
 """Words that belong to the formula; those left out are units behind a number."""
@@ -72,6 +73,18 @@ _TAIL_TOKEN = re.compile(
     r"\\text\{([^{}]*)\}|(?<![A-Za-z\\])([A-Za-z]{2,}\.?(?:[-/][A-Za-z]+)*)|(\\degree)(?=\s*\\text)"
     r"|(\^\s*(?:\{\s*-?\d\s*\}|-?\d))|(/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))|(\\?%)|(\s+)|\\[A-Za-z]+|."
 )  # fmt: skip
+_RATIO_UNIT = (
+    r"(?:m|cm|km|mm|ft|in|mi|g|kg|mg|L|J|N|W|mol)\s?/\s?(?:s|sec|h|hr|min|kg|g|mol|L|cm|m)"
+)
+_LETTER_RATIO = re.compile(
+    rf"({_PLAIN_NUMBER.pattern})({_RATIO_UNIT}(?:\s?\^\s?(?:\{{\s?[23]\s?\}}|[23]))?)"
+)
+"""``5 m/s``, without a sign that these letters are a unit: a blank, and no other letters."""
+_FRACTION_UNIT = re.compile(
+    r"\\frac\s*\{\s*\\text\{([^{}]*)\}\s*\}\s*\{\s*\\text\{([^{}]*)\}\s*(\^\s*\{?[23]\}?)?\s*\}$"
+)
+_PER_SECOND = re.compile(r"\\text\{\s*ms\s*\}\s*\^\s*\{?\s*-\s?(1|2)\s*\}?$")
+"""A metre per second, not one over a millisecond."""
 _POWER_BEHIND = re.compile(r"(?<=[\d\s}])(mm|cm|dm|km|ft|in|yd|mi)([23])$")
 _DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^{\-A-Za-z\d])\d")
 _WORD = re.compile(r"[A-Za-z]+|\^?\{?-?\d\}?|/|%")
@@ -83,14 +96,18 @@ class Unit:
 
     powers: tuple[tuple[str, int], ...]
     known: bool = True
+    things: tuple[str, ...] = field(default=(), compare=False)
+    """Nouns of the words that it was written with; compared if one of two units is not known."""
 
     def differs(self, other: Unit | None) -> bool:
-        """Whether both are known and not the same; a bare "units" stands for any unit of length."""
+        """Whether they are not the same; a bare "units" stands for any unit of length, or anything counted."""
         if other is None:
             return False
-        if not self.known or not other.known:
-            return _is_price_of(self, other) or _is_price_of(other, self)
         generic = any(len(u.powers) == 1 and u.powers[0][0] == "unit" for u in (self, other))
+        if not self.known or not other.known:
+            if _is_price_of(self, other) or _is_price_of(other, self):
+                return True
+            return not generic and are_other_things(self.things, other.things)
         if generic and len(self.powers) == len(other.powers) == 1:
             return self.powers[0][1] != other.powers[0][1]
         return self.powers != other.powers
@@ -123,7 +140,7 @@ class Quantity:
 
 def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
-    text = _POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text))
+    text = _spell_ratio(_POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text)))
     currency = _CURRENCY.match(text)
     if currency:
         text = currency[1] + text[currency.end() :]
@@ -143,9 +160,24 @@ def take_apart(text: str) -> Quantity:
     return Quantity(body, money or unit, factor, percent)
 
 
+def _spell_ratio(text: str) -> str:
+    r"""A unit that is a fraction, as upright text: ``5 m/s``, ``\frac{\text{m}}{\text{s}}``, ``\text{ms}^{-1}``."""
+    if "/" in text and (plain := _LETTER_RATIO.fullmatch(text)):
+        return f"{plain[1]}\\text{{{plain[2].replace('{', '').replace('}', '')}}}"
+    if "\\text" not in text:
+        return text
+    text = _FRACTION_UNIT.sub(r"\\text{ \1/\2\3}", text)
+    return _PER_SECOND.sub(r"\\text{ m/s^\1}", text)
+
+
 def letter_unit(text: str, unit: Unit) -> str | None:
     r"""The number in front of a unit that is typed like a variable (``3 m``), if it is this unit."""
-    match = re.fullmatch(r"(.*[\d})])\s*([A-Za-z]+)\s*(\^\s*\{?\s*[23]\s*\}?)?", text)
+    text = re.sub(
+        r"\\frac\s*\{\s*([A-Za-z]{1,3})\s*\}\s*\{\s*([A-Za-z]{1,3})\s*\}$", r" \1/\2", text
+    )
+    match = re.fullmatch(
+        r"(.*[\d})])\s*([A-Za-z]+(?:/[A-Za-z]+)?)\s*(\^\s*\{?\s*[23]\s*\}?)?", text
+    )
     if match is None or (found := _unit_of(match[2] + (match[3] or ""))) is None:
         return None
     return match[1] if found.known and found.powers == unit.powers else None
@@ -255,7 +287,8 @@ def _unit_of(text: str) -> Unit | None:
             last = _NAMES.get(token, _NAMES.get(word, word))
             sign, ahead = 1, 1
     powers = {name: power for name, power in powers.items() if power}
-    return Unit(tuple(sorted(powers.items())), known) if powers else None
+    things = tuple(_NAMES.get(thing, thing) for thing in counted_things(text.split()))
+    return Unit(tuple(sorted(powers.items())), known, things) if powers else None
 
 
 def _add_power(powers: dict[str, int], word: str, power: int) -> bool:
