@@ -230,3 +230,29 @@ def test_smallest_detectable_has_its_promised_power():
         2.8016 * np.sqrt(0.03 / 100), rel=1e-4
     )
     assert stats.smallest_detectable([]) is None
+
+
+def test_a_higher_level_gives_a_wider_interval_and_holds_the_truth_more_often():
+    wide, usual = stats.tango(12, 5, 100, level=0.99), stats.tango(12, 5, 100)
+    assert wide is not None and usual is not None and wide[0] < usual[0] < usual[1] < wide[1]
+    assert stats.tango(12, 5, 100, level=0.95) == usual
+    # z at 99% is 2.5758: where the score is, the limit is
+    assert stats._tango_score(12, 5, 100, wide[1]) == pytest.approx(-2.5758, abs=1e-3)
+
+
+def test_a_mean_differences_interval_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    inside = {0.95: 0, 0.99: 0}
+    for _ in range(2000):
+        d = rng.gamma(4.0, 10.0, size=40) - rng.gamma(2.0, 10.0, size=40)
+        for level in inside:
+            value, ci = stats.mean_difference(d, level=level)
+            assert value == pytest.approx(d.mean())
+            inside[level] += ci is not None and ci[0] <= 20 <= ci[1]
+    assert 0.93 < inside[0.95] / 2000 < 0.97 and 0.98 < inside[0.99] / 2000 <= 1
+
+
+def test_a_mean_of_few_differences_has_no_interval():
+    assert stats.mean_difference([]) == (None, None)
+    assert stats.mean_difference([1.0] * 7) == (1.0, None)
+    assert stats.mean_difference([1.0] * 8) == (1.0, (1.0, 1.0))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Z = 1.959963984540054
 """97.5th percentile of the normal distribution: two-sided 95%."""
+LEVEL = 0.95
+"""Of every interval that names no other."""
 Z_POWER = 0.8416212335729143
 """80th percentile: the power that ``smallest_detectable`` promises."""
 RESAMPLES = 2000
+LEAST_FOR_T = 8
+"""Problems below which a mean has no interval."""
 _CELLS = 2_000_000
 """Resample-by-value cells in memory at once (16 MB of int64)."""
 
@@ -93,7 +98,7 @@ def accuracy(per_problem: ArrayLike, samples_each: float = 1.0) -> Estimate:
     return Estimate(p, wilson(p, effective))
 
 
-def tango(gained: int, lost: int, n: int) -> Interval | None:
+def tango(gained: int, lost: int, n: int, *, level: float = LEVEL) -> Interval | None:
     """Tango's score interval for ``(gained - lost) / n``, a paired difference of proportions.
 
     Honest where no pair disagrees: ``gained = lost = 0`` gives +- z^2 / (n + z^2), not [0, 0].
@@ -103,15 +108,16 @@ def tango(gained: int, lost: int, n: int) -> Interval | None:
         gained: pairs wrong before, right after.
         lost: pairs right before, wrong after.
         n: all pairs.
+        level: how often such intervals hold the truth; above 95% if several are to hold at once.
     """
     if min(gained, lost) < 0 or gained + lost > n:
         raise ValueError(f"{gained} gained and {lost} lost do not fit in {n} pairs")
     if n == 0:
         return None
-    seen = (gained - lost) / n
+    seen, z = (gained - lost) / n, Z if level == LEVEL else NormalDist().inv_cdf((1 + level) / 2)
     return (
-        _root(lambda d: _tango_score(gained, lost, n, d) - Z, -1.0, seen),
-        _root(lambda d: _tango_score(gained, lost, n, d) + Z, seen, 1.0),
+        _root(lambda d: _tango_score(gained, lost, n, d) - z, -1.0, seen),
+        _root(lambda d: _tango_score(gained, lost, n, d) + z, seen, 1.0),
     )
 
 
@@ -160,6 +166,26 @@ def accuracy_delta(base: ArrayLike, tuned: ArrayLike, *, repeated: bool, seed: i
         return Estimate(float(d.mean()), bootstrap_mean(d, seed=seed))
     gained, lost = int(np.sum(d > 0)), int(np.sum(d < 0))
     return Estimate(float(d.mean()), tango(gained, lost, len(d)))
+
+
+def mean_difference(differences: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """Mean of paired differences with Student's t interval.
+
+    Args:
+        differences: (n,) one number a problem.
+        level: as in ``tango``.
+
+    Returns:
+        No interval under 8 problems: there it would rest on the shape of the distribution.
+    """
+    d = np.asarray(differences, float)
+    if len(d) < LEAST_FOR_T:
+        return Estimate(float(d.mean()) if len(d) else None, None)
+    from scipy.stats import t
+
+    mean, spread = float(d.mean()), float(d.std(ddof=1)) / math.sqrt(len(d))
+    half = float(t.ppf((1 + level) / 2, len(d) - 1)) * spread
+    return Estimate(mean, (mean - half, mean + half))
 
 
 def smallest_detectable(differences: ArrayLike) -> float | None:
