@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deimos.report import decoding_labels
+from deimos.report import decoding_labels, unfair
 from deimos.report.formatting import (
     NOT_MEASURED,
     change,
@@ -64,6 +64,8 @@ class Headline:
     sentence: str
     basis: str
     measures: tuple[HeadlineNumber, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader has to know before believing it, one sentence each."""
 
 
 def pick(run: RunResults, row: AnyRow) -> Pick:
@@ -89,7 +91,13 @@ def headline(run: RunResults) -> Headline:
         f"{_thinks(run, at)}{_answers(at)}",
         basis(at),
         (thinking, accuracy, seconds_measure(run, at)),
+        headline_notes(at),
     )
+
+
+def headline_notes(at: Pick) -> tuple[str, ...]:
+    """What qualifies the headline: each is a sentence, the gravest first."""
+    return unfair.say_unfair(at.compare, at.base, at.tuned)
 
 
 def basis(at: Pick) -> str:
