@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deimos.bench import stage, suites
+from deimos.bench.decodings import decodings_of
 from deimos.bench.suites import ArmName
 from deimos.evaluate import samples
 from deimos.models.loading import load_tokenizer
@@ -213,7 +214,7 @@ def test_ship_alone_needs_two_sets(job, judge):
         "sums-base-recommended.jsonl",
         "sums-tuned-locked.jsonl",
     }
-    assert suites.list_arms(j.recipe.bench) == [
+    assert suites.list_arms(j.recipe.bench, decodings_of(j.recipe.bench)) == [
         ArmName("base", "recommended"),
         ArmName("tuned", "locked"),
     ]
@@ -250,12 +251,12 @@ def test_rows_of_another_key_are_decoded_again(job, judge):
 
 def test_greedy_is_never_repeated_and_the_budget_is_every_decodings(job):
     def repeats(**settings: object) -> list[int]:
-        return [d.repeats for d in suites.decodings_of(job(**settings).recipe.bench).values()]
+        return [d.repeats for d in decodings_of(job(**settings).recipe.bench).named.values()]
 
     assert repeats(repeats=4, recommended={"temperature": 0}) == [1, 1]
     assert repeats(repeats=4) == [4, 1]
-    decodings = suites.decodings_of(job().recipe.bench)
-    assert {d.sampling.max_tokens for d in decodings.values()} == {400}
+    decodings = decodings_of(job().recipe.bench)
+    assert {d.sampling.max_tokens for d in decodings.named.values()} == {400}
 
 
 def test_completions_are_counted_as_they_are_decoded(job, judge):
@@ -270,7 +271,8 @@ def test_completions_are_counted_as_they_are_decoded(job, judge):
     ):
         j = job(timing_problems=0, **settings)
         decoded = stage.run(j, judge=judge)["completions"]
-        assert suites.count_completions(j.recipe.bench, 12) == decoded, settings
+        found = suites.count_completions(j.recipe.bench, decodings_of(j.recipe.bench), 12)
+        assert found == decoded, settings
         shutil.rmtree(j.out)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deimos.bench.decodings import decodings_of
 from deimos.bench.suites import count_completions
 from deimos.planning.counts import find_size
 from deimos.planning.estimate import assume_tokens, pilot_of
@@ -192,7 +193,8 @@ def test_parameters_by_name(name, parameters):
     ],
 )
 def test_a_plan_counts_the_answers_that_the_bench_decodes(bench, problems, answers):
-    assert count_completions(Bench.model_validate(bench), problems) == answers
+    settings = Bench.model_validate(bench)
+    assert count_completions(settings, decodings_of(settings), problems) == answers
 
 
 def one(index, think, answer=2, ok=True):

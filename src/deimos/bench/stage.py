@@ -12,15 +12,17 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deimos.bench import tables
+from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.suites import (
     MODELS,
+    SHIPS,
     TIMED,
     ArmName,
     Suite,
-    decodings_of,
     find_stored,
     list_arms,
     list_stored,
@@ -48,6 +50,22 @@ from deimos.types import JudgeAnswer, null_reason
 Samples = dict[ArmName, list[Outcome]]
 
 
+@dataclass(frozen=True)
+class CutSamples:
+    """All arms' samples reduced to outcomes, at each budget that a setting has."""
+
+    whole: Samples
+    """As decoded."""
+    shipped: Samples
+    """Of the arms that models ship with, each at the budget that it ships with."""
+    tight: Samples
+    """Cut at the tight budget; empty without one."""
+
+    def of(self, setting: str) -> Samples:
+        """Those of a setting."""
+        return {"ship": self.shipped, "tight": self.tight}.get(setting, self.whole)
+
+
 def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
     """Bench the tuned model against its base; returns counts for the record.
 
@@ -70,7 +88,8 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
         [prompt_row(p) for p in {p.id: p for t in tasks for p in t.prompts}.values()],
     )
     compared = models_of(job)
-    suite = Suite(bench, compared, tasks, job.out)
+    decodings = decodings_of(bench, artifacts.locked_configs())
+    suite = Suite(bench, decodings, compared, tasks, job.out)
     together = bench.timing_problems > 0
     tags = job.recipe.model.thinking_tags()
     today = read_template_date(job.inputs["sample"])
@@ -80,10 +99,11 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
     ):
         write_keys(keys_path(job.out), suite.record_keys(models))
         timings = asyncio.run(_measure(job, suite, models, judge))
-        samples, cuts = _reduce_samples(suite, models, tight)
-    for name, rows in tabulate(bench, tasks, samples, cuts, timings, tight).items():
+        samples = _reduce_samples(suite, models, tight)
+    for name, rows in tabulate(bench, decodings, tasks, samples, timings, tight).items():
         write_rows(job.out / name, rows)
-    own = {arm: found for arm, found in samples.items() if find_stored(bench, arm) == arm}
+    whole = samples.whole
+    own = {arm: found for arm, found in whole.items() if find_stored(decodings, arm) == arm}
     engines = engines_by_model(Artifacts({"bench": job.out}).sample_facts())
     return {**_count(tasks, own, timings, tight), "engines": engines}
 
@@ -91,11 +111,11 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
 async def _measure(job: StageJob, suite: Suite, models: Models, judge: JudgeAnswer) -> list[Timed]:
     """Decode and judge all sample sets, then time the fixed subset."""
     evaluator = Evaluator(models, judge, job.progress, "bench")
-    for arm in list_stored(suite.bench):
+    for arm in list_stored(suite.bench, suite.decodings):
         for task in suite.tasks:
             own = dataclasses.replace(evaluator, judge=task.judge or judge)
             await own.fill(suite.sample_set(task, arm))
-    if not list_arms(suite.bench):
+    if not list_arms(suite.bench, suite.decodings):
         return []
     return await time_models(
         models,
@@ -141,29 +161,32 @@ def timing_subset(suite: Suite, models: Models) -> list[tuple[str, Request]]:
     return sorted(every.values(), key=rank)[: suite.bench.timing_problems]
 
 
-def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> tuple[Samples, Samples]:
-    """All arms' samples reduced to outcomes, as decoded and as cut at the tight budget."""
-    whole: Samples = {arm: [] for arm in list_arms(suite.bench)}
-    cuts: Samples = {arm: [] for arm in whole}
-    for arm in whole:
+def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSamples:
+    arms = list_arms(suite.bench, suite.decodings)
+    found = CutSamples(*({arm: [] for arm in arms} for _ in range(3)))
+    for arm in arms:
+        shipped = SHIPS[arm.model] == arm.config
+        own = suite.decodings.shipped_budget if arm.config == TIMED else suite.decodings.budget
+        budgets = [(found.shipped, own if shipped else None), (found.tight, tight)]
         for task in suite.tasks:
             wanted = suite.sample_set(task, arm)
             prompts = {p.id: p for p in task.prompts}
             for completion in wanted.read(models):
                 rendered = models.render(prompts[completion.prompt_id], task.thinking)
                 about = task.name, task.thinking, rendered.shape
-                whole[arm].append(reduce_completion(completion, *about))
-                if tight is not None:
-                    shorter = outcomes.cut(completion, tight, models.grammar(rendered))
-                    cuts[arm].append(reduce_completion(shorter, *about))
-    return whole, cuts
+                found.whole[arm].append(reduce_completion(completion, *about))
+                for samples, budget in budgets:
+                    if budget is not None:
+                        shorter = outcomes.cut(completion, budget, models.grammar(rendered))
+                        samples[arm].append(reduce_completion(shorter, *about))
+    return found
 
 
 def tabulate(
     bench: Bench,
+    decodings: Decodings,
     tasks: Sequence[TestTask],
-    samples: Mapping[ArmName, Sequence[Outcome]],
-    cuts: Mapping[ArmName, Sequence[Outcome]],
+    samples: CutSamples,
     timings: Sequence[Timed],
     tight: int | None,
 ) -> dict[str, list[dict[str, Any]]]:
@@ -171,10 +194,8 @@ def tabulate(
     files: dict[str, list[dict[str, Any]]] = {
         k: [] for k in (BENCH, COMPARE, BY_CONFIG, BUDGET_CURVE)
     }
-    decodings = {name: dataclasses.asdict(d.sampling) for name, d in decodings_of(bench).items()}
     for setting in bench.settings:
-        budget = tight if setting == "tight" and tight is not None else bench.budget
-        chosen = cuts if setting == "tight" else samples
+        budget = tight if setting == "tight" and tight is not None else decodings.budget
         for thinking, task in list_slices(tasks):
             names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
             # A cut trace was not timed at its budget.
@@ -184,16 +205,18 @@ def tabulate(
                 if setting == "equal"
                 else (None, 0)
             )
-            where = Slice(
-                setting, thinking, task, budget, seconds, bench.seed, ci, timed, decodings
-            )
-            part = tables.select_slice(chosen, thinking, task)
+            values = decodings.values()
+            if setting == "ship" and decodings.shipped_budget < decodings.budget:
+                values[TIMED]["max_tokens"] = decodings.shipped_budget
+                seconds = {}  # they were measured at the ample budget
+            where = Slice(setting, thinking, task, budget, seconds, bench.seed, ci, timed, values)
+            part = tables.select_slice(samples.of(setting), thinking, task)
             make = tables.tabulate_ship if setting == "ship" else tables.tabulate_all
             made: Tables = make(part, where)
             files[BENCH] += made.bench
             files[COMPARE] += made.compare
             files[BY_CONFIG] += made.by_config
-    files[BUDGET_CURVE] = draw_curves(bench, tasks, samples, tight)
+    files[BUDGET_CURVE] = draw_curves(decodings, tasks, samples.whole, tight)
     return files
 
 
@@ -208,15 +231,15 @@ def list_slices(tasks: Sequence[TestTask]) -> list[tuple[bool | None, str]]:
 
 
 def draw_curves(
-    bench: Bench,
+    decodings: Decodings,
     tasks: Sequence[TestTask],
     samples: Mapping[ArmName, Sequence[Outcome]],
     tight: int | None,
 ) -> list[dict[str, Any]]:
     """Accuracy against budget, every sample set cut at the same budgets."""
     everything = [o for outcomes in samples.values() for o in outcomes]
-    budgets = outcomes.budgets_between(everything, bench.budget, tight or 0)
-    names, rows = list(decodings_of(bench)), []
+    budgets = outcomes.budgets_between(everything, decodings.budget, tight or 0)
+    names, rows = list(decodings.named), []
     for thinking, task in list_slices(tasks):
         part = tables.select_slice(samples, thinking, task)
         for arm in sorted(part, key=lambda a: (names.index(a.config), a.model)):

@@ -257,7 +257,11 @@ def tabulate_ship(samples: Mapping[ArmName, Sequence[Outcome]], where: Slice) ->
     own = {model: samples[ArmName(model, SHIPS[model])] for model in MODELS}
     seconds = {m: s for m, s in where.seconds.items() if SHIPS[m] == TIMED}
     where = replace(where, seconds=seconds, seconds_ci=None, timed=0)
-    rows = [bench_row(own[model], ArmName(model, SHIPS[model]), where) for model in MODELS]
+    rows = []
+    for model in MODELS:
+        shipped = (where.decodings.get(SHIPS[model]) or {}).get("max_tokens", where.budget)
+        arm, at = ArmName(model, SHIPS[model]), replace(where, budget=shipped)
+        rows.append(bench_row(own[model], arm, at))
     return Tables(rows, [compare_row(own["base"], own["tuned"], None, where)], [])
 
 

@@ -25,6 +25,8 @@ class Arm:
     model_name: str = field(default="model", compare=False)
     config: str = field(default="", compare=False)
     """Name of the decoding. Both names stand in rows and messages; they are not what an arm is."""
+    think_budget: int | None = None
+    """Tokens after which a thought is closed, so that the answer follows; None: never."""
 
 
 def arm_key(made_with: str, thinking: bool | None) -> str:

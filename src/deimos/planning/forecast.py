@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deimos.bench.decodings import decodings_of
 from deimos.bench.suites import count_completions
 from deimos.planning.counts import PromptCounts, count_prompts
 from deimos.planning.estimate import (
@@ -91,7 +92,9 @@ def forecast(
     candidates = train * n if train else None
     bound = None if candidates is None else (candidates + dev) * most
     complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.tasks)
-    answers = count_completions(recipe.bench, sum(prompts.test.values())) if complete else None
+    decodings = decodings_of(recipe.bench)
+    tested = sum(prompts.test.values())
+    answers = count_completions(recipe.bench, decodings, tested) if complete else None
     found, row_bytes, tokens, guess = None, BYTES_PER_TOKEN, None, None
     if pilot is not None:
         found, row_bytes = _pilot(recipe, runtime, train_prompts, pilot, prompts)

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from deimos.report.formatting import listed
 from deimos.store.schema import AnyRow
 
-CONFIGS = {"recommended": "the base's recommended sampler", "locked": "the locked config"}
+CONFIGS = {
+    "recommended": "the base's recommended sampler",
+    "locked": "the locked config",
+    "base_locked": "the base's own locked config",
+}
 TIMED = "locked"
 """The config at which seconds are measured, always."""
 MIXED = (

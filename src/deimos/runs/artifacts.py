@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deimos.store import bench_rows, names, schema
+from deimos.store import bench_rows, names, schema, sweep_rows
 from deimos.store.candidates import Candidate, read_candidates, read_some
 from deimos.store.journal import write_atomic
 from deimos.store.keys import RecordKeys, read_keys
@@ -183,6 +183,27 @@ class Artifacts:
         """One row an optimizer step; a torn last line is left out."""
         path = self._file("train", names.METRICS)
         return schema.checked(schema.MetricsRow, metrics_in(path), path) if path else []
+
+    # --- sweep ---
+
+    def trials(self) -> list[sweep_rows.TrialRow]:
+        """Each value that a sweep tried, of both models."""
+        path = self._file("sweep", names.TRIALS)
+        return schema.checked(sweep_rows.TrialRow, self._lines("sweep", names.TRIALS), path)
+
+    def locked(self) -> sweep_rows.LockedFile | None:
+        """What a sweep locked for each model; None without a sweep.
+
+        Raises:
+            RowError: the file is damaged.
+        """
+        path = self._file("sweep", names.LOCKED)
+        return sweep_rows.read_locked(path) if path and path.is_file() else None
+
+    def locked_configs(self) -> dict[str, sweep_rows.DecodingConfig] | None:
+        """The configs that a sweep locked, by model; None without a sweep."""
+        locked = self.locked()
+        return locked and {m: sweep_rows.locked_config(locked, m) for m in ("base", "tuned")}
 
     # --- bench ---
 

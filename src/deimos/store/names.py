@@ -45,6 +45,9 @@ DROPPED = "dropped.jsonl"
 TRAINED_ON = "trained_on.json"
 """A digest of the examples that the adapter, or an unfinished training, is of."""
 
+TRIALS = "trials.jsonl"
+LOCKED = "locked.yaml"
+
 PROBLEMS = "prompts.jsonl"
 """The test problems that a benchmark asked."""
 SAMPLES = "samples"
