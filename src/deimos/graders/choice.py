@@ -1,9 +1,10 @@
 r"""The choice grader: which option does the answer name?
 
 Only explicit answers count: ``\boxed{B}``, ``<answer>B</answer>``, "answer is (B)" in thirty languages,
-"B is correct", a letter standing alone as the answer or on its first or last line. Never an article ("the answer is a triangle"), never a letter out
-of an option's text, never an option's text without its letter, never what is only supposed, asked or
-denied ("if the answer is A", "the answer is not B"). Two different letters are wrong.
+"B is correct", "So it is B.", a letter standing alone as the answer or on its first or last line. Never an
+article ("the answer is a triangle"), never a letter out of an option's text, never an option's text without its letter, never what is only supposed, asked or
+denied ("if the answer is A", "the answer is not B"). Two different letters are wrong, unless the
+second statement corrects the first ("wait, no: the answer is B").
 Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand
 from deimos.graders.choice_words import ANSWER_IS, DENIED, ENDS, OR
 from deimos.graders.extract import BOX, boxes, last_line
 from deimos.registry import grader
@@ -118,11 +120,11 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).
     plain = _bare(_TAG.sub("\n", text))
-    said, end = _said(plain, reader, options)
+    said, corrected, end = _said(plain, reader, options)
     line = last_line(plain)
     closing = reader.line(line, options)
     opening, opened = _opening(plain, reader, options)
-    named |= said | closing | opening
+    named |= said | closing | (opening - corrected)
     end = max(
         end, opened, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing or framed else 0
     )
@@ -137,21 +139,26 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     return named
 
 
-def _said(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], int]:
-    """The labels that sentences give as the answer, and where the last of these sentences stands."""
-    named: set[str] = set()
+def _said(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], set[str], int]:
+    """The labels that sentences give as the answer, those they take back, and where the last of them stands."""
+    found: list[Stated] = []
     end = 0
     for pattern, doubts in ((_STATED, _UNCERTAIN), (ANSWER_IS, DENIED)):
         for statement in pattern.finditer(plain):
             rest = plain[statement.end() : statement.end() + STATEMENT]
-            if found := reader.statement(rest, options):
+            if labels := reader.statement(rest, options):
                 end = max(end, statement.end())
-                named |= found if _claimed(plain, statement.start(), doubts) else set()
+                if _claimed(plain, statement.start(), doubts):
+                    found.append(Stated(statement.start(), statement.end() + 1, frozenset(labels)))
     for match in reader.correct.finditer(plain):
         if _claimed(plain, match.start(), _UNCERTAIN):
             end = max(end, match.start())
-            named.add(match[1])
-    return named, end
+            found.append(Stated(match.start(), match.end(), frozenset([match[1]])))
+    if reader.labels == LETTERS:
+        found += plain_sentences(plain)
+        end = max([end, *(one.start for one in found)])
+    standing = {label for one in that_stand(plain, found) for label in one.labels}
+    return standing, {label for one in found for label in one.labels} - standing, end
 
 
 def _opening(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str], int]:
@@ -221,23 +228,39 @@ class _ClaimReader:
         """The labels that stand directly behind "answer is"."""
         rest = rest.lstrip(_QUOTES)
         match = re.match(rf"(?:[(\[]({self.any_case})[)\]]|{self.ended})", rest)
+        match = match or (self._small(rest) if self._may_be_small(options) else None)
         if match is None:
             return self._with_text(rest, options)
         named = {(match[1] or match[2]).upper()}
         behind = rest[match.end() :]
-        more = re.match(
-            rf"\s*(?:,\s*(?:and|or|{OR})?|and|or|{OR}|/|&)\s*[(\[]?{self.ended}", behind
+        joint = rf"\s*(?:,\s*(?:and|or|{OR})?|and|or|{OR}|/|&)\s*[(\[]?"
+        joined = re.match(joint, behind)
+        rest = behind[joined.end() :] if joined else ""
+        more = re.match(self.ended, rest) or (
+            self._small(rest) if (match[2] or "").islower() else None
         )
-        named |= {more[1]} if more else set()
+        named |= {(more[1] or more[2]).upper()} if more else set()
         remark = _REMARK.match(behind)
         return named | (self._remarked(remark[1], named, options) if remark else set())
 
+    def _small(self, rest: str) -> re.Match[str] | None:
+        """A small letter as a label: "b.", "b because"; "a triangle" begins with an article, "b - c" is a formula."""
+        stop = r"\s{0,3}(?:$|\n|[.,;:!)](?![\w^])|,?\s(?:because|since|as|not|and|or)\b)"
+        return re.match(rf"()({self.label.lower()})(?={stop})", rest)
+
+    def _may_be_small(self, options: list[str]) -> bool:
+        """Whether no option's text is a letter itself."""
+        return self.labels == LETTERS and all(len(_words(str(option))) > 1 for option in options)
+
     def _with_text(self, rest: str, options: list[str]) -> set[str]:
         """The label in front of its option's own words, or of a remark in brackets: "B (green)"."""
-        match = re.match(rf"({self.label})(?=\s)", rest) or re.match(rf"({self.label})(?=\()", rest)
+        small = "" if self.labels == DIGITS else "|[b-j]"
+        match = re.match(rf"({self.label}{small})(?=\s)", rest) or re.match(
+            rf"({self.label})(?=\()", rest
+        )
         if match is None:
             return set()
-        label, behind = match[1], rest[match.end() :]
+        label, behind = match[1].upper(), rest[match.end() :]
         if remark := _REMARK.match(behind):
             return {label} | self._remarked(remark[1], {label}, options)
         sentence = re.split(r"[.!?](?:\s|$)|\n", behind, maxsplit=1)[0]

@@ -1,8 +1,8 @@
 """How other languages than English say "the answer is", as patterns.
 
-For some thirty languages: the word for "answer" with "is" or a colon behind it, and the words that
-deny or suppose such a sentence. Left out: languages whose options are not labelled with Latin letters
-or digits, and sentences that name no answer ("B stimmt").
+For some thirty languages: the word for "answer" with "is" or a colon behind it, "B is correct", and the
+words that deny or suppose such a sentence. Left out: languages whose options are not labelled with Latin
+letters or digits, and sentences of other words ("B stimmt").
 """
 
 from __future__ import annotations
@@ -57,3 +57,25 @@ ENDS = (
 """What may stand behind a letter in Chinese, Japanese, Korean and Turkish sentences, besides signs."""
 OR = r"oder|und|ou|et|o|u|y|e|i|ja|tai|of|en|eller|och|og|lub|albo|veya|ve|atau|dan|hoặc|или|и|або|ή|και|أو|או|या|或|和|또는|か|と"
 """"or" and "and": what follows is a second letter."""
+_CORRECT = (
+    r"(?:(?:richtig|korrekt|zutreffend)|correct[eo]?|exacte?|juste|correct[oa]|corrett[oa]|giust[oa]|esatt[oa]"
+    r"|corret[oa]|cert[oa]|juist|goed|rätt|riktigt?|korrekt|rigtigt?|oikein|poprawn[ay]|prawidłow[ay]|správn[áě]|správná|corect[ăa]?"
+    r"|helyes|benar|betul|đúng|верн[оы]й?|правильно|правильна?я?|правильний|σωστ[ήό])"
+)
+_THE_RIGHT_ONE = (
+    r"(?:(?:die|la|le|il|el|a|o|het|de|den|det|to)\s{1,3})?(?:(?:richtige|korrekte|bonne|respuesta|risposta|resposta|réponse|juiste"
+    r"|rätta?|riktige|rigtige|poprawna|prawidłowa|správná|jawaban|đáp\s{1,3}án)\s{1,3})"
+    rf"(?:antwort|lösung|option|réponse|{_CORRECT}|antwoord|svar(?:et)?|odpowiedź|odpověď|yang\s{{1,3}}benar)"
+)
+_LABEL = r"(?-i:[(\[]?(?P<label>[A-J])[)\]]?)"
+_OPTION = r"(?:\b(?:l[’'])?(?:option|opción|opcion|opção|opzione|optie|antwort|alternativa?|alternativet?|wariant|opcja|вариант|şık|seçenek|pilihan|đáp\s{1,3}án)\s{1,3})"
+_SO = r"(?:(?:also|daher|somit|folglich|donc|ainsi|entonces|luego|por\s{1,3}(?:lo\s{1,3})?tanto|quindi|portanto|logo|dus|alltså|derfor|altså|więc|jadi|vậy)[,:]?\s{1,3}|所以|因此|故|따라서\s?|したがって、?|よって、?)"
+_IS_A = r"\s{1,3}(?:ist|est|es|è|é|está|is|är|er|on|jest|je|e|este|adalah|là|είναι|–|—)\s{1,3}"
+IS_CORRECT = _compiled(
+    rf"(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:(?:die|la|le|el|a|o|de)\s{{1,3}})?(?:{_OPTION}|选项|選項|選択肢|보기\s?)?{_LABEL}"
+    rf"(?:{_IS_A}(?:{_CORRECT}|{_THE_RIGHT_ONE})|\s{{1,3}}(?:doğru(?:dur)?|helyes|benar|betul|đúng|верно|правильно)"
+    r"|\s{0,2}(?:是|为|為)?(?:唯一)?(?:正确|正確)(?:的|答案|选项|選項){0,2}|\s{0,2}(?:が|は)\s?(?:正しい|正解|答え)(?:です|だ)?"
+    r"|\s{0,2}(?:가|이|은|는)\s?(?:정답|맞)(?:입니다|이다|습니다|다)?)"
+    r"(?=\s{0,3}(?:$|[.,;!\n。，]))"
+)
+""""B is correct" as a sentence of its own; the group ``label`` is the letter."""
