@@ -46,7 +46,8 @@ def test_greedy_is_what_the_local_engine_says() -> None:
         "seeds": False, "token_ids": True, "resumes": True, "streams": True,
     }  # fmt: skip
     assert same(ours, local) >= 0.95
-    assert ours["progress"] == local["progress"] > 0
+    # A busy server puts several tokens into one chunk; a thought that closes in the last one is told by Done.
+    assert 0 < ours["progress"] <= local["progress"]
     assert {row["finish"] for row in ours["rows"]} <= {"stop", "length"}
     assert ours["facts"]["tokens"] == sum(len(row["ids"]) for row in ours["rows"])
 
