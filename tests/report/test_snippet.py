@@ -1,15 +1,13 @@
-"""The program that the card shows: it compiles, says what the recipe says, and runs."""
+"""The programs that the card shows: they compile and say what the run says; test_blocks runs them."""
 
-import json
-import re
-import subprocess
-import sys
+import ast
+import shlex
 from pathlib import Path
 
 import pytest
 import runfolder
 
-from deimos.recipe import parse
+from deimos.recipe import SamplingSettings, parse
 from deimos.report import snippet, stage
 from deimos.report.results import RunResults
 from deimos.runs.artifacts import Artifacts
@@ -24,68 +22,115 @@ def run_of(model=None, bench=None, trained=True):
 
 
 def shown(**settings):
-    text = snippet.snippet(run_of(**settings))
-    assert text is not None
-    compile(text, "card", "exec")
-    return text
+    """The programs of a card, each of which compiles."""
+    found = snippet.quick_starts(run_of(**settings))
+    for program in (found.on, found.off, found.ask):
+        compile(program or "", "card", "exec")
+    return found
 
 
 def test_base_revision_template_and_adapter_are_the_recipes():
-    text = shown(
-        model={"id": "Qwen/Qwen3-0.6B", "revision": "c1899de", "thinking": False, "dtype": "auto"}
-    )
-    assert 'base = "Qwen/Qwen3-0.6B"' in text
-    assert text.count('revision="c1899de"') == 2
-    assert "enable_thinking=False" in text
-    assert '"train-0123abcd/adapter"' in text
-    assert "deimos" not in text
+    found = shown(model={"id": "Qwen/Qwen3-0.6B", "revision": "c1899de", "dtype": "auto"})
+    for program, thinking in ((found.on, True), (found.off, False)):
+        assert 'base = "Qwen/Qwen3-0.6B"' in program
+        assert program.count('revision="c1899de"') == 2
+        assert (
+            f"enable_thinking={thinking}, add_generation_prompt=True, return_dict=True" in program
+        )
+        assert "chat_template_kwargs" not in program
+        assert '"train-0123abcd/adapter"' in program
+        assert "deimos" not in program
+    words = shlex.split(found.serve)
+    assert words[:3] == ["vllm", "serve", "Qwen/Qwen3-0.6B"]
+    assert words[words.index("--revision") + 1] == "c1899de"
+    assert words[words.index("--lora-modules") + 1] == "tuned=train-0123abcd/adapter"
+    assert '"chat_template_kwargs": {"enable_thinking": thinking}' in found.ask
+    assert "for thinking in (True, False):" in found.ask
 
 
 def test_what_the_recipe_leaves_out_is_left_out():
-    text = shown(model={"id": "a/b", "revision": None, "thinking": None})
-    assert "revision" not in text and "enable_thinking" not in text
+    found = shown(model={"id": "a/b", "revision": None, "thinking": None})
+    assert "revision" not in found.on + found.serve
+    assert "enable_thinking" not in found.on + found.ask
+
+
+def test_a_model_without_tags_has_no_switch_and_this_is_said():
+    found = shown(model={"id": "a/b", "tags": None, "thinking": None})
+    assert found.off is None and "there is no thinking to turn off" in found.no_switch
+    assert "enable_thinking" not in found.on + found.ask
+
+
+def test_a_template_is_read_for_its_switch_where_it_lies_here(tmp_path):
+    for name, text, knows in (
+        ("with", "{% if enable_thinking is false %}", True),
+        ("without", "{{ messages }}", False),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "chat_template.jinja").write_text(text)
+        found = shown(model={"id": str(folder)})
+        assert (found.off is None) is not knows
+        assert ("does not read enable_thinking" in found.no_switch) is not knows
+        assert "SystemExit" not in (found.off or "")
+    assert "raise SystemExit" in shown(model={"id": "a/b"}).off  # not known here
+
+
+def test_a_task_that_was_measured_with_thinking_off_proves_the_switch():
+    run = run_of(model={"id": "a/b"})
+    run.bench.append({"model": "base", "thinking": False})
+    assert snippet.knows_switch(run) is True
+    assert "SystemExit" not in snippet.quick_starts(run).off
 
 
 def test_the_locked_config_is_what_it_decodes_with():
-    assert "max_new_tokens=77, repetition_penalty=1.0, do_sample=False" in shown(
-        bench={"budget": 77}
-    )
+    found = shown(bench={"budget": 77})
+    assert "max_new_tokens=77, repetition_penalty=1.0, do_sample=False" in found.on
+    assert found.on.splitlines()[-2:] == found.off.splitlines()[-2:]
     locked = {"temperature": 0.6, "top_p": 0.9, "top_k": 0, "presence_penalty": 1.5}
-    text = shown(bench={"locked": locked})
-    assert "do_sample=True, temperature=0.6, top_p=0.9, top_k=0, min_p=0.0" in text
-    assert "# presence_penalty 1.5: generate has none; vLLM has" in text
+    found = shown(bench={"locked": locked})
+    assert "do_sample=True, temperature=0.6, top_p=0.9, top_k=0, min_p=0.0" in found.on
+    assert "# presence_penalty 1.5: generate has none; vLLM has" in found.on
+    assert "temperature=0.6, top_p=0.9, presence_penalty=1.5" in found.ask
+    assert "presence_penalty" not in shown().on
 
 
-def test_a_name_from_a_recipe_cannot_end_its_string():
-    hostile = 'a"); print("owned'
-    assert f"base = {json.dumps(hostile)}\n" in shown(model={"id": hostile})
+def test_the_rows_say_what_was_decoded_with_and_not_the_recipe():
+    run = run_of()
+    swept = {
+        **SamplingSettings(temperature=0.3, repetition_penalty=1.1).model_dump(),
+        "max_tokens": 99,
+    }
+    rows = [{"model": "base", "config": "locked", "decoding": {**swept, "temperature": 0.9}},
+            {"model": "tuned", "config": "recommended", "decoding": {**swept, "temperature": 0.8}},
+            {"model": "tuned", "config": "locked", "decoding": swept}]  # fmt: skip
+    run.by_config.extend(rows)
+    found = snippet.quick_starts(run)
+    assert "max_new_tokens=99, repetition_penalty=1.1, do_sample=True, temperature=0.3" in found.on
+    assert "temperature=0.3" in found.ask and "max_tokens=99" in found.ask
+
+
+HOSTILE = ['a"); print("owned', "x`id`$(id);y", "a\nb", "\u202ea", "a\x7fb", "é😀", "'; rm -rf /"]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_name_from_a_recipe_cannot_end_its_string(name):
+    found = shown(model={"id": name})
+    (line,) = [line for line in found.on.splitlines() if line.startswith("base = ")]
+    assert ast.literal_eval(line.removeprefix("base = ")) == name
+    assert shlex.split(found.serve)[2] == name
+
+
+def test_a_rank_that_vllm_does_not_serve():
+    assert [snippet.served_rank(r) for r in (1, 2, 16, 17, 512, 513)] == [1, 8, 16, 32, 512, None]
+    run = run_of()
+    run.recipe.train.lora.__dict__["r"] = 600
+    assert snippet.quick_starts(run).serve is None and snippet.quick_starts(run).ask is None
 
 
 def test_without_an_adapter_there_is_no_program(reported, tmp_path):
-    assert snippet.snippet(run_of(trained=False)) is None
+    found = snippet.quick_starts(run_of(trained=False))
+    assert (found.on, found.off, found.serve, found.ask) == (None, None, None, None)
     folders = {name: folder for name, folder in reported.folders.items() if name != "train"}
     stage.run(tmp_path, folders, reported.recipe)
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "nothing has been trained" in card and "```python" not in card
-
-
-def test_the_program_in_the_card_runs_on_the_lab(tmp_path):
-    peft = pytest.importorskip("peft")
-    from transformers import AutoModelForCausalLM
-
-    from deimos.lab.weights import lab_path
-
-    folders = runfolder.write_run(tmp_path, problems=12)
-    base = AutoModelForCausalLM.from_pretrained(lab_path())
-    tiny = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
-    peft.get_peft_model(base, tiny).save_pretrained(folders["train"] / "adapter")
-    settings = runfolder.recipe().model_dump(mode="json")
-    settings["bench"]["budget"] = 24
-    stage.run(tmp_path, folders, parse(settings))
-    card = (tmp_path / "MODEL_CARD.md").read_text()
-    (program,) = re.findall(r"```python\n(.*?)```", card, re.S)
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()

@@ -1,75 +1,109 @@
-"""``MODEL_CARD.md``: a Hub model card of which every number is read from the run's records."""
+"""``MODEL_CARD.md``: a Hub model card of which every number is read from the run's records.
+
+Its headings are ``HEADINGS``, whatever has been measured: what has not says so in its place. Text
+that a model, a task or a recipe wrote is escaped (``markdown.py``). What the Hub reads of a card by
+program is in ``hub.py``.
+"""
 
 from __future__ import annotations
-
-import re
-from typing import Any
 
 import yaml
 
 from deimos import __version__
-from deimos.report import decoding_labels, formatting, headline, snippet
+from deimos.report import (
+    decoding_labels,
+    formatting,
+    headline,
+    hub,
+    markdown,
+    side_by_side,
+    snippet,
+)
 from deimos.report.html import commands, groups, templates
+from deimos.report.locked import read_locked
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
-from deimos.store.schema import AnyRow, Row
+from deimos.store.schema import AnyRow
 
-DECODING = {"budget", "recommended", "locked", "repeats", "seed"}
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HEADINGS = (
+    "## Overview",
+    "## Specification",
+    "## Locked config",
+    "## Routing table",
+    "## Quick starts",
+    "### Transformers, thinking on",
+    "### Transformers, thinking off",
+    "### vLLM",
+    "## Example output",
+    "## Quantisations",
+    "## Training details",
+    "## Efficiency per task",
+    "## Accuracy per task",
+    "## Limitations",
+    "## Licence",
+)
+"""Every card's headings, in this order."""
+SHOWN = 3000
+"""Characters of the example's thought, and of its answer, that a card holds."""
 
 
 def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
     """Render the card; ``made`` is what ``html.making`` found."""
     env = templates()
-    env.filters["cell"] = cell
+    filters = (markdown.cell, markdown.prose, markdown.code, markdown.block)
+    env.filters |= {each.__name__: each for each in filters}
+    locked = read_locked(run)
     return env.get_template("card.md.j2").render(
-        front=front_matter(run, made),
+        front=hub.front_matter(run),
         run=run,
         recipe=run.recipe,
         headline=headline.headline(run),
+        specification=specification(run),
+        locked=locked,
+        locked_yaml=_yaml(locked.decoding),
         groups=groups(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,
         stages=by_stage(tally),
         sample=sample_counts(run),
         made=made,
-        contamination=made["contamination"],
         training=_yaml(run.recipe.train.model_dump(mode="json")),
-        decoding=_yaml(_decoding(run)),
-        usage=snippet.snippet(run),
+        example=example(run),
+        usage=snippet.quick_starts(run),
+        exported=run.counts("export"),
+        licence=hub.licence(run),
         commands=commands(run),
         version=__version__,
         not_measured=formatting.NOT_MEASURED,
     )
 
 
-def front_matter(run: RunResults, made: AnyRow) -> str:
-    """The YAML block the Hub reads; what was not recorded is left out, never guessed."""
-    recipe = run.recipe
-    front: dict[str, Any] = {"language": ["en"]} if run.lab else {}
-    front |= {"pipeline_tag": "text-generation", "library_name": "peft"}
-    if _HUB_ID.fullmatch(recipe.model.id):
-        front |= {"base_model": recipe.model.id, "base_model_relation": "adapter"}
-    front["tags"] = ["deimos", "reasoning", "terse-reasoning", "lora"]
-    if run.lab:
-        front["tags"].append("toy")
-    datasets = [d for d in made["sources"] if _HUB_ID.fullmatch(d)]
-    if datasets:
-        front["datasets"] = datasets
-    return _yaml(front)
+def specification(run: RunResults) -> list[tuple[str, str]]:
+    """What the adapter is: names and values, from the recipe as it ran and the stages' records."""
+    model, lora, trained = run.recipe.model, run.recipe.train.lora, run.counts("train")
+    tags = f"{model.tags.open} … {model.tags.close}" if model.tags else "none (the plain grammar)"
+    thinking = {None: "as the chat template does by itself", True: "on", False: "off"}
+    shape = run.constants.get("shape")
+    recorded = formatting.NOT_MEASURED.replace("measured", "recorded")
+    number = trained.get("trainable_parameters")
+    return [
+        ("base model", model.id),
+        ("revision", model.revision or "none named"),
+        ("data type", model.dtype),
+        ("thinking tags", f"{tags}{f'; the prompt leaves the thought {shape}' if shape else ''}"),
+        ("thinking while sampling", thinking[model.thinking]),
+        ("adapter", f"LoRA, r {lora.r}, alpha {lora.alpha}, on {', '.join(lora.target_modules)}"),
+        ("trained parameters", recorded if number is None else formatting.number(number)),
+        ("trained in", str(trained.get("precision") or recorded)),
+    ]
 
 
-def cell(text: object) -> str:
-    """Text for a Markdown table cell: one line, no column breaks, no markup of its own."""
-    one_line = " ".join(str(text).split())
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", one_line)
-
-
-def _decoding(run: RunResults) -> Row:
-    """The bench's configs; ``budget`` took the place of their own ``max_tokens``."""
-    unused = {"recommended": {"max_tokens"}, "locked": {"max_tokens"}}
-    return run.recipe.bench.model_dump(mode="json", include=DECODING, exclude=unused)
+def example(run: RunResults) -> side_by_side.Shown | None:
+    """The problem that is shown, by rule: both models right, the median cut in thinking."""
+    config = headline.length_config(run)
+    pairs = side_by_side.shown(run, config, cases=1) if config else []
+    return next(iter(pairs), None)
 
 
 def _yaml(value: AnyRow) -> str:

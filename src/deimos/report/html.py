@@ -18,7 +18,16 @@ from markupsafe import Markup
 
 from deimos import __version__
 from deimos.lab.traces import LEVELS
-from deimos.report import decoding_labels, figures, formatting, headline, incidents, side_by_side
+from deimos.report import (
+    decoding_labels,
+    figures,
+    formatting,
+    headline,
+    incidents,
+    side_by_side,
+    unfair,
+)
+from deimos.report.markdown import show_hidden
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
@@ -76,6 +85,8 @@ class SettingResults:
     meaning: str
     budget: str
     lines: tuple[ResultLine, ...]
+    unfair: tuple[str, ...] = ()
+    """Which of these comparisons favour one side, and why."""
 
 
 def templates() -> Environment:
@@ -83,6 +94,7 @@ def templates() -> Environment:
     env = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+        finalize=_show_hidden,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -99,6 +111,11 @@ def templates() -> Environment:
     )
     env.filters.update({form.__name__: form for form in forms})
     return env
+
+
+def _show_hidden(value: Any) -> Any:
+    """Text as it is put in: nothing in it that no reader can see; drawings stay as they are."""
+    return show_hidden(value) if type(value) is str else value
 
 
 def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
@@ -210,9 +227,15 @@ def groups(run: RunResults) -> list[SettingResults]:
                 formatting.listed([formatting.number(b) for b in sorted(budgets)])
                 or formatting.NOT_MEASURED,
                 tuple(_line(run, row, _reach(run.compare)) for row in own),
+                _unfair(run, own),
             )
         )
     return found
+
+
+def _unfair(run: RunResults, own: Sequence[AnyRow]) -> tuple[str, ...]:
+    picks = [(row, headline.pick(run, row)) for row in own]
+    return unfair.list_unfair([(_task(row), row, at.base, at.tuned) for row, at in picks])
 
 
 def _reach(compare: Sequence[AnyRow]) -> float:

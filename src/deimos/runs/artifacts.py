@@ -125,6 +125,15 @@ class Artifacts:
         found = {row.get("licence") for row in self._lines("prompts", names.TRAIN)}
         return sorted(filter(None, found))
 
+    def prompt_origins(self) -> set[str]:
+        """``source`` of the train prompts, once each."""
+        return {row.get("source") or "" for row in self._lines("prompts", names.TRAIN)}
+
+    def problem_origins(self) -> dict[str, str]:
+        """``source`` of each test problem, by its id."""
+        found = self._lines("bench", names.PROBLEMS)
+        return {row["id"]: row.get("source") or "" for row in found}
+
     def questions(self, wanted: Collection[str]) -> dict[str, str]:
         """The last user message of each prompt that is wanted, if a stage wrote the prompt down."""
         found: dict[str, str] = {}

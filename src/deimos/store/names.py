@@ -9,7 +9,9 @@ LOCK = ".lock"
 SUMMARY = "summary.json"
 REPORT = "report.html"
 CARD = "MODEL_CARD.md"
-"""At the top of a run folder, as are the folders of the stages."""
+EVAL_RESULTS = ".eval_results"
+"""At the top of a run folder, as are the folders of the stages; the last one is a folder of scores as
+the Hub reads them, a file for each task."""
 
 RECORD = "record.json"
 """What a complete stage consists of; written last."""
