@@ -55,6 +55,17 @@ def test_there_are_shipped_recipes():
         (least(select={"policy": "median"}), "select.policy 'median' needs the whole pool"),
         (least(train={"packing": True}), "train.packing = true: must be false"),
         (least(bench={"tasks": [{"name": "t", "sauce": 1}]}), "bench.tasks.0."),
+        (
+            least(model={"id": "m", "tags": None}, bench={"baselines": ["budget"]}),
+            "bench.baselines: budget closes a thought, but model.tags is null",
+        ),
+        (
+            least(
+                model={"id": "m", "thinking": False},
+                bench={"baselines": ["low_effort"], "tasks": [{"name": "t", "lm_eval": "gsm8k"}]},
+            ),
+            "bench.baselines: low_effort shortens a thought, but thinking is off in every task",
+        ),
     ],
 )
 def test_faults_are_one_sentence_naming_key_value_and_what_is_accepted(data, sentence):

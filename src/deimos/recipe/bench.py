@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -16,6 +17,10 @@ from deimos.recipe.prompts import SourceSettings
 from deimos.recipe.sampling import SamplingSettings
 from deimos.recipe.section import Section, Seed, Text
 from deimos.types import Kind
+
+
+BaselineName = Literal["instruction", "low_effort", "budget"]
+"""What a user would pick instead of training; see ``Bench.baselines``."""
 
 
 class TaskSettings(Section):
@@ -77,13 +82,31 @@ class Bench(Section):
     """The decoding config under test."""
     repeats: int = Field(default=1, ge=1)
     """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
+    baselines: list[BaselineName] = []
+    """Untrained alternatives that are benched beside base and tuned: the base with ``instruction``
+    added to what the user says, at its chat template's lowest ``reasoning_effort``, or with its
+    thought closed at the tuned model's median length."""
+    instruction: Text = (
+        "Think step by step, but only keep a minimum draft for each thinking step, with 5 words at "
+        "most."
+    )
+    """Of the baseline ``instruction``; the default is Chain of Draft's (Xu et al. 2025,
+    arXiv:2502.18600), without its last sentence, which asks for another form of the answer."""
     timing_problems: int = Field(default=48, ge=0)
     timing_concurrency: int = Field(default=4, ge=1)
     seed: Seed = 0
 
-    @field_validator("settings")
+    @field_validator("instruction")
     @classmethod
-    def _each_once(cls, settings: list[str]) -> list[str]:
-        if len(set(settings)) < len(settings):
-            raise ValueError(f"bench.settings = {settings!r}: no setting may be named twice")
-        return settings
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError(f"bench.instruction = {text!r}: must say something")
+        return text
+
+    @field_validator("settings", "baselines")
+    @classmethod
+    def _each_once(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        if len(set(names)) < len(names):
+            noun = (info.field_name or "").removesuffix("s")
+            raise ValueError(f"bench.{info.field_name} = {names!r}: no {noun} may be named twice")
+        return names

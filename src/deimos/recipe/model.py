@@ -161,6 +161,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _coherent(self) -> Recipe:
         self._something_can_be_kept()
+        self._baselines_have_a_thought()
         quota, measured = self.select.quota, self.sample.exhaustive or self.sample.probe
         if quota.max_share_easy is not None and not measured:
             raise ValueError(
@@ -173,6 +174,22 @@ class Recipe(Section):
                 "set sample.exhaustive to true, or use shortest"
             )
         return self
+
+    def _baselines_have_a_thought(self) -> None:
+        """Refuse to shorten a thought that no test problem asks for."""
+        about = [name for name in self.bench.baselines if name != "instruction"]
+        if "budget" in about and self.model.tags is None:
+            raise ValueError(
+                "bench.baselines: budget closes a thought, but model.tags is null (the model thinks in "
+                "no tags, so nothing can be closed): leave budget out"
+            )
+        switches = [self.model.thinking if t.thinking is None else t.thinking
+                    for t in self.bench.tasks]  # fmt: skip
+        if about and switches and all(switch is False for switch in switches):
+            raise ValueError(
+                f"bench.baselines: {about[0]} shortens a thought, but thinking is off in every task of "
+                f"bench.tasks: leave {about[0]} out"
+            )
 
     def _something_can_be_kept(self) -> None:
         """Refuse bounds that no candidate can meet: nobody samples for hours to learn of them."""
