@@ -369,6 +369,11 @@ class ThinkCounter:
         for token_id in done_ids:
             self.push(token_id)
 
+    @property
+    def held(self) -> int:
+        """How many of the last tokens are part of a tag, or may be: not counted."""
+        return len(self._pending)
+
     def push(self, token_id: int) -> None:
         """Take the next token of the completion."""
         if self.closed:

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deimos.engines.base import Done, Engine, Job, Key
-from deimos.thinking import Rendered, count, split
+from deimos.engines.think_budget import ThinkBudget
+from deimos.thinking import Rendered, Shape, count, split
 from deimos.types import Completion, Finish, Prompt, Sampling, Verdict
 
 _FINISH: dict[str, Finish] = {
@@ -71,6 +74,10 @@ class Request:
     index: int
     seed: int
     sampling: Sampling
+    think_budget: ThinkBudget | None = None
+    """Where its thought is closed; None: nowhere. Only ``collect`` heeds it."""
+    begun: tuple[int, ...] = ()
+    """Ids that the completion begins with, which are not decoded: a thought that was closed."""
 
     @property
     def key(self) -> Key:
@@ -83,6 +90,18 @@ class Request:
             self.key, self.rendered.ids, self.sampling, self.seed, self.rendered.think,
             done_ids, think_cap,
         )  # fmt: skip
+
+    def answer_job(self) -> Job:
+        """The engine's job for what follows ``begun``, which it gets as the end of the prompt.
+
+        So every engine can do it. Presence and frequency penalties count the answer alone then.
+        """
+        left = replace(self.sampling, max_tokens=self.sampling.max_tokens - len(self.begun))
+        # The request's own seed would draw the thought's first tokens' numbers again.
+        digest = hashlib.sha256(f"{self.seed}+{len(self.begun)}".encode()).digest()
+        seed = int.from_bytes(digest[:4], "big") >> 1
+        think = replace(self.rendered.think, shape=Shape.SHUT)
+        return Job(self.key, (*self.rendered.ids, *self.begun), left, seed, think)
 
 
 def completion_of(
@@ -134,6 +153,9 @@ async def collect(
 ) -> AsyncIterator[Completion]:
     """Decode every request to its end; completions come in order of finishing.
 
+    A request with a think budget may take two jobs: its thought, and if that is longer than the
+    budget the answer behind it.
+
     Args:
         engine: what samples.
         tokenizer: turns ids to text.
@@ -144,24 +166,92 @@ async def collect(
     Raises:
         ValueError: two requests in flight have the same prompt and index.
     """
-    running: dict[Key, Request] = {}
-    places = asyncio.Semaphore(concurrency) if concurrency is not None else None
+    flight = _Flight(tokenizer, eos_ids, concurrency)
+    async for event in engine.sample(flight.jobs(requests)):
+        if isinstance(event, Done) and (ended := flight.end(event)):
+            done, request = ended
+            yield completion_of(done, request, tokenizer, eos_ids, engine.name)
 
-    async def jobs() -> AsyncIterator[Job]:
+
+class _Flight:
+    """The requests in flight: as jobs, and what the ends of those make of them."""
+
+    def __init__(self, tokenizer: Any, eos_ids: Collection[int], places: int | None) -> None:
+        self._tokenizer, self._eos_ids, self._places = tokenizer, eos_ids, places
+        self._running: dict[Key, tuple[Request, float]] = {}
+        """With the seconds that a thought took which is closed already."""
+        self._answers: deque[Request] = deque()
+        """Their thoughts are closed, and they wait for their second job."""
+        self._thinking = 0
+        """Jobs that another one may follow."""
+        self._changed = asyncio.Event()
+
+    async def jobs(
+        self, requests: Iterable[Request] | AsyncIterable[Request]
+    ) -> AsyncIterator[Job]:
+        """The jobs of all requests, answers to closed thoughts first."""
         async for request in _each(requests):
-            if places is not None:
-                await places.acquire()
-            if request.key in running:
+            while self._answers or len(self._running) == self._places:
+                if self._answers:
+                    yield self._answers.popleft().answer_job()
+                else:
+                    await self._wait()
+            if request.key in self._running:
                 raise ValueError(f"two requests for candidate {request.index} of one prompt")
-            running[request.key] = request
-            yield request.job()
+            self._running[request.key] = request, 0.0
+            if request.begun:
+                yield request.answer_job()
+            elif request.think_budget is None:
+                yield request.job()
+            else:
+                self._thinking += 1
+                yield request.job(think_cap=request.think_budget.tokens)
+        while self._answers or self._thinking:
+            if self._answers:
+                yield self._answers.popleft().answer_job()
+            else:
+                await self._wait()
 
-    async for event in engine.sample(jobs()):
-        if isinstance(event, Done):
-            request = running.pop(event.key)
-            if places is not None:
-                places.release()
-            yield completion_of(event, request, tokenizer, eos_ids, engine.name)
+    async def _wait(self) -> None:
+        """Until a job has ended."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def end(self, done: Done) -> tuple[Done, Request] | None:
+        """A job has ended: the whole completion's end; None: its answer is still to be decoded."""
+        request, seconds = self._running.pop(done.key)
+        self._changed.set()
+        done = replace(done, seconds=seconds + done.seconds)
+        if request.begun:
+            text = done.text
+            if text is not None:
+                text = self._tokenizer.decode(request.begun, skip_special_tokens=False) + text
+            ids = (*request.begun, *done.completion_ids)
+            return replace(done, completion_ids=ids, text=text), request
+        if request.think_budget is None:
+            return done, request
+        self._thinking -= 1
+        begun = self._close(done, request, request.think_budget)
+        most = request.sampling.max_tokens
+        if begun is None or len(begun) >= most:
+            return (done if begun is None else _cut_short(done, begun, most)), request
+        self._running[done.key] = replace(request, begun=begun), done.seconds
+        self._answers.append(self._running[done.key][0])
+        return None
+
+    def _close(self, done: Done, request: Request, budget: ThinkBudget) -> tuple[int, ...] | None:
+        if done.finish == "error":
+            return None
+        begun = budget.close_thought(done.completion_ids, request.rendered.think, self._eos_ids)
+        if begun is None and done.finish == "stopped":
+            # Stopped by another count than that of the ids: of a server that sends text only.
+            return (*done.completion_ids, *budget.before, *budget.close)
+        return begun
+
+
+def _cut_short(done: Done, begun: tuple[int, ...], most: int) -> Done:
+    """The end of a completion whose closed thought leaves no token for an answer."""
+    return replace(done, completion_ids=begun[:most], finish="length", text=None)
 
 
 async def _each(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Request]:

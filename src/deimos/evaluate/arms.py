@@ -6,6 +6,7 @@ they are called, so whoever evaluates the same arm on the same prompts needs no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deimos.models.ref import ModelRef
@@ -27,13 +28,34 @@ class Arm:
     """Name of the decoding. Both names stand in rows and messages; they are not what an arm is."""
     think_budget: int | None = None
     """Tokens after which a thought is closed, so that the answer follows; None: never."""
+    instruction: str = ""
+    """Added to the last user message."""
+    effort: str | None = None
+    """Passed to the chat template as ``reasoning_effort``; None leaves it out."""
 
 
-def arm_key(made_with: str, thinking: bool | None) -> str:
+def arm_key(made_with: str, arm: Arm) -> str:
     """What names an arm across folders, runs and machines: 32 hex digits.
 
     Args:
-        made_with: fingerprint of model, template and decoding (``store.candidates.sampled_with``).
-        thinking: the arm's switch.
+        made_with: fingerprint of model, template, decoding and think budget.
+        arm: how its prompts are rendered.
     """
-    return fingerprint([made_with, thinking])[:32]
+    asked = [arm.instruction, arm.effort] if arm.instruction or arm.effort else []
+    return fingerprint([made_with, arm.thinking, *asked])[:32]
+
+
+def add_instruction(
+    messages: Sequence[Mapping[str, str]], instruction: str
+) -> Sequence[Mapping[str, str]]:
+    """The messages with an instruction behind what the user says last, as one would type it there.
+
+    A system message would take the place of the one that some templates have of their own, and not
+    every template knows one.
+    """
+    users = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    if not instruction or not users:
+        return messages
+    said = messages[users[-1]]
+    longer = {**said, "content": f"{said['content']}\n\n{instruction}"}
+    return [*messages[: users[-1]], longer, *messages[users[-1] + 1 :]]

@@ -7,6 +7,7 @@ adapters: prompts are rendered by the base's chat template, turns end with the b
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import gc
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,14 +18,17 @@ from typing import Any
 from deimos import engines
 from deimos.engines.base import Engine
 from deimos.engines.collect import Request
-from deimos.evaluate.arms import Arm, arm_key
+from deimos.engines.think_budget import ThinkBudget, find_closing
+from deimos.evaluate.arms import Arm, add_instruction, arm_key
 from deimos.evaluate.outcomes import Grammar
 from deimos.evaluate.ray import OpenEngine, open_on_cluster
+from deimos.models.effort import ARGUMENT as EFFORT
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.store.candidates import record_key, sampled_with
+from deimos.store.hashing import fingerprint
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Prompt, Sampling
 
@@ -57,8 +61,9 @@ class Models:
         self._open_elsewhere = open_elsewhere
         self._engines: dict[ModelRef, Engine] = {}
         self._made_with: dict[tuple[ModelRef, Sampling], str] = {}
-        self._rendered: dict[tuple[str, bool | None], Rendered] = {}
+        self._rendered: dict[tuple[str, bool | None, str, str | None], Rendered] = {}
         self._tags, self._today = tags, today
+        self._closing: tuple[tuple[int, ...], tuple[int, ...]] | None = None
         self.tokenizer: Any = load_tokenizer(base)
         self.eos_ids = eos_ids_of(self.tokenizer, base)
 
@@ -77,15 +82,41 @@ class Models:
         self._engines.clear()
         gc.collect()
 
-    def render(self, prompt: Prompt, thinking: bool | None) -> Rendered:
-        """A prompt as every model here sees it."""
-        name = prompt.id, thinking
+    def render(
+        self,
+        prompt: Prompt,
+        thinking: bool | None,
+        *,
+        instruction: str = "",
+        effort: str | None = None,
+    ) -> Rendered:
+        """A prompt as every model here sees it.
+
+        Args:
+            prompt: the prompt.
+            thinking: passed to the chat template as ``enable_thinking``; None leaves it out.
+            instruction: added to the last user message, behind a blank line.
+            effort: passed to the chat template as ``reasoning_effort``; None leaves it out.
+        """
+        name = prompt.id, thinking, instruction, effort
         if name not in self._rendered:
+            options = {} if effort is None else {EFFORT: effort}
             self._rendered[name] = render(
-                self.tokenizer, prompt.messages, tags=self._tags, thinking=thinking,
-                today=self._today,
+                self.tokenizer, add_instruction(prompt.messages, instruction), tags=self._tags,
+                thinking=thinking, today=self._today, **options,
             )  # fmt: skip
         return self._rendered[name]
+
+    def render_for(self, arm: Arm, prompt: Prompt) -> Rendered:
+        """A prompt as an arm's model sees it."""
+        return self.render(prompt, arm.thinking, instruction=arm.instruction, effort=arm.effort)
+
+    def think_budget(self, arm: Arm) -> ThinkBudget | None:
+        """Where an arm's thoughts are closed, and by which ids; None: nowhere."""
+        if arm.think_budget is None or self._tags is None:
+            return None
+        self._closing = self._closing or find_closing(self.tokenizer, self._tags)
+        return ThinkBudget(arm.think_budget, *self._closing)
 
     def grammar(self, rendered: Rendered) -> Grammar:
         """What is needed to cut a completion of this prompt."""
@@ -94,7 +125,7 @@ class Models:
 
     def arm_key(self, arm: Arm) -> str:
         """What names an arm across folders, runs and machines."""
-        return arm_key(self._fingerprint(arm), arm.thinking)
+        return arm_key(self._fingerprint(arm), arm)
 
     def record_keys(self, arm: Arm, requests: Iterable[Request]) -> dict[tuple[str, int], str]:
         """The record key that each request's completion must have, by prompt id and index."""
@@ -115,7 +146,10 @@ class Models:
                 sampling=decoding,
                 adapter=Path(model.adapter) if model.adapter else None,
             )
-        return self._made_with[model, decoding]
+        made_with, budget = self._made_with[model, decoding], self.think_budget(arm)
+        if budget is None:
+            return made_with
+        return fingerprint([made_with, {"think_budget": dataclasses.asdict(budget)}])
 
 
 @contextlib.contextmanager

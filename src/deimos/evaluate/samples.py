@@ -50,6 +50,9 @@ class SampleSet:
     repeats: int = 1
     """Completions a prompt."""
     seed: int = 0
+    thoughts: SampleSet | None = None
+    """Filled already: the same but for the think budget. Its thoughts are taken over from there, and
+    only answers behind closed ones are decoded."""
 
     @property
     def label(self) -> str:
@@ -58,11 +61,12 @@ class SampleSet:
 
     def requests(self, models: Models) -> list[Request]:
         """Everything that the set is to hold; the same seeds for every arm."""
-        rendered = {p.id: models.render(p, self.arm.thinking) for p in self.prompts}
+        rendered = {p.id: models.render_for(self.arm, p) for p in self.prompts}
+        budget = models.think_budget(self.arm)
         return [
             Request(
                 p, rendered[p.id], index, derive_seed(self.seed, p.id, index, SEPARATOR),
-                self.arm.decoding,
+                self.arm.decoding, budget,
             )
             for index in range(self.repeats)
             for p in self.prompts
@@ -123,6 +127,7 @@ class Evaluator:
         known = {(c.prompt_id, c.index): c for c in read_samples(wanted.path, keys)}
         todo = [r for r in requests if (r.prompt.id, r.index) not in known]
         borrowed = self._find_elsewhere(todo, keys)
+        todo = self._take_thoughts(wanted, todo, borrowed)
         unjudged = [r for r in requests
                     if (c := known.get((r.prompt.id, r.index))) and is_unjudged(c)]  # fmt: skip
         if not todo and not unjudged:
@@ -132,7 +137,8 @@ class Evaluator:
             for completion in borrowed.values():
                 filling.write(completion)
             known |= borrowed
-            unjudged += [r for r in todo if (r.prompt.id, r.index) in borrowed]
+            unjudged += [r for r in todo if (c := borrowed.get((r.prompt.id, r.index)))
+                         and is_unjudged(c)]  # fmt: skip
             todo = [r for r in todo if (r.prompt.id, r.index) not in borrowed]
             await filling.judge_again([(r, known[r.prompt.id, r.index]) for r in unjudged])
             for _ in range(self.retries.decodings if todo else 0):
@@ -193,6 +199,32 @@ class Evaluator:
                 name = completion.prompt_id, completion.index
                 found.setdefault(name, dataclasses.replace(completion, verdict=None))
         return found
+
+    def _take_thoughts(
+        self, wanted: SampleSet, todo: Sequence[Request], borrowed: dict[Name, Completion]
+    ) -> list[Request]:
+        """The requests, with the closed thoughts that they begin with.
+
+        A completion whose thought is short enough is put into ``borrowed``, as it is.
+        """
+        if wanted.thoughts is None:
+            return [*todo]
+        there = {(c.prompt_id, c.index): c for c in wanted.thoughts.read(self.models)}
+        begun: list[Request] = []
+        for request in todo:
+            name, budget = (request.prompt.id, request.index), request.think_budget
+            if name not in there or name in borrowed or budget is None:
+                begun.append(request)
+                continue
+            whole = there[name]
+            ids = budget.close_thought(
+                whole.completion_ids, request.rendered.think, self.models.eos_ids
+            )
+            if ids is None:
+                borrowed[name] = whole
+            fits = ids is not None and len(ids) < request.sampling.max_tokens
+            begun.append(dataclasses.replace(request, begun=ids) if ids and fits else request)
+        return begun
 
 
 class _Filling:

@@ -18,7 +18,6 @@ from deimos.recipe.sampling import SamplingSettings
 from deimos.recipe.section import Section, Seed, Text
 from deimos.types import Kind
 
-
 BaselineName = Literal["instruction", "low_effort", "budget"]
 """What a user would pick instead of training; see ``Bench.baselines``."""
 
