@@ -365,30 +365,25 @@ class ThinkCounter:
         self._pieces = {} if think.shape is Shape.PLAIN else pieces
         self._leading = think.shape is Shape.FREE  # the opening tag may still come
         self._tail = ""  # what was written that may still become a tag
-        self._pending: list[int] = []  # lengths of its tokens, in _tail's characters
+        self.pending: list[int] = []  # its tokens, not counted: lengths in _tail's characters
         for token_id in done_ids:
             self.push(token_id)
-
-    @property
-    def held(self) -> int:
-        """How many of the last tokens are part of a tag, or may be: not counted."""
-        return len(self._pending)
 
     def push(self, token_id: int) -> None:
         """Take the next token of the completion."""
         if self.closed:
             return
         if (piece := self._pieces.get(token_id)) is None:  # nearly always: no tag is near
-            self.think_tokens += 1 + len(self._pending)
-            self._leading, self._tail, self._pending = False, "", []
+            self.think_tokens += 1 + len(self.pending)
+            self._leading, self._tail, self.pending = False, "", []
             return
         self._tail += piece
-        self._pending.append(len(piece))
+        self.pending.append(len(piece))
         if self._leading:
             lead = self._tail.lstrip(BLANKS)
             self._leading = lead != self._open and self._open.startswith(lead)
             if lead.startswith(self._open):
-                self._tail, self._pending = lead[len(self._open) :], []
+                self._tail, self.pending = lead[len(self._open) :], []
         if not self._leading:
             self._seek_close()
 
@@ -397,7 +392,7 @@ class ThinkCounter:
         self.closed = at >= 0
         if not self.closed:
             at = len(self._tail) - overlap(self._tail, self._close)
-        untaken = len(self._tail) - sum(self._pending)  # left over from the opening tag's token
-        settled = sum(untaken + end <= at for end in accumulate(self._pending))
+        untaken = len(self._tail) - sum(self.pending)  # left over from the opening tag's token
+        settled = sum(untaken + end <= at for end in accumulate(self.pending))
         self.think_tokens += settled
-        self._tail, self._pending = self._tail[at:], self._pending[settled:]
+        self._tail, self.pending = self._tail[at:], self.pending[settled:]

@@ -50,7 +50,7 @@ class ThinkBudget:
             counter.push(token)
             if counter.think_tokens > self.tokens:
                 before = self.before if len(self.before) <= self.tokens else ()
-                begin = at - counter.held - counter.think_tokens
+                begin = at - len(counter.pending) - counter.think_tokens
                 kept = ids[: begin + self.tokens - len(before)]
                 return (*kept, *before, *self.close)
         return None
