@@ -13,7 +13,13 @@ ASSERTING = [
     "x = f(2)\nassert x == 5",
     "assert f(2)",
     "assert not f(2)",
-    "assert f(2) == f(2)",
+    "assert f(2) != f(3)",
+    "assert f(f(2)) == f(2)",
+    "assert f(2) == f(2) == 5",
+    "x = f(2)\nassert x == f(3)",
+    "x = f(2)\nassert x == f(2)\nassert x == 5",
+    "x = f(2)\nx = g(x)\nassert x == f(2)",
+    "assert next(f) <= next(f)",
     "assert sum(f(2)) == 5, 'message'",
     "for a, b in [(2, 5), (0, 1)]:\n    assert f(a) == b",
     "def test():\n    assert f(2) == 5\ntest()",
@@ -32,6 +38,16 @@ ASSERTING = [
     "def check(candidate):\n    assert candidate(2) == 5\ncheck(f)",
 ]
 NOT_ASSERTING = [
+    "assert f(2) == f(2)",
+    "assert f(2) == f(2), 'message'",
+    "assert len(f(2)) == len(f(2))",
+    "x = f(2)\nassert x == f(2)",
+    "x = f(2)\ny = f(2)\nassert x == y",
+    "def test():\n    assert f(2) == f(2)\ntest()",
+    "for x in [1, 2]:\n    assert f(x) == f(x)",
+    "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(2), f(2))\nT().test()",
+    "from numpy.testing import assert_allclose\nassert_allclose(f(2), f(2))",
+    "if f(2) == f(2):\n    pass\nelse:\n    raise ValueError",
     "f(2) == 5",
     "print(f(2) == 5)",
     "assert (f(2) == 5, 'message')",
@@ -88,6 +104,37 @@ def test_humaneval_s_form():
     for bad in (tests.format("x ="), tests.replace("check", "test").format("assert")):
         with pytest.raises(UnfitTests):
             prepared(Exam.of({"tests": bad, "entry_point": "f"}))
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert g(2) == 4",
+        "assert g(2) == 4\nassert h(3) == 9",
+        "def check(candidate):\n    assert g(2) == 4",
+        "def check(candidate):\n    assert g(2) == 4\ncheck(g)",
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(g(2), 4)\nT().test()",
+    ],
+)
+def test_tests_that_never_use_the_entry_point_are_refused(tests):
+    with pytest.raises(UnfitTests, match="never use f"):
+        prepared(Exam.of({"tests": tests, "entry_point": "f"}))
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert f(2) == 4",
+        "g = f\nassert g(2) == 4",
+        "def check(candidate):\n    assert candidate(2) == 4",
+        "def check(*args):\n    assert args[0](2) == 4",
+        "four = 4\nassert eval('f(2)') == four",
+        "four = 4\nassert globals()['f'](2) == four",
+        "def check(candidate):\n    assert candidate(2) == 4\ncheck(f)",
+    ],
+)
+def test_tests_that_use_the_entry_point_in_some_way_are_taken(tests):
+    assert prepared(Exam.of({"tests": tests, "entry_point": "f"}))
 
 
 @pytest.mark.parametrize("name", ["f()", "def f", "Solution().f", "f, g", "2f", "class", "f x"])

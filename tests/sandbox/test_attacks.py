@@ -75,14 +75,14 @@ def test_attack_06_operators(attack):
     body += "    def __hash__(s): return 3\n    def __bool__(s): return True\n    def __len__(s): return 3\n"
     body += "    def __iter__(s): return iter([3])\n    def __float__(s): return 3.0\n    def __index__(s): return 3\n"
     program = f"class E:\n{body}def add(a, b): return E()"
-    attack(program, kinds=("unsupported",))
+    attack(program, kinds=("unsupported", "wrong"))
     for test in ("add(1, 2)", "not add(1, 2)", "add(1, 2) != 4", "3 == add(1, 2)", "add(1, 2) in [3]",
                  "len(add(1, 2)) == 3", "float(add(1, 2)) == 3", "list(add(1, 2)) == [3]",
                  "isinstance(add(1, 2), object)", "add(1, 2) is not None", "[add(1, 2)] == [3]",
                  "{add(1, 2)} == {3}", "str(add(1, 2))", "abs(add(1, 2) - 3) < 1", "bool([add(1, 2)])"):  # fmt: skip
-        attack(program, exam=Exam(f"assert {test}"), kinds=("unsupported",))
+        attack(program, exam=Exam(f"assert {test}"), kinds=("unsupported", "wrong"))
     caught = "try:\n    ok = add(1, 2) == 3\nexcept BaseException:\n    pass\n"
-    attack(program, exam=Exam(caught), kinds=("unsupported",))
+    attack(program, exam=Exam(caught), kinds=("unsupported", "wrong"))
 
 
 def test_attack_07_subclasses(attack):
@@ -95,7 +95,7 @@ def test_attack_07_subclasses(attack):
     ):
         attack(
             f"class S({base}):\n    def __eq__(s, o): return True\n    __hash__ = {base}.__hash__\ndef add(a, b): return S({value})",
-            kinds=("unsupported",),
+            kinds=("wrong",),
         )
 
 
@@ -164,7 +164,7 @@ def test_attack_13_lazy_results(attack):
 def test_attack_14_odd_numbers_are_python_s_own(attack, sandbox):
     for test, program in (
         ("add(1, 2) == 3", "def add(a, b): return float('nan')"),
-        ("add(1, 2) == add(1, 2)", "def add(a, b): return float('nan')"),
+        ("add(1, 2) == add(2, 1)", "def add(a, b): return float('nan')"),
         ("add(1, 2) == 3", "def add(a, b): return float('inf')"),
         ("str(add(1, 2)) == '0.0'", "def add(a, b): return -0.0"),
         ("type(add(1, 2)) is int", "def add(a, b): return True"),

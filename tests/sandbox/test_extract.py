@@ -47,6 +47,21 @@ RIGHT = [
     "In short: ```python f = lambda x: x * x + 1```",
     "Use `f` so: ```x = 1``` and\n```python\ndef f(x):\n    return x * x + 1\n```\n",
     "```python\r\ndef f(x):\r\n    return x * x + 1\r\n```\r\n",
+    # quotations, and HTML
+    'Here:\n> ```python\n> def f(x):\n>     return x * x + 1\n> ```\nDone.',
+    '>```\n>def f(x):\n>    return x * x + 1\n>```',
+    '> So:\n> ```python\n> def f(x):\n>     return x * x + 1\n> ```',
+    '> ~~~python\n> def f(x):\n>     return x * x + 1\n> ~~~',
+    '> > ```python\n> > def f(x):\n> >     return x * x + 1\n> > ```',
+    '> ```python\n> STEP = 1\n> ```\n\n> ```python\n> def f(x):\n>     return x * x + STEP\n> ```',
+    '> A remark, no code.\n\n```python\ndef f(x):\n    return x * x + 1\n```',
+    'Solution:\n<pre>\ndef f(x):\n    return x * x + 1\n</pre>\nThat is all.',
+    '<pre><code class="language-python">def f(x):\n    return x * x + 1\n</code></pre>',
+    '<PRE>def f(x):\n    return x * x + 1\n    if x &gt; 5 and x &lt; 3: pass\n</PRE>',
+    '<code>\ndef f(x):\n    return x * x + 1\n</code>\nIt squares.',
+    '<pre>5</pre>\n```python\ndef f(x):\n    return x * x + 1\n```',
+    "```python\ndef f(x):\n    '''\n<pre>\n5\n</pre>\n    '''\n    return x * x + 1\n```",
+    "```python\ndef f(x):\n    '''\n    >>> f(2)\n    5\n    '''\n    return x * x + 1\n```",
 ]  # fmt: skip
 WRONG = [
     "```python\ndef f(x):\n    return x * x + 1\n```\nCorrected:\n```python\ndef f(x):\n    return x\n```\n",
@@ -84,7 +99,7 @@ def test_several_names_from_several_blocks():
 
 @pytest.mark.parametrize(
     "answer",
-    ["```python\n" * 20_000, "`" * 300_000 + "x", "```\nx\n" * 20_000, "~~~ ```\n" * 30_000, "a```b" * 60_000],
+    ["```python\n" * 20_000, "`" * 300_000 + "x", "```\nx\n" * 20_000, "~~~ ```\n" * 30_000, "a```b" * 60_000, "> x\n" * 200_000, "> ```\n" * 50_000, "<pre>\n" * 100_000, "> " * 300_000],
 )  # fmt: skip
 def test_hostile_fences_take_no_time(answer):
     assert program(answer, ["f"]) is None

@@ -45,6 +45,7 @@ class _FailureSearch:
             if isinstance(node, ast.ClassDef) and any("TestCase" in _name(b) for b in node.bases):
                 self.swallowing |= {node.name} if _uses_runner(tests) else set()
         body = self.functions.get(called, [])
+        self.values = _named_values(tests)
         self.left = [(body, False), (tests.body, False)]
         self.seen: set[tuple[str, bool]] = set()
         self.later: list[tuple[ast.AST, bool]] = []
@@ -100,19 +101,34 @@ class _FailureSearch:
         if name in ("exec", "eval"):
             given = call.args[0] if call.args else None
             return not isinstance(given, ast.Constant) or "assert" in str(given.value)
+        if name.lower().startswith("assert") and len(call.args) >= 2 and self._same(*call.args[:2]):
+            return "not" in name.lower()  # assertEqual(f(2), f(2))
         return name not in self.wanted and (name in _EXITS or name.lower().startswith(_FAILING))
 
     def _can_fail(self, test: ast.expr) -> bool:
         """Whether an assertion can fail, and is about more than constants, built-ins and modules."""
         if (truth := _always(test)) is not None:
             return not truth
-        if self._asks_for_a_name(test):
+        if self._asks_for_a_name(test) or self._compares_with_itself(test):
             return False
         names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
         known = (
             n in sys.stdlib_module_names or hasattr(builtins, n) for n in names - {*self.wanted}
         )
         return bool(names & {*self.wanted}) or not all(known)
+
+    def _compares_with_itself(self, test: ast.expr) -> bool:
+        """``x = f(2)`` and then ``assert x == f(2)``: says nothing of what is returned."""
+        if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq | ast.Is):
+            return False
+        return len(test.ops) == 1 and self._same(test.left, test.comparators[0])
+
+    def _same(self, one: ast.expr, other: ast.expr) -> bool:
+        """Whether two expressions are one and the same call, given directly or by a name."""
+        ours, theirs = (self.values.get(_name(e), e) for e in (one, other))
+        if type(ours) is not type(theirs) or not _calls_something(ours):
+            return False
+        return ast.dump(ours) == ast.dump(theirs)
 
     def _asks_for_a_name(self, test: ast.expr) -> bool:
         """``assert f``, ``assert callable(f)``, ``assert f is not None``: true of whatever defines it."""
@@ -121,6 +137,28 @@ class _FailureSearch:
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is | ast.IsNot):
             test = test.left
         return isinstance(test, ast.Name) and test.id in self.wanted
+
+
+def _named_values(tests: ast.Module) -> dict[str, ast.expr]:
+    """Names that the tests set once, at their top level, to what a call returns."""
+    found: dict[str, ast.expr] = {}
+    often: set[str] = set()
+    for node in tests.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            name = _name(node.targets[0])
+            often |= {name} & set(found)
+            if _calls_something(node.value):
+                found[name] = node.value
+        elif isinstance(node, ast.AugAssign | ast.For):
+            often |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+    return {name: value for name, value in found.items() if name and name not in often}
+
+
+def _calls_something(node: ast.expr) -> bool:
+    """Whether a call is in it; not in literals, which may be megabytes."""
+    if isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set):
+        return False
+    return any(isinstance(n, ast.Call) for n in ast.walk(node))
 
 
 def _uses_runner(tests: ast.Module) -> bool:
@@ -207,8 +245,9 @@ def _always(test: ast.expr) -> bool | None:
         alike = isinstance(test.ops[0], ast.Eq | ast.Is | ast.LtE | ast.GtE)
         if not alike or type(left) is not type(right) or ast.dump(left) != ast.dump(right):
             return None
-        # A call can return something else, or NaN, the second time.
-        return None if any(isinstance(n, ast.Call) for n in ast.walk(left)) else True
+        # A call is made to return the same again, NaN aside; a counter's next value may be no less.
+        calls = any(isinstance(n, ast.Call) for n in ast.walk(left))
+        return None if calls and not isinstance(test.ops[0], ast.Eq) else True
     return None
 
 

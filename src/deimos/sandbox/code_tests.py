@@ -107,6 +107,8 @@ def _read(exam: Exam) -> _Read:
     names = names_of(whole)
     final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
     _refuse_unfit(whole, {entry, *names.free} if entry else {*names.wanted}, final)
+    if entry and not _uses(names, entry, _parameter_of(tests, final)):
+        raise UnfitTests(f"the tests never use {entry}, which is what the program must define")
     return _Read(setup, tests, names, final)
 
 
@@ -136,6 +138,25 @@ def _refuse_unfit(tests: ast.Module, wanted: set[str], final: str) -> None:
         raise UnfitTests("the tests assert nothing: they would pass any program")
     if never_hold(tests):
         raise UnfitTests("the tests fail whatever a program does")
+
+
+_LOOK_UPS = frozenset({"exec", "eval", "globals", "locals", "vars", "getattr"})
+"""What may use a name that stands in no code, only in a text."""
+
+
+def _uses(names: Names, entry: str, parameter: str) -> bool:
+    """Whether tests use the entry point: by its name, as the parameter of ``check``, or out of a text."""
+    return bool({entry, parameter, *_LOOK_UPS} & names.read)
+
+
+def _parameter_of(tests: ast.Module, function: str) -> str:
+    """The first parameter of a function of the tests, or of one that takes any number; "" if there is none."""
+    for node in tests.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            args = node.args
+            first = [*args.posonlyargs, *args.args, *filter(None, [args.vararg])]
+            return first[0].arg if first else ""
+    return ""
 
 
 def _calls(tree: ast.Module, name: str) -> bool:

@@ -3,14 +3,17 @@
 A fence is a run of three or more backticks or tildes with nothing but a language behind it; words may
 stand before it ("Code: ```python"). A block ends at the first fence that leaves it Python that can be
 parsed: fences inside a docstring don't end it, a fence at the end of a line of code does, and so does the
-next block's opening where a closing fence was forgotten. Not covered: blocks in quotations (``>``).
+next block's opening where a closing fence was forgotten. Blocks in quotations (``>``), and HTML's ``<pre>`` and
+``<code>`` at the beginning of a line, are read as if they were fenced.
 """
 
 from __future__ import annotations
 
 import ast
+import html
 import re
 import textwrap
+from bisect import bisect
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -18,6 +21,14 @@ from typing import NamedTuple
 _FENCE = re.compile(
     r"^(?P<before>.*?)(?<!`)(?<!~)(?P<run>`{3,}+|~{3,}+)(?P<info>[^`\n]*)$", re.MULTILINE
 )
+_QUOTED = re.compile(r"(?:^[ \t]{0,3}>(?!>)[^\n]*(?:\n|\Z))+", re.MULTILINE)
+_QUOTE_MARK = re.compile(r"^[ \t]{0,3}>(?!>)", re.MULTILINE)
+_HTML = re.compile(
+    r"^[ \t]{0,3}(?P<open><pre\b[^<>\n]{0,100}>(?:\s{0,3}<code\b[^<>\n]{0,100}>)?|<code\b[^<>\n]{0,100}>(?=[ \t]*\n))",
+    re.MULTILINE | re.IGNORECASE,
+)
+_LINE_OF_FENCE = re.compile(r"^[ \t]{0,9}(?:`{3}|~{3})", re.MULTILINE)
+_HTML_END = re.compile(r"(?:</code>\s{0,3})?</pre>|</code>", re.IGNORECASE)
 _INLINE = re.compile(r"(?<!`)```(?:python3?|py)?[ \t]{1,4}([^`\n]+)```(?!`)")
 _LANGUAGE = re.compile(r"\s*\{?\.?(\w*)")
 _PYTHON = frozenset({"", "python", "python2", "python3", "py", "py3", "ipython", "ipython3"})
@@ -26,6 +37,8 @@ NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What parsing raises for text that is no Python, or too much of it."""
 TRIES = 8
 """Ends that are tried for a block: parsing is what a hostile answer would spend time on."""
+QUOTED_TWICE = 2
+"""Quotations within a quotation that are taken out."""
 MOST = 200
 """Fences that are looked at; text behind the last of them is one block or none."""
 
@@ -57,6 +70,7 @@ class Texts(NamedTuple):
 
 def texts_of(answer: str) -> Texts:
     """All texts in an answer that may be Python, or a part of it."""
+    answer = _fenced(answer)
     fences = [
         _Fence(
             found.start(), found.start("run"), found.end(), found["run"],
@@ -76,6 +90,36 @@ def texts_of(answer: str) -> Texts:
     pieces = [*reversed(outside), answer]
     begun = [piece[found.start() :] for piece in pieces if (found := _CODE_BEGINS.search(piece))]
     return Texts(blocks, list(dict.fromkeys([*pieces, *begun, *_INLINE.findall(answer)])))
+
+
+def _fenced(answer: str) -> str:
+    """The answer with quoted fences taken out of their quotation, and HTML blocks in fences."""
+    if ">" not in answer:
+        return answer
+    answer = _QUOTED.sub(lambda m: _unquoted(m[0]), answer)
+    pieces, at = [], 0
+    fences = [m.start() for m in islice(_LINE_OF_FENCE.finditer(answer), MOST)]
+    for opening in islice(_HTML.finditer(answer), MOST):
+        closing = _HTML_END.search(answer, opening.end())
+        if closing is None:
+            break
+        in_fence = bisect(fences, opening.start()) % 2 == 1
+        if opening.start() < at or in_fence:
+            continue
+        code = html.unescape(answer[opening.end() : closing.start()])
+        pieces += [answer[at : opening.start()], "\n````python\n", code.strip("\n"), "\n````\n"]
+        at = closing.end()
+    return "".join([*pieces, answer[at:]])
+
+
+def _unquoted(quotation: str, depth: int = 0) -> str:
+    """A quotation without its marks if it holds a fence; else as it is."""
+    spaced = all(line.lstrip()[1:2] in ("", " ") for line in quotation.splitlines())
+    bare = _QUOTE_MARK.sub("", quotation)
+    bare = re.sub(r"^ ", "", bare, flags=re.MULTILINE) if spaced else bare
+    if depth < QUOTED_TWICE and _QUOTED.match(bare):
+        return _unquoted(bare, depth + 1)
+    return bare if _LINE_OF_FENCE.search(bare) else quotation
 
 
 def parse(text: str) -> ast.Module | None:

@@ -19,6 +19,8 @@ class Names:
     """Modules of the standard library that it uses (``sys.…``) without importing them."""
     builtin: list[str]
     """The built-in that it calls first, if any: MBPP asks for a ``sum``."""
+    read: frozenset[str]
+    """All names that it reads."""
 
     @property
     def wanted(self) -> list[str]:
@@ -46,7 +48,12 @@ def names_of(tree: ast.AST) -> Names:
     loose = [name for name in read if name not in bound]
     modules = [n for n in loose if n in sys.stdlib_module_names and n not in called]
     free = [n for n in loose if n not in modules and not hasattr(builtins, n)]
-    return Names(free, modules, [n for n in called if n in loose and hasattr(builtins, n)][:1])
+    return Names(
+        free,
+        modules,
+        [n for n in called if n in loose and hasattr(builtins, n)][:1],
+        frozenset(read),
+    )
 
 
 def defined(tree: ast.Module) -> set[str]:

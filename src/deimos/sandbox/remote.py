@@ -1,7 +1,8 @@
 """The candidate as its tests see it: stubs that call into the box, and handles on what stays there.
 
 A handle can be called, passed back, and have attributes read and set. Whatever would compare it,
-test its truth or turn it into a value ends the check as unsupported, even if the tests catch the exception.
+test its truth or turn it into a value ends the check as unsupported, even if the tests catch the exception;
+a comparison with an object that equals anything ends it as wrong.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from socket import socket
 from typing import Any
 
 from deimos.sandbox.exchange import wire
-from deimos.sandbox.exchange.codec import Malformed, Reader, TooLarge, Unsupported, Writer
+from deimos.sandbox.exchange.codec import (
+    EQUALS_ALL,
+    HANDLE,
+    Malformed,
+    Reader,
+    TooLarge,
+    Unsupported,
+    Writer,
+)
 from deimos.sandbox.isolation.containers import fill
 
 
@@ -51,6 +60,8 @@ class Link:
         """What the tests read of the program besides its values: what they call wrong may be right."""
         self.unused: set[int] = set()
         """Handles that came and were never used."""
+        self.equal_to_all: set[int] = set()
+        """Handles on objects that call themselves equal to anything."""
 
     def ready(self) -> None:
         """Wait until the program is loaded; Stop if it cannot be."""
@@ -145,13 +156,14 @@ class Link:
         if type(value) is Handle:
             number = object.__getattribute__(value, "_number")
             self.unused.discard(number)
-            return b"h", number, ""
+            return HANDLE, number, ""
         raise Unsupported(type(value).__name__)
 
     def _handle(self, tag: bytes, number: int, name: str) -> Handle:
-        if tag != b"h":
+        if tag not in (HANDLE, EQUALS_ALL):
             raise Malformed(f"unknown tag {tag!r}")
         self.unused.add(number)
+        self.equal_to_all |= {number} if tag == EQUALS_ALL else set()
         return Handle(self, number, name)
 
 
@@ -197,7 +209,10 @@ _OPERATIONS = """
 
 def _refusal(name: str) -> Any:
     def refuse(self: _Remote, *args: Any, **named: Any) -> Any:
-        kind = object.__getattribute__(self, "_name")
+        kind, number = (object.__getattribute__(self, slot) for slot in ("_name", "_number"))
+        claims = type(self) is Handle and number in _link(self).equal_to_all
+        if claims and name in ("__eq__", "__ne__"):
+            raise _link(self).stop("wrong", f"the program returned a {kind!r} that equals anything")
         raise _link(self).stop("unsupported", f"the tests need {name} of {kind!r}")
 
     refuse.__name__ = name

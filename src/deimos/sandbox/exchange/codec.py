@@ -45,6 +45,9 @@ _CODES: dict[type, bytes] = {int: b"q", float: b"d"}
 _FEW = 16
 """Shorter lists, and such as change their type more often, are written value by value."""
 
+HANDLE, EQUALS_ALL = b"h", b"H"
+"""Tags of values that stay where they are; the second says of itself that it equals anything."""
+
 
 class Malformed(Exception):
     """Bytes that no honest sender writes."""
