@@ -19,7 +19,8 @@ of these rules that finds something:
 Runs of words that stand in more than five test problems are a template ("find m + n, where m and n
 are relatively prime …") and don't count (GPT-3 had ten), nor do runs more than half of which are
 numbers: figures in a row. Both are asked of the whole run: 13 words that begin with a template, or
-with figures, count if at least four of them stand in no template. What was found is told with the words that were. Not covered:
+with figures, count if at least four of them stand in no template; 13 words that are mostly numbers count
+too if these are a problem's own data: several different ones that do not just count up. What was found is told with the words that were. Not covered:
 paraphrases, translations, the same problem with other numbers in few words.
 """
 
@@ -28,16 +29,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from sys import intern
 from typing import Any, NamedTuple
 
-from deimos.prompts.normalise import is_spaceless, words
+from deimos.prompts.normalise import has_ignorable, is_spaceless, words
 from deimos.recipe import Decontaminate, RecipeError
 
 TEMPLATE = 5
 """A run of words in more test problems than this is no problem's own."""
 OWN = 4
 """So many words of a long run must stand in no template: whatever follows one often is the same."""
+DATA = 6
+"""So many different numbers make a run of figures the data of one problem."""
 COVER = 0.6
 """Share of the shorter text that its 8-grams must cover."""
 SHINGLE = 3
@@ -109,7 +113,12 @@ class Index:
 
     def find(self, text: str) -> Overlap | None:
         """The overlap of a text with some test problem; None: there is none."""
-        said = tuple(words(text))
+        found = self._find(tuple(words(text)))
+        if found is None and has_ignorable(text):
+            found = self._find(tuple(words(text, parted=True)))
+        return found
+
+    def _find(self, said: tuple[str, ...]) -> Overlap | None:
         if (same := self._exact.get(" ".join(said))) is not None:
             return self._overlap("exact", same, said)
         if len(said) < self._short:
@@ -183,7 +192,7 @@ class _Runs:
             theirs = _placed(self._tests[number], self._long)
             for start in sorted({s - back for s in starts for back in range(inner) if s >= back}):
                 run = said[start : start + self._long]
-                if len(run) < self._long or run not in theirs or not _worded(run):
+                if len(run) < self._long or run not in theirs or not _tells(run):
                     continue
                 if self._own_words(start, templates) < OWN:
                     continue
@@ -277,6 +286,16 @@ def _shingles(said: tuple[str, ...]) -> set[tuple[str, ...]]:
 def _worded(run: tuple[str, ...]) -> bool:
     """Whether half of the words have a letter: figures in a row are no text."""
     return 2 * sum(map(str.isdigit, run)) <= len(run)
+
+
+def _tells(run: tuple[str, ...]) -> bool:
+    """Whether a long run is text, or data: numbers enough that are different and no even steps."""
+    if _worded(run):
+        return True
+    numbers = [int(word) for word in run if word.isdecimal()]
+    steps = [after - before for before, after in pairwise(numbers)]
+    even = max(map(steps.count, steps), default=0) * 2 >= len(steps)
+    return len(set(numbers)) >= DATA and not even
 
 
 def _spaceless(said: tuple[str, ...]) -> bool:

@@ -1,9 +1,11 @@
 """Texts as they are compared: what looks the same is the same.
 
 Folded are Unicode compatibility forms and case; gone are characters without a width (soft hyphens,
-zero-width spaces and joiners, variation selectors, accents that are characters of their own).
-Scripts that put no spaces between words are taken character by character. Not covered: letters of
-one script that look like another's, and traditional against simplified Chinese.
+zero-width spaces and joiners, variation selectors, accents that are characters of their own), unless they
+stand for the spaces of what would be one endless word. Cyrillic and Greek letters that look like Latin ones are
+these in words that mix scripts and, in a text of Latin letters, in words of nothing else.
+Scripts that put no spaces between words are taken character by character. Not covered: look-alikes of
+other scripts, and traditional against simplified Chinese.
 """
 
 from __future__ import annotations
@@ -30,17 +32,64 @@ _IGNORABLE = re.compile(
 )
 
 
+LONGEST_WORD = 24
+"""Letters; characters without a width part what would be a longer word."""
+_WITH_IGNORABLE = re.compile(rf"\S*{_IGNORABLE.pattern}\S*")
+# Cyrillic and Greek letters by the Latin ones that they are drawn like, in both cases.
+_LOOKS = {
+    **dict(zip("авекмнорстухіјѕһԁԛԝӏгп", "abekmhopctyxijshdqwlrn")),
+    **dict(zip("АВЕКМНОРСТУХІЈЅҺԚԜӀ", "ABEKMHOPCTYXIJSHQWI")),
+    **dict(zip("αβγεικνορτυχωηκϲϳ", "abyeikvoptuxwnkcj")),
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹ", "ABEZHIKMNOPTYXC")),
+    **dict(zip("ıɑɡ", "iag")),
+}
+_LOOK_ALIKES = str.maketrans(_LOOKS)
+_FOREIGN = re.compile("[\u0131\u0251\u0261\u0370-\u03ff\u0400-\u052f]")
+_LATIN = re.compile("[A-Za-z]")
+
+
 def fold(text: str) -> str:
-    """A text without what a reader cannot see: compatibility forms, case, characters of no width."""
+    """A text without what a reader cannot see: compatibility forms, case, characters of no width, look-alikes."""
     if text.isascii():
         return text.casefold()
-    seen = unicodedata.normalize("NFKC", _IGNORABLE.sub("", text)).casefold()
-    return seen.translate(_marks())
+    seen = unicodedata.normalize("NFKC", _WITH_IGNORABLE.sub(_without_ignorable, text))
+    return _in_one_script(seen).casefold().translate(_marks())
 
 
-def words(text: str) -> list[str]:
-    """The folded words of a text, without punctuation; a character each in scripts without spaces."""
-    return _WORD.findall(_set_apart(fold(text)))
+def _without_ignorable(match: re.Match[str]) -> str:
+    """Characters between blanks without those of no width, or parted by them if they would be no word."""
+    joined = _IGNORABLE.sub("", match[0])
+    return joined if len(joined) <= LONGEST_WORD else _IGNORABLE.sub(" ", match[0])
+
+
+def _in_one_script(text: str) -> str:
+    """A text whose Cyrillic and Greek look-alikes are Latin letters, if they are meant to be read so."""
+    foreign = _FOREIGN.findall(text)
+    if not foreign:
+        return text
+    own = sum(letter not in _LOOKS for letter in foreign)
+    latin = len(_LATIN.findall(text)) > own  # a Russian text keeps its words of look-alikes
+
+    def change(match: re.Match[str]) -> str:
+        word = match[0]
+        mixed = _FOREIGN.search(word) and _LATIN.search(word)
+        alike = latin and all(letter in _LOOKS for letter in word)
+        return word.translate(_LOOK_ALIKES) if mixed or alike else word
+
+    return _WORD.sub(change, text)
+
+
+def words(text: str, *, parted: bool = False) -> list[str]:
+    """The folded words of a text, without punctuation; a character each in scripts without spaces.
+
+    ``parted``: characters without a width are spaces, all of them.
+    """
+    return _WORD.findall(_set_apart(fold(_IGNORABLE.sub(" ", text) if parted else text)))
+
+
+def has_ignorable(text: str) -> bool:
+    """Whether a text has characters without a width."""
+    return not text.isascii() and _IGNORABLE.search(text) is not None
 
 
 def words_and_signs(text: str) -> list[str]:
