@@ -1,7 +1,8 @@
 """The locked config: what the tuned model was measured at, and what its users decode with.
 
-Read from the rows of the benchmark, which say what they were decoded with. A run of before rows
-said so has it in the recipe it ran with, and then this is said.
+Read from the rows of the benchmark, which say what they were decoded with; before there is a
+benchmark, from what the sweep locked. A run of before rows said so has it in the recipe it ran with,
+and then this is said.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ class LockedConfig:
 
 def read_locked(run: RunResults) -> LockedConfig:
     """The tuned model's locked config, from the benchmark's rows if they have it."""
-    for row in (*run.by_config, *run.bench):
+    shipped = (row for row in run.bench if row.get("setting") == "ship")
+    for row in (*shipped, *run.by_config, *run.bench):  # with max_tokens as it ships, if that ran
         found = _decoding(row) if row.get("model") == "tuned" else None
         if found:
             return LockedConfig(found, "the benchmark's rows")
+    swept = run.artifacts.locked_configs()
+    if swept:
+        values = {k: v for k, v in swept["tuned"].values().items() if v is not None}
+        return LockedConfig(values, "what the sweep locked; no benchmark has run at it yet")
     settings = run.recipe.bench.locked.model_dump(mode="json")
     return LockedConfig(
         {**settings, "max_tokens": run.recipe.bench.budget},

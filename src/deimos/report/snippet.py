@@ -30,6 +30,7 @@ PORT = 8000
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The values that vLLM's ``--max-lora-rank`` takes."""
 _NOT_IN_GENERATE = ("presence_penalty", "frequency_penalty")
+_BUDGET = "think_budget"
 _IN_BODY = ("top_k", "min_p", "repetition_penalty")
 """vLLM's sampler values that OpenAI's client has no argument for."""
 _SWITCH = "enable_thinking"
@@ -179,6 +180,7 @@ def client(run: RunResults) -> str | None:
             "",
             f'client = OpenAI(base_url="http://localhost:{PORT}/v1", api_key="EMPTY")',
             f"question = {quoted(QUESTION)}",
+            *_no_budget(decoding),
             *(["for thinking in (True, False):"] if switched else []),
             f"{indent}reply = client.chat.completions.create(",
             f'{indent}    model="tuned",',
@@ -210,5 +212,12 @@ def _generate(decoding: AnyRow) -> list[str]:
     missing = [name for name in _NOT_IN_GENERATE if decoding.get(name)]
     return [
         *(f"# {name} {decoding[name]}: generate has none; vLLM has" for name in missing),
+        *_no_budget(decoding),
         f"output = model.generate(**prompt, {', '.join(settings)})",
     ]
+
+
+def _no_budget(decoding: AnyRow) -> list[str]:
+    """What no program here does: close a thought that has become too long."""
+    budget = decoding.get(_BUDGET)
+    return [f"# {_BUDGET} {budget}: this program closes no thought"] if budget else []
