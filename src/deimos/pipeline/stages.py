@@ -14,7 +14,7 @@ from deimos.store.names import ADAPTER, CARD, CONSTANTS, GOLD, REPORT, SUMMARY, 
 STAGES = (
     Stage(
         "prompts",
-        version=3,
+        version=4,
         needs=(),
         keys=("prompts",),
         run=wiring.prompts,
@@ -32,7 +32,7 @@ STAGES = (
     ),
     Stage(
         "select",
-        version=3,
+        version=4,
         needs=("prompts", "sample"),
         keys=("model", "select"),
         run=wiring.select,
@@ -49,7 +49,7 @@ STAGES = (
     ),
     Stage(
         "bench",
-        version=3,
+        version=4,
         needs=("prompts", "sample", "train"),
         keys=("model", "bench", "select.graders", "allow_contamination"),
         reads={"sample": (CONSTANTS, TEMPLATE_DATE), "train": (f"{ADAPTER}/*",)},
