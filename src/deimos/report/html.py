@@ -19,6 +19,7 @@ from markupsafe import Markup
 from deimos import __version__
 from deimos.lab.traces import LEVELS
 from deimos.report import (
+    charts,
     decoding_labels,
     figures,
     formatting,
@@ -27,11 +28,11 @@ from deimos.report import (
     side_by_side,
     unfair,
 )
+from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
-from deimos.runs.artifacts import SampleFacts
 from deimos.store.schema import AnyRow, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,15 +44,6 @@ MEANINGS = {
 }
 NOT_COUNTED = ("engine", "seconds")
 """Shown elsewhere: the engine's diagnostics, and the stage's time, of which this is one attempt's part."""
-WIDTHS = (figures.WIDE, figures.NARROW)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart in both drawings, wide and narrow."""
-
-    title: str
-    drawings: tuple[Markup, ...]
 
 
 @dataclass(frozen=True)
@@ -132,9 +124,9 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             groups=groups(run),
             mixed=decoding_labels.MIXED,
             by_config=by_config(run),
-            lengths=length_figures(run, config) if config else [],
+            lengths=charts.length_figures(run, config) if config else [],
             length_config=decoding_labels.CONFIGS.get(config or "", config),
-            curves=curve_figures(run),
+            curves=charts.curve_figures(run),
             pairs=side_by_side.shown(run, config) if config else [],
             rule=side_by_side.RULE,
             rejects=tally,
@@ -235,7 +227,7 @@ def groups(run: RunResults) -> list[SettingResults]:
 
 def _unfair(run: RunResults, own: Sequence[AnyRow]) -> tuple[str, ...]:
     picks = [(row, headline.pick(run, row)) for row in own]
-    return unfair.list_unfair([(_task(row), row, at.base, at.tuned) for row, at in picks])
+    return unfair.list_unfair([(name_task(row), row, at.base, at.tuned) for row, at in picks])
 
 
 def _reach(compare: Sequence[AnyRow]) -> float:
@@ -249,7 +241,7 @@ def by_config(run: RunResults) -> list[Row]:
     keep = [row for row in run.by_config if "accuracy" in row]
     return [
         {
-            "place": f"{row['setting']} · {_task(row)}",
+            "place": f"{row['setting']} · {name_task(row)}",
             "model": row["model"],
             "config": decoding_labels.short(row),
             "n": formatting.number(row["n"]),
@@ -261,44 +253,6 @@ def by_config(run: RunResults) -> list[Row]:
         }
         for row in keep
     ]
-
-
-def length_figures(run: RunResults, config: str) -> list[Figure]:
-    """Think and answer length distributions of base and tuned at one config."""
-    own = [o for o in run.outcomes if o.config == config and o.model in figures.MODELS]
-    split: dict[str, list[SampleFacts]] = {
-        m: [o for o in own if o.model == m] for m in figures.MODELS
-    }
-    if not all(split.values()):
-        return []
-    cut = {m: sum(o.finish == "length" for o in os) / len(os) for m, os in split.items()}
-    found = []
-    both = (("Think tokens", "think_tokens"), ("Answer tokens", "answer_tokens"))
-    for title, field in both if not run.plain else (("Tokens written", "think_tokens"),):
-        values = {m: [getattr(o, field) for o in os] for m, os in split.items()}
-        drawn = tuple(figures.lengths(title.lower(), values, cut, w) for w in WIDTHS)
-        found.append(Figure(title, drawn))
-    return found
-
-
-def curve_figures(run: RunResults) -> list[tuple[str, list[Figure]]]:
-    """Accuracy against budget: per task, one figure a config; the pooled task first."""
-    tight = run.constants.get("dev_total_tokens_p25")
-    parts: dict[tuple[str, bool], list[AnyRow]] = {}
-    for row in run.curve:
-        if row["accuracy"] is not None:
-            parts.setdefault((row["task"], row.get("thinking") is False), []).append(row)
-    order = sorted(parts, key=lambda part: (part[0] != "all", part[1], part[0]))
-    found = []
-    for part in order:
-        named = []
-        for config in decoding_labels.ordered(row["config"] for row in parts[part]):
-            own = [row for row in parts[part] if row["config"] == config]
-            title = decoding_labels.CONFIGS.get(config, config)
-            drawn = tuple(figures.budget_curve(own, tight, title, w) for w in WIDTHS)
-            named.append(Figure(title[0].upper() + title[1:], drawn))
-        found.append((_task(parts[part][0]), named))
-    return found
 
 
 def recipe_yaml(run: RunResults) -> str:
@@ -318,7 +272,7 @@ def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
     ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
     fits = ci and None not in ci and max(map(abs, ci)) <= reach
     return ResultLine(
-        task=_task(row),
+        task=name_task(row),
         n=formatting.number(row["n"]),
         accuracy=_arrow(at, "accuracy", lambda v: formatting.percent(v, 1)),
         delta=f"{formatting.points(delta)} {formatting.interval(ci, formatting.points)}",
@@ -364,11 +318,6 @@ def _changed(row: AnyRow, name: str) -> str:
     ci = row.get(f"{name}_ci")
     text = f"{formatting.change(row.get(name))} {formatting.change_interval(ci)}"
     return text + (" not shown" if ci is not None and formatting.includes_zero(ci) else "")
-
-
-def _task(row: AnyRow) -> str:
-    name = "all tasks" if row["task"] == "all" else row["task"]
-    return name + (", thinking off" if row.get("thinking") is False else "")
 
 
 def _arrow(at: headline.Pick, name: str, form: Callable[[Any], str]) -> str:
