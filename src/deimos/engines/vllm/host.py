@@ -13,12 +13,16 @@ import asyncio
 import atexit
 import multiprocessing
 import multiprocessing.process
+import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from deimos.engines.vllm import watchdog
 from deimos.engines.vllm.options import choose_served_rank, read_adapter_rank
 from deimos.models.ref import first_line
 from deimos.recipe import RecipeError
@@ -89,10 +93,7 @@ class Host:
                 pass
             _kill(self._children)
         self._children = []
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.wait()
-            self._watchdog = None
+        self._end_watchdog()
 
     def close(self) -> None:
         """End everything."""
@@ -102,6 +103,12 @@ class Host:
         self.stop()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(GRACE_SECONDS)
+
+    def _end_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.wait()
+            self._watchdog = None
 
     def _turn(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -113,6 +120,7 @@ class Host:
 
         lora = {"enable_lora": True, "max_lora_rank": self._rank} if self._rank else {}
         before = {*multiprocessing.active_children()}
+        self._watchdog = _start_watchdog()
         try:
             self.llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**{**lora, **self.arguments}))
         except (ValueError, TypeError, OSError) as e:  # pydantic's errors are ValueErrors
@@ -124,7 +132,8 @@ class Host:
             self._children = [c for c in multiprocessing.active_children() if c not in before]
             if self.llm is None:
                 _kill(self._children)
-        self._watchdog = _start_watchdog([child.pid for child in self._children if child.pid])
+                self._end_watchdog()
+        self._watchdog.send_signal(signal.SIGUSR1)
 
     async def _adapter(self, folder: str) -> Any:
         """The request for an adapter, which is loaded if it is new."""
@@ -187,10 +196,14 @@ def _kill(children: list[multiprocessing.process.BaseProcess]) -> None:
             child.join(GRACE_SECONDS)
 
 
-def _start_watchdog(pids: list[int]) -> subprocess.Popen[bytes]:
-    """Start a process that kills vLLM's processes if this one dies; a normal end kills it first."""
-    script = 'read _; kill -9 "$@" 2>/dev/null'
-    return subprocess.Popen(["sh", "-c", script, "sh", *map(str, pids)], stdin=subprocess.PIPE)
+def _start_watchdog() -> subprocess.Popen[bytes]:
+    """Start what kills vLLM's processes if this one dies, before there are any; see ``watchdog``."""
+    command = [sys.executable, "-I", watchdog.__file__, str(os.getpid())]
+    started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    with started.stdout as ready:
+        ready.readline()  # it has listed the processes that were there before
+    return started
 
 
 def _reason(error: BaseException) -> str:
