@@ -44,13 +44,13 @@ from _pages import ROOT, write_section
 from _vllm_server import VLLMServer
 from numpy.typing import ArrayLike
 
+from deimos.evaluate.ratios import mean_reduction
 from deimos.evaluate.stats import (
     Estimate,
     Interval,
     accuracy,
     accuracy_delta,
-    bootstrap_mean,
-    mean_reduction,
+    mean_difference,
 )
 from deimos.models.loading import load_model
 from deimos.models.ref import ModelRef
@@ -283,10 +283,10 @@ def compared(name: str, first: Pool, other: Pool) -> Tested:
         "mean thought": sign_flips(means), "all thoughts": float(smirnov.pvalue),
     }  # fmt: skip
     apart = {
-        "prompts with a gold": accuracy_delta(*gold, repeated=False),
-        "kept thought": Estimate(float(kept.mean()), bootstrap_mean(kept)),
-        "passes": accuracy_delta(*rates, repeated=True),
-        "mean thought": Estimate(float(means.mean()), bootstrap_mean(means)),
+        "prompts with a gold": accuracy_delta(*gold),
+        "kept thought": mean_difference(kept),
+        "passes": accuracy_delta(*rates, samples_each=max(first.sampled.values())),
+        "mean thought": mean_difference(means),
     }
     return Tested(name, p, apart)
 
@@ -384,7 +384,7 @@ def page(
 
 
 def saved(full: Pool, raced: Pool) -> str:
-    """The interval of raced / exhaustive over prompts drawn anew, both sides alike; by the journals."""
+    """The interval of raced / exhaustive over prompts, by the journals."""
     prompts = sorted(full.decoded)
     pair = ([pool.decoded[p] for p in prompts] for pool in (full, raced))
     ci = mean_reduction(*pair).ci

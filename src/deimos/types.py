@@ -33,6 +33,8 @@ class Prompt:
     code ``{"tests", "entry_point"?, "setup"?}``."""
     source: str = ""
     licence: str = ""
+    level: str = ""
+    """How hard its data set says it is (``3``); empty if it does not. No part of the id."""
 
     @classmethod
     def of(
@@ -44,6 +46,7 @@ class Prompt:
         reference: Any,
         source: str = "",
         licence: str = "",
+        level: str = "",
     ) -> Prompt:
         """Build a prompt; its id is the hash of what is asked and how it is judged."""
         content = json.dumps(
@@ -53,7 +56,8 @@ class Prompt:
             allow_nan=False,
         )
         digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-        return cls(digest, task, kind, tuple(dict(m) for m in messages), reference, source, licence)
+        said = tuple(dict(message) for message in messages)
+        return cls(digest, task, kind, said, reference, source, licence, level)
 
 
 @dataclass(frozen=True, slots=True)

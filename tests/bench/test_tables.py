@@ -78,7 +78,7 @@ def test_finishing_and_reasoning_add_up_to_the_difference(problems: list):
         for p, (_, t) in enumerate(problems)
         for i, (ok, f) in enumerate(t)
     ]
-    part = accuracy_part(base, tuned, 0)
+    part = accuracy_part(base, tuned)
     if part["n"] == 0:
         assert part["accuracy_delta"] is None
         return
@@ -91,7 +91,7 @@ def test_finishing_and_reasoning_add_up_to_the_difference(problems: list):
 def test_the_difference_is_split_by_finish_as_defined():
     base = [made(0, False, finish="length"), made(1, False), made(2, True), made(3, True)]
     tuned = [made(0, True), made(1, True), made(2, True), made(3, False, finish="length")]
-    part = accuracy_part(base, tuned, 0)
+    part = accuracy_part(base, tuned)
     assert part["finished_more"] == 0.0  # one gained by finishing, one lost by not
     assert part["reasoned_better"] == 0.25
     assert part["accuracy_delta_ci"] == list(stats.tango(2, 1, 4))
@@ -100,7 +100,7 @@ def test_the_difference_is_split_by_finish_as_defined():
 def test_unjudged_is_left_out_never_wrong():
     base = [made(0, True), made(1, None), made(2, False)]
     tuned = [made(0, True), made(1, False), made(2, True)]
-    assert accuracy_part(base, tuned, 0)["n"] == 2
+    assert accuracy_part(base, tuned)["n"] == 2
     row = bench_row(base, ArmName("base", "locked"), EQUAL)
     assert (row["n"], row["accuracy"], row["unjudged"]) == (2, 0.5, 1)
 
@@ -123,7 +123,7 @@ def test_rows_have_the_contract_fields_and_plain_json_values(contract):
 
 def test_other_problems_are_refused():
     with pytest.raises(stats.PairingError, match="tuned lacks 1"):
-        accuracy_part([made(0, True), made(1, True)], [made(0, True)], 0)
+        accuracy_part([made(0, True), made(1, True)], [made(0, True)])
 
 
 def four_sets() -> dict[ArmName, list[Outcome]]:
@@ -147,6 +147,9 @@ def test_each_headline_number_is_the_less_flattering_configs():
         "accuracy": "locked",
         "think_tokens": "recommended",
         "total_tokens": "recommended",
+        "tokens_per_correct": "recommended",
+        "auc_oaa": "locked",
+        "ock_score": "locked",
     }
     assert headline["accuracy_delta"] == pytest.approx(-0.1)
     assert headline["accuracy_delta_ci"] == list(stats.tango(0, 1, 10))
@@ -200,3 +203,40 @@ def test_the_curve_rises_with_the_budget_and_ends_at_the_accuracy():
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] == bench_row(outcomes, ArmName("base", "locked"), EQUAL)["accuracy"]
     assert {r["n"] for r in rows} == {12}
+
+
+def both(base_lengths: tuple[int, int], tuned_lengths: tuple[int, int]) -> dict:
+    """Think tokens of base and tuned at two decodings, accuracy alike."""
+    return {
+        ArmName(model, config): [made(i, True, length) for i in range(9)]
+        for model, lengths in (("base", base_lengths), ("tuned", tuned_lengths))
+        for config, length in zip(("recommended", "locked"), lengths, strict=True)
+    }
+
+
+@pytest.mark.parametrize(("tuned", "picked"), [(0, "recommended"), (30, "recommended")])
+def test_a_base_that_thinks_nothing_at_one_decoding_is_not_left_out(tuned: int, picked: str):
+    (row,) = tabulate_all(both((0, 100), (tuned, 40)), EQUAL).compare
+    assert row["config"]["think_tokens"] == picked
+    assert row["think_tokens_reduction"] is None
+    assert row["think_tokens_medians"] == [0, tuned]
+
+
+def test_no_reduction_is_more_flattering_than_a_growth():
+    (row,) = tabulate_all(both((0, 100), (0, 120)), EQUAL).compare
+    assert row["config"]["think_tokens"] == "locked"
+    assert row["think_tokens_reduction"] == pytest.approx(-0.2)
+
+
+def test_a_tuned_model_with_nothing_right_is_the_worst_at_tokens_per_right_answer():
+    samples = {
+        ArmName("base", "recommended"): [made(i, True, 100) for i in range(9)],
+        ArmName("tuned", "recommended"): [made(i, True, 40) for i in range(9)],
+        ArmName("base", "locked"): [made(i, True, 100) for i in range(9)],
+        ArmName("tuned", "locked"): [made(i, False, 1) for i in range(9)],
+    }
+    tables = tabulate_all(samples, EQUAL)
+    assert tables.compare[0]["config"]["tokens_per_correct"] == "locked"
+    assert tables.compare[0]["tokens_per_correct_reduction"] is None
+    assert tables.bench[1]["tokens_per_correct"] is None
+    assert all(score["value"] < 0 for score in tables.compare[0]["aes"])

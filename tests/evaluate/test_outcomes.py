@@ -130,4 +130,5 @@ def test_models_take_turns_in_blocks_after_warming_up():
     }
     assert mean_seconds(rows, {"a"}) == {"base": 2.0, "tuned": 1.0}
     assert mean_seconds(rows, {"c"}) == {}
-    assert seconds_reduction_ci(rows, {"c"}, 0) == (None, 0)
+    assert seconds_reduction_ci(rows, {"c"}) == (None, 0)
+    assert seconds_reduction_ci(rows, {"a"}) == (None, 3)  # too few for an interval

@@ -172,8 +172,9 @@ def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSampl
             wanted = suite.sample_set(task, arm)
             prompts = {p.id: p for p in task.prompts}
             for completion in wanted.read(models):
-                rendered = models.render(prompts[completion.prompt_id], task.thinking)
-                about = task.name, task.thinking, rendered.shape
+                prompt = prompts[completion.prompt_id]
+                rendered = models.render(prompt, task.thinking)
+                about = task.name, task.thinking, rendered.shape, prompt
                 found.whole[arm].append(reduce_completion(completion, *about))
                 for samples, budget in budgets:
                     if budget is not None:
@@ -200,11 +201,7 @@ def tabulate(
             names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
             # A cut trace was not timed at its budget.
             seconds = {} if setting == "tight" else mean_seconds(timings, names)
-            ci, timed = (
-                seconds_reduction_ci(timings, names, bench.seed)
-                if setting == "equal"
-                else (None, 0)
-            )
+            ci, timed = seconds_reduction_ci(timings, names) if setting == "equal" else (None, 0)
             values = decodings.values()
             if setting == "ship" and decodings.shipped_budget < decodings.budget:
                 values[TIMED]["max_tokens"] = decodings.shipped_budget

@@ -13,15 +13,18 @@ then map each part of the row to where its numbers come from. What each decoding
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from deimos.bench.second_accuracy import second_accuracy, second_accuracy_delta
 from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
 from deimos.bench.tasks import POOLED
 from deimos.evaluate import stats
+from deimos.evaluate.metrics import bench_metrics, compare_metrics
 from deimos.evaluate.outcomes import Outcome, as_list, fractions_right, group_by_problem
 from deimos.graders.second import count_differences
 from deimos.store.schema import Row
@@ -33,11 +36,33 @@ ACCURACY = (
     "finished_more",
     "reasoned_better",
     "smallest_detectable",
+    "second_accuracy_delta",
 )
-THINK = ("think_tokens_reduction", "think_tokens_reduction_ci")
-TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci")
+THINK = ("think_tokens_reduction", "think_tokens_reduction_ci", "think_tokens_medians")
+TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci", "total_tokens_medians")
+COMPARE_GROUPS = {
+    "accuracy": ("accuracy_delta", ACCURACY),
+    "think_tokens": ("think_tokens_reduction", THINK),
+    "total_tokens": ("total_tokens_reduction", TOTAL),
+    "tokens_per_correct": (
+        "tokens_per_correct_reduction",
+        ("tokens_per_correct_reduction", "tokens_per_correct_reduction_ci"),
+    ),
+    "auc_oaa": ("auc_oaa_delta", ("auc_oaa_delta", "auc_oaa_delta_ci")),
+    "ock_score": ("ock_score_delta", ("ock_score_delta", "ock_score_delta_ci")),
+}
+"""Of each choice of decoding, the number that it is made by, and a compare row's numbers that go with it."""
 BENCH_GROUPS = {
-    "accuracy": ("repeats", "n", "unjudged", "second", "accuracy", "accuracy_ci", "finished"),
+    "accuracy": (
+        "repeats",
+        "n",
+        "unjudged",
+        "second",
+        "accuracy",
+        "accuracy_ci",
+        "finished",
+        "second_accuracy",
+    ),
     "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think"),
     "total_tokens": (
         "total_tokens_median",
@@ -46,6 +71,7 @@ BENCH_GROUPS = {
         "answer_tokens_median_ci",
         "chars_median",
     ),
+    **{name: (name, f"{name}_ci") for name in ("tokens_per_correct", "auc_oaa", "ock_score")},
 }
 """Which of a bench row's numbers go with which choice of decoding."""
 
@@ -93,7 +119,7 @@ def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
     empty = [o.empty_think for o in outcomes if o.empty_think is not None]
     problems = len(group_by_problem(outcomes))
     medians = {
-        f"{name}_median_ci": as_list(stats.median(side, problems, seed=where.seed).ci)
+        f"{name}_median_ci": as_list(stats.median(side, problems).ci)
         for name in ("think_tokens", "answer_tokens", "total_tokens")
         for side in _clustered(outcomes, (), name)[:1]
     }
@@ -117,6 +143,8 @@ def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
         **medians,
         "unjudged": len(outcomes) - judged,
         "second": count_differences((o.ok, o.second) for o in outcomes),
+        "second_accuracy": second_accuracy(outcomes),
+        **bench_metrics(outcomes),
         "config": arm.config,
         "decoding": where.decodings.get(arm.config),
     }
@@ -151,9 +179,13 @@ def compare_row(
         "setting": where.setting,
         "thinking": where.thinking,
         "task": where.task,
-        **accuracy_part(base, tuned, where.seed),
+        **accuracy_part(base, tuned),
+        "second_accuracy_delta": second_accuracy_delta(base, tuned),
         **{k: v for name, e in lengths.items()
            for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", as_list(e.ci)))},
+        **{f"{name}_medians": [_median([getattr(o, name) for o in side]) for side in (base, tuned)]
+           for name in lengths},
+        **compare_metrics(list(pair_up(base, tuned))),
         "seconds_reduction": _reduction(where.seconds),
         "seconds_reduction_ci": where.seconds_ci and [*where.seconds_ci],
         "timed": where.timed,
@@ -162,7 +194,7 @@ def compare_row(
     }  # fmt: skip
 
 
-def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) -> Row:
+def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome]) -> Row:
     """The paired accuracy difference, and how much of it is finishing and how much reasoning.
 
     With repeats every base sample of a problem is paired with every tuned one, each problem
@@ -170,8 +202,8 @@ def accuracy_part(base: Sequence[Outcome], tuned: Sequence[Outcome], seed: int) 
     """
     matched = list(pair_up(base, tuned))
     sides = [np.array([np.mean([bool(o.ok) for o in pair[s]]) for pair in matched]) for s in (0, 1)]
-    repeated = any(len(b) > 1 or len(t) > 1 for b, t in matched)
-    delta = stats.accuracy_delta(sides[0], sides[1], repeated=repeated, seed=seed)
+    each = max(sum(len(pair[s]) for pair in matched) for s in (0, 1)) / max(len(matched), 1)
+    delta = stats.accuracy_delta(sides[0], sides[1], samples_each=each)
     parts = np.array([_parts(b, t) for b, t in matched]).reshape(-1, 2)
     return {
         "n": len(matched),
@@ -214,27 +246,46 @@ def _reduction(seconds: Mapping[str, float]) -> float | None:
 
 
 def pick_least_flattering(rows: Mapping[str, Row]) -> Row:
-    """One compare row of several decodings': each number, with its interval, from where it is worst."""
+    """One compare row of several decodings': each number, with its interval, from where it is worst.
+
+    A decoding at which the base's median length is 0 counts too: as no reduction if the tuned
+    model's is 0 as well, and else as worse than any. Its number is null, its medians say why.
+    """
     merged = dict(next(iter(rows.values())))
-    chosen = {}
-    for name, fields in {
-        "accuracy": ACCURACY,
-        "think_tokens": THINK,
-        "total_tokens": TOTAL,
-    }.items():
-        first = "accuracy_delta" if name == "accuracy" else f"{name}_reduction"
-        measured = {config: row for config, row in rows.items() if row[first] is not None}
-        config = min(measured or rows, key=lambda c: rows[c][first] if c in measured else 0.0)
-        merged |= {f: rows[config][f] for f in fields}
-        chosen[name] = config
+    chosen: dict[str, str] = {}
+    for name, (by, fields) in COMPARE_GROUPS.items():
+        worth = {config: _flattery(row, by) for config, row in rows.items() if by in row}
+        known = {config: value for config, value in worth.items() if value is not None}
+        if not worth:
+            continue
+        chosen[name] = min(known or worth, key=lambda c: known.get(c, 0.0))
+        merged |= {f: rows[chosen[name]][f] for f in fields if f in rows[chosen[name]]}
+    if "aes" in merged:
+        merged["aes"] = [_lowest(sets) for sets in zip(*(row["aes"] for row in rows.values()))]
     return merged | {"config": chosen}
+
+
+def _flattery(row: Row, by: str) -> float | None:
+    """What a row's number is worth to the tuned model; None: it says nothing."""
+    if row[by] is not None:
+        return row[by]
+    base, tuned = row.get(by.replace("_reduction", "_medians")) or (None, None)
+    if base == 0 and tuned is not None:
+        return -math.inf if tuned > 0 else 0.0
+    lost = by == "tokens_per_correct_reduction" and (row["accuracy_delta"] or 0) < 0
+    return -math.inf if lost else None  # the tuned model has nothing right
+
+
+def _lowest(scores: Sequence[Row]) -> Row:
+    known = [score for score in scores if score["value"] is not None]
+    return min(known, key=lambda score: score["value"]) if known else scores[0]
 
 
 def merge_chosen(rows: Mapping[str, Row], chosen: Mapping[str, str]) -> Row:
     """One bench row of several decodings', its numbers from where the compare row's come."""
     merged = dict(next(iter(rows.values())))
     for name, fields in BENCH_GROUPS.items():
-        row = rows[chosen[name]]
+        row = rows[chosen.get(name, chosen["accuracy"])]
         merged |= {f: row[f] for f in fields if f in row}
     decoding = {part: rows[name].get("decoding") for part, name in chosen.items()}
     return merged | {"config": dict(chosen), "decoding": decoding}

@@ -16,7 +16,7 @@ import numpy as np
 
 from deimos.evaluate import stats
 from deimos.thinking import Shape, Tags, ThinkIds, count, split
-from deimos.types import Completion, SecondOpinion, Verdict
+from deimos.types import Completion, Prompt, SecondOpinion, Verdict
 
 CURVE_POINTS = 24
 CUT = Verdict.of(False, "cut at the budget: it never finished")
@@ -45,6 +45,10 @@ class Outcome:
     """The verdict's reason, if it is null."""
     second: SecondOpinion | None = None
     """Of a math answer that was judged."""
+    kind: str = ""
+    """The problem's; empty where nobody asked for it."""
+    level: str = ""
+    """The problem's, as its data set has it; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,20 @@ def cut(completion: Completion, budget: int, grammar: Grammar) -> Completion:
 
 
 def reduce_completion(
-    completion: Completion, task: str, thinking: bool | None, shape: Shape
+    completion: Completion,
+    task: str,
+    thinking: bool | None,
+    shape: Shape,
+    problem: Prompt | None = None,
 ) -> Outcome:
     """Reduce a judged completion.
+
+    Args:
+        completion: judged.
+        task: its task.
+        thinking: the task's switch.
+        shape: of the rendered prompt.
+        problem: what it answers; None leaves ``kind`` and ``level`` empty.
 
     Raises:
         ValueError: it has no verdict; unjudged is not wrong.
@@ -111,6 +126,8 @@ def reduce_completion(
         empty_think=not completion.think.strip() if has_thought else None,
         because=completion.verdict.because if completion.verdict.ok is None else "",
         second=completion.verdict.second,
+        kind=problem.kind if problem else "",
+        level=problem.level if problem else "",
     )
 
 

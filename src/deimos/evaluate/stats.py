@@ -1,11 +1,13 @@
-"""Intervals for paired benchmarks: Tango, Wilson, problem-clustered bootstrap.
+"""Intervals for paired benchmarks: Tango, Wilson, Student, order statistics, a problem-clustered bootstrap.
 
 Arrays in, ``(lo, hi)`` out, everything a fraction, 95% throughout. Knows nothing of models, files
 or completions. Not covered: corrections for looking at many tasks at once; with several tasks, one
-interval in twenty misses by design.
+interval in twenty misses by design. Ratios of means: ``ratios.py``.
 
 The unit of sampling is the *problem*: repeats of one problem are correlated, so they are kept
-together (one cluster) in every interval here.
+together (one cluster) in every interval here. An interval that rests on how problems spread is given
+from ``LEAST_FOR_T`` problems on and is None below. How often each covers the truth:
+``benchmarks/coverage.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ Z_POWER = 0.8416212335729143
 """80th percentile: the power that ``smallest_detectable`` promises."""
 RESAMPLES = 2000
 LEAST_FOR_T = 8
-"""Problems below which a mean has no interval."""
+"""Problems below which their spread is too uncertain for an interval that rests on it."""
 _CELLS = 2_000_000
 """Resample-by-value cells in memory at once (16 MB of int64)."""
 
@@ -98,7 +100,7 @@ def accuracy(per_problem: ArrayLike, samples_each: float = 1.0) -> Estimate:
     return Estimate(p, wilson(p, effective))
 
 
-def tango(gained: int, lost: int, n: int, *, level: float = LEVEL) -> Interval | None:
+def tango(gained: float, lost: float, n: float, *, level: float = LEVEL) -> Interval | None:
     """Tango's score interval for ``(gained - lost) / n``, a paired difference of proportions.
 
     Honest where no pair disagrees: ``gained = lost = 0`` gives +- z^2 / (n + z^2), not [0, 0].
@@ -107,21 +109,21 @@ def tango(gained: int, lost: int, n: int, *, level: float = LEVEL) -> Interval |
     Args:
         gained: pairs wrong before, right after.
         lost: pairs right before, wrong after.
-        n: all pairs.
+        n: all pairs; all three may be effective sizes.
         level: how often such intervals hold the truth; above 95% if several are to hold at once.
     """
-    if min(gained, lost) < 0 or gained + lost > n:
+    if min(gained, lost) < 0 or gained + lost > n * (1 + 1e-9):
         raise ValueError(f"{gained} gained and {lost} lost do not fit in {n} pairs")
     if n == 0:
         return None
     seen, z = (gained - lost) / n, Z if level == LEVEL else NormalDist().inv_cdf((1 + level) / 2)
     return (
-        _root(lambda d: _tango_score(gained, lost, n, d) - z, -1.0, seen),
-        _root(lambda d: _tango_score(gained, lost, n, d) + z, seen, 1.0),
+        find_root(lambda d: _tango_score(gained, lost, n, d) - z, -1.0, seen),
+        find_root(lambda d: _tango_score(gained, lost, n, d) + z, seen, 1.0),
     )
 
 
-def _tango_score(gained: int, lost: int, n: int, delta: float) -> float:
+def _tango_score(gained: float, lost: float, n: float, delta: float) -> float:
     """Standardised distance of the data from a true difference ``delta``; falls as delta grows."""
     # q: probability of a lost pair, by maximum likelihood under gained - lost = delta
     b = -gained - lost + (2 * n - gained + lost) * delta
@@ -134,7 +136,7 @@ def _tango_score(gained: int, lost: int, n: int, delta: float) -> float:
     return distance / math.sqrt(variance)
 
 
-def _root(f: Callable[[float], float], lo: float, hi: float) -> float:
+def find_root(f: Callable[[float], float], lo: float, hi: float) -> float:
     """Where the falling function ``f`` crosses zero in [lo, hi], by bisection; else the end."""
     for _ in range(60):
         mid = (lo + hi) / 2
@@ -142,30 +144,39 @@ def _root(f: Callable[[float], float], lo: float, hi: float) -> float:
     return (lo + hi) / 2
 
 
-def accuracy_delta(base: ArrayLike, tuned: ArrayLike, *, repeated: bool, seed: int = 0) -> Estimate:
-    """Difference of two accuracies on the same problems, tuned - base.
+def accuracy_delta(base: ArrayLike, tuned: ArrayLike, *, samples_each: float = 1.0) -> Estimate:
+    """Difference of two accuracies on the same problems, tuned - base, with Tango's interval.
 
-    One sample a side: Tango. Repeats: problem-clustered bootstrap, except where all problems'
-    differences are the same whole number; there a bootstrap would claim certainty ([0, 0]), and
-    Tango's interval is used instead.
+    With repeats, each base sample of a problem is paired with each tuned one, and the interval is
+    Tango's at the number of pairs that, drawn independently, would have the variance seen between
+    problems (Kish's design effect): at least the number of problems, at most that of samples. It is
+    never [0, 0], however many problems agree.
 
     Args:
         base: (n,) fraction right per problem; without repeats 0 or 1.
         tuned: (n,) the same problems, in the same order.
-        repeated: either side has more than one sample per problem.
-        seed: of the bootstrap.
+        samples_each: samples a problem, of the side that has more.
     """
     b, t = np.asarray(base, float), np.asarray(tuned, float)
     if b.shape != t.shape:
         raise PairingError(f"base has {len(b)} problems and tuned {len(t)}")
-    if len(b) == 0:
+    n = len(b)
+    if n == 0:
         return Estimate(None, None)
-    d = t - b
-    whole = bool(np.all(d == np.round(d)))
-    if repeated and (np.ptp(d) > 0 or not whole):
-        return Estimate(float(d.mean()), bootstrap_mean(d, seed=seed))
-    gained, lost = int(np.sum(d > 0)), int(np.sum(d < 0))
-    return Estimate(float(d.mean()), tango(gained, lost, len(d)))
+    gained, lost = float(np.mean(t * (1 - b))), float(np.mean(b * (1 - t)))
+    effective = float(n)
+    if samples_each > 1 and n > 1 and (variance := float((t - b).var(ddof=1)) / n) > 0:
+        one_pair = gained + lost - (gained - lost) ** 2
+        effective = min(max(one_pair / variance, n), n * samples_each)
+    ci = tango(gained * effective, lost * effective, effective)
+    return Estimate(float(np.mean(t - b)), ci)
+
+
+def t_quantile(n: int, level: float = LEVEL) -> float:
+    """The quantile of Student's t for a two-sided interval around a mean of ``n`` values."""
+    from scipy.stats import t
+
+    return float(t.ppf((1 + level) / 2, n - 1))
 
 
 def mean_difference(differences: ArrayLike, *, level: float = LEVEL) -> Estimate:
@@ -181,10 +192,8 @@ def mean_difference(differences: ArrayLike, *, level: float = LEVEL) -> Estimate
     d = np.asarray(differences, float)
     if len(d) < LEAST_FOR_T:
         return Estimate(float(d.mean()) if len(d) else None, None)
-    from scipy.stats import t
-
     mean, spread = float(d.mean()), float(d.std(ddof=1)) / math.sqrt(len(d))
-    half = float(t.ppf((1 + level) / 2, len(d) - 1)) * spread
+    half = t_quantile(len(d), level) * spread
     return Estimate(mean, (mean - half, mean + half))
 
 
@@ -223,18 +232,6 @@ def _percentiles(values: NDArray[np.float64]) -> Interval | None:
     return float(lo), float(hi)
 
 
-def bootstrap_mean(
-    per_problem: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Interval | None:
-    """Percentile interval for the mean over problems. ``per_problem`` is (n,)."""
-    x = np.asarray(per_problem, float)
-    if len(x) == 0:
-        return None
-    return _percentiles(
-        np.concatenate([c @ x / len(x) for c in _resamples(len(x), len(x), seed, resamples)])
-    )
-
-
 class Clustered(NamedTuple):
     """Values of many samples with the problem each belongs to (ragged repeats are fine)."""
 
@@ -254,44 +251,41 @@ class Clustered(NamedTuple):
         return (ranked[low] + ranked[high]) / 2
 
 
-def median(side: Clustered, n: int, *, seed: int = 0) -> Estimate:
+def median(side: Clustered, n: int) -> Estimate:
     """Median of all samples, and an interval over problems.
 
     With one sample a problem the interval is the distribution-free one of order statistics (David
-    and Nagaraja, Order Statistics, 2003, 7.1); with repeats a bootstrap that redraws problems.
+    and Nagaraja, Order Statistics, 2003, 7.1), which needs six problems. With repeats it is
+    Woodruff's (JASA 47, 1952, 635-646): the samples at the ranks to which the share below the median
+    could move, by its spread over problems.
 
     Args:
         side: the samples.
         n: number of problems.
-        seed: of the bootstrap.
     """
-    if n == 0 or not len(side.values):
+    values = side.values
+    if n == 0 or not len(values):
         return Estimate(None, None)
-    value = float(np.median(side.values))
-    if len(side.values) == n:
-        from scipy.stats import binom
+    value = float(np.median(values))
+    if len(values) == n:
+        return Estimate(value, _order_statistics(np.sort(values)))
+    if n < LEAST_FOR_T:
+        return Estimate(value, None)
+    below = (values < value) + 0.5 * (values == value) - 0.5
+    spread = np.bincount(side.problem, below, minlength=n).std(ddof=1) * math.sqrt(n) / len(values)
+    half = t_quantile(n) * max(float(spread), 0.5 / math.sqrt(len(values)))
+    low = np.quantile(values, max(0.5 - half, 0.0), method="lower")
+    return Estimate(
+        value, (float(low), float(np.quantile(values, min(0.5 + half, 1.0), method="higher")))
+    )
 
-        ranked = np.sort(side.values)
-        below = int(binom.ppf(0.025, n, 0.5))
-        return Estimate(value, (float(ranked[max(below - 1, 0)]), float(ranked[n - max(below, 1)])))
-    width = max(n, len(side.values))
-    drawn = [side.medians(counts) for counts in _resamples(n, width, seed, RESAMPLES)]
-    return Estimate(value, _percentiles(np.concatenate(drawn)))
 
+def _order_statistics(ranked: NDArray[np.float64]) -> Interval | None:
+    """The distribution-free interval of a median; None where even the extremes do not make 95%."""
+    from scipy.stats import binom
 
-def mean_reduction(base: ArrayLike, tuned: ArrayLike, *, seed: int = 0) -> Estimate:
-    """``1 - mean(tuned) / mean(base)`` of paired positive numbers, bootstrapped over the pairs.
-
-    Args:
-        base: (n,) one number a problem.
-        tuned: (n,) of the same problems in the same order.
-        seed: of the bootstrap.
-    """
-    b, t = np.asarray(base, float), np.asarray(tuned, float)
-    if len(b) == 0 or b.sum() == 0:
-        return Estimate(None, None)
-    drawn = [1 - (c @ t) / (c @ b) for c in _resamples(len(b), len(b), seed, RESAMPLES)]
-    return Estimate(1 - float(t.sum() / b.sum()), _percentiles(np.concatenate(drawn)))
+    below = int(binom.ppf(0.025, len(ranked), 0.5))
+    return (float(ranked[below - 1]), float(ranked[-below])) if below else None
 
 
 def median_reduction(
@@ -314,6 +308,8 @@ def median_reduction(
     before, after = float(np.median(base.values)), float(np.median(tuned.values))
     if before == 0:
         return Estimate(None, None)
+    if n < LEAST_FOR_T:
+        return Estimate(1 - after / before, None)
     width = max(n, len(base.values), len(tuned.values))
     ratios = []
     for counts in _resamples(n, width, seed, resamples):

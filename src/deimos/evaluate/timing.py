@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from deimos.engines.collect import Request, collect
-from deimos.evaluate import stats
+from deimos.evaluate import ratios, stats
 from deimos.evaluate.arms import Arm
 from deimos.evaluate.models import Models
 from deimos.evaluate.outcomes import total_tokens
@@ -146,16 +146,19 @@ async def _time_block(
 
 
 def seconds_reduction_ci(
-    rows: Sequence[Timed], tasks: Collection[str], seed: int
+    rows: Sequence[Timed], tasks: Collection[str]
 ) -> tuple[stats.Interval | None, int]:
-    """Interval of tuned's reduction in seconds over the problems timed on both, and their number."""
+    """Interval of tuned's reduction in seconds over the problems timed on both, and their number.
+
+    None if they are fewer than ``stats.LEAST_FOR_T``.
+    """
     seconds: dict[str, dict[str, float]] = {"base": {}, "tuned": {}}
     for row in rows:
         if row.task in tasks and row.model in seconds:
             seconds[row.model][row.prompt_id] = row.seconds
     both = sorted(seconds["base"].keys() & seconds["tuned"].keys())
     sides = ([seconds[model][p] for p in both] for model in ("base", "tuned"))
-    return stats.mean_reduction(*sides, seed=seed).ci, len(both)
+    return ratios.mean_reduction(*sides).ci, len(both)
 
 
 def mean_seconds(rows: Sequence[Timed], tasks: Collection[str]) -> dict[str, float]:

@@ -61,4 +61,5 @@ def _prompt(problem: Problem) -> Prompt:
         reference=problem.reference,
         source="lab",
         licence="Apache-2.0",
+        level=str(len(problem.clauses)),
     )

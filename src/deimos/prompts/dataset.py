@@ -91,6 +91,8 @@ class PromptParts(NamedTuple):
     reference: Any
     task: str | None = None
     """None: the data set's name."""
+    level: str = ""
+    """How hard the data set says it is."""
 
 
 def number_rows(found: Iterable[Mapping[str, Any]], origin: str) -> Iterator[SourceRow]:
@@ -196,5 +198,5 @@ def _filled(shape: inspect.Signature, options: Mapping[str, Any]) -> dict[str, A
 def _prompt(data: Dataset, row: SourceRow, parts: PromptParts) -> Prompt:
     return Prompt.of(
         task=parts.task or data.name, kind=data.kind, messages=parts.messages,
-        reference=parts.reference, source=row.origin, licence=data.licence,
+        reference=parts.reference, source=row.origin, licence=data.licence, level=parts.level,
     )  # fmt: skip

@@ -93,3 +93,12 @@ def last_box(text: str) -> str | None:
             if depth == 0:
                 return text[opened : brace.start()].strip()
     return None
+
+
+def level_of(data: Mapping[str, Any]) -> str:
+    """A row's ``level`` without the word before it ("Level 5" is "5"); "" if it names none."""
+    level = data.get("level")
+    if isinstance(level, bool) or not isinstance(level, str | int):
+        return ""
+    named = re.sub(r"^level\s*", "", str(level).strip(), flags=re.IGNORECASE)
+    return "" if named == "?" else named

@@ -23,6 +23,8 @@ MIXED = (
     "may come from different configs (then named beside each), and the rows of tasks need not add "
     "up to the row of all tasks."
 )
+_DERIVED = ("tokens_per_correct", "auc_oaa", "ock_score")
+"""Parts that have a table of their own, where their config stands beside them."""
 _PARTS = {
     "accuracy": "accuracy",
     "finished": "accuracy",
@@ -67,7 +69,7 @@ def named(row: AnyRow) -> dict[str, str]:
     config = row.get("config") or {}
     if isinstance(config, str):
         return {"every number": config}
-    return {part.replace("_", " "): name for part, name in config.items()}
+    return {part.replace("_", " "): at for part, at in config.items() if part not in _DERIVED}
 
 
 def short(row: AnyRow) -> str:

@@ -28,6 +28,20 @@ class BenchRow(TypedDict):
     unjudged: NotRequired[int]
     second: NotRequired[Mapping[str, Any] | None]
     """How often second opinions on math answers differ; None: there are none."""
+    second_accuracy: NotRequired[Mapping[str, Any] | None]
+    """Of math answers: ``ours``, ``plain`` and ``math_verify``, each ``{accuracy, accuracy_ci, n}``."""
+    derived: NotRequired[Sequence[str]]
+    """Which of the row's numbers are formulas over others (``evaluate/metrics.py``): these."""
+    tokens_per_correct: NotRequired[float | None]
+    tokens_per_correct_ci: NotRequired[Sequence[float] | None]
+    auc_oaa: NotRequired[float | None]
+    auc_oaa_ci: NotRequired[Sequence[float] | None]
+    auc_oaa_most: NotRequired[int]
+    """Think tokens up to which its thresholds go."""
+    ock_score: NotRequired[float | None]
+    """A hundredth of the published score, which counts accuracy in percent."""
+    ock_score_ci: NotRequired[Sequence[float] | None]
+    ock_score_coefficients: NotRequired[Mapping[str, float]]
     config: NotRequired[str | Mapping[str, str]]
     """Where the numbers come from: a config, or one for each part of the row."""
 
@@ -51,6 +65,23 @@ class CompareRow(TypedDict):
     seconds_reduction_ci: NotRequired[Sequence[float] | None]
     smallest_detectable: NotRequired[float | None]
     timed: NotRequired[int]
+    """Problems; with fewer than 8 the seconds have no interval."""
+    think_tokens_medians: NotRequired[Sequence[float | None]]
+    """Base, tuned: a reduction is null where the base's is 0."""
+    total_tokens_medians: NotRequired[Sequence[float | None]]
+    second_accuracy_delta: NotRequired[Mapping[str, Any] | None]
+    """As the bench row's, ``{accuracy_delta, accuracy_delta_ci, n}``; and ``answers`` of both models,
+    ``differ`` (fraction on which either check differs from ``ours``), ``plain_differs`` and
+    ``math_verify_differs``."""
+    derived: NotRequired[Sequence[str]]
+    tokens_per_correct_reduction: NotRequired[float | None]
+    tokens_per_correct_reduction_ci: NotRequired[Sequence[float] | None]
+    auc_oaa_delta: NotRequired[float | None]
+    auc_oaa_delta_ci: NotRequired[Sequence[float] | None]
+    ock_score_delta: NotRequired[float | None]
+    ock_score_delta_ci: NotRequired[Sequence[float] | None]
+    aes: NotRequired[Sequence[Mapping[str, Any]]]
+    """For each published set of coefficients: ``alpha beta gamma value ci source``."""
     budget: NotRequired[int]
     config: NotRequired[str | Mapping[str, str] | None]
 

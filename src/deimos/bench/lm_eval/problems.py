@@ -37,6 +37,7 @@ from deimos.graders.ifeval import registry
 from deimos.graders.worker.pool import Judge, MadeGrader
 from deimos.graders.worker.process import NotLoaded
 from deimos.prompts.splits import take_in_order
+from deimos.prompts.text import level_of
 from deimos.recipe import RecipeError, TaskSettings
 from deimos.types import Prompt, Verdict
 
@@ -151,7 +152,7 @@ class Scorer:
         }
         return Prompt.of(
             task=self._task.task_name, kind="instruction", messages=messages, reference=reference,
-            source=f"lm_eval:{self._task.config.dataset_path}",
+            source=f"lm_eval:{self._task.config.dataset_path}", level=level_of(doc),
         )  # fmt: skip
 
     def _results(self, document: int, answer: str) -> tuple[Mapping[str, Any], Any]:

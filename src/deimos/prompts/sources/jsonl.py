@@ -1,8 +1,9 @@
-r"""Anyone's prompts: a JSONL file of ``{"messages" | "prompt", "kind", "reference", "task"?}``.
+r"""Anyone's prompts: a JSONL file of ``{"messages" | "prompt", "kind", "reference", "task"?, "level"?}``.
 
 ``prompt`` is short for one user message. What ``reference`` must be hangs on ``kind``: math a text
 (or a whole number); choice ``{"letter", "options"}``; instruction ``{"instruction_id_list",
-"kwargs"}``; code ``{"tests", …}``. Every row is checked; a fault names its line.
+"kwargs"}``; code ``{"tests", …}``. ``level`` (a text or a whole number) is how hard the problem is
+said to be: results are split by it. Every row is checked; a fault names its line.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 
 from deimos.prompts.references import checked_form, name_type
 from deimos.prompts.splits import take_in_order
+from deimos.prompts.text import level_of
 from deimos.recipe import RecipeError
 from deimos.registry import source
 from deimos.store.json_text import read_json
 from deimos.types import Kind, Prompt
 
 KINDS: tuple[str, ...] = typing.get_args(Kind)
-KEYS = frozenset({"messages", "prompt", "kind", "reference", "task", "licence"})
+KEYS = frozenset({"messages", "prompt", "kind", "reference", "task", "licence", "level"})
 ROLES = ("system", "user", "assistant")
 
 
@@ -103,9 +105,13 @@ def _prompt(line: str, kind: str | None, task: str, instruction: str, origin: st
     named = row.get("task", task)
     if not isinstance(named, str) or not named:
         raise ValueError(f"task must be a text, not {name_type(named)}")
+    level = row.get("level", "")
+    if isinstance(level, bool) or not isinstance(level, str | int):
+        raise ValueError(f"level must be a text or a whole number, not {name_type(level)}")
     return Prompt.of(
         task=named, kind=typing.cast(Kind, kind), messages=_messages(row, instruction),
         reference=checked_form(kind, row["reference"]), source=origin, licence=str(row.get("licence", "")),
+        level=level_of(row),
     )  # fmt: skip
 
 

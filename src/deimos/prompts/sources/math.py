@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from deimos.prompts.dataset import Dataset, PromptParts, dataset_source
 from deimos.prompts.rows import SourceRow, reference_of, text_of
-from deimos.prompts.text import MATH, last_box, user
+from deimos.prompts.text import MATH, last_box, level_of, user
 from deimos.recipe import RecipeError
 
 DATA = Dataset(
@@ -74,7 +74,11 @@ def to_parts(row: SourceRow, *, instruction: str = MATH) -> PromptParts | None:
         reference = last_box(text_of(row, "solution"))
         if reference is None:
             raise RecipeError(f"{row.where}: its solution has no \\boxed{{…}} and it has no answer")
-    return PromptParts(user(text_of(row, "problem"), instruction), reference) if reference else None
+    if not reference:
+        return None
+    return PromptParts(
+        user(text_of(row, "problem"), instruction), reference, level=level_of(row.data)
+    )
 
 
 math = dataset_source(DATA, to_parts, rows=rows_of, unique=True)
@@ -82,8 +86,7 @@ math500 = dataset_source(DATA_500, to_parts, rows=rows_of_500, unique=True)
 
 
 def _has_level(row: SourceRow, levels: Sequence[int]) -> bool:
-    digits = re.search(r"\d", str(row.data.get("level", "")))
-    return not levels or (digits is not None and int(digits.group()) in levels)
+    return not levels or level_of(row.data) in map(str, levels)
 
 
 def _subject(row: SourceRow) -> str:
