@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from deimos.bench.stage import tabulate
-from deimos.bench.suites import ArmName
+from deimos.bench.decodings import decodings_of
+from deimos.bench.stage import CutSamples, tabulate
+from deimos.bench.suites import SHIPS, ArmName
 from deimos.evaluate.outcomes import Outcome
 from deimos.evaluate.timing import Timed
 from deimos.recipe import parse
@@ -49,7 +50,7 @@ def rows() -> dict[str, list[dict]]:
     ).bench  # fmt: skip
     tasks = [SimpleNamespace(name=name, thinking=True) for name in ("sums", "words")]
     names = [(m, c) for m in ("base", "tuned") for c in ("recommended", "locked")]
-    samples, cuts = (
+    whole, tight = (
         {
             ArmName(m, c): [o for t in tasks for o in outcomes(m, c, t.name, budget=b)]
             for m, c in names
@@ -62,7 +63,9 @@ def rows() -> dict[str, list[dict]]:
         for p in range(6)
         for model in ("base", "tuned")
     ]  # fmt: skip
-    made = tabulate(bench, tasks, samples, cuts, timings, TIGHT)
+    shipped = {arm: found for arm, found in whole.items() if SHIPS[arm.model] == arm.config}
+    samples = CutSamples(whole, shipped, tight)
+    made = tabulate(bench, decodings_of(bench), tasks, samples, timings, TIGHT)
     made = {name.removesuffix(".jsonl"): rows for name, rows in made.items()}
     made["budget_curve"] = made["budget_curve"][::17]
     return json.loads(json.dumps(made))
