@@ -28,14 +28,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # atheris 
 
 from _pages import PAGE, write_section
 
-from deimos.graders import choice, extract
+from deimos.graders import choice, choice_sentences, choice_words, extract
 from deimos.graders import math as grader
 from deimos.graders.math import (
     claims,
     compare,
     final,
     limits,
+    nouns,
+    numerals,
+    prose,
     reading,
+    retractions,
     syntax,
     tex,
     tokens,
@@ -51,6 +55,8 @@ PIECES = (
     "Answer: ", "the correct option is ", "(B)", "A. ", "A) ", " and ", " or ", ", ", "not ", "wait ", "\\frac{1}{2}", "\\frac12",
     "1,000", "2.5", "50\\%", "3:1", "11_2", "0.\\overline{3}", "\\text{cm}", "^2", "^{9^9}", "!", "_", "\\phantom{0}", "I ",
     "\x00", "\u0301", "Ｂ", "В", "\n", " ", "\\", ".", "?", "=", "x", "-", "\\pm ", "\\left(", "\\right)", "(1,2)", "\\{1,2\\}",
+    "twelve ", "one hundred and ", "third", "The roots are ", ", i.e. ", "So it is ", "wait, no: ", "not A but ", "is correct.", " of ", "apples",
+    "|x|<", "no solution", "That's the answer.", " would be ",
 )  # fmt: skip
 OPTIONS = ["dry palms", "wet palms", "a triangle", "\\boxed{C}", ""]
 
@@ -122,6 +128,10 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
     with atheris.instrument_imports(include=["deimos.graders"]):
         for module in (
             limits,
+            numerals,
+            nouns,
+            prose,
+            retractions,
             tex,
             units,
             values,
@@ -131,6 +141,8 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
             claims,
             final,
             extract,
+            choice_words,
+            choice_sentences,
             choice,
         ):
             importlib.reload(module)

@@ -53,7 +53,7 @@ READ = {
     "(8,-2)": "the last formula is the reference: right; theirs took the -2",
     "\\frac{1}{8}": "the last formula is the reference: right; theirs took the 8",
     "6": "the answer is indeed 6: right; theirs took a word with it",
-    "(-1,6)": "the last sentence is that the midpoint is (-1,6): right; theirs took the 6",
+    "(-1,6)": "the last sentence is that the midpoint is (-1,6): right; theirs took -16",
     "\\frac{7}{4}": "it says that 7/4 is correct, and at its end that this is the answer: right; theirs took the 4",
     "3": "the answer is stated as three: right; what follows is a check that breaks off, of which theirs took a number",
 }

@@ -96,6 +96,8 @@ def _value(words: str) -> int | None:
     last = 10**12  # the size of the part before, to which a smaller one is added
     for word in re.findall(r"[a-z]+", words):
         if word in ("and", "a"):
+            if word == "and" and last not in (100, 1000):
+                return None  # "twenty and five" are two numbers
             continue
         if word == "hundred":
             if group > 99:

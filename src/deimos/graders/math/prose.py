@@ -43,6 +43,8 @@ _LIST = re.compile(
     rf"(?P<items>{_ITEM}(?:,\s{_ITEM}){{0,9}}(?:,?\s(?:and|or)\s{_ITEM})?)$",
     re.IGNORECASE,
 )
+_CANDIDATES = re.compile(r"\b(?:possible|potential|candidates?|trial|rational)\b", re.IGNORECASE)
+"""The possible roots are not the roots."""
 _LACKING = re.compile(
     r"(?:(?:so|thus|therefore|hence|consequently|we\s(?:see|conclude|find)\sthat|it\sfollows\sthat|this\smeans(?:\sthat)?|in\sconclusion)\s{0,2},?\s{1,3}){0,2}"
     r"(?P<said>there\s(?:is|are)\sno\s(?:real\s)?(?:solutions?|roots?|such\s\w{1,20})|(?:the|this)\s(?:\w{1,15}\s){0,3}has\sno\s(?:real\s)?(?:solutions?|roots?)"
@@ -99,7 +101,11 @@ def tuple_at_end(sentence: str) -> str:
 def list_at_end(sentence: str) -> str:
     """The numbers that a sentence ends with: "The roots are 2, 5, and 11"; "" if it isn't of this form."""
     match = _LIST.search(sentence)
-    if match is None or re.search(r"\d", sentence[: match.start("items")].replace("x_1", "")):
+    if (
+        match is None
+        or _CANDIDATES.search(sentence)
+        or re.search(r"\d", sentence[: match.start("items")].replace("x_1", ""))
+    ):
         return ""
     items = re.findall(_ITEM, match["items"])
     return match["items"] if len(items) > 1 else ""
