@@ -13,12 +13,12 @@ from dataclasses import asdict
 from socket import AF_UNIX, SOCK_SEQPACKET, send_fds, socketpair
 from typing import Any
 
-from deimos.sandbox.isolation.box import Limits
+from deimos.sandbox.isolation.box import MOST_WALLS, Limits
 from deimos.sandbox.isolation.root import packages
 
 START_SECONDS = 60.0
 GRACE = 2.0
-"""Seconds after a deadline until a fork server that does not answer is given up."""
+"""Seconds after the last possible end of a check until a fork server that does not answer is given up."""
 
 
 class KeeperProcess:
@@ -42,6 +42,7 @@ class KeeperProcess:
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_ENVIRONMENT,
             )  # fmt: skip
         self._control = ours
+        self._slack = (MOST_WALLS - 1) * limits.wall + GRACE
         # The kernel's death signal follows the starting thread: if that may end earlier than the
         # process, only the pipe shows that the parent is gone.
         dies = threading.current_thread() is threading.main_thread()
@@ -67,14 +68,14 @@ class KeeperProcess:
         """How a check ended; empty if the fork server no longer answers and must be replaced.
 
         Args:
-            deadline: by the monotonic clock, seconds.
+            deadline: by the monotonic clock, seconds; waiting for a processor moves it.
             fds: memory files of the exam, the answer and the report.
 
         Raises:
             OSError: the keeper is gone.
         """
         send_fds(self._control, [json.dumps({"deadline": deadline}).encode()], fds)
-        return self._hear(deadline + GRACE - time.monotonic())
+        return self._hear(deadline + self._slack - time.monotonic())
 
     def close(self) -> None:
         """End the process and whatever it holds."""

@@ -33,6 +33,8 @@ PRELOADED = """
 """
 """Imported before the first fork, if installed."""
 _REQUEST = 4096
+_GRAIN = 0.02
+"""Seconds of waiting for a processor that no longer move a deadline."""
 
 
 @dataclass
@@ -113,8 +115,7 @@ class Keeper:
                 boxes.append(self._examiner(here, exam, report))
                 for fd in (*fds, here.detach(), there.detach()):
                     os.close(fd)
-                late = self._watch(boxes[1], deadline, control)
-                waited = sum(map(self._waited, boxes)) if late else 0.0
+                late, waited = self._watch(boxes, deadline, control)
                 ended = self._end(boxes[1], boxes[0])
                 boxes.clear()
                 return {"late": late, "waited": waited, **ended}
@@ -160,15 +161,32 @@ class Keeper:
 
         return _fork(work, leads=False)
 
-    def _watch(self, child: BoxProcess, deadline: float, control: socket) -> bool:
-        """Wait until a box ends, the deadline passes (True) or the supervisor is gone."""
+    def _watch(
+        self, boxes: list[BoxProcess], deadline: float, control: socket
+    ) -> tuple[bool, float]:
+        """Wait until the tests' box ends, the deadline passes or the supervisor is gone.
+
+        The deadline moves by the time that the boxes were ready to run and had no processor, so that
+        a verdict is the same on a busy machine; not beyond ``MOST_WALLS`` times the limit.
+
+        Returns:
+            Whether it was late, and then the seconds that the boxes waited for a processor.
+        """
         poll = select.poll()
-        poll.register(child.fd, select.POLLIN)
+        poll.register(boxes[1].fd, select.POLLIN)
         poll.register(control, 0)  # hang-up alone
-        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000 + 1)
-        if any(fd == control.fileno() for fd, _ in ready):
-            raise OSError("the supervisor is gone")
-        return not ready
+        last = deadline + (box.MOST_WALLS - 1) * self._cell.limits.wall
+        until, waited = deadline, 0.0
+        while True:
+            ready = poll.poll(max(0.0, until - time.monotonic()) * 1000 + 1)
+            if any(fd == control.fileno() for fd, _ in ready):
+                raise OSError("the supervisor is gone")
+            if ready:
+                return False, 0.0
+            waited = sum(map(self._waited, boxes))
+            granted, until = until, min(deadline + waited, last)
+            if until - granted < _GRAIN:
+                return True, waited
 
     def _waited(self, child: BoxProcess) -> float:
         """Seconds that a box was ready to run and had no processor; 0 if the kernel doesn't say."""

@@ -31,12 +31,17 @@ class Limits:
     """What one check may take."""
 
     wall: float = 10.0
-    """Seconds from dispatch to verdict; the same of processor time, rounded up."""
+    """Seconds from dispatch to verdict, those of waiting for a processor left out; the same of
+    processor time, rounded up."""
     memory: int = 512 << 20
     """Bytes of address space beyond the interpreter's own, for each of the two processes."""
     scratch: int = 16 << 20
     """Bytes of files that a candidate may write (tier 3; elsewhere none at all)."""
     threads: int = 32
+
+
+MOST_WALLS = 12
+"""A check on a busy machine takes at most this many times its limit by the clock."""
 
 
 @dataclass
