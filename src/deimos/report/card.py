@@ -24,6 +24,7 @@ from deimos.report.locked import read_locked
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
+from deimos.report.sweep import sweep_section
 from deimos.store.schema import AnyRow
 
 HEADINGS = (
@@ -62,6 +63,7 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         specification=specification(run),
         locked=locked,
         locked_yaml=_yaml(locked.decoding),
+        sweep=sweep_section(run),
         groups=groups(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,

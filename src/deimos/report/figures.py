@@ -101,6 +101,36 @@ def budget_curve(rows: Sequence[AnyRow], tight: int | None, config: str, width: 
     return _svg(width, height, _curve_words(lines, config), parts)
 
 
+def front(trials: Sequence[AnyRow], model: str, width: int) -> Markup:
+    """Accuracy against mean tokens of each config of a model; the front is joined by a line."""
+    height, left, right, top, floor = 270, 44, 20, 20, 226
+    tokens = [row["tokens_mean"] for row in trials]
+    x = Scale(min(tokens), max(max(tokens), min(tokens) + 1), left + 12, width - right - 12)
+    y = Scale(0, 1, floor, top)
+    parts = [
+        _y_axis(y, left, width - right),
+        _x_axis(x, _ticks(x, width), top, floor, "mean tokens"),
+    ]
+    best = sorted((r for r in trials if r["pareto"]), key=lambda r: r["tokens_mean"])
+    path = "L".join(f"{x(r['tokens_mean']):.1f} {y(r['accuracy']):.1f}" for r in best)
+    if path:
+        parts.append(f'<path class="curve {model}" d="M{path}"/>')
+    for row in trials:
+        at = f'cx="{x(row["tokens_mean"]):.1f}" cy="{y(row["accuracy"]):.1f}"'
+        style = f"front {model}" if row["pareto"] else "trial"
+        parts.append(f'<circle class="{style}" {at} r="{4.5 if row["pareto"] else 3}"/>')
+    points = "; ".join(
+        f"{percent(row['accuracy'], 1)} at {number(row['tokens_mean'], 1)} tokens" for row in best
+    )
+    return _svg(
+        width,
+        height,
+        f"Accuracy against mean tokens of {number(len(trials))} configs, {model}. On the front: "
+        f"{points or 'none'}.",
+        parts,
+    )
+
+
 def interval_mark(value: float | None, ci: Sequence[float] | None, reach: float) -> Markup:
     """A small dot and whisker on a line around 0, ``-reach..reach``; empty without an interval."""
     if value is None or ci is None or None in ci:

@@ -33,6 +33,7 @@ from deimos.report.markdown import show_hidden
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
+from deimos.report.sweep import sweep_section
 from deimos.store.schema import AnyRow, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -127,6 +128,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             lengths=charts.length_figures(run, config) if config else [],
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),
+            sweep=sweep_section(run),
             pairs=side_by_side.shown(run, config) if config else [],
             rule=side_by_side.RULE,
             rejects=tally,

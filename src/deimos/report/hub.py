@@ -176,7 +176,7 @@ def _entry(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> 
 
 
 def _notes(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> str:
-    thinking = {True: "thinking on", False: "thinking off"}.get(row.get("thinking"), "")
+    switches: dict[Any, str] = {True: "thinking on", False: "thinking off"}
     ci = formatting.interval(row.get("accuracy_ci"), lambda v: formatting.percent(v, 1))
     problems = [
         f"{data.dataset}{f' at {data.revision}' if data.revision else ''}",
@@ -188,7 +188,7 @@ def _notes(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> 
         ", ".join(filter(None, problems)),
         f"95% interval {ci}" if ci else "",
         f"{formatting.plural(row.get('repeats') or 1, 'sample')} a problem",
-        thinking,
+        switches.get(row.get("thinking"), ""),
         f"setting {row['setting']}, budget {formatting.number(row.get('budget'))} tokens",
         f"config {decoding_labels.short(row)}",
         f"base {run.recipe.model.id} with a LoRA adapter, measured by Deimos {__version__}",
