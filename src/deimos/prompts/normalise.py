@@ -34,7 +34,7 @@ _IGNORABLE = re.compile(
 
 LONGEST_WORD = 24
 """Letters; characters without a width part what would be a longer word."""
-_WITH_IGNORABLE = re.compile(rf"\S*{_IGNORABLE.pattern}\S*")
+_UNSPACED = re.compile(r"\S+")
 # Cyrillic and Greek letters by the Latin ones that they are drawn like, in both cases.
 _LOOKS = {
     **dict(zip("авекмнорстухіјѕһԁԛԝӏгп", "abekmhopctyxijshdqwlrn")),
@@ -52,7 +52,7 @@ def fold(text: str) -> str:
     """A text without what a reader cannot see: compatibility forms, case, characters of no width, look-alikes."""
     if text.isascii():
         return text.casefold()
-    seen = unicodedata.normalize("NFKC", _WITH_IGNORABLE.sub(_without_ignorable, text))
+    seen = unicodedata.normalize("NFKC", _UNSPACED.sub(_without_ignorable, text))
     return _in_one_script(seen).casefold().translate(_marks())
 
 
