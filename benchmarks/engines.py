@@ -254,7 +254,9 @@ def greedy(
         [str(python), "benchmarks/_decode.py"], input=json.dumps(request), cwd=ROOT,
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])["rows"]
+    return json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])[
+        "rows"
+    ]
 
 
 # Comparing ---------------------------------------------------------------------------------------

@@ -54,7 +54,12 @@ def decode(python: Path, asked: dict[str, Any]) -> dict[str, Any]:
     out, err = process.communicate()
     assert process.returncode == 0, err[-3000:]
     assert left_of(process.pid) == []
-    return json.loads(out.splitlines()[-1])
+    return json.loads(answer_line(out))
+
+
+def answer_line(out: str) -> str:
+    """The last line that is JSON: vLLM's processes may write of their end behind it."""
+    return [line for line in out.splitlines() if line.startswith("{")][-1]
 
 
 def begin(python: Path, asked: dict[str, Any]) -> subprocess.Popen[str]:
