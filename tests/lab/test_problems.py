@@ -1,5 +1,6 @@
 """The lab's problems: right by independent means, disjoint between splits, stable from a seed."""
 
+import hashlib
 import itertools
 import random
 
@@ -52,6 +53,35 @@ def test_the_source_is_stable_distinct_and_split():
     assert {p.messages[0]["content"] for p in first}.isdisjoint(
         p.messages[0]["content"] for p in test
     )
+
+
+def story(prompt) -> str:
+    """The question of a math or choice prompt, without the options."""
+    return prompt.messages[0]["content"].partition("\n")[0]
+
+
+def test_math_and_choice_share_no_story_in_the_test_split():
+    """They did: 1,100 test problems were 825 questions, because both kinds drew from one seed."""
+    asked = {
+        kind: {story(p) for p in lab(take=275, seed=0, split="test", kinds=[kind], steps=[4])}
+        for kind in KINDS
+    }
+    assert sum(map(len, asked.values())) == len(set().union(*asked.values())) == 1100
+    mixed = lab(take=120, seed=5, split="test", kinds=["math", "choice"], steps=[2])
+    of = {kind: {story(p) for p in mixed if p.kind == kind} for kind in ("math", "choice")}
+    assert of["math"].isdisjoint(of["choice"])
+    again = lab(take=300, seed=6, split="test", kinds=["choice"], steps=[2])
+    assert of["math"].isdisjoint(story(p) for p in again)  # whatever the seed
+
+
+def test_the_train_split_is_as_it_was():
+    """Golds and published runs stand on it."""
+    ids = "".join(p.id for p in lab(take=200, seed=0))
+    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "9c2a02e99390a897"
+
+
+def test_a_problems_level_is_its_number_of_steps():
+    assert {p.level for p in lab(take=8, seed=0, steps=[4])} == {"4"}
 
 
 def test_the_source_refuses_what_it_does_not_have():

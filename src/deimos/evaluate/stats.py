@@ -33,7 +33,7 @@ _CELLS = 2_000_000
 """Resample-by-value cells in memory at once (16 MB of int64)."""
 
 Interval = tuple[float, float]
-Draws = NDArray[np.int64]
+Draws = NDArray[np.int32]
 
 
 class PairingError(ValueError):
@@ -219,7 +219,7 @@ def _resamples(n: int, width: int, seed: int, resamples: int) -> list[Draws]:
     for start in range(0, resamples, rows):
         r = min(rows, resamples - start)
         drawn = rng.integers(n, size=(r, n)) + np.arange(r)[:, None] * n
-        blocks.append(np.bincount(drawn.ravel(), minlength=r * n).reshape(r, n))
+        blocks.append(np.bincount(drawn.ravel(), minlength=r * n).reshape(r, n).astype(np.int32))
     return blocks
 
 
@@ -243,7 +243,7 @@ class Clustered(NamedTuple):
     def medians(self, counts: Draws) -> NDArray[np.float64]:
         """(rows,) median of all samples of the drawn problems; ``counts`` is (rows, n)."""
         order = np.argsort(self.values, kind="stable")
-        cumulative = np.cumsum(counts[:, self.problem[order]], axis=1)
+        cumulative = np.cumsum(counts[:, self.problem[order]], axis=1, dtype=counts.dtype)
         total = cumulative[:, -1:]
         low = np.argmax(cumulative >= (total + 1) // 2, axis=1)
         high = np.argmax(cumulative >= total // 2 + 1, axis=1)

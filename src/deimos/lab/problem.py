@@ -16,6 +16,8 @@ from deimos.types import Kind
 SplitName = Literal["base", "train", "test"]
 SHARES: dict[SplitName, range] = {"test": range(10), "train": range(10, 20), "base": range(20, 100)}
 """Percent of all skeletons, by hash."""
+STORY_KINDS: tuple[Kind, Kind] = ("math", "choice")
+"""The kinds that ask about the same stories, one for the number, one for its range."""
 LENGTHS = (2, 3, 3, 4)
 """How many clauses the lab model's training problems have; a number twice is twice as likely."""
 
@@ -63,5 +65,14 @@ class Problem:
 
 def split_of(skeleton: str) -> SplitName:
     """The split that owns a skeleton."""
-    bucket = int.from_bytes(hashlib.sha256(skeleton.encode()).digest()[:8], "big") % 100
+    bucket = int.from_bytes(_digest(skeleton)[:8], "big") % 100
     return next(split for split, share in SHARES.items() if bucket in share)
+
+
+def story_kind_of(skeleton: str) -> Kind:
+    """Which of ``STORY_KINDS`` a story of the test split is asked as."""
+    return STORY_KINDS[_digest(skeleton)[8] % 2]
+
+
+def _digest(skeleton: str) -> bytes:
+    return hashlib.sha256(skeleton.encode()).digest()

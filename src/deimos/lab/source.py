@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from deimos.lab.problem import LENGTHS, Problem
+from deimos.lab.problem import LENGTHS, STORY_KINDS, Problem, story_kind_of
 from deimos.lab.problems import draw
 from deimos.recipe import RecipeError
 from deimos.registry import source
@@ -31,6 +31,8 @@ def lab(
         take: how many in all; None takes 1,000 (the generator has no end).
         seed: another seed draws other problems of the same split.
         split: ``train`` or ``test``; disjoint, and neither overlaps with what the lab model was trained on.
+            In ``test`` math and choice share no story either, so that tests of both are of as many
+            questions as problems.
         kinds: among ``math``, ``choice``, ``instruction`` and ``code``.
         steps: how many steps (rules, changes) a problem may have, drawn evenly; the more, the harder.
 
@@ -48,7 +50,10 @@ def lab(
     wanted = DEFAULT_TAKE if take is None else take
     while len(prompts) < wanted:
         kind = kinds[len(prompts) % len(kinds)]
-        prompt = _prompt(draw(rng, split, kind, steps))
+        problem = draw(rng, split, kind, steps)
+        if split == "test" and kind in STORY_KINDS and story_kind_of(problem.skeleton) != kind:
+            continue
+        prompt = _prompt(problem)
         prompts.setdefault(prompt.id, prompt)
     return list(prompts.values())
 
