@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deimos.report import decoding_labels, unfair
+from deimos.report import decoding_labels, judges, unfair
 from deimos.report.formatting import (
     NOT_MEASURED,
     change,
@@ -118,11 +118,13 @@ def thinking_measure(run: RunResults, at: Pick) -> HeadlineNumber:
         f"median {number(at.base.get('think_tokens_median'))} → "
         f"{number(at.tuned.get('think_tokens_median'))} tokens"
     )
+    unmeasured = judges.explain_no_reduction(row, "think_tokens")
+    notes = (medians, unmeasured, truncation(run, at), *_origin(row, "think_tokens"))
     return HeadlineNumber(
         "Tokens written" if run.plain else "Think tokens",
         change(row.get("think_tokens_reduction")),
         change_interval(ci),
-        (medians, truncation(run, at), *_origin(row, "think_tokens")),
+        tuple(filter(None, notes)),
         ci is None or not includes_zero(ci),
     )
 
@@ -152,7 +154,11 @@ def seconds_measure(run: RunResults, at: Pick) -> HeadlineNumber:
     reduction = at.compare.get("seconds_reduction")
     notes: tuple[str, ...] = ()
     if reduction is not None:
-        notes = (f"{change(reduction)} against the base's {seconds(base)}", timing(run))
+        ci = change_interval(at.compare.get("seconds_reduction_ci"))
+        changed = f"{change(reduction)} {ci}".rstrip()
+        why = judges.explain_no_seconds_interval(at.compare)
+        notes = (f"{changed} against the base's {seconds(base)}", why, timing(run))
+        notes = tuple(filter(None, notes))
     return HeadlineNumber("Seconds per problem", seconds(tuned), "", notes, True)
 
 
@@ -218,7 +224,7 @@ def _thinks(run: RunResults, at: Pick) -> str:
     row = at.compare
     reduction, ci = row.get("think_tokens_reduction"), row.get("think_tokens_reduction_ci")
     if reduction is None:
-        return f"Length: {NOT_MEASURED}"
+        return f"Length: {judges.explain_no_reduction(row, 'think_tokens') or NOT_MEASURED}"
     if includes_zero(ci):
         return f"No shorter {'writing' if run.plain else 'thinking'} shown"
     verb = "Writes" if run.plain else "Thinks"
@@ -231,10 +237,10 @@ def _answers(at: Pick) -> str:
     if delta is None:
         return f"; accuracy: {NOT_MEASURED}"
     if includes_zero(ci):
-        return "; a difference in accuracy is not shown"
-    return (
-        f", is right {number(abs(100 * delta), 1)} points {'more' if delta > 0 else 'less'} often"
-    )
+        return f"; a difference in accuracy is not shown{judges.compare_judges(row)}"
+    more = "more" if delta > 0 else "less"
+    said = f", is right {number(abs(100 * delta), 1)} points {more} often"
+    return said + judges.compare_judges(row)
 
 
 def _side(run: RunResults, row: AnyRow, model: str) -> AnyRow:
