@@ -128,6 +128,27 @@ def test_the_whole_way_then_resuming_then_a_changed_filter(place):
     assert all(golds), golds
 
 
+def test_thinking_on_and_off_is_a_stage_between_training_and_bench(place):
+    trained = deimos(place, "train", "tiny.yaml", "--set", "route={}")
+    assert trained.returncode == 0 and "next: deimos route runs/tiny" in trained.stdout
+    done = deimos(place, "route", "runs/tiny")
+    assert done.returncode == 0, done.stderr
+    assert "next: deimos bench runs/tiny" in done.stdout
+    assert told(place)["route"]["state"] == "fresh"
+    assert deimos(place, "report", "runs/tiny").returncode == 0
+    run = place / "runs" / "tiny"
+    rows = load_run(run).routing()
+    assert {(r["model"], r["task"]) for r in rows} >= {("tuned", "all"), ("base", "all")}
+    assert json.loads((run / "summary.json").read_text())["routing"] == rows
+    # The scripted engine thinks whatever it is told: with thinking off that is no answer.
+    assert rows[0]["off"]["accuracy"] == 0 and rows[0]["on"]["accuracy"] > 0
+    assert "Thinking on or off" in (run / "report.html").read_text()
+    refused = deimos(place, "route", "tiny.yaml", "--out", "runs/tiny")
+    assert refused.returncode == 2 and "the recipe has no route section" in refused.stderr
+    back = deimos(place, "report", "tiny.yaml")
+    assert back.returncode == 0 and "route" not in told(place), back.stderr
+
+
 def tokens(sample):
     return {key: c.completion.completion_ids for key, c in read_candidates(sample).items()}
 

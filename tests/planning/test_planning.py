@@ -13,8 +13,9 @@ from deimos.cli.doctor import examine_machine, find_file_system
 from deimos.cli.main import app
 from deimos.lab.weights import lab_path
 from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_in
+from deimos.planning.arguments import load_recipe, planned
 from deimos.planning.estimate import count_raced, expect_tokens, pilot_of
-from deimos.recipe import Sample, Select, parse
+from deimos.recipe import RecipeError, Sample, Select, parse
 from deimos.sample.prompt_race import Bound
 from deimos.types import Completion, Verdict
 
@@ -170,6 +171,24 @@ def test_a_plan_says_what_a_run_takes(tmp_path, monkeypatch):
     assert any(f"of bench at that speed ({answers} answers)" in line for line in lines)
     assert "18.0 bytes a token" in told["disk"] and told["next"].startswith("next: deimos run lab")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_says_what_routing_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("plan", "lab", *SMALL, "--tokens-per-second", "100")
+    assert "of routing" not in say(*words).stdout
+    assert "(32 answers to dev prompts)" in say(*words, "--set", "route={}").stdout  # 8 x 2 x 2
+    told = json.loads(say(*words, "--set", "route={}", "--json").stdout)
+    assert told["route_answers"] == 32 and told["route_hours"] == 32 * 512 / 100 / 3600
+    assert [s["stage"] for s in told["stages"]].index("route") == 4
+    plain = ("--set", "route={}", "--set", "model.tags=null", "--set", "model.thinking=null")
+    assert json.loads(say(*words, *plain, "--json").stdout)["route_answers"] == 0
+
+
+def test_a_stage_that_the_recipe_has_no_section_for_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="route: the recipe has no route section, so it"):
+        planned(*load_recipe("lab"), "route")
 
 
 def test_a_pilot_for_real(tmp_path, monkeypatch):

@@ -30,7 +30,9 @@ def test_a_recipe_says_its_command_and_plans_every_stage(path):
     recipe, runtime = load(path)
     validate(Runtime, runtime, "runtime")
     assert recipe.name == path.stem
-    assert [planned.stage.name for planned in plan(recipe)] == list(ALL)
+    names = [planned.stage.name for planned in plan(recipe)]
+    assert names == [name for name in ALL if name in names]
+    assert {"prompts", "sample", "select", "train", "bench", "report"} <= {*names}
 
 
 def a4(name, *sets):

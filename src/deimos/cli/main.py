@@ -162,6 +162,7 @@ def _stage_command(name: str, summary: str) -> None:
 _stage_command("prompts", "Gather prompts and hold the dev slice out (one stage).")
 _stage_command("sample", "Race candidates for every prompt (one stage).")
 _stage_command("train", "Fine-tune the adapter on the golds (one stage).")
+_stage_command("route", "Measure thinking on and off on dev prompts, and recommend (one stage).")
 _stage_command("bench", "Measure base against tuned (one stage).")
 _stage_command("report", "Write summary.json, report.html and MODEL_CARD.md (one stage).")
 
@@ -342,12 +343,13 @@ def _run_stages(folder: RunFolder, plan: Sequence[Planned], *, alone: bool = Fal
 def _end_of_run(folder: RunFolder, plan: Sequence[Planned], recipe: str) -> None:
     """Name the file to open and the next command."""
     from deimos.cli.console import headline
-    from deimos.pipeline.stages import ALL
+    from deimos.pipeline.stages import names_of
 
     last = plan[-1]
     if not last.stage.summary:
         typer.echo(f"see {folder.folder(last)}")
-        return _next(f"deimos {ALL[ALL.index(last.stage.name) + 1]} {folder.path}")
+        names = names_of(folder.settings()[0])
+        return _next(f"deimos {names[names.index(last.stage.name) + 1]} {folder.path}")
     numbers = list(headline(folder.path))
     if not numbers:
         typer.echo("nothing is measured yet: the benchmark has not run")

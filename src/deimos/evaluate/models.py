@@ -22,6 +22,7 @@ from deimos.engines.think_budget import ThinkBudget, find_closing
 from deimos.evaluate.arms import Arm, add_instruction, arm_key
 from deimos.evaluate.outcomes import Grammar
 from deimos.evaluate.ray import OpenEngine, open_on_cluster
+from deimos.evaluate.switch import explain_no_switch
 from deimos.models.effort import ARGUMENT as EFFORT
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
@@ -117,6 +118,10 @@ class Models:
             return None
         self._closing = self._closing or find_closing(self.tokenizer, self._tags)
         return ThinkBudget(arm.think_budget, *self._closing)
+
+    def explain_no_switch(self, prompt: Prompt) -> str:
+        """Why thinking cannot be turned on and off for a prompt; empty if it can."""
+        return explain_no_switch(self.tokenizer, prompt.messages, self._tags, self._today)
 
     def grammar(self, rendered: Rendered) -> Grammar:
         """What is needed to cut a completion of this prompt."""

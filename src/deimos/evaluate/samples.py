@@ -50,6 +50,8 @@ class SampleSet:
     repeats: int = 1
     """Completions a prompt."""
     seed: int = 0
+    separator: str = SEPARATOR
+    """Of the seeds: a set that is to hold what the dev pass decoded has a race's."""
     thoughts: SampleSet | None = None
     """Filled already: the same but for the think budget. Its thoughts are taken over from there, and
     only answers behind closed ones are decoded."""
@@ -65,7 +67,7 @@ class SampleSet:
         budget = models.think_budget(self.arm)
         return [
             Request(
-                p, rendered[p.id], index, derive_seed(self.seed, p.id, index, SEPARATOR),
+                p, rendered[p.id], index, derive_seed(self.seed, p.id, index, self.separator),
                 self.arm.decoding, budget,
             )
             for index in range(self.repeats)

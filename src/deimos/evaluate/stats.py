@@ -47,16 +47,26 @@ class Estimate(NamedTuple):
     ci: Interval | None
 
 
-def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
+def check_pairing(
+    base: Sequence[Hashable],
+    tuned: Sequence[Hashable],
+    sides: tuple[str, str] = ("base", "tuned"),
+) -> None:
     """Refuse a comparison whose two sides aren't the same problems, each once.
+
+    Args:
+        base: what one side answered.
+        tuned: what the other did.
+        sides: what the two are called.
 
     Raises:
         PairingError: with how many ids each side lacks, and one of them.
     """
-    for side, ids in (("base", base), ("tuned", tuned)):
+    first, second = sides
+    for side, ids in ((first, base), (second, tuned)):
         if len(set(ids)) != len(ids):
             raise PairingError(f"{side} has {len(ids) - len(set(ids))} problem ids more than once")
-    lacking = {"base": set(tuned) - set(base), "tuned": set(base) - set(tuned)}
+    lacking = {first: set(tuned) - set(base), second: set(base) - set(tuned)}
     said = [
         f"{side} lacks {len(ids)} (as {min(map(str, ids))[:16]})"
         for side, ids in lacking.items()
@@ -64,7 +74,7 @@ def check_pairing(base: Sequence[Hashable], tuned: Sequence[Hashable]) -> None:
     ]
     if said:
         raise PairingError(
-            "base and tuned must have answered the same problems: " + ", ".join(said)
+            f"{first} and {second} must have answered the same problems: " + ", ".join(said)
         )
 
 

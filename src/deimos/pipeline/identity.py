@@ -92,6 +92,11 @@ def bench_data(recipe: Recipe) -> dict[str, str]:
     return {**_test_data(recipe), **graders, **model_data(recipe)}
 
 
+def route_data(recipe: Recipe) -> dict[str, str]:
+    """Graders of dev prompts, and the model."""
+    return {**_graders_data(recipe.bench_graders), **model_data(recipe)}
+
+
 def _sources_data(sources: Sequence[SourceSettings]) -> dict[str, str]:
     data: dict[str, str] = {}
     for source in sources:

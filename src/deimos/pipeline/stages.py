@@ -9,7 +9,7 @@ from __future__ import annotations
 from deimos.pipeline import identity, wiring
 from deimos.recipe import Recipe
 from deimos.runs.plan import Planned, Stage, plan_stages, select_stages
-from deimos.store.names import ADAPTER, CARD, CONSTANTS, GOLD, REPORT, SUMMARY, TEMPLATE_DATE
+from deimos.store.names import ADAPTER, CARD, CONSTANTS, DEV, GOLD, REPORT, SUMMARY, TEMPLATE_DATE
 
 STAGES = (
     Stage(
@@ -48,6 +48,29 @@ STAGES = (
         data=identity.model_data,
     ),
     Stage(
+        "route",
+        version=1,
+        needs=("prompts", "sample", "train", "sweep"),
+        keys=(
+            "model",
+            "route",
+            "bench.locked",
+            "bench.budget",
+            "bench.seed",
+            "bench.graders",
+            "select.graders",
+        ),
+        reads={
+            "prompts": (DEV,),
+            "sample": (TEMPLATE_DATE,),
+            "train": (f"{ADAPTER}/*",),
+        },
+        run=wiring.route,
+        when=lambda recipe: recipe.route is not None,
+        data=identity.route_data,
+        tracks=identity.test_settings,
+    ),
+    Stage(
         "bench",
         version=4,
         needs=("prompts", "sample", "train"),
@@ -59,7 +82,7 @@ STAGES = (
     Stage(
         "report",
         version=1,
-        needs=("prompts", "sample", "select", "train", "bench"),
+        needs=("prompts", "sample", "select", "train", "route", "bench"),
         keys=("name",),
         run=wiring.report,
         summary=(SUMMARY, REPORT, CARD),
@@ -72,6 +95,11 @@ fingerprint is another folder. What it *tracks* is not part of that: if only thi
 stage runs again in the same folder and brings what is there up to date. ``runs.plan.Stage`` describes
 every field."""
 ALL = tuple(stage.name for stage in STAGES)
+
+
+def names_of(recipe: Recipe) -> list[str]:
+    """The names of the stages that a recipe has, in order."""
+    return [stage.name for stage in STAGES if stage.when(recipe)]
 
 
 def plan(recipe: Recipe, until: str | None = None) -> list[Planned]:

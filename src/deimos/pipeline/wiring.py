@@ -13,6 +13,7 @@ from typing import Any
 from deimos.pipeline.identity import model_path
 from deimos.recipe import Recipe
 from deimos.recipe.runtime import Runtime
+from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import RunError, RunFolder
 from deimos.runs.plan import Planned, StageJob
 from deimos.types import Prompt
@@ -61,6 +62,42 @@ def train(job: StageJob) -> Mapping[str, Any]:
     from deimos.train import stage
 
     return stage.run(job)
+
+
+def route(job: StageJob) -> Mapping[str, Any]:
+    """Thinking on and off on the dev prompts, which are held to the tests: those decide nothing."""
+    from deimos.bench.decodings import BASE_LOCKED, LOCKED, decodings_of
+    from deimos.bench.suites import models_of
+    from deimos.bench.tasks import close_judges, load_tasks
+    from deimos.evaluate.samples import SEPARATOR
+    from deimos.route import stage
+    from deimos.sample import prompt_race
+
+    recipe, swept = job.recipe, Artifacts(job.inputs).locked_configs()
+    named = decodings_of(recipe.bench, swept).named
+    locked = {"base": named.get(BASE_LOCKED, named[LOCKED]), "tuned": named[LOCKED]}
+    models = {
+        name: stage.RoutedModel(
+            ref, at.sampling, swept[name].sampling.max_tokens if swept else at.sampling.max_tokens,
+            at.think_budget,
+        )
+        for name, ref in models_of(job).items()
+        for at in (locked[name],)
+    }  # fmt: skip
+
+    def seeds(model: str, thinking: bool) -> stage.Seeds:
+        own = thinking is (recipe.model.thinking is not False)
+        if model == "base" and own and models[model].decoding == recipe.sample.sampling.value():
+            # The dev pass has decoded just this: with its seeds its answers are found.
+            return stage.Seeds(recipe.sample.seed, prompt_race.SEPARATOR)
+        return stage.Seeds(recipe.bench.seed, SEPARATOR)
+
+    def check(prompts: Collection[Prompt]) -> None:
+        with close_judges(load_tasks(testable(recipe, job.runtime), prompts)):
+            pass
+
+    with judge_of(job, recipe.bench_graders) as judge:
+        return stage.run(job, models=models, seeds=seeds, judge=judge, check=check)
 
 
 def bench(job: StageJob) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import deimos
-from deimos.pipeline.stages import ALL, plan
+from deimos.pipeline.stages import ALL, names_of, plan
 from deimos.planning.check import check
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.recipe.runtime import Runtime
@@ -58,6 +58,7 @@ def prepare(
     recipe, raw = load(recipe_file(name), sets)
     path = find_run(name, out, recipe).path
     runtime = validate(Runtime, raw, "runtime")
+    _check_section(until, recipe)
     every = planned(recipe, runtime)
     wanted = select_stages(every, until) if until else every
     before = RunFolder(path).settings()[0] if is_run(path) else recipe
@@ -142,6 +143,7 @@ def planned(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[
         RecipeError: no such stage, or as ``check``.
     """
     check_until(until)
+    _check_section(until, recipe)
     check(recipe, runtime)
     return plan(recipe, until)
 
@@ -150,6 +152,15 @@ def check_until(until: str | None) -> None:
     """RecipeError if there is no stage of this name."""
     if until and until not in ALL:
         raise RecipeError(f"--until {until!r} must be one of {', '.join(ALL)}")
+
+
+def _check_section(until: str | None, recipe: Recipe) -> None:
+    """RecipeError if the stage is one that only some recipes have, and not this one."""
+    if until and until not in names_of(recipe):
+        raise RecipeError(
+            f"{until}: the recipe has no {until} section, so it has no such stage: add `{until}: {{}}` "
+            f"to it, or pass --set {until}={{}}"
+        )
 
 
 @contextmanager

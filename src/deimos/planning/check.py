@@ -27,7 +27,7 @@ from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
 
-ENGINE_STAGES = ("sample", "bench")
+ENGINE_STAGES = ("sample", "route", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
 
 

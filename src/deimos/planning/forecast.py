@@ -27,6 +27,7 @@ from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
 from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
+from deimos.route.stage import count_answers
 from deimos.types import Prompt
 
 
@@ -57,6 +58,10 @@ class Forecast:
     """To test problems, of both models in all configs."""
     bench_hours: float | None
     """Of the bench at the same speed: of ``tokens``, or else at most, of answers up to the budget."""
+    route_answers: int
+    """To dev prompts, at most: both models with thinking on and off; 0 without a route section."""
+    route_hours: float | None
+    """The same for them as ``bench_hours``."""
     bytes_per_token: float
     disk_needed: int | None
     """Bytes of the candidates' rows, of the same tokens as ``hours``."""
@@ -105,13 +110,16 @@ def forecast(
     if not speed:
         speed, basis = assume_speed(needs, runtime)
     decoded = tokens.raced if tokens else bound
-    benched = None if answers is None else tokens.bench if tokens else answers * recipe.bench.budget
+    # Answers of the benchmark and of the routing: as long as a pilot's, else at most.
+    each = found.exhaustive / (found.prompts * found.n) if found else recipe.bench.budget
+    routed = count_answers(recipe, dev)
     return Forecast(
         prompts=prompts, candidates=candidates,
         adaptive=not isinstance(recipe.sample.n, int), token_bound=bound, tokens=tokens,
         tokens_assumed=guess, pilot=found, memory=needs, tokens_per_second=speed,
         hours=_hours(decoded, speed), hours_assumed=_hours(guess.raced if guess else None, speed),
-        bench_answers=answers, bench_hours=_hours(benched, speed), bytes_per_token=row_bytes,
+        bench_answers=answers, bench_hours=_hours(None if answers is None else answers * each, speed),
+        route_answers=routed, route_hours=_hours(routed * each, speed), bytes_per_token=row_bytes,
         disk_needed=None if decoded is None else round(decoded * row_bytes),
         disk_free=shutil.disk_usage(_existing(place)).free,
         assumed=tuple(_assumptions(recipe, prompts, needs, guess, basis)),
@@ -145,7 +153,7 @@ def _assumptions(
         yield f"speed: {basis}"
 
 
-def _hours(tokens: int | None, tokens_per_second: float | None) -> float | None:
+def _hours(tokens: float | None, tokens_per_second: float | None) -> float | None:
     return tokens / tokens_per_second / 3600 if tokens is not None and tokens_per_second else None
 
 

@@ -118,6 +118,11 @@ def _times(f: Forecast) -> Iterator[str]:
                 f"{'':9} {_at_most(f)}{_format_hours(f.bench_hours)} of bench at that speed "
                 f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
             )
+        if f.route_hours:
+            yield (
+                f"{'':9} {_at_most(f)}{_format_hours(f.route_hours)} of routing at that speed "
+                f"({f.route_answers:,} answers to dev prompts)"
+            )
     if f.tokens:
         yield f"{'':9} training reads {_format_count(f.tokens.train)} tokens; its speed is not measured"
 

@@ -19,6 +19,7 @@ from deimos.recipe.model import (
     quantile_of,
 )
 from deimos.recipe.prompts import Decontaminate, PromptSettings, SourceSettings
+from deimos.recipe.route import Route
 from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
 from deimos.recipe.section import Section
 from deimos.recipe.sets import apply_set
@@ -34,6 +35,7 @@ __all__ = [
     "Quota",
     "Recipe",
     "RecipeError",
+    "Route",
     "Sample",
     "SamplingSettings",
     "Section",

@@ -19,6 +19,7 @@ from pydantic import (
 from deimos.recipe.bench import Bench
 from deimos.recipe.errors import RecipeError
 from deimos.recipe.prompts import PromptSettings
+from deimos.recipe.route import Route
 from deimos.recipe.sampling import Sample
 from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.thinking import Tags
@@ -150,6 +151,8 @@ class Recipe(Section):
     sample: Sample = Sample()
     select: Select = Select()
     train: Train = Train()
+    route: Route | None = None
+    """null: the recipe has no such stage."""
     bench: Bench = Bench()
     allow_contamination: bool = False
 

@@ -25,6 +25,7 @@ from deimos.report import (
     formatting,
     headline,
     incidents,
+    routing,
     side_by_side,
     unfair,
 )
@@ -125,6 +126,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             groups=groups(run),
             mixed=decoding_labels.MIXED,
             by_config=by_config(run),
+            routing=routing.table(run),
             lengths=charts.length_figures(run, config) if config else [],
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deimos.store import bench_rows, names, schema, sweep_rows
+from deimos.store import bench_rows, names, route_rows, schema, sweep_rows
 from deimos.store.candidates import Candidate, read_candidates, read_some
 from deimos.store.journal import write_atomic
 from deimos.store.keys import RecordKeys, read_keys
@@ -214,6 +214,19 @@ class Artifacts:
         locked = self.locked()
         return locked and {m: sweep_rows.locked_config(locked, m) for m in ("base", "tuned")}
 
+    # --- route ---
+
+    def routing(self) -> list[route_rows.RouteRow]:
+        """Thinking on against off: the tuned model's rows, then the base's; none: no such stage, or
+        no switch (its record says why)."""
+        return self._table("route", names.ROUTING, route_rows.RouteRow)
+
+    def dev_answers(self) -> list[Path]:
+        """Journals of answers to dev prompts: the dev pass's, and a sweep's."""
+        swept = self._file("sweep", names.SAMPLES)
+        files = [self._file("sample", names.DEV), *sorted(swept.glob("*.jsonl") if swept else [])]
+        return [path for path in files if path and path.is_file()]
+
     # --- bench ---
 
     def problems(self) -> list[Prompt]:
@@ -264,19 +277,19 @@ class Artifacts:
 
     def bench(self) -> list[bench_rows.BenchRow]:
         """Each model in each setting."""
-        return self._table(names.BENCH, bench_rows.BenchRow)
+        return self._table("bench", names.BENCH, bench_rows.BenchRow)
 
     def compare(self) -> list[bench_rows.CompareRow]:
         """Tuned against base in each setting."""
-        return self._table(names.COMPARE, bench_rows.CompareRow)
+        return self._table("bench", names.COMPARE, bench_rows.CompareRow)
 
     def by_config(self) -> list[bench_rows.ByConfigRow]:
         """What each decoding config gave in full."""
-        return self._table(names.BY_CONFIG, bench_rows.ByConfigRow)
+        return self._table("bench", names.BY_CONFIG, bench_rows.ByConfigRow)
 
     def budget_curve(self) -> list[bench_rows.BudgetCurveRow]:
         """Accuracy against budget."""
-        return self._table(names.BUDGET_CURVE, bench_rows.BudgetCurveRow)
+        return self._table("bench", names.BUDGET_CURVE, bench_rows.BudgetCurveRow)
 
     def timing(self) -> list[schema.Timed]:
         """The timed requests."""
@@ -308,8 +321,8 @@ class Artifacts:
         path = self._file(stage, name)
         return (schema.value_of(kind, row, path) for row in self._lines(stage, name))
 
-    def _table(self, name: str, kind: type[T]) -> list[T]:
-        return schema.checked(kind, self._lines("bench", name), self._file("bench", name))
+    def _table(self, stage: str, name: str, kind: type[T]) -> list[T]:
+        return schema.checked(kind, self._lines(stage, name), self._file(stage, name))
 
 
 def load_run(path: str | Path) -> Artifacts:

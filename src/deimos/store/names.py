@@ -49,6 +49,7 @@ TRAINED_ON = "trained_on.json"
 
 TRIALS = "trials.jsonl"
 LOCKED = "locked.yaml"
+ROUTING = "routing.jsonl"
 
 PROBLEMS = "prompts.jsonl"
 """The test problems that a benchmark asked."""

@@ -1,0 +1,198 @@
+"""The whole stage, as wiring plugs it together, on a scripted engine; and on the lab model."""
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+
+import pytest
+
+from deimos.lab.source import lab
+from deimos.lab.weights import lab_path
+from deimos.pipeline import wiring
+from deimos.recipe import RecipeError
+from deimos.recipe.runtime import Runtime
+from deimos.report import routing
+from deimos.report.results import read_results
+from deimos.runs.artifacts import Artifacts, write_prompts
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
+from deimos.sample import stage as sampling
+from deimos.store.journal import read, read_rows
+from deimos.types import Prompt, Verdict
+
+TEST_TASK = {
+    "name": "sums",
+    "source": {"source": "route_script_sums", "take": 12, "options": {"start": 130}},
+}
+
+
+def found(j: StageJob) -> dict[tuple[str, str], dict]:
+    return {(r["model"], r["task"]): r for r in read_rows(j.out / "routing.jsonl")}
+
+
+def test_the_whole_stage(job, asked):
+    j = job()
+    counts = wiring.route(j)
+    assert counts["engines"] == {"echo/1": 160} and counts["completions"] == 160
+    assert (counts["prompts"], counts["taken_over"], counts["unjudged"]) == (40, 0, 0)
+    assert counts["recommended"] == {"on": 2, "either": 1}
+    assert Counter((model, mode) for model, mode, _ in asked) == {
+        (model, mode): 40 for model in ("base", "tuned") for mode in ("on", "off")
+    }
+    rows = found(j)
+    assert list(rows) == [
+        (model, task) for model in ("tuned", "base") for task in ("all", "even", "odd")
+    ]
+    odd, even = rows["tuned", "odd"], rows["tuned", "even"]
+    assert (odd["delta"], odd["recommended"]) == (1.0, "on")
+    assert (even["delta"], even["on"]["accuracy"], even["off"]["accuracy"]) == (0.0, 1.0, 1.0)
+    # 20 prompts without a difference don't show that less than 2 points are lost
+    assert even["recommended"] == "either" and "not ruled out" in even["because"]
+    assert rows["tuned", "all"]["recommended"] == "on" and rows["base", "all"]["delta"] == 0.0
+    assert all(r["split"] == "dev" and r["comparisons"] == 3 for r in rows.values())
+    assert odd["tokens_delta_bounds"][0] > 0 and odd["decoding"]["max_tokens"] == 200
+    assert Artifacts({"route": j.out}).routing() == list(rows.values())
+
+
+def test_a_wider_margin_recommends_the_cheaper_mode(job):
+    j = job(route={"margin": 0.5})
+    assert wiring.route(j)["recommended"] == {"on": 2, "off": 1}
+    assert found(j)["tuned", "even"]["recommended"] == "off"
+
+
+def test_run_again_it_decodes_nothing(job, asked):
+    j = job()
+    first = wiring.route(j)
+    before = {p.name: p.read_bytes() for p in j.out.rglob("*.jsonl")}
+    asked.clear()
+    assert wiring.route(j) == first and asked == []
+    assert {p.name: p.read_bytes() for p in j.out.rglob("*.jsonl")} == before
+
+
+def test_interrupted_it_goes_on_where_it_stopped(job, asked):
+    j = job()
+    wiring.route(j)
+    path = j.out / "samples" / "tuned-off.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    kept = {row["prompt_id"] for row in read(path)}
+    (j.out / "routing.jsonl").unlink()
+    asked.clear()
+    wiring.route(j)
+    again = {prompt_id for model, mode, prompt_id in asked if (model, mode) == ("tuned", "off")}
+    assert len(asked) == len(again) == 40 - len(kept) and not again & kept and kept
+    assert found(j)["tuned", "odd"]["recommended"] == "on"
+
+
+def test_answers_of_the_dev_pass_are_taken_over(job, asked):
+    """Decoded at the locked config, the base's answers are there already."""
+    j = job(
+        bench={"budget": 200, "locked": {"temperature": 1.0, "top_p": 0.95}},
+        sample={"n": 1, "sampling": {"temperature": 1.0, "top_p": 0.95, "max_tokens": 200}},
+    )
+    write_prompts(j.inputs["prompts"] / "train.jsonl", [])
+    (j.inputs["sample"] / "constants.json").unlink()
+    dev = StageJob(j.recipe, j.runtime, j.model_path, j.inputs, j.inputs["sample"], ProgressBar())
+    with wiring.open_gates(dev) as gate_for:
+        sampling.run(dev, gate_for=gate_for, function_words=lambda text, kind: None)
+    assert Counter((m, mode) for m, mode, _ in asked) == {("base", "on"): 40}
+    asked.clear()
+    counts = wiring.route(j)
+    assert counts["taken_over"] == 40
+    assert Counter((m, mode) for m, mode, _ in asked) == {
+        ("base", "off"): 40, ("tuned", "on"): 40, ("tuned", "off"): 40,
+    }  # fmt: skip
+    assert found(j)["base", "all"]["on"]["accuracy"] == 1.0
+
+
+def test_test_problems_decide_nothing(job, asked):
+    j = job(bench={"budget": 200, "tasks": [TEST_TASK]})
+    with pytest.raises(
+        RecipeError, match="10 of 12 problems of 'sums' are among the training or dev"
+    ):
+        wiring.route(j)
+    assert asked == []
+    wiring.route(job(bench={"budget": 200, "tasks": [TEST_TASK]}, allow_contamination=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "template", "because"),
+    [
+        ({"tags": None, "thinking": None}, "", "does not think in tags"),
+        ({}, "{{ messages[0].content }}<think>\n", "renders the same prompt"),
+    ],
+    ids=["plain", "ignored"],
+)
+def test_a_model_without_a_switch_gets_a_sentence_and_no_rows(
+    job, asked, model_path, tmp_path, model, template, because
+):
+    folder = shutil.copytree(model_path, tmp_path / "own")
+    if template:
+        (folder / "chat_template.jinja").write_text(template)
+    j = job(path=folder, model={"id": "m", **model})
+    counts = wiring.route(j)
+    assert counts["prompts"] == 40 and because in counts["no_switch"] and asked == []
+    assert read_rows(j.out / "routing.jsonl") == []
+    (j.out / "record.json").write_text(json.dumps({"counts": counts}))
+    shown = routing.table(read_results(tmp_path, {"route": j.out}, j.recipe))
+    assert shown.lines == () and because in shown.sentence
+
+
+def test_what_cannot_be_judged_is_asked_again_and_counted(job, monkeypatch):
+    j = job()
+
+    class Unsure:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *args):
+            return None
+
+        async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
+            await asyncio.sleep(0)
+            return Verdict.of(None, "timeout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring, "judge_of", lambda job, graders: Unsure())
+        counts = wiring.route(j)
+    assert counts["unjudged"] == 160 and counts["unjudged_because"] == {"timeout": 160}
+    assert found(j)["tuned", "all"]["n"] == 0
+    assert wiring.route(j)["unjudged"] == 0 and found(j)["tuned", "all"]["n"] == 40
+
+
+def test_the_lab_model_for_real(tmp_path):
+    """The packaged model through its real template and engine; no adapter: tuned is the base."""
+    inputs = {name: tmp_path / name for name in ("prompts", "sample", "train")}
+    dev = lab(take=12, seed=5, kinds=("math", "choice"), steps=(2,))
+    write_prompts(inputs["prompts"] / "dev.jsonl", dev)
+    for folder in inputs.values():
+        folder.mkdir(exist_ok=True)
+    adapt(inputs["train"] / "adapter")
+    from deimos.recipe import parse
+
+    recipe = parse({
+        "name": "t", "model": {"id": "lab", "dtype": "float32"}, "route": {"margin": 0.1},
+        "prompts": {"sources": [{"source": "lab"}]}, "bench": {"budget": 512},
+    })  # fmt: skip
+    runtime = Runtime(threads=1, device="cpu")
+    j = StageJob(recipe, runtime, str(lab_path()), inputs, tmp_path / "route", ProgressBar())
+    wiring.route(j)
+    rows = found(j)
+    assert {task for _, task in rows} == {"all", "lab_choice", "lab_math"}
+    base, tuned = rows["base", "all"], rows["tuned", "all"]
+    assert base["on"]["think_tokens_median"] > 20 > base["off"]["think_tokens_median"] == 0
+    assert base["tokens_delta_bounds"][0] > 0 and base["off"]["finished"] == 1
+    assert base["on"]["accuracy"] > 0.5
+    assert {k: v for k, v in tuned.items() if k != "model"} == {
+        k: v for k, v in base.items() if k != "model"
+    }, "an adapter that changes nothing"
+
+
+def adapt(folder):
+    """An adapter of zeros on the lab model."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(lab_path())
+    get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(folder)
