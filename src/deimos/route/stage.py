@@ -147,8 +147,10 @@ def _explain_no_switch(models: Models, prompts: Sequence[Prompt]) -> str:
 def _sample_set(
     out: Path, prompts: Sequence[Prompt], name: str, model: RoutedModel, mode: str, seeds: Seeds
 ) -> SampleSet:
+    thinking = MODES[mode]
+    budget = model.think_budget if thinking else None  # without a thought there is none to close
     return SampleSet(
-        arm=Arm(model.ref, model.decoding, MODES[mode], name, LOCKED, model.think_budget),
+        arm=Arm(model.ref, model.decoding, thinking, name, LOCKED, budget),
         task=f"dev-{mode}",
         prompts=prompts,
         path=samples_path(out, f"{name}-{mode}"),
