@@ -55,7 +55,7 @@ def test_a_line_has_the_rows_numbers(routed, tmp_path):
     ]  # fmt: skip
     line = shown.lines[1]
     assert (line.n, line.on_tokens, line.off_tokens) == ("40", "1,220", "30")
-    assert line.on_accuracy.startswith("100% [") and line.off_accuracy.startswith("50.0% [")
+    assert line.on_accuracy.startswith("100.0% [") and line.off_accuracy.startswith("50.0% [")
     assert line.delta.startswith("+50.0 [+") and line.tokens_delta.startswith("+1,190 [+1,18")
     assert (line.unfinished, line.recommended) == ("0.0% / 2.5%", "on")
     assert shown.sentence == "" and "lower by 2.0 points at most" in shown.rule
