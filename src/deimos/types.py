@@ -107,6 +107,9 @@ class Verdict:
     """The filter that decided: structure, correctness, presentation or length."""
     second: SecondOpinion | None = None
     """Of a math answer; None: not asked for."""
+    metrics: Mapping[str, Any] | None = None
+    """Of an answer to an lm-eval task: what each of the task's metrics says, by metric and filter as
+    lm-eval writes them (``exact_match,strict-match``): a number, or a list of them."""
 
     @classmethod
     def of(cls, ok: bool | None, because: str = "", stage: str = "correctness") -> Verdict:

@@ -12,7 +12,8 @@ import yaml
 pytest.importorskip("lm_eval")
 
 from deimos.bench import stage
-from deimos.bench.lm_eval.problems import LmEvalJudge, Scorer, load_problems, stopped
+from deimos.bench.lm_eval.judging import LmEvalJudge
+from deimos.bench.lm_eval.problems import Scorer, load_problems, stopped
 from deimos.bench.lm_eval.task_files import config_of, task_data
 from deimos.bench.tasks import load_tasks
 from deimos.recipe import Recipe, RecipeError, TaskSettings, parse
@@ -92,7 +93,7 @@ def test_prompts_are_lm_evals_own_chats(sums: dict, tmp_path: Path):
 
 def test_take_is_a_seeded_subset_and_shots_can_be_set(sums: dict, tmp_path: Path):
     spec = written(tmp_path, sums)
-    ids = [p.id for p in load_problems(task(spec), seed=5).prompts]
+    ids = [p.id for p in load_problems(task(spec, take=12), seed=5).prompts]
     assert [p.id for p in load_problems(task(spec, take=4), seed=5).prompts] == ids[:4]
     assert [p.id for p in load_problems(task(spec, take=4), seed=6).prompts] != ids[:4]
     bare = load_problems(task(spec, num_fewshot=0), seed=5).prompts
@@ -180,7 +181,7 @@ def test_instructions_are_judged_by_a_metric_of_the_whole_prompt(rules: str):
 
 
 def test_a_scorer_that_hangs_or_dies_costs_one_verdict(rules: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("deimos.bench.lm_eval.problems.SCORE_SECONDS", 3.0)
+    monkeypatch.setattr("deimos.bench.lm_eval.judging.SCORE_SECONDS", 3.0)
     problems = load_problems(task(rules, metric="prompt_level_strict_acc"), seed=0)
     (prompt,) = problems.prompts
 

@@ -14,12 +14,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
+from deimos.bench.lm_eval.expand import list_tasks
 from deimos.prompts.decontaminate import TestText, runs
 from deimos.prompts.normalise import fold, words_and_signs
 from deimos.prompts.references import check_references
 from deimos.prompts.text import question_of
-from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings
+from deimos.recipe import Recipe, RecipeError, TaskSettings
 from deimos.registry import resolve
 from deimos.types import JudgeAnswer, Kind, Prompt
 
@@ -44,6 +46,8 @@ class TestTask:
     """Problems also among the training or dev prompts (0 unless the recipe allows it)."""
     judge: JudgeAnswer | None = field(default=None, compare=False)
     """The task's own; None: the recipe's graders judge."""
+    group: str | None = None
+    """Tasks of the same group have rows that pool them."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,18 @@ class Given:
         return self.questions.get(prompt.id) or [prompt.messages[-1]["content"]]
 
 
-def given_tasks(recipe: Recipe) -> list[Given]:
-    """The problems of all test tasks, not yet held to anything; RecipeError as its sources."""
-    _check_names(recipe.bench)
-    return [Given(task, *_given(recipe, task)) for task in recipe.bench.tasks]
+def given_tasks(recipe: Recipe, limit: int | None = None) -> list[Given]:
+    """The problems of all test tasks, not yet held to anything; RecipeError as its sources.
+
+    Args:
+        recipe: its ``bench`` section is read.
+        limit: only so many of each task, the first ones. What is asked for is checked against
+            training as a whole, so this is not taken from the recipe.
+    """
+    tasks = list_tasks(recipe.bench)
+    _check_names(tasks)
+    judges = _open_judges(tasks)
+    return [Given(task, *_given(recipe, task, limit, judges)) for task in tasks]
 
 
 def asked_by(given: Iterable[Given]) -> list[TestText]:
@@ -94,7 +106,7 @@ def load_tasks(
         RecipeError: two tasks of one name, a name unfit for files, no problems, a kind without
             grader, or problems that training has seen.
     """
-    tasks = list(given or given_tasks(recipe))
+    tasks = list(given or given_tasks(recipe, recipe.bench.limit))
     known = _Seen(seen, (text for each in tasks for p in each.prompts for text in each.asked(p)))
     return [_load(recipe, each, known) for each in tasks]
 
@@ -172,7 +184,8 @@ class _Questions:
 
 def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
     task, judge = given.task, given.judge
-    prompts = tuple({p.id: p for p in given.prompts}.values())
+    first = given.prompts[: recipe.bench.limit]
+    prompts = tuple({p.id: p for p in first}.values())
     if not prompts:
         raise RecipeError(f"bench.tasks: {task.name!r} has no problems: its source gave none")
     if judge is None:
@@ -187,35 +200,47 @@ def _load(recipe: Recipe, given: Given, seen: _Seen) -> TestTask:
             "--allow-contamination, and the card will say so"
         )
     thinking = recipe.model.thinking if task.thinking is None else task.thinking
-    return TestTask(
-        task.name, thinking, prompts, len(given.prompts) - len(prompts), len(known), judge
-    )
+    repeated = len(first) - len(prompts)
+    return TestTask(task.name, thinking, prompts, repeated, len(known), judge, task.group)
 
 
 def _given(
-    recipe: Recipe, task: TaskSettings
+    recipe: Recipe, task: TaskSettings, limit: int | None, judges: Any
 ) -> tuple[list[Prompt], JudgeAnswer | None, Mapping[str, Sequence[str]]]:
     """A task's problems, its own judge, and by prompt id what is asked apart from its wording."""
     if task.source is None:
         from deimos.bench.lm_eval.problems import load_problems
 
-        found = load_problems(task, recipe.bench.seed)
+        found = load_problems(task, recipe.bench.seed, limit, judges)
         return found.prompts, found.judge, found.questions
     source = resolve("source", task.source.source)
     options = task.source.options
-    prompts = list(source(take=task.source.take, seed=recipe.bench.seed, **options))
+    prompts = list(source(take=task.source.take, seed=recipe.bench.seed, **options))[:limit]
     return prompts, None, {p.id: [question_of(source, options, p)] for p in prompts}
 
 
-def _check_names(bench: Bench) -> None:
-    names = [task.name for task in bench.tasks]
-    for name in names:
+def _open_judges(tasks: Iterable[TaskSettings]) -> Any:
+    """The process that scores all of lm-eval's tasks; None if there are none."""
+    scored = [task for task in tasks if task.lm_eval]
+    if not scored:
+        return None
+    from deimos.bench.lm_eval.judging import open_scorers
+
+    return open_scorers(scored)
+
+
+def _check_names(tasks: Sequence[TaskSettings]) -> None:
+    names = [task.name for task in tasks]
+    groups = {task.group for task in tasks if task.group}
+    for name in (*names, *groups):
         if name == POOLED or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise RecipeError(
                 f"bench.tasks: the name {name!r} must be letters, digits, '.', '_' or '-', and not {POOLED!r}"
             )
-        if names.count(name) > 1:
-            raise RecipeError(f"bench.tasks: two tasks are called {name!r}: names must differ")
+        if names.count(name) + (name in groups) > 1:
+            raise RecipeError(
+                f"bench.tasks: two tasks are called {name!r}: names of tasks and groups must differ"
+            )
 
 
 def _check_kinds(recipe: Recipe, name: str, prompts: Iterable[Prompt]) -> None:

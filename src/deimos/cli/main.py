@@ -15,6 +15,7 @@ from deimos.cli.options import (
     CloseTagOption,
     ContaminationOption,
     JsonOption,
+    LimitOption,
     OpenTagOption,
     OutOption,
     RecipeArg,
@@ -55,10 +56,12 @@ def run(
     out: OutOption = None,
     sets: SetOption = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    limit: LimitOption = None,
     allow_contamination: ContaminationOption = False,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
+    sets = [*(sets or []), *_limited(limit)]
     with _prepare(recipe, out, sets, until, allow_contamination) as (folder, plan):
         _run_stages(folder, plan)
     _end_of_run(folder, plan, recipe)
@@ -69,7 +72,7 @@ def demo(
     out: OutOption = None, sets: SetOption = None, allow_weak_sandbox: WeakOption = False
 ) -> None:
     """Run the whole way on the lab model: minutes on two cores."""
-    run("lab", out, sets, None, False)
+    run("lab", out, sets)
 
 
 @app.command()
@@ -84,6 +87,7 @@ def plan(
     tokens_per_second: Annotated[
         float | None, typer.Option(metavar="X", min=1e-9, help="Estimate hours from this speed.")
     ] = None,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
     allow_contamination: ContaminationOption = False,
     allow_weak_sandbox: WeakOption = False,
@@ -94,7 +98,7 @@ def plan(
     from deimos.planning.forecast import forecast
     from deimos.runs.folder import RunFolder
 
-    sets = [*(sets or []), *_allowed(allow_contamination)]
+    sets = [*(sets or []), *_limited(limit), *_allowed(allow_contamination)]
     loaded, runtime = arguments.load_recipe(recipe, sets)
     stages = arguments.planned(loaded, runtime)
     folder = RunFolder(arguments.run_path(recipe, out, loaded))
@@ -163,8 +167,23 @@ _stage_command("prompts", "Gather prompts and hold the dev slice out (one stage)
 _stage_command("sample", "Race candidates for every prompt (one stage).")
 _stage_command("train", "Fine-tune the adapter on the golds (one stage).")
 _stage_command("route", "Measure thinking on and off on dev prompts, and recommend (one stage).")
-_stage_command("bench", "Measure base against tuned (one stage).")
 _stage_command("report", "Write summary.json, report.html and MODEL_CARD.md (one stage).")
+
+
+@app.command()
+def bench(
+    recipe: RecipeArg,
+    out: OutOption = None,
+    sets: SetOption = None,
+    limit: LimitOption = None,
+    allow_contamination: ContaminationOption = False,
+    allow_weak_sandbox: WeakOption = False,
+) -> None:
+    """Measure base against tuned (one stage)."""
+    sets = [*(sets or []), *_limited(limit)]
+    with _prepare(recipe, out, sets, "bench", allow_contamination) as (folder, plan):
+        _run_stages(folder, plan, alone=True)
+    _end_of_run(folder, plan, recipe)
 
 
 @app.command()
@@ -329,6 +348,10 @@ def _prepare(
 
 def _allowed(contamination: bool) -> list[str]:
     return ["allow_contamination=true"] if contamination else []
+
+
+def _limited(limit: int | None) -> list[str]:
+    return [] if limit is None else [f"bench.limit={limit}"]
 
 
 def _run_stages(folder: RunFolder, plan: Sequence[Planned], *, alone: bool = False) -> None:

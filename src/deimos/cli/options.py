@@ -25,6 +25,12 @@ SetOption = Annotated[
 ContaminationOption = Annotated[
     bool, typer.Option("--allow-contamination", help="Train on what is tested; the card says so.")
 ]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="Benchmark on the first N problems of each task."
+    ),
+]
 WeakOption = Annotated[
     bool,
     typer.Option("--allow-weak-sandbox", callback=_allow_weak_sandbox, help="Judge code anyway."),

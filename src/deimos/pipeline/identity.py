@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.bench.lm_eval.task_files import is_local, task_data
+from deimos.bench.lm_eval.expand import list_tasks
+from deimos.bench.lm_eval.suite import REVISIONS
+from deimos.bench.lm_eval.task_files import task_data
 from deimos.recipe import Recipe, RecipeError, SourceSettings
 from deimos.registry import Source, UnknownName, content_hash, resolve
-from deimos.store.hashing import data_hashes, model_hash
+from deimos.store.hashing import data_hashes, fingerprint, model_hash
 
 
 def model_path(recipe: Recipe) -> str:
@@ -36,12 +38,13 @@ def prompt_data(recipe: Recipe) -> dict[str, Any]:
     data: dict[str, Any] = {**_sources_data(recipe.prompts.sources)}
     if (
         recipe.prompts.decontaminate.enabled
-        and recipe.bench.tasks
+        and (recipe.bench.tasks or recipe.bench.suite)
         and not recipe.allow_contamination
     ):
-        keys = {"source", "lm_eval", "take"}
+        keys = {"source", "lm_eval", "take", "data"}
+        tasks = list_tasks(recipe.bench, installed=False)
         data["tests"] = {
-            "tasks": [task.model_dump(mode="json", include=keys) for task in recipe.bench.tasks],
+            "tasks": [task.model_dump(mode="json", include=keys) for task in tasks],
             "seed": recipe.bench.seed,
             "data": _test_data(recipe),
         }
@@ -51,7 +54,8 @@ def prompt_data(recipe: Recipe) -> dict[str, Any]:
 def test_settings(recipe: Recipe) -> dict[str, Any]:
     """The tests that the prompts are checked against: if they change, the check runs again."""
     settings = recipe.model_dump(mode="json", include={"bench", "allow_contamination"})
-    bench = {key: settings["bench"][key] for key in ("tasks", "seed")}
+    keys = ("tasks", "seed", "suite", "suite_data")
+    bench = {key: settings["bench"][key] for key in keys if key in settings["bench"]}
     data = _test_data(recipe)
     return {"bench": bench, "allow_contamination": settings["allow_contamination"], "data": data}
 
@@ -74,8 +78,8 @@ def _graders_data(graders: Mapping[Any, str]) -> dict[str, str]:
 
 def _test_data(recipe: Recipe) -> dict[str, str]:
     data = _sources_data([task.source for task in recipe.bench.tasks if task.source])
-    for task in recipe.bench.tasks:
-        if task.lm_eval and is_local(task.lm_eval):
+    for task in list_tasks(recipe.bench, installed=False):
+        if task.lm_eval:
             data |= task_data(task)
     return data
 
@@ -87,9 +91,17 @@ def filter_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def bench_data(recipe: Recipe) -> dict[str, str]:
-    """Test problems, graders and model."""
+    """Test problems, graders and model; and what a suite's word means in this version."""
     graders = _graders_data(recipe.bench_graders)
-    return {**_test_data(recipe), **graders, **model_data(recipe)}
+    return {**_test_data(recipe), **graders, **model_data(recipe), **_suite_data(recipe)}
+
+
+def _suite_data(recipe: Recipe) -> dict[str, str]:
+    """The tasks that a suite stands for, their metrics and the commits of their data sets."""
+    if recipe.bench.suite is None:
+        return {}
+    tasks = [task.model_dump(mode="json") for task in list_tasks(recipe.bench, installed=False)]
+    return {f"suite {recipe.bench.suite}": fingerprint([tasks, dict(REVISIONS)])}
 
 
 def route_data(recipe: Recipe) -> dict[str, str]:

@@ -21,13 +21,15 @@ from deimos.types import Prompt
 
 def prompts(job: StageJob) -> Mapping[str, Any]:
     """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
+    from deimos.bench.lm_eval.expand import list_tasks
     from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
     from deimos.graders.code import require_sandbox
     from deimos.prompts import stage
 
     tested = testable(job.recipe, job.runtime)
     given = given_tasks(tested)
-    elsewhere = [task.name for task in job.recipe.bench.tasks if task not in tested.bench.tasks]
+    every = list_tasks(job.recipe.bench, installed=False)
+    elsewhere = [t.name for t in every if t.lm_eval] if tested is not job.recipe else []
 
     # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
     def check(prompts: Collection[Prompt]) -> None:
@@ -151,7 +153,8 @@ def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
     if "bench" not in runtime.python:
         return recipe
     tasks = [task for task in recipe.bench.tasks if task.source]
-    return recipe.model_copy(update={"bench": recipe.bench.model_copy(update={"tasks": tasks})})
+    bench = recipe.bench.model_copy(update={"tasks": tasks, "suite": None})
+    return recipe.model_copy(update={"bench": bench})
 
 
 def preview_select(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.task_files import config_of, is_local
 from deimos.engines.local.options import LocalOptions
 from deimos.engines.openai.options import options_of
@@ -60,9 +61,10 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
             check_source(source)
         except RecipeError as e:
             raise RecipeError(f"{key}: {e}") from e
-    for task in recipe.bench.tasks:
-        # lm-eval's own tasks are looked up only if the bench has lm-eval in this environment.
-        if task.lm_eval and (is_local(task.lm_eval) or "bench" not in runtime.python):
+    # lm-eval's own tasks are looked up only if the bench has lm-eval in this environment.
+    here = "bench" not in runtime.python
+    for task in list_tasks(recipe.bench, installed=here):
+        if task.lm_eval and (is_local(task.lm_eval) or here):
             config_of(task)
     recipe.train.batches(runtime.train_micro_batch)
     _find_targets(recipe)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from deimos.bench.lm_eval.expand import list_tasks
+from deimos.bench.lm_eval.suite import known_size
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.graders.code import require_sandbox
 from deimos.pipeline.wiring import testable
@@ -116,13 +118,18 @@ def _count_tests(tested: Recipe, known: PromptCounts) -> PromptCounts:
     """The same with the sizes of the test tasks."""
     test: dict[str, int] = {}
     assumed, unknown = list(known.assumed), list(known.unknown)
-    for task in tested.bench.tasks:
-        size, loaded = _size_of(task.source, tested.bench.seed) if task.source else (None, False)
+    most = tested.bench.limit
+    for task in list_tasks(tested.bench):
+        if task.source:
+            sizes, loaded = _size_of(task.source, tested.bench.seed)
+            size = None if sizes is None else sum(sizes.values())
+        else:
+            size, loaded = known_size(task), False
         if size is None:
             unknown.append(task.name)
             continue
-        test[task.name] = sum(size.values())
-        assumed += [] if loaded or not task.source else [task.source.source]
+        test[task.name] = size if most is None else min(size, most)
+        assumed += [] if loaded else [task.source.source if task.source else task.name]
     names = (tuple(dict.fromkeys(names)) for names in (assumed, unknown))
     return replace(known, test=test, **dict(zip(("assumed", "unknown"), names)))
 

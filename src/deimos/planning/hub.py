@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from deimos.bench.lm_eval.expand import list_tasks
 from deimos.recipe import Recipe, SourceSettings
 from deimos.registry import BUILTIN
 
@@ -23,7 +24,7 @@ LOCAL = ("lab", "ifeval_like", "jsonl")
 def needs_hub(recipe: Recipe) -> bool:
     """Whether a source or a test of a recipe may come from the Hub."""
     return any(_is_remote(source) for source in _sources(recipe)) or any(
-        task.lm_eval for task in recipe.bench.tasks
+        task.lm_eval and task.data is None for task in list_tasks(recipe.bench, installed=False)
     )
 
 

@@ -28,8 +28,12 @@ class TaskSettings(Section):
     name: Text
     source: SourceSettings | None = None
     lm_eval: str | None = None
-    """Name of one of lm-eval's own tasks, or a path: a task's YAML, or a folder that has a YAML
-    whose task is called ``name``."""
+    """Name of one of lm-eval's own tasks or groups of tasks, or a path: a YAML, or a folder that has
+    a YAML whose task or group is called ``name``. A group stands for all its tasks."""
+    data: Text | None = None
+    """Local folder with the data set of an lm-eval task, its files named as on the Hub."""
+    group: Text | None = None
+    """Tasks of the same group have rows that pool them, under this name."""
     num_fewshot: int | None = Field(default=None, ge=0)
     """Examples shown before each question of an lm-eval task; null: the task's own number."""
     take: int | None = Field(default=None, ge=1)
@@ -48,7 +52,7 @@ class TaskSettings(Section):
     def _one_origin(self) -> TaskSettings:
         if (self.source is None) == (self.lm_eval is None):
             raise ValueError(f"bench.tasks: {self.name!r} needs either source or lm_eval")
-        for key in ("num_fewshot", "take", "metric"):
+        for key in ("num_fewshot", "take", "metric", "data"):
             if self.lm_eval is None and getattr(self, key) is not None:
                 raise ValueError(
                     f"bench.tasks: {self.name!r}: {key} = {getattr(self, key)!r} goes with lm_eval, "
@@ -58,10 +62,9 @@ class TaskSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A task without lm-eval keeps the identity that it has without these keys."""
-        unused = {
-            k for k in ("lm_eval", "num_fewshot", "take", "metric") if getattr(self, k) is None
-        }
+        """A task that has no use for these keys keeps the identity that it has without them."""
+        keys = ("lm_eval", "num_fewshot", "take", "metric", "data", "group")
+        unused = {k for k in keys if getattr(self, k) is None}
         return {key: value for key, value in dump(self).items() if key not in unused}
 
 
@@ -69,6 +72,14 @@ class Bench(Section):
     """Base against tuned, fair by construction."""
 
     tasks: list[TaskSettings] = []
+    suite: Literal["card", "hard", "easy"] | None = None
+    """lm-eval's tasks by one word, beside ``tasks`` (which ones: bench/lm_eval/suite.py). A task of
+    ``tasks`` that has the name of one of them takes its place."""
+    suite_data: Text | None = None
+    """Local folder with the data sets of the suite's tasks, instead of the Hub: a folder each, named
+    as on the Hub without its owner (docs/guides/benchmarks.md)."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only so many problems of each task, the first ones, as ``lm_eval --limit`` takes them."""
     graders: dict[Kind, Text] = {}
     """Graders that judge test problems instead of ``select.graders``' own, per kind:
     ``{math: math_unevaluated}`` counts numbers that are not worked out."""
@@ -94,6 +105,26 @@ class Bench(Section):
     timing_problems: int = Field(default=48, ge=0)
     timing_concurrency: int = Field(default=4, ge=1)
     seed: Seed = 0
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether there is anything to be tested on."""
+        return bool(self.tasks or self.suite)
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A benchmark without a suite or a limit keeps the identity that it has without the keys."""
+        unused = {k for k in ("suite", "suite_data", "limit") if getattr(self, k) is None}
+        return {key: value for key, value in dump(self).items() if key not in unused}
+
+    @model_validator(mode="after")
+    def _data_of_something(self) -> Bench:
+        if self.suite_data and not self.suite and not any(task.lm_eval for task in self.tasks):
+            raise ValueError(
+                f"bench.suite_data = {self.suite_data!r} is for lm-eval's tasks, and there are none: "
+                "give bench.suite too (card, hard or easy), or leave it out"
+            )
+        return self
 
     @field_validator("instruction")
     @classmethod

@@ -272,8 +272,11 @@ def prompt_from(row: Mapping[str, Any], file: object = "") -> Prompt:
 
 
 def verdict_row(verdict: Verdict) -> Row:
-    """The row of a verdict: ``ok``, ``because``, ``stage``, ``second``."""
-    return row_of(verdict)
+    """The row of a verdict: ``ok``, ``because``, ``stage``, ``second``, and ``metrics`` if it has them."""
+    row = row_of(verdict)
+    if verdict.metrics is None:
+        del row["metrics"]
+    return row
 
 
 def verdict_from(row: Mapping[str, Any] | None, file: object = "") -> Verdict | None:

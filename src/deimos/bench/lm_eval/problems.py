@@ -13,29 +13,31 @@ What differs from ``lm_eval run --apply_chat_template``, on purpose:
 - Its sampler, ``max_gen_toks`` and ``repeats`` are not used; the recipe's are.
 - Right is a metric of exactly 1; part of the marks (an F1 of 0.7) is wrong.
 
-Scoring is lm-eval's code, some of which can hang (sympy): it runs in a worker process of the graders,
-killed at a deadline. Not covered: likelihood tasks, groups, tasks written in Python, images,
-prefilled answers, filters that judge several responses together, and tasks that run code that the
-model wrote; each is refused. A data set on the
-Hub enters the bench's identity by name alone (``dataset_kwargs: {revision: …}`` pins it).
+Every metric that a task's filters give for an answer stands in its verdict, by lm-eval's name; one of
+them says right or wrong. Scores come from a process of their own (``judging``). Not covered:
+likelihood tasks, tasks written in Python, images, prefilled answers, filters that judge several
+responses together, and tasks that run code that the model wrote; each is refused. A data set on the
+Hub enters the bench's identity by name alone: those of the suites are read at a known commit, others
+are pinned by ``dataset_kwargs: {revision: …}``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deimos.bench.lm_eval.task_files import config_of, missing, texts
+from deimos.bench.lm_eval.data_files import write_over
+from deimos.bench.lm_eval.judging import LmEvalJudge, open_scorers
+from deimos.bench.lm_eval.task_files import config_of, judges_several, missing, texts
 from deimos.graders.ifeval import registry
-from deimos.graders.worker.pool import Judge, MadeGrader
-from deimos.graders.worker.process import NotLoaded
+from deimos.graders.worker.pool import Judge
 from deimos.prompts.splits import take_in_order
 from deimos.prompts.text import level_of
 from deimos.recipe import RecipeError, TaskSettings
@@ -43,13 +45,6 @@ from deimos.types import Prompt, Verdict
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default: the examples are those that it would show."""
-START_SECONDS = 300.0
-"""For the scoring process to import lm-eval and load the data."""
-SCORE_SECONDS = 30.0
-"""For one answer; lm-eval's own timeouts are shorter."""
-RECYCLE_AFTER = 20_000
-"""Answers until the process is replaced: loading a task's data again takes long."""
-_KIND = "lm_eval"
 WORDS = 3
 """A field of fewer words ("18", "history") is no question that training could have seen."""
 
@@ -65,12 +60,16 @@ class Problems:
     """Prompt id to the document's fields that are asked, without the wording around them."""
 
 
-def load_problems(task: TaskSettings, seed: int) -> Problems:
-    """Documents of a task as prompts, in the seed's order.
+def load_problems(
+    task: TaskSettings, seed: int, limit: int | None = None, scorers: Judge | None = None
+) -> Problems:
+    """Documents of a task as prompts, in lm-eval's order; those that ``take`` takes in the seed's.
 
     Args:
         task: one with ``lm_eval``.
         seed: of the order that ``take`` takes from.
+        limit: only so many, the first ones.
+        scorers: the process that scores this task among others; None: one of its own.
 
     Raises:
         RecipeError: no such task, one that is not supported, one that lm-eval cannot load, a
@@ -79,12 +78,13 @@ def load_problems(task: TaskSettings, seed: int) -> Problems:
     scorer = Scorer(task)
     documents: dict[str, int] = {}
     questions: dict[str, list[str]] = {}
-    prompts = scorer.prompts()
+    prompts = scorer.prompts(None if task.take else limit)
     for number, prompt in enumerate(prompts):
         documents.setdefault(prompt.id, number)
         questions[prompt.id] = scorer.asked(number, prompt)
-    chosen = take_in_order(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
-    return Problems(chosen, LmEvalJudge(task, documents), questions)
+    if task.take:
+        prompts = take_in_order(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
+    return Problems(prompts[:limit], LmEvalJudge(task, documents, scorers or open_scorers([task])), questions)
 
 
 def stopped(answer: str, stops: Sequence[str]) -> str:
@@ -102,16 +102,19 @@ class Scorer:
             self._task = _loaded(task)
             self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
         self._metric, self._filter = _choice(task, self._task)
+        several = judges_several(config_of(task)[0])
+        names = (f.name for f in self._task._filters)
+        self._others = [n for n in names if n not in several and n != self._filter]
         self._stops = list(texts(self._task.config.generation_kwargs.get("until")))
         self._refuse_broken_filter(task)
         self._refuse_no_number(task)
 
-    def prompts(self) -> list[Prompt]:
-        """One prompt a document, in the documents' order."""
+    def prompts(self, limit: int | None = None) -> list[Prompt]:
+        """One prompt a document, in the documents' order; of the first ``limit`` alone."""
         self._task.set_fewshot_seed(FEWSHOT_SEED)
         shots = self._task.config.num_fewshot or 0
         with _told(self._name, "build its prompts"):
-            return [self._prompt(doc, self._chat(doc, shots)) for doc in self._docs]
+            return [self._prompt(doc, self._chat(doc, shots)) for doc in self._docs[:limit]]
 
     def asked(self, document: int, prompt: Prompt) -> list[str]:
         """The document's own texts that stand in the prompt's last message."""
@@ -120,14 +123,18 @@ class Scorer:
         return [text for text in fields if text.strip() in said and len(text.split()) >= WORDS]
 
     def verdict(self, document: int, answer: str) -> Verdict:
-        """What the task's metric says of an answer; null where its scorer fails."""
+        """What the task's metrics say of an answer; null where its scorer fails."""
         try:
-            results, read = self._results(document, answer)
+            results, read = self._results(document, answer, self._filter)
             value = float(results[self._metric])
         except Exception as e:
             return Verdict.of(None, f"lm-eval's scorer failed: {type(e).__name__}: {e}")
+        found = _numbers(results, self._filter)
+        for name in self._others:
+            with contextlib.suppress(Exception):  # only the chosen filter must read every answer
+                found |= _numbers(self._results(document, answer, name)[0], name)
         said = f"{self._metric},{self._filter} is {value:g} for {_excerpt(read)}"
-        return Verdict.of(value == 1, said)
+        return replace(Verdict.of(value == 1, said), metrics=found)
 
     def _chat(self, doc: Mapping[str, Any], shots: int) -> list[dict[str, str]]:
         chats: list[list[dict[str, str]]] = []
@@ -155,20 +162,20 @@ class Scorer:
             source=f"lm_eval:{self._task.config.dataset_path}", level=level_of(doc),
         )  # fmt: skip
 
-    def _results(self, document: int, answer: str) -> tuple[Mapping[str, Any], Any]:
-        """All metrics of an answer, and what the filter read out of it."""
-        read = self._read(document, answer)
+    def _results(self, document: int, answer: str, name: str) -> tuple[Mapping[str, Any], Any]:
+        """All metrics of an answer by one filter, and what the filter read out of it."""
+        read = self._read(document, answer, name)
         return self._task.process_results(self._docs[document], [read]), read
 
-    def _read(self, document: int, answer: str) -> Any:
-        """What the filter reads out of an answer."""
+    def _read(self, document: int, answer: str, name: str) -> Any:
+        """What a filter reads out of an answer."""
         from lm_eval.api.instance import Instance
 
         doc = self._docs[document]
         response = Instance("generate_until", doc, (), 0, (self._task.task_name, document, 1))
         response.resps = [stopped(answer, self._stops)]
-        next(f for f in self._task._filters if f.name == self._filter).apply([response])
-        return response.filtered_resps[self._filter]
+        next(f for f in self._task._filters if f.name == name).apply([response])
+        return response.filtered_resps[name]
 
     def _refuse_broken_filter(self, task: TaskSettings) -> None:
         """A filter that fails whatever it is given would make every verdict null."""
@@ -177,7 +184,7 @@ class Scorer:
         probes = (str(target), "an answer", "The answer is 1.")
         for probe in probes:
             try:
-                self._read(0, probe)
+                self._read(0, probe, self._filter)
             except Exception as e:
                 faults.append(e)
         if len(faults) == len(probes):
@@ -190,7 +197,7 @@ class Scorer:
     def _refuse_no_number(self, task: TaskSettings) -> None:
         """Some metrics of a document are lists, and some names stand for several metrics."""
         try:
-            results, _ = self._results(0, "an answer")
+            results, _ = self._results(0, "an answer", self._filter)
         except Exception:  # not every scorer survives any text: its verdict will be null
             return
         numbers = [name for name, value in results.items() if _is_number(value)]
@@ -201,73 +208,38 @@ class Scorer:
             )
 
 
-class ScoringError(RuntimeError):
-    """The process that scores answers does not start; one sentence."""
-
-
-class LmEvalJudge:
-    """Verdicts on a task's answers, from a worker process that can be killed.
-
-    It is started at the first answer and replaced after a kill. ``close`` ends it.
-
-    Args:
-        task: with ``lm_eval``.
-        documents: prompt id to the document's number.
-    """
-
-    def __init__(self, task: TaskSettings, documents: Mapping[str, int]) -> None:
-        self._task, self._documents = task, documents
-        grader = MadeGrader(
-            "deimos.bench.lm_eval.problems:make_scorer",
-            {"settings": task.model_dump(mode="json")},
-            SCORE_SECONDS,
-            START_SECONDS,
-        )
-        # Its data may be on the Hub, in a cache that the environment names, or ask for a token.
-        self._pool = Judge(
-            {_KIND: grader}, recycle_after=RECYCLE_AFTER, environment=dict(os.environ)
-        )
-
-    async def __call__(self, prompt: Prompt, answer: str) -> Verdict:
-        """Judge an answer; null if the scorer fails, dies or takes too long.
-
-        Raises:
-            ScoringError: the task cannot be loaded there, which would make every verdict null.
-        """
-        try:
-            future = self._pool.submit(_KIND, answer, self._documents[prompt.id])
-            return await asyncio.wrap_future(future)
-        except NotLoaded as e:
-            raise ScoringError(
-                f"bench: the process that scores {self._task.name!r} with lm-eval does not start: {e}"
-            ) from e
-
-    def close(self) -> None:
-        """End the process."""
-        self._pool.close()
-
-
-def make_scorer(settings: Mapping[str, Any]) -> Callable[[str, Any], Verdict]:
-    """What judges answers to a task's documents by their numbers; called in the worker process."""
-    scorer = Scorer(TaskSettings.model_validate(settings))
-    return lambda answer, document: scorer.verdict(document, answer)
-
-
 def _loaded(task: TaskSettings) -> Any:
     """lm-eval's own object for a task."""
-    _, files = config_of(task)
+    config, files = config_of(task)
     try:
         from lm_eval.tasks import TaskManager
     except ModuleNotFoundError as e:
         raise missing(task) from e
+    _prepare_libraries()
     if any("ifeval" in part for file in files for part in Path(file).parts):
         registry()  # its rules would download NLTK's sentence model when they are imported
     # By its file: reading the index of all of lm-eval's tasks takes ten seconds.
-    found = TaskManager(include_defaults=False).load([str(files[0])])["tasks"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_over(config, task, files[0], Path(folder))
+        found = TaskManager(include_defaults=False).load([str(path)])["tasks"]
     (loaded,) = found.values()
     if task.num_fewshot is not None:
         loaded.set_config(key="num_fewshot", value=task.num_fewshot)
     return loaded
+
+
+@functools.cache
+def _prepare_libraries() -> None:
+    """Once a process: no bars for files that are read in a moment, and templates compiled once.
+
+    lm-eval compiles a task's templates anew for each text that it makes: a minute for GSM8K's
+    problems with eight examples each.
+    """
+    import datasets
+    from lm_eval import utils
+
+    datasets.disable_progress_bars()
+    utils.env.from_string = functools.cache(utils.env.from_string)
 
 
 def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
@@ -301,6 +273,17 @@ def _told(name: str, doing: str) -> Iterator[None]:
         raise RecipeError(
             f"bench.tasks: {name!r}: lm-eval cannot {doing}: {type(e).__name__}: {said}"
         ) from e
+
+
+def _numbers(results: Mapping[str, Any], name: str) -> dict[str, float | list[float]]:
+    """A document's metrics by one filter, as lm-eval writes them: numbers, and lists of them."""
+    found: dict[str, float | list[float]] = {}
+    for metric, value in results.items():
+        several = value if isinstance(value, list | tuple) else [value]
+        if several and all(_is_number(each) for each in several):
+            numbers = [float(each) for each in several]
+            found[f"{metric},{name}"] = numbers if isinstance(value, list | tuple) else numbers[0]
+    return found
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ imports from elsewhere.
 from __future__ import annotations
 
 import difflib
+import functools
 import glob
 import importlib.util
 import os
@@ -17,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from deimos.bench.lm_eval.data_files import settings_over
+from deimos.bench.lm_eval.suite import BY_TASK
 from deimos.recipe import RecipeError, TaskSettings
 from deimos.store.hashing import file_hash, fingerprint, path_hash
 
@@ -31,11 +34,15 @@ def is_local(spec: str) -> bool:
 def task_data(task: TaskSettings) -> dict[str, str]:
     """Content hashes of a task: its YAML with what that includes, the code beside, local data.
 
-    Loads nothing of lm-eval.
+    Loads nothing of lm-eval. Of a task of lm-eval's own only the data is hashed: the task is known by
+    its name, and its code by the version that a record notes.
 
     Raises:
         RecipeError: no such task, or one that is not supported.
     """
+    own = {task.data: path_hash(Path(task.data))} if task.data and Path(task.data).is_dir() else {}
+    if not is_local(task.lm_eval or ""):
+        return own
     config, files = config_of(task)
     home = files[0].parent
     content = [[os.path.relpath(file, home), file_hash(file)] for file in files]
@@ -46,6 +53,7 @@ def task_data(task: TaskSettings) -> dict[str, str]:
     return {
         f"lm_eval {task.lm_eval} {files[0].name}": fingerprint(content),
         **{path: path_hash(Path(path)) for path in local},
+        **own,
     }
 
 
@@ -61,7 +69,59 @@ def config_of(task: TaskSettings) -> tuple[dict[str, Any], list[Path]]:
     fault = _unsupported(config, task)
     if fault:
         raise RecipeError(f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r} {fault}")
+    settings_over(config, task)  # are the local files there?
     return config, list(dict.fromkeys(files))
+
+
+def group_members(task: TaskSettings, *, installed: bool = True) -> dict[str, str]:
+    """The tasks of a group by name, each as ``lm_eval`` names it; none if it is no group.
+
+    Args:
+        task: as the recipe names it.
+        installed: look among the tasks of an installed lm-eval too.
+
+    Raises:
+        RecipeError: no such group, or one with a task that is not named.
+    """
+    spec = task.lm_eval or ""
+    if not is_local(spec) and (not installed or _own_tasks() is None):
+        return {}
+    path = _file(task)
+    config, _ = _read(path, task, ())
+    return _members(config, path, task, ()) if "group" in config else {}
+
+
+def _members(
+    config: Mapping[str, Any], path: Path, task: TaskSettings, above: tuple[str, ...]
+) -> dict[str, str]:
+    """The tasks of a group's file, those of groups in it included."""
+    where = f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r}"
+    members: dict[str, str] = {}
+    names = config.get("task")
+    for name in names if isinstance(names, list) else []:
+        if not isinstance(name, str):
+            raise RecipeError(f"{where} is a group with a task that stands in its own file")
+        if name in above:
+            raise RecipeError(f"{where} is a group that contains itself")
+        local = is_local(task.lm_eval or "")
+        folder = path.parent if local else _own_tasks() or path.parent
+        file = _among(folder, name, task)
+        inner, _ = _read(file, task, ())
+        if "group" in inner:
+            members |= _members(inner, file, task, (*above, name))
+        else:
+            members[name] = str(file) if local else name
+    if not members:
+        raise RecipeError(f"{where} is a group without tasks")
+    return members
+
+
+def _own_tasks() -> Path | None:
+    """The folder of lm-eval's own tasks, if it is installed."""
+    installed = importlib.util.find_spec("lm_eval")
+    if installed is None or not installed.submodule_search_locations:
+        return None
+    return Path(installed.submodule_search_locations[0]) / "tasks"
 
 
 def _unsupported(config: Mapping[str, Any], task: TaskSettings) -> str:
@@ -93,13 +153,7 @@ def _many_responses(config: Mapping[str, Any], task: TaskSettings) -> str:
 
     A task may have other filters, which judge one: those are named.
     """
-    filters = {
-        str(f.get("name")): [step for step in f.get("filter") or () if isinstance(step, Mapping)]
-        for f in config.get("filter_list") or ()
-        if isinstance(f, Mapping)
-    }
-    repeats = config.get("repeats")
-    several = [name for name, steps in filters.items() if _takes_several(steps, repeats)]
+    filters, several = _filters(config), judges_several(config)
     chosen = (task.metric or "").partition(",")[2] or next(iter(filters), "")
     if chosen not in several:
         return ""
@@ -108,6 +162,21 @@ def _many_responses(config: Mapping[str, Any], task: TaskSettings) -> str:
         f"judges several responses to a problem together (filter {chosen!r}), and the bench judges "
         f"each alone: accepted as metric = NAME,FILTER: {others}"
     )
+
+
+def _filters(config: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """A task's filters by name, each with its steps."""
+    return {
+        str(f.get("name")): [step for step in f.get("filter") or () if isinstance(step, Mapping)]
+        for f in config.get("filter_list") or ()
+        if isinstance(f, Mapping)
+    }
+
+
+def judges_several(config: Mapping[str, Any]) -> list[str]:
+    """The names of a task's filters that judge several responses to a problem together."""
+    repeats = config.get("repeats")
+    return [name for name, steps in _filters(config).items() if _takes_several(steps, repeats)]
 
 
 def _takes_several(steps: Sequence[Mapping[str, Any]], repeats: Any) -> bool:
@@ -154,10 +223,13 @@ def _file(task: TaskSettings) -> Path:
     """The YAML that a task's ``lm_eval`` names: a path, or a name among lm-eval's own tasks."""
     spec = task.lm_eval or ""
     if not is_local(spec):
-        installed = importlib.util.find_spec("lm_eval")
-        if installed is None or not installed.submodule_search_locations:
+        folder = _own_tasks()
+        if folder is None:
             raise missing(task)
-        return _among(Path(installed.submodule_search_locations[0]) / "tasks", spec, task)
+        known = BY_TASK.get(spec)
+        if known and spec in (near := _named_below(folder / known.folder)):
+            return near[spec]
+        return _among(folder, spec, task)
     path = Path(spec).expanduser().resolve()
     if path.is_dir():
         return _among(path, task.name, task)
@@ -171,11 +243,8 @@ def _file(task: TaskSettings) -> Path:
 
 def _among(folder: Path, name: str, task: TaskSettings) -> Path:
     """The YAML under a folder that calls itself ``name``."""
-    known: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        named = _NAMED.search(path.read_text(encoding="utf-8", errors="replace"))
-        if named:
-            known.setdefault(named[2], path)
+    # lm-eval's own are 14,000 files, which stay as they are.
+    known = _own_names(folder) if folder == _own_tasks() else _named_below(folder)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "see `lm_eval ls tasks`"
@@ -185,6 +254,19 @@ def _among(folder: Path, name: str, task: TaskSettings) -> Path:
             f"bench.tasks: {task.name!r}: lm_eval = {task.lm_eval!r}: no task is called {name!r}: {hint}"
         )
     return known[name]
+
+
+def _named_below(folder: Path) -> dict[str, Path]:
+    """All tasks and groups under a folder by name."""
+    known: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        named = _NAMED.search(path.read_text(encoding="utf-8", errors="replace"))
+        if named:
+            known.setdefault(named[2], path)
+    return known
+
+
+_own_names = functools.cache(_named_below)
 
 
 def missing(task: TaskSettings) -> RecipeError:

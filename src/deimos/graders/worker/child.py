@@ -78,6 +78,7 @@ def main() -> None:
         verdict, spent = _judge(graders[item["kind"]], item["answer"], item["reference"])
         signal.setitimer(signal.ITIMER_PROF, 0)
         reply = {"ok": verdict.ok, "because": verdict.because, "stage": verdict.stage}
+        reply |= {"metrics": verdict.metrics} if verdict.metrics is not None else {}
         send(replies, reply | {"rss": _rss(), "spent": spent})
 
 
