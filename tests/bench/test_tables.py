@@ -183,8 +183,8 @@ def test_ship_is_each_model_at_its_own_config():
 def test_pooling_keeps_thinking_on_and_off_apart():
     on, off = made(0, True), Outcome("u/1", "u", False, 0, True, "stop", 0, 5, 6, 9, None)
     samples = {ArmName("base", "locked"): [on, off]}
-    assert select_slice(samples, True, "all") == {ArmName("base", "locked"): [on]}
-    assert select_slice(samples, False, "u") == {ArmName("base", "locked"): [off]}
+    assert select_slice(samples, True, ["t", "u"]) == {ArmName("base", "locked"): [on]}
+    assert select_slice(samples, False, ["u"]) == {ArmName("base", "locked"): [off]}
     assert bench_row([off], ArmName("base", "locked"), EQUAL)["empty_think"] is None
 
 

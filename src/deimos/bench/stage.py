@@ -198,7 +198,7 @@ def tabulate(
     for setting in bench.settings:
         budget = tight if setting == "tight" and tight is not None else decodings.budget
         for thinking, task in list_slices(tasks):
-            names = [t.name for t in tasks if t.thinking is thinking and task in (t.name, POOLED)]
+            names = names_in(tasks, thinking, task)
             # A cut trace was not timed at its budget.
             seconds = {} if setting == "tight" else mean_seconds(timings, names)
             ci, timed = seconds_reduction_ci(timings, names) if setting == "equal" else (None, 0)
@@ -207,7 +207,7 @@ def tabulate(
                 values[TIMED]["max_tokens"] = decodings.shipped_budget
                 seconds = {}  # they were measured at the ample budget
             where = Slice(setting, thinking, task, budget, seconds, bench.seed, ci, timed, values)
-            part = tables.select_slice(samples.of(setting), thinking, task)
+            part = tables.select_slice(samples.of(setting), thinking, names)
             make = tables.tabulate_ship if setting == "ship" else tables.tabulate_all
             made: Tables = make(part, where)
             files[BENCH] += made.bench
@@ -218,13 +218,20 @@ def tabulate(
 
 
 def list_slices(tasks: Sequence[TestTask]) -> list[tuple[bool | None, str]]:
-    """What rows are about: per thinking switch, all its tasks pooled, then each."""
-    switches = list(dict.fromkeys(t.thinking for t in tasks))
-    return [
-        (thinking, name)
-        for thinking in switches
-        for name in (POOLED, *(t.name for t in tasks if t.thinking is thinking))
-    ]
+    """What rows are about: per thinking switch, all its tasks pooled, then each behind its group."""
+    found: dict[tuple[bool | None, str], None] = {}
+    for thinking in dict.fromkeys(t.thinking for t in tasks):
+        found[thinking, POOLED] = None
+        for task in tasks:
+            if task.thinking is thinking:
+                found |= {(thinking, name): None for name in (task.group, task.name) if name}
+    return list(found)
+
+
+def names_in(tasks: Sequence[TestTask], thinking: bool | None, name: str) -> list[str]:
+    """The tasks that rows called ``name`` pool: one task, a group's, or all."""
+    alike = (task for task in tasks if task.thinking is thinking)
+    return [task.name for task in alike if name in (task.name, task.group, POOLED)]
 
 
 def draw_curves(
@@ -238,7 +245,7 @@ def draw_curves(
     budgets = outcomes.budgets_between(everything, decodings.budget, tight or 0)
     names, rows = list(decodings.named), []
     for thinking, task in list_slices(tasks):
-        part = tables.select_slice(samples, thinking, task)
+        part = tables.select_slice(samples, thinking, names_in(tasks, thinking, task))
         for arm in sorted(part, key=lambda a: (names.index(a.config), a.model)):
             head = {"task": task, "thinking": thinking, "config": arm.config, "model": arm.model}
             rows += [{**head, **row} for row in outcomes.accuracy_curve(part[arm], budgets)]

@@ -14,7 +14,7 @@ then map each part of the row to where its numbers come from. What each decoding
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -22,7 +22,6 @@ import numpy as np
 
 from deimos.bench.second_accuracy import second_accuracy, second_accuracy_delta
 from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
-from deimos.bench.tasks import POOLED
 from deimos.evaluate import stats
 from deimos.evaluate.metrics import bench_metrics, compare_metrics
 from deimos.evaluate.outcomes import Outcome, as_list, fractions_right, group_by_problem
@@ -332,10 +331,10 @@ def tabulate_all(samples: Mapping[ArmName, Sequence[Outcome]], where: Slice) -> 
 
 
 def select_slice(
-    samples: Mapping[ArmName, Sequence[Outcome]], thinking: bool | None, task: str
+    samples: Mapping[ArmName, Sequence[Outcome]], thinking: bool | None, tasks: Collection[str]
 ) -> dict[ArmName, list[Outcome]]:
-    """The outcomes of one task, or of all tasks with the same thinking switch."""
+    """The outcomes of some tasks with the same thinking switch."""
     return {
-        arm: [o for o in outcomes if o.thinking is thinking and task in (o.task, POOLED)]
+        arm: [o for o in outcomes if o.thinking is thinking and o.task in tasks]
         for arm, outcomes in samples.items()
     }

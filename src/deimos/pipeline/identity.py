@@ -38,7 +38,7 @@ def prompt_data(recipe: Recipe) -> dict[str, Any]:
     data: dict[str, Any] = {**_sources_data(recipe.prompts.sources)}
     if (
         recipe.prompts.decontaminate.enabled
-        and (recipe.bench.tasks or recipe.bench.suite)
+        and recipe.bench.has_tests
         and not recipe.allow_contamination
     ):
         keys = {"source", "lm_eval", "take", "data"}

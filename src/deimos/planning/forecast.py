@@ -96,7 +96,7 @@ def forecast(
     needs = weigh_model(recipe, runtime, [*train_prompts, *dev_prompts], (train + dev) * n)
     candidates = train * n if train else None
     bound = None if candidates is None else (candidates + dev) * most
-    complete = not prompts.unknown and (bool(prompts.test) or not has_tests(recipe.bench))
+    complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.has_tests)
     decodings = decodings_of(recipe.bench)
     tested = sum(prompts.test.values())
     answers = count_completions(recipe.bench, decodings, tested) if complete else None

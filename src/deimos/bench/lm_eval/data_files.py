@@ -104,7 +104,10 @@ def _places(folder: Path, part: str | None) -> list[Path]:
 def _file_of(folder: Path, part: str | None, split: str) -> Path | None:
     """A split's file by its name."""
     for place in _places(folder, part):
-        for name in (*(f"{split}{suffix}" for suffix in _BUILDERS), f"{split}-00000-of-00001.parquet"):
+        for name in (
+            *(f"{split}{suffix}" for suffix in _BUILDERS),
+            f"{split}-00000-of-00001.parquet",
+        ):
             if (place / name).is_file():
                 return place / name
     return None

@@ -84,7 +84,9 @@ def load_problems(
         questions[prompt.id] = scorer.asked(number, prompt)
     if task.take:
         prompts = take_in_order(prompts, task.take, seed, f"the lm-eval task {task.lm_eval!r}")
-    return Problems(prompts[:limit], LmEvalJudge(task, documents, scorers or open_scorers([task])), questions)
+    return Problems(
+        prompts[:limit], LmEvalJudge(task, documents, scorers or open_scorers([task])), questions
+    )
 
 
 def stopped(answer: str, stops: Sequence[str]) -> str:

@@ -86,9 +86,7 @@ MMLU_PRO = Benchmark(
         "mmlu_pro_psychology": 798,
     },
 )
-IFEVAL = Benchmark(
-    "ifeval", "google/IFEval", "ifeval", {"ifeval": 541}, "prompt_level_strict_acc"
-)
+IFEVAL = Benchmark("ifeval", "google/IFEval", "ifeval", {"ifeval": 541}, "prompt_level_strict_acc")
 
 HARD = (MATH_HARD, MATH_500, AIME_24, AIME_25, MMLU_PRO)
 EASY = (GSM8K_COT, IFEVAL)

@@ -112,9 +112,7 @@ class JudgeProcess:
             raise
         self.judged += 1
         self.spent = reply["spent"] or reply["rss"] > self._rss_limit
-        return Verdict(
-            reply["ok"], reply["because"], reply["stage"], metrics=reply.get("metrics")
-        )
+        return Verdict(reply["ok"], reply["because"], reply["stage"], metrics=reply.get("metrics"))
 
     def kill(self) -> None:
         """SIGKILL the process and whatever it started."""
