@@ -55,6 +55,16 @@ def dataset_of(config: Mapping[str, Any]) -> str:
     return str(config.get("dataset_path") or "")
 
 
+def origin_of(config: Mapping[str, Any], task: TaskSettings) -> str:
+    """Where a task's problems come from: a Hub id with its commit, or a local folder's name."""
+    if task.data is not None:
+        return Path(task.data).name
+    commit = (config.get("dataset_kwargs") or {}).get("revision") or REVISIONS.get(
+        dataset_of(config)
+    )
+    return f"{dataset_of(config)}@{commit}" if commit else dataset_of(config)
+
+
 def find_files(config: Mapping[str, Any], task: TaskSettings) -> dict[str, Path]:
     """The local file of each split that a task reads.
 

@@ -33,7 +33,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deimos.bench.lm_eval.data_files import write_over
+from deimos.bench.lm_eval.data_files import origin_of, write_over
 from deimos.bench.lm_eval.judging import LmEvalJudge, open_scorers
 from deimos.bench.lm_eval.task_files import config_of, judges_several, missing, texts
 from deimos.graders.ifeval import registry
@@ -100,6 +100,7 @@ class Scorer:
 
     def __init__(self, task: TaskSettings) -> None:
         self._name = task.name
+        self._origin = origin_of(config_of(task)[0], task)
         with _told(task.name, "load it"):
             self._task = _loaded(task)
             self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
@@ -161,7 +162,7 @@ class Scorer:
         }
         return Prompt.of(
             task=self._task.task_name, kind="instruction", messages=messages, reference=reference,
-            source=f"lm_eval:{self._task.config.dataset_path}", level=level_of(doc),
+            source=f"lm_eval:{self._origin}", level=level_of(doc),
         )  # fmt: skip
 
     def _results(self, document: int, answer: str, name: str) -> tuple[Mapping[str, Any], Any]:
@@ -241,7 +242,7 @@ def _prepare_libraries() -> None:
     from lm_eval import utils
 
     datasets.disable_progress_bars()
-    utils.env.from_string = functools.cache(utils.env.from_string)
+    setattr(utils.env, "from_string", functools.cache(utils.env.from_string))
 
 
 def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
