@@ -242,7 +242,8 @@ def _prepare_libraries() -> None:
     from lm_eval import utils
 
     datasets.disable_progress_bars()
-    setattr(utils.env, "from_string", functools.cache(utils.env.from_string))
+    env: Any = utils.env
+    env.from_string = functools.cache(env.from_string)
 
 
 def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
