@@ -94,7 +94,7 @@ def tango(gained: int, lost: int, n: int) -> Interval:
     """Few pairs of counts differ, so each is computed once."""
     right = np.zeros(n), np.concatenate([np.ones(gained), np.zeros(n - gained)])
     right[0][gained : gained + lost] = 1.0
-    ci = stats.accuracy_delta(*right).ci
+    ci = stats.accuracy_delta(right[0], right[1]).ci
     assert ci
     return ci
 
@@ -176,7 +176,8 @@ def percentile_mean(rng: np.random.Generator, drawn: Array, truth: float) -> str
     n = drawn.shape[1]
     counts = rng.multinomial(n, np.full(n, 1 / n), size=500).T.astype(np.float32)
     means = drawn.astype(np.float32) @ counts / n
-    return covered(*np.percentile(means, [2.5, 97.5], axis=1), truth)
+    lo, hi = np.percentile(means, [2.5, 97.5], axis=1)
+    return covered(lo, hi, truth)
 
 
 # --- lengths and seconds -------------------------------------------------------------------------
@@ -228,8 +229,9 @@ def seconds(sims: int, rng: np.random.Generator) -> Iterator[Cell]:
             found = [ratios.mean_reduction(*pair).ci for pair in zip(base, tuned, strict=True)]
             counts = rng.multinomial(n, np.full(n, 1 / n), size=1000).T
             drawn = 1 - (tuned @ counts) / (base @ counts)
-            boot = covered(*np.percentile(drawn, [2.5, 97.5], axis=1), truth)
-            yield cell(f"log spread {spread:g}, of the ratio {noise:g}", n, truth, found, boot)
+            lo, hi = np.percentile(drawn, [2.5, 97.5], axis=1)
+            what = f"log spread {spread:g}, of the ratio {noise:g}"
+            yield cell(what, n, truth, found, covered(lo, hi, truth))
 
 
 # --- derived metrics -----------------------------------------------------------------------------

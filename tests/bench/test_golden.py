@@ -74,6 +74,14 @@ def rows() -> dict[str, list[dict]]:
 def test_rows_of_fixed_outcomes_are_those_of_the_golden():
     golden = json.loads(GOLDEN.read_text())
     made = rows()
+    splits = made.pop("splits")
+    assert {(r["config"], r["task"], r["value"]) for r in splits} >= {
+        (config, task, value)
+        for config in ("recommended", "locked")
+        for task in ("all", "sums", "words")
+        for value in ("all", "none")
+    }
+    assert all(r["selected_by"]["held_out"] for r in splits)
     assert made.keys() == golden.keys()
     for name in golden:
         assert len(made[name]) == len(golden[name])

@@ -1,8 +1,8 @@
 """The bench stage: sample sets of every arm, a timed subset, and the rows made of them.
 
 Writes ``samples/<task>-<model>-<config>.jsonl``, ``prompts.jsonl`` (the problems), ``timing.jsonl``,
-``bench.jsonl``, ``compare.jsonl``, ``by_config.jsonl`` and ``budget_curve.jsonl`` under the stage's
-folder. Test problems decide nothing here: decodings and budgets are given from outside.
+``bench.jsonl``, ``compare.jsonl``, ``by_config.jsonl``, ``splits.jsonl`` and ``budget_curve.jsonl``
+under the stage's folder. Test problems decide nothing here: decodings and budgets are given from outside.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deimos.bench import tables
+from deimos.bench import splits, tables
 from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.suites import (
     MODELS,
@@ -42,7 +42,7 @@ from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.plan import StageJob
 from deimos.store.journal import write_rows
 from deimos.store.keys import keys_path, write_keys
-from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, TIMING
+from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, SPLITS, TIMING
 from deimos.store.schema import Timed, prompt_row
 from deimos.store.template_date import read_template_date
 from deimos.types import JudgeAnswer, null_reason
@@ -193,7 +193,7 @@ def tabulate(
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of each file to write; ``all`` stands before the tasks it pools."""
     files: dict[str, list[dict[str, Any]]] = {
-        k: [] for k in (BENCH, COMPARE, BY_CONFIG, BUDGET_CURVE)
+        k: [] for k in (BENCH, COMPARE, BY_CONFIG, SPLITS, BUDGET_CURVE)
     }
     for setting in bench.settings:
         budget = tight if setting == "tight" and tight is not None else decodings.budget
@@ -213,8 +213,29 @@ def tabulate(
             files[BENCH] += made.bench
             files[COMPARE] += made.compare
             files[BY_CONFIG] += made.by_config
+            if setting == split_setting(bench):
+                files[SPLITS] += split_slice(decodings, part, where)
     files[BUDGET_CURVE] = draw_curves(decodings, tasks, samples.whole, tight)
     return files
+
+
+def split_setting(bench: Bench) -> str | None:
+    """The setting whose comparisons are split: that of the headline, if it is of whole traces."""
+    return next((setting for setting in ("equal", "ship") if setting in bench.settings), None)
+
+
+def split_slice(
+    decodings: Decodings, part: Mapping[ArmName, Sequence[Outcome]], where: Slice
+) -> list[dict[str, Any]]:
+    """The rows of ``splits.jsonl`` of one slice."""
+    base, tuned = MODELS
+    if where.setting == "ship":
+        pairs = [(ArmName(base, SHIPS[base]), ArmName(tuned, SHIPS[tuned]))]
+    else:
+        pairs = [(ArmName(base, name), ArmName(tuned, name)) for name in decodings.named]
+    return splits.split_rows(
+        part, pairs, where, lambda a, b: find_stored(decodings, a) == find_stored(decodings, b)
+    )
 
 
 def list_slices(tasks: Sequence[TestTask]) -> list[tuple[bool | None, str]]:

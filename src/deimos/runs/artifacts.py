@@ -283,6 +283,10 @@ class Artifacts:
         """Tuned against base in each setting."""
         return self._table("bench", names.COMPARE, bench_rows.CompareRow)
 
+    def splits(self) -> list[bench_rows.SplitRow]:
+        """Tuned against base by the base's own difficulty and by level."""
+        return self._table("bench", names.SPLITS, bench_rows.SplitRow)
+
     def by_config(self) -> list[bench_rows.ByConfigRow]:
         """What each decoding config gave in full."""
         return self._table("bench", names.BY_CONFIG, bench_rows.ByConfigRow)

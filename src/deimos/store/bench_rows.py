@@ -86,6 +86,19 @@ class CompareRow(TypedDict):
     config: NotRequired[str | Mapping[str, str] | None]
 
 
+class SplitRow(CompareRow):
+    """A compare row of a part of the problems (``splits.jsonl``), at one decoding."""
+
+    split: str
+    """``difficulty`` or ``level``."""
+    value: str
+    """Difficulty: the base is right in ``all``, ``some`` or ``none`` of the choosing samples, or
+    ``unjudged``. Level: the data set's, or ``unknown``."""
+    selected_by: NotRequired[Mapping[str, Any]]
+    """Of a difficulty: ``config`` and ``samples`` (most a problem) of what chose, and ``held_out``:
+    false where the compared samples themselves chose, which favours a change where none is."""
+
+
 class ByConfigRow(TypedDict):
     """One config in full (``by_config.jsonl``): a bench row or a compare row, and which config."""
 
