@@ -48,7 +48,7 @@ def rows() -> dict[str, list[dict]]:
             "bench": {"repeats": 2, "budget": 150},
         }
     ).bench  # fmt: skip
-    tasks = [SimpleNamespace(name=name, thinking=True) for name in ("sums", "words")]
+    tasks = [SimpleNamespace(name=name, thinking=True, group=None) for name in ("sums", "words")]
     names = [(m, c) for m in ("base", "tuned") for c in ("recommended", "locked")]
     whole, tight = (
         {
