@@ -26,9 +26,9 @@ def test_newest_is_by_number_not_by_name(tmp_path):
 @pytest.mark.parametrize(
     "harm",
     [
-        lambda path: (path / checkpoints.SEAL).unlink(),
-        lambda path: (path / checkpoints.SEAL).write_text('{"adapter_config'),
-        lambda path: (path / checkpoints.SEAL).write_text("[]"),
+        lambda path: (path / checkpoints.CHECKPOINT_SIZES).unlink(),
+        lambda path: (path / checkpoints.CHECKPOINT_SIZES).write_text('{"adapter_config'),
+        lambda path: (path / checkpoints.CHECKPOINT_SIZES).write_text("[]"),
         lambda path: (path / "adapter_model.safetensors").write_bytes(b"wei"),
         lambda path: (path / "adapter_model.safetensors").unlink(),
     ],

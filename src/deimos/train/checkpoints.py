@@ -15,9 +15,8 @@ import shutil
 from pathlib import Path
 
 from deimos.store import journal
-from deimos.store.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from deimos.store.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CHECKPOINT_SIZES
 
-SEAL = "complete.json"
 ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
 _NAME = re.compile(r"^checkpoint-(\d+)$")
 
@@ -25,16 +24,16 @@ _NAME = re.compile(r"^checkpoint-(\d+)$")
 def seal(folder: Path) -> None:
     """Write a checkpoint's seal, after all its files are on disk."""
     sizes = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SEAL):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != CHECKPOINT_SIZES):
         _sync(path)
         sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
-    journal.write_atomic(folder / SEAL, json.dumps(sizes))
+    journal.write_atomic(folder / CHECKPOINT_SIZES, json.dumps(sizes))
 
 
 def is_complete(folder: Path) -> bool:
     """Whether a checkpoint has its seal and every file that the seal names, in full."""
     try:
-        sizes = json.loads((folder / SEAL).read_bytes())
+        sizes = json.loads((folder / CHECKPOINT_SIZES).read_bytes())
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, AttributeError):
         return False
