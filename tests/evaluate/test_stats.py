@@ -248,13 +248,15 @@ def test_repeats_narrow_a_difference_by_no_more_than_they_tell():
 
 
 def test_a_difference_with_repeats_holds_at_small_n_where_few_problems_differ():
-    """The percentile bootstrap that stood here covered 77% of these."""
+    """The percentile bootstrap that stood here held 82% of the time on these (1,500 draws)."""
     rng, hits, n, repeats = np.random.default_rng(0), 0, 24, 4
+    truth = 0.02 * 0.5  # two problems in a hundred become certain; half were right already
     for _ in range(400):
-        chance = rng.choice([0.0, 1.0, 0.5], n, p=[0.48, 0.48, 0.04])
-        b, t = (rng.binomial(repeats, chance) / repeats for _ in range(2))
+        base = rng.beta(0.05, 0.05, n)
+        tuned = np.where(rng.random(n) < 0.02, 1.0, base)
+        b, t = (rng.binomial(repeats, chance) / repeats for chance in (base, tuned))
         lo, hi = stats.accuracy_delta(b, t, samples_each=repeats).ci
-        hits += lo <= 0 <= hi
+        hits += lo <= truth <= hi
     assert hits / 400 >= 0.94
 
 
