@@ -104,8 +104,8 @@ def _suite_data(recipe: Recipe) -> dict[str, str]:
     return {f"suite {recipe.bench.suite}": fingerprint([tasks, dict(REVISIONS)])}
 
 
-def route_data(recipe: Recipe) -> dict[str, str]:
-    """Graders of dev prompts, and the model."""
+def decision_data(recipe: Recipe) -> dict[str, str]:
+    """Of stages that decide by dev prompts: the graders, as of test problems, and the model."""
     return {**_graders_data(recipe.bench_graders), **model_data(recipe)}
 
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 from deimos.pipeline import identity, wiring
 from deimos.recipe import Recipe
 from deimos.runs.plan import Planned, Stage, plan_stages, select_stages
-from deimos.store.names import ADAPTER, CARD, CONSTANTS, DEV, GOLD, REPORT, SUMMARY, TEMPLATE_DATE
+from deimos.store.names import (
+    ADAPTER,
+    CARD,
+    CONSTANTS,
+    DEV,
+    GOLD,
+    LOCKED,
+    REPORT,
+    SUMMARY,
+    TEMPLATE_DATE,
+)
 
 STAGES = (
     Stage(
@@ -48,6 +58,29 @@ STAGES = (
         data=identity.model_data,
     ),
     Stage(
+        "sweep",
+        version=1,
+        needs=("prompts", "sample", "train"),
+        keys=(
+            "model",
+            "sweep",
+            "bench.locked",
+            "bench.budget",
+            "bench.seed",
+            "bench.graders",
+            "select.graders",
+        ),
+        reads={
+            "prompts": (DEV,),
+            "sample": (TEMPLATE_DATE,),
+            "train": (f"{ADAPTER}/*",),
+        },
+        run=wiring.sweep,
+        when=lambda recipe: recipe.sweep is not None,
+        data=identity.decision_data,
+        tracks=identity.test_settings,
+    ),
+    Stage(
         "route",
         version=1,
         needs=("prompts", "sample", "train", "sweep"),
@@ -67,22 +100,26 @@ STAGES = (
         },
         run=wiring.route,
         when=lambda recipe: recipe.route is not None,
-        data=identity.route_data,
+        data=identity.decision_data,
         tracks=identity.test_settings,
     ),
     Stage(
         "bench",
         version=4,
-        needs=("prompts", "sample", "train"),
+        needs=("prompts", "sample", "train", "sweep"),
         keys=("model", "bench", "select.graders", "allow_contamination"),
-        reads={"sample": (CONSTANTS, TEMPLATE_DATE), "train": (f"{ADAPTER}/*",)},
+        reads={
+            "sample": (CONSTANTS, TEMPLATE_DATE),
+            "train": (f"{ADAPTER}/*",),
+            "sweep": (LOCKED,),
+        },
         run=wiring.bench,
         data=identity.bench_data,
     ),
     Stage(
         "report",
         version=1,
-        needs=("prompts", "sample", "select", "train", "route", "bench"),
+        needs=("prompts", "sample", "select", "train", "sweep", "route", "bench"),
         keys=("name",),
         run=wiring.report,
         summary=(SUMMARY, REPORT, CARD),

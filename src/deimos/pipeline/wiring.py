@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from deimos.pipeline.identity import model_path
-from deimos.recipe import Recipe
+from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import RunError, RunFolder
 from deimos.runs.plan import Planned, StageJob
 from deimos.types import Prompt
+
+if TYPE_CHECKING:
+    from deimos.bench.tasks import Given
 
 
 def prompts(job: StageJob) -> Mapping[str, Any]:
@@ -64,6 +67,51 @@ def train(job: StageJob) -> Mapping[str, Any]:
     from deimos.train import stage
 
     return stage.run(job)
+
+
+def sweep(job: StageJob) -> Mapping[str, Any]:
+    """Decoding settings tried on the dev prompts, which are held to the tests."""
+    from deimos.bench.suites import models_of
+    from deimos.sweep import stage
+
+    def check(prompts: Collection[Prompt]) -> None:
+        refuse_tests(job.recipe, job.runtime, prompts, "sweep")
+
+    with judge_of(job, job.recipe.bench_graders) as judge:
+        return stage.run(job, models=models_of(job), judge=judge, check=check)
+
+
+def refuse_tests(
+    recipe: Recipe,
+    runtime: Runtime,
+    prompts: Collection[Prompt],
+    stage: str,
+    given: Sequence[Given] | None = None,
+) -> None:
+    """Refuse dev prompts that are test problems, also if the recipe allows contamination.
+
+    Args:
+        recipe: whose tests they are.
+        runtime: says which tests this Python can load.
+        prompts: those that decide.
+        stage: which decides.
+        given: the tests' problems, if they are loaded already.
+
+    Raises:
+        RecipeError: how many are, and of which task; or as ``load_tasks``.
+    """
+    from deimos.bench.tasks import close_judges, load_tasks
+
+    tested = testable(recipe, runtime).model_copy(update={"allow_contamination": True})
+    tasks = load_tasks(tested, prompts, given)
+    with close_judges(tasks):
+        for task in tasks:
+            if task.contaminated:
+                raise RecipeError(
+                    f"{stage}: {task.contaminated} of {len(task.prompts)} problems of bench.tasks "
+                    f"{task.name!r} are among the dev prompts that decide here: a decision must not "
+                    "be made on the test, so take other prompts or another test"
+                )
 
 
 def route(job: StageJob) -> Mapping[str, Any]:

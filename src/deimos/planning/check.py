@@ -27,8 +27,9 @@ from deimos.prompts.load import check_source
 from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
+from deimos.sweep.tpe import require_optuna
 
-ENGINE_STAGES = ("sample", "route", "bench")
+ENGINE_STAGES = ("sample", "sweep", "route", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
 
 
@@ -67,6 +68,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
         if task.lm_eval and (is_local(task.lm_eval) or here):
             config_of(task)
     recipe.train.batches(runtime.train_micro_batch)
+    if recipe.sweep and recipe.sweep.strategy == "optuna" and "sweep" not in runtime.python:
+        require_optuna()
     _find_targets(recipe)
 
 

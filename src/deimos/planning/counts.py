@@ -12,7 +12,7 @@ from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import known_size
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.graders.code import require_sandbox
-from deimos.pipeline.wiring import testable
+from deimos.pipeline.wiring import refuse_tests, testable
 from deimos.planning.hub import go_offline, needs_hub, reach_hub
 from deimos.prompts.load import load_source
 from deimos.prompts.splits import dev_size
@@ -73,6 +73,8 @@ def count_prompts(
     if note:
         return train, dev, _count_tests(tested, known)
     tests = load_tasks(tested, [*train, *dev], given)
+    if recipe.sweep and recipe.allow_contamination:
+        refuse_tests(recipe, runtime, dev, "sweep", given)
     kinds = judged_kinds([*train, *dev], tests)
     require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
     return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})

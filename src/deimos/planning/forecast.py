@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deimos.bench.decodings import decodings_of
+from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.suites import count_completions
 from deimos.planning.counts import PromptCounts, count_prompts
 from deimos.planning.estimate import (
@@ -27,8 +27,10 @@ from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
 from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
-from deimos.route.stage import count_answers
-from deimos.types import Prompt
+from deimos.route.stage import count_answers as count_routed
+from deimos.store.sweep_rows import DecodingConfig
+from deimos.sweep.stage import count_answers as count_swept
+from deimos.types import Prompt, Sampling
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,13 @@ class Forecast:
     hours_assumed: float | None
     """Of sampling ``tokens_assumed``."""
     bench_answers: int | None
-    """To test problems, of both models in all configs."""
+    """To test problems, of both models in all configs; with a sweep at most."""
     bench_hours: float | None
     """Of the bench at the same speed: of ``tokens``, or else at most, of answers up to the budget."""
+    sweep_answers: int
+    """To dev prompts, at most: of both models, if no value is dropped; 0 without a sweep section."""
+    sweep_hours: float | None
+    """The same for them as ``bench_hours``."""
     route_answers: int
     """To dev prompts, at most: both models with thinking on and off; 0 without a route section."""
     route_hours: float | None
@@ -97,7 +103,7 @@ def forecast(
     candidates = train * n if train else None
     bound = None if candidates is None else (candidates + dev) * most
     complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.has_tests)
-    decodings = decodings_of(recipe.bench)
+    decodings = _most_decodings(recipe)
     tested = sum(prompts.test.values())
     answers = count_completions(recipe.bench, decodings, tested) if complete else None
     found, row_bytes, tokens, guess = None, BYTES_PER_TOKEN, None, None
@@ -110,15 +116,16 @@ def forecast(
     if not speed:
         speed, basis = assume_speed(needs, runtime)
     decoded = tokens.raced if tokens else bound
-    # Answers of the benchmark and of the routing: as long as a pilot's, else at most.
-    each = found.exhaustive / (found.prompts * found.n) if found else recipe.bench.budget
-    routed = count_answers(recipe, dev)
+    # Answers of the benchmark, the sweep and the routing: as long as a pilot's, else at most.
+    each = found.exhaustive / (found.prompts * found.n) if found else decodings.budget
+    swept, routed = count_swept(recipe, dev), count_routed(recipe, dev)
     return Forecast(
         prompts=prompts, candidates=candidates,
         adaptive=not isinstance(recipe.sample.n, int), token_bound=bound, tokens=tokens,
         tokens_assumed=guess, pilot=found, memory=needs, tokens_per_second=speed,
         hours=_hours(decoded, speed), hours_assumed=_hours(guess.raced if guess else None, speed),
         bench_answers=answers, bench_hours=_hours(None if answers is None else answers * each, speed),
+        sweep_answers=swept, sweep_hours=_hours(swept * each, speed),
         route_answers=routed, route_hours=_hours(routed * each, speed), bytes_per_token=row_bytes,
         disk_needed=None if decoded is None else round(decoded * row_bytes),
         disk_free=shutil.disk_usage(_existing(place)).free,
@@ -151,6 +158,19 @@ def _assumptions(
         yield ASSUMED_TOKENS
     if basis:
         yield f"speed: {basis}"
+
+
+def _most_decodings(recipe: Recipe) -> Decodings:
+    """The benchmark's decodings; with a sweep the most that it may lock: one for each model."""
+    if recipe.sweep is None:
+        return decodings_of(recipe.bench)
+    most = max([recipe.bench.budget, *recipe.sweep.parameters.max_tokens])
+    own = {"base": 0.5, "tuned": 1.0}  # any two that differ
+    return decodings_of(
+        recipe.bench,
+        {model: DecodingConfig(Sampling(temperature=t, min_p=t / 2, max_tokens=most))
+         for model, t in own.items()},
+    )  # fmt: skip
 
 
 def _hours(tokens: float | None, tokens_per_second: float | None) -> float | None:

@@ -46,6 +46,7 @@ def _sampling(f: Forecast, *, sampled: bool) -> Iterator[str]:
             f"{_format_count(f.tokens_assumed.exhaustive)} exhaustive (assumed)"
         )
     yield from _times(f)
+    yield from _sweep(f)
     measured_on = (
         "as GSM8K's text takes with Qwen2.5's tokenizer"
         if f.bytes_per_token == BYTES_PER_TOKEN
@@ -125,6 +126,12 @@ def _times(f: Forecast) -> Iterator[str]:
             )
     if f.tokens:
         yield f"{'':9} training reads {_format_count(f.tokens.train)} tokens; its speed is not measured"
+
+
+def _sweep(f: Forecast) -> Iterator[str]:
+    if f.sweep_answers:
+        hours = f", at most {_format_hours(f.sweep_hours)} at that speed" if f.sweep_hours else ""
+        yield f"sweep:    at most {f.sweep_answers:,} answers to dev prompts, of both models{hours}"
 
 
 def _format_hours(hours: float) -> str:

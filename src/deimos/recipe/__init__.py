@@ -23,6 +23,7 @@ from deimos.recipe.route import Route
 from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
 from deimos.recipe.section import Section
 from deimos.recipe.sets import apply_set
+from deimos.recipe.sweep import PricePerToken, Sweep, SweepParameters
 from deimos.recipe.yaml_text import read_yaml, write_yaml
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Decontaminate",
     "Lora",
     "ModelSettings",
+    "PricePerToken",
     "PromptSettings",
     "Quota",
     "Recipe",
@@ -42,6 +44,8 @@ __all__ = [
     "Select",
     "SourceSettings",
     "StopWhen",
+    "Sweep",
+    "SweepParameters",
     "TagSettings",
     "TaskSettings",
     "Train",

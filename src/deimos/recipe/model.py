@@ -22,6 +22,7 @@ from deimos.recipe.prompts import PromptSettings
 from deimos.recipe.route import Route
 from deimos.recipe.sampling import Sample
 from deimos.recipe.section import Count, Section, Seed, Text
+from deimos.recipe.sweep import Sweep
 from deimos.thinking import Tags
 from deimos.types import Kind
 
@@ -151,6 +152,8 @@ class Recipe(Section):
     sample: Sample = Sample()
     select: Select = Select()
     train: Train = Train()
+    sweep: Sweep | None = None
+    """null: the recipe has no such stage, and ``bench.locked`` is the config under test."""
     route: Route | None = None
     """null: the recipe has no such stage."""
     bench: Bench = Bench()
@@ -176,6 +179,11 @@ class Recipe(Section):
                 f"select.policy {self.select.policy!r} needs the whole pool of candidates: "
                 "set sample.exhaustive to true, or use shortest"
             )
+        if self.sweep and self.sweep.parameters.think_budget and not self._can_think():
+            raise ValueError(
+                f"sweep.parameters.think_budget = {self.sweep.parameters.think_budget!r}: the model has "
+                "no thought to close (model.tags is null or model.thinking is false): leave it out"
+            )
         return self
 
     def _baselines_have_a_thought(self) -> None:
@@ -193,6 +201,9 @@ class Recipe(Section):
                 f"bench.baselines: {about[0]} shortens a thought, but thinking is off in every task of "
                 f"bench.tasks: leave {about[0]} out"
             )
+
+    def _can_think(self) -> bool:
+        return self.model.tags is not None and self.model.thinking is not False
 
     def _something_can_be_kept(self) -> None:
         """Refuse bounds that no candidate can meet: nobody samples for hours to learn of them."""

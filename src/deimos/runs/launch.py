@@ -70,6 +70,8 @@ def run_stages(
             message = f"{planned.stage.name} ended well but wrote no record: this is a bug"
             raise StageFailed(message, 1)
         say(f"{planned.stage.name}: {_outcome(run, planned)}{_left_unjudged(run, planned)}")
+        for skipped in _skipped(run, planned):
+            say(f"{planned.stage.name}: skipped {skipped}")
 
 
 def _reason_to_run(run: RunFolder, planned: Planned, plan: Plan, *, retry: bool) -> str:
@@ -104,6 +106,12 @@ def _left_unjudged(run: RunFolder, planned: Planned) -> str:
         return ""
     command = f"deimos {planned.stage.name} {run.path}"
     return f" · {unjudged:,} could not be judged: `{command}` tries them again"
+
+
+def _skipped(run: RunFolder, planned: Planned) -> list[str]:
+    """What a stage's record says that it left out, a sentence each."""
+    record = run.record(planned)
+    return record["counts"].get("skipped") or [] if record else []
 
 
 def _outcome(run: RunFolder, planned: Planned) -> str:

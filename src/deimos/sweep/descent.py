@@ -1,0 +1,175 @@
+"""Coordinate descent: one parameter after the other, its values raced against each other.
+
+The values of a parameter (a *line* of configs, all other parameters as they stand) answer the same
+items in the same order, a block at a time. After each block a value that is shown to be worse than
+the best is dropped (``evidence``); the best of those that are left stays, and the next parameter is
+next. A pass that changes nothing is the last one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deimos.evaluate.outcomes import Outcome
+from deimos.store.sweep_rows import DecodingConfig
+from deimos.sweep.answers import Answers
+from deimos.sweep.evidence import Family
+from deimos.sweep.score import Score
+from deimos.sweep.space import Space, change, effective, explain_inert
+from deimos.sweep.trials import Trial, Trials
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How values are tried."""
+
+    items: int
+    block: int
+    alpha: float
+    rounds: int
+    score: Score
+
+
+@dataclass
+class Line:
+    """The values of one parameter while they are raced.
+
+    Args:
+        configs: those that differ, the one that stands first.
+        rules: how they are tried.
+        family: how much error the line may make.
+    """
+
+    configs: Sequence[DecodingConfig]
+    rules: Rules
+    family: Family
+
+    def __post_init__(self) -> None:
+        score = self.rules.score
+        self.outcomes: dict[DecodingConfig, list[Outcome]] = {c: [] for c in self.configs}
+        self.dropped: dict[DecodingConfig, tuple[int, str]] = {}
+        self._evidence = {c: score.evidence(self.configs) for c in self.configs}
+
+    @property
+    def left(self) -> list[DecodingConfig]:
+        """Configs that are not dropped."""
+        return [c for c in self.configs if c not in self.dropped]
+
+    def e_value(self, config: DecodingConfig) -> float:
+        """How much speaks for a config being worse than the best."""
+        return self._evidence[config].e_value
+
+    async def race(self, answers: Answers) -> DecodingConfig:
+        """Answer all items, a block at a time; returns the best config that is left."""
+        for start in range(0, self.rules.items, self.rules.block):
+            end = min(start + self.rules.block, self.rules.items)
+            for config in self.left:
+                self.outcomes[config] = [*await answers.of(config, end)]
+            self._weigh(start, end)
+        return self._rank(self.left)[0]
+
+    def _weigh(self, start: int, end: int) -> None:
+        """Take a block's items into the evidence, and drop what is shown to be worse."""
+        leaders = self._rank(self.left, start)  # by the items before: see ``evidence``
+        for config in self.left:
+            others = [leader for leader in leaders if leader != config]
+            if others:
+                block = (self.outcomes[c][start:end] for c in (config, others[0]))
+                self._evidence[config].push(self.rules.score.differences(*block))
+        for config in sorted(self.left, key=lambda c: -self.e_value(c)):
+            limit = self.family.limit(len(self.left))
+            if len(self.left) > 1 and self.e_value(config) >= limit:
+                because = (
+                    f"worse than the best of the values: e-value {self.e_value(config):,.0f} of the "
+                    f"{limit:,.0f} that are needed"
+                )
+                self.dropped[config] = end, because
+
+    def _rank(
+        self, configs: Sequence[DecodingConfig], items: int | None = None
+    ) -> list[DecodingConfig]:
+        """Configs by their worth on the first items, then by tokens; equal ones as they stand."""
+
+        def worth(config: DecodingConfig) -> tuple[float, float]:
+            outcomes = self.outcomes[config][:items]
+            tokens = sum(o.total_tokens for o in outcomes)
+            return (-self.rules.score.mean(outcomes) if outcomes else 0.0), tokens
+
+        return sorted(configs, key=worth)
+
+
+async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
+    """Try one parameter after the other until nothing changes; returns what was tried.
+
+    Args:
+        space: parameters and values.
+        answers: of the model.
+        rules: items, blocks, alpha, passes.
+
+    Raises:
+        EvaluationError: the engine failed on some completions again and again.
+    """
+    trials, here = Trials(), space.start
+    visited: set[frozenset[DecodingConfig]] = set()
+    for number in range(1, rules.rounds + 1):
+        before = here
+        for name, values in space.values.items():
+            if because := explain_inert(here, name):
+                trials.skipped[name] = because
+                continue
+            trials.skipped.pop(name, None)
+            ways = {effective(change(here, name, value)): value for value in reversed(values)}
+            standing = effective(here)
+            configs = (standing, *(c for c in reversed(ways) if c != standing))
+            if len(configs) == 1 or frozenset(configs) in visited:
+                continue
+            visited.add(frozenset(configs))
+            line = Line(configs, rules, _family(space, name, number, rules))
+            best = await line.race(answers)
+            _note(trials, line, answers, number, name, ways)
+            here = change(here, name, ways[best]) if best != standing else here
+        if here == before:
+            break
+    if not trials.rows:
+        outcomes = await answers.of(space.start, rules.items)
+        start = effective(space.start)
+        trials.rows.append(
+            Trial(0, "", None, start, outcomes, decoded=answers.decoded(start), because="start")
+        )
+    return trials
+
+
+def _family(space: Space, name: str, number: int, rules: Rules) -> Family:
+    """How many lines might stand in this one's place: whatever the parameters before ended with."""
+    sizes: Mapping[str, int] = {key: len(values) for key, values in space.values.items()}
+    names = list(sizes)
+    free = names if number > 1 else names[: names.index(name)]
+    return Family(rules.alpha, rules.rounds * len(names), math.prod(sizes[key] for key in free))
+
+
+def _note(
+    trials: Trials,
+    line: Line,
+    answers: Answers,
+    number: int,
+    name: str,
+    ways: Mapping[DecodingConfig, float | int | None],
+) -> None:
+    """Write down what a line has shown: a new trial for each value but the one that stood."""
+    standing = line.configs[0]
+    if not trials.rows:
+        trials.rows.append(Trial(0, "", None, standing))
+    for config in line.configs:
+        known = [trial for trial in trials.rows if trial.config == config]
+        at, because = line.dropped.get(config, (None, ""))
+        if config != standing:
+            trials.rows.append(Trial(number, name, ways[config], config))
+            known.append(trials.rows[-1])
+        trial = known[-1]
+        if len(line.outcomes[config]) > len(trial.outcomes):
+            trial.outcomes = line.outcomes[config]
+        trial.e_value = line.e_value(config)
+        trial.dropped_at, trial.because = at, because
+        trial.decoded = answers.decoded(config) - sum(t.decoded for t in known[:-1])
