@@ -21,6 +21,7 @@ from deimos.report import (
 )
 from deimos.report.html import commands, groups, templates
 from deimos.report.locked import read_locked
+from deimos.report.metrics import accuracy_metrics, efficiency_metrics
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
@@ -65,6 +66,8 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         locked_yaml=_yaml(locked.decoding),
         sweep=sweep_section(run),
         groups=groups(run),
+        efficiency=efficiency_metrics(run),
+        accuracy=accuracy_metrics(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,
         stages=by_stage(tally),

@@ -31,6 +31,7 @@ from deimos.report import (
 )
 from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
+from deimos.report.metrics import accuracy_metrics, efficiency_metrics
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
@@ -131,6 +132,8 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),
             sweep=sweep_section(run),
+            efficiency=efficiency_metrics(run),
+            accuracy=accuracy_metrics(run),
             pairs=side_by_side.shown(run, config) if config else [],
             rule=side_by_side.RULE,
             rejects=tally,

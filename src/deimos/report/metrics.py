@@ -1,0 +1,238 @@
+"""Metrics that others define, more judges, and repeats: tables of what benchmark rows hold of them.
+
+A derived metric is a formula over accuracy and tokens of the same rows (``derived`` names them); its
+coefficients are printed. Rows of before there were such fields give a sentence, no table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from deimos.report.charts import name_task
+from deimos.report.formatting import (
+    NOT_MEASURED,
+    change,
+    change_interval,
+    interval,
+    number,
+    percent,
+    points,
+)
+from deimos.report.results import RunResults
+from deimos.report.section import ReportSection, TextTable
+from deimos.store.schema import AnyRow
+
+Form = Callable[[float | None], str]
+_JUDGES = {"ours": "the recipe's grader", "plain": "plain match", "math_verify": "math-verify"}
+_REPEATED = ("avg_at_k", "pass_at_k", "maj_at_k")
+
+
+def efficiency_metrics(run: RunResults) -> ReportSection:
+    """Tokens per correct answer, AUC_OAA, OckScore and AES, with intervals."""
+    rows = [r for r in run.bench if any(r.get(n) is not None for n in _LEVELS)]
+    if not rows:
+        return ReportSection(
+            (f"Tokens per correct answer, AUC_OAA, OckScore, AES: {NOT_MEASURED}.",)
+        )
+    compare = [
+        row for row in run.compare if row.get("aes") or "tokens_per_correct_reduction" in row
+    ]
+    return ReportSection(
+        (_explain(rows),),
+        tuple(
+            t for t in (_level_table(rows), _change_table(compare), _aes_table(compare)) if t.rows
+        ),
+    )
+
+
+def accuracy_metrics(run: RunResults) -> ReportSection:
+    """What several samples of a problem say, and what other judges say of math answers."""
+    repeats = [row for row in run.bench if any(row.get(n) is not None for n in _REPEATED)]
+    judged = [row for row in run.bench if row.get("second_accuracy")]
+    deltas = [row for row in run.compare if row.get("second_accuracy_delta")]
+    sentences = []
+    if judged:
+        sentences.append(
+            "Math answers have three judges, all of the same answers: the recipe's grader, a plain "
+            "match of text or number, and math-verify alone."
+        )
+    else:
+        sentences.append(f"Other judges' verdicts on math answers: {NOT_MEASURED}.")
+    if repeats:
+        sentences.append(
+            "avg@k is the mean of k samples, pass@k the chance that one of k is right, maj@k the "
+            "answer that most of k give."
+        )
+    tables = (_judge_table(judged), _judge_delta_table(deltas), _repeat_table(repeats))
+    return ReportSection(tuple(sentences), tuple(table for table in tables if table.rows))
+
+
+_LEVELS: Mapping[str, tuple[str, Form]] = {
+    "tokens_per_correct": ("tokens per correct answer", lambda v: number(v, 1)),
+    "auc_oaa": ("AUC_OAA", lambda v: number(v, 3)),
+    "ock_score": ("OckScore", lambda v: number(v, 3)),
+}
+_CHANGES: Mapping[str, tuple[str, Form, Callable[[Any], str]]] = {
+    "tokens_per_correct_reduction": ("tokens per correct answer, change", change, change_interval),
+    "auc_oaa_delta": ("AUC_OAA", lambda v: _signed(v), lambda ci: interval(ci, _signed)),
+    "ock_score_delta": ("OckScore", lambda v: _signed(v), lambda ci: interval(ci, _signed)),
+}
+
+
+def _explain(rows: Sequence[AnyRow]) -> str:
+    first = rows[0]
+    coefficients = first.get("ock_score_coefficients") or {}
+    said = ", ".join(f"{name} {value:g}" for name, value in coefficients.items())
+    most = first.get("auc_oaa_most")
+    return (
+        "Derived metrics: formulas over accuracy and tokens of the same rows. AUC_OAA is the share "
+        "of answers that are right with fewer think tokens than a threshold"
+        f"{f', on average over thresholds up to {number(most)}' if most else ''}; OckScore is "
+        f"accuracy less a logarithm of tokens{f' ({said})' if said else ''}; AES weighs the change in "
+        "tokens (α) and a gain (β) or loss (γ) of accuracy."
+    )
+
+
+def _level_table(rows: Sequence[AnyRow]) -> TextTable:
+    columns = ("setting · task", "model", "n", *(title for title, _ in _LEVELS.values()))
+    return TextTable(
+        "Derived metrics of each model",
+        columns,
+        [
+            (
+                _place(row),
+                row["model"],
+                number(row["n"]),
+                *(
+                    _with_config(row, name, f"{form(row.get(name))} {_ci(row, name, form)}".strip())
+                    for name, (_, form) in _LEVELS.items()
+                ),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _change_table(rows: Sequence[AnyRow]) -> TextTable:
+    columns = ("setting · task", "against", "n", *(title for title, _, _ in _CHANGES.values()))
+    return TextTable(
+        "Derived metrics, tuned against base",
+        columns,
+        [
+            (
+                _place(row),
+                row.get("against", "base"),
+                number(row["n"]),
+                *(
+                    _with_config(
+                        row, name, f"{form(row.get(name))} {ends(row.get(f'{name}_ci'))}".strip()
+                    )
+                    for name, (_, form, ends) in _CHANGES.items()
+                ),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _aes_table(rows: Sequence[AnyRow]) -> TextTable:
+    columns = ("setting · task", "against", "α", "β", "γ", "AES", "coefficients from")
+    return TextTable("AES under published coefficients", columns, list(_aes_rows(rows)))
+
+
+def _aes_rows(rows: Sequence[AnyRow]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        for each in row.get("aes") or ():
+            yield (
+                _place(row),
+                row.get("against", "base"),
+                *(f"{each[name]:g}" for name in ("alpha", "beta", "gamma")),
+                f"{_signed(each.get('value'))} {interval(each.get('ci'), _signed)}".strip(),
+                str(each.get("source", "")),
+            )
+
+
+def _judge_table(rows: Sequence[AnyRow]) -> TextTable:
+    found = [
+        (
+            _place(row),
+            row["model"],
+            *(
+                _judged(row["second_accuracy"].get(judge), "accuracy", _percent)
+                for judge in _JUDGES
+            ),
+        )
+        for row in rows
+    ]
+    columns = ("setting · task", "model", *_JUDGES.values())
+    return TextTable("Accuracy by three judges", columns, found)
+
+
+def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
+    found = [
+        (
+            _place(row),
+            row.get("against", "base"),
+            *(
+                _judged(row["second_accuracy_delta"].get(j), "accuracy_delta", points)
+                for j in _JUDGES
+            ),
+            percent(row["second_accuracy_delta"].get("differ"), 1),
+        )
+        for row in rows
+    ]
+    columns = ("setting · task", "against", *_JUDGES.values(), "answers on which judges differ")
+    return TextTable("Difference in accuracy by three judges, points", columns, found)
+
+
+def _repeat_table(rows: Sequence[AnyRow]) -> TextTable:
+    found = [
+        (
+            _place(row),
+            row["model"],
+            number(row.get("k")),
+            *(
+                f"{_percent(row.get(name))} {_ci(row, name, _percent)}".strip()
+                for name in _REPEATED
+            ),
+        )
+        for row in rows
+    ]
+    columns = ("setting · task", "model", "k", "avg@k", "pass@k", "maj@k")
+    return TextTable("Several samples of a problem", columns, found)
+
+
+def _judged(found: Mapping[str, Any] | None, name: str, form: Form) -> str:
+    if not found:
+        return NOT_MEASURED
+    n = f", n = {number(found['n'])}" if found.get("n") is not None else ""
+    return f"{form(found.get(name))} {_ci(found, name, form)}".strip() + n
+
+
+def _percent(value: float | None) -> str:
+    return percent(value, 1)
+
+
+def _signed(value: float | None) -> str:
+    """A signed number: -0.04 is −0.040."""
+    if value is None:
+        return NOT_MEASURED
+    return ("+" if round(value, 3) > 0 else "") + number(value, 3)
+
+
+def _ci(row: Mapping[str, Any], name: str, form: Form) -> str:
+    return interval(row.get(f"{name}_ci"), form)
+
+
+def _place(row: AnyRow) -> str:
+    return f"{row['setting']} · {name_task(row)}"
+
+
+def _with_config(row: AnyRow, name: str, text: str) -> str:
+    """The number with the config it comes from, in a row whose numbers come from several."""
+    config = row.get("config")
+    part = name.removesuffix("_reduction").removesuffix("_delta")
+    if not isinstance(config, Mapping) or part not in config:
+        return text
+    return f"{text} ({config[part]})"
