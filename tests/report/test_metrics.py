@@ -1,8 +1,15 @@
 """Derived metrics, other judges and repeats: what the rows hold, with intervals and coefficients."""
 
+import dataclasses
+import json
+
+import pytest
+import runfolder
+from card_reader import read_card
 from test_headline import BENCH, COMPARE, run_of
 
-from deimos.report import metrics
+from deimos.report import metrics, snippet, stage
+from deimos.runs.artifacts import Artifacts
 
 MODEL = {
     "tokens_per_correct": 212.34, "tokens_per_correct_ci": [198.0, 230.06], "auc_oaa": 0.7216,
@@ -66,13 +73,13 @@ def test_each_number_of_a_row_of_several_configs_says_its_own():
 def test_three_judges_and_repeats():
     section = metrics.accuracy_metrics(measured())
     (row,) = rows(section, "Accuracy by three judges")
-    assert row[2:] == ("80.0% [77.0, 83.0], n = 900", "75.0% [72.0, 78.0], n = 900", "not measured")
+    assert row[2:] == ("80.0% [77.0, 83.0], n = 900", "not measured", "75.0% [72.0, 78.0], n = 900")
     (row,) = rows(section, "Difference in accuracy by three judges, points")
     assert row[1:] == (
         "base",
         "+1.0 [−2.0, +4.0], n = 900",
-        "−3.0, n = 900",
         "not measured",
+        "−3.0, n = 900",
         "6.1%",
     )
     (row,) = rows(section, "Several samples of a problem")
@@ -84,3 +91,76 @@ def test_a_baseline_is_named_beside_its_numbers():
     run.compare.append({**COMPARE, **PAIR, "against": "base+budget"})
     found = rows(metrics.efficiency_metrics(run), "Derived metrics, tuned against base")
     assert [row[1] for row in found] == ["base", "base+budget"]
+
+
+SPLIT = {**COMPARE, "total_tokens_reduction": None, "total_tokens_reduction_ci": None, "config": "locked",
+         "finished_more": 0.0, "reasoned_better": 0.0, "split": "difficulty", "value": "some", "n": 321,
+         "selected_by": {"config": "recommended", "samples": 4, "held_out": True}}  # fmt: skip
+
+
+def split_run(folder, *rows):
+    (folder / "splits.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return dataclasses.replace(run_of(), artifacts=Artifacts({"bench": folder}))
+
+
+def test_splits_by_difficulty_and_level(tmp_path):
+    level = {**SPLIT, "split": "level", "value": "Level 5 | `x`", "accuracy_delta": None,
+             "accuracy_delta_ci": None}  # fmt: skip
+    del level["selected_by"]
+    section = metrics.split_section(split_run(tmp_path, SPLIT, level))
+    some, five = section.tables[0].rows
+    assert some == (
+        "equal · all tasks", "the base is right in some of its samples", "locked", "321",
+        "−0.4 [−1.9, +1.1]", "−62% [−66, −58]", "not measured",
+    )  # fmt: skip
+    assert five[1] == "level Level 5 | `x`" and five[4] == "not measured"
+    assert "chosen by other samples" in section.sentences[0]
+
+
+def test_a_choice_by_the_compared_samples_is_warned_of(tmp_path):
+    chosen = {**SPLIT, "selected_by": {"config": "locked", "samples": 1, "held_out": False}}
+    (said,) = metrics.split_section(split_run(tmp_path, chosen)).sentences
+    assert "have also chosen the difficulty" in said
+    (said,) = metrics.split_section(split_run(tmp_path)).sentences
+    assert "not measured" in said
+
+
+def mode(accuracy):
+    return {"accuracy": accuracy, "accuracy_ci": [0.6, 0.95], "think_tokens_median": 61.0, "unjudged": 0,
+            "total_tokens_median": 77.0, "total_tokens_mean": 91.5, "finished": 0.875}  # fmt: skip
+
+
+@pytest.fixture
+def routed(tmp_path):
+    folders = runfolder.write_run(tmp_path / "run", problems=12)
+    folders["route"] = tmp_path / "run" / "route-01234567"
+    folders["route"].mkdir()
+    row = {
+        "model": "tuned", "split": "dev", "task": "a|b `c`", "kind": "math", "n": 48, "on": mode(0.8125),
+        "off": mode(0.4375), "delta": 0.375, "delta_ci": [0.2, 0.5], "tokens_delta": 45.0,
+        "tokens_delta_ci": [20.0, 71.0], "delta_bounds": [0.1, 0.6], "tokens_delta_bounds": [1.0, 90.0],
+        "level": 0.9875, "comparisons": 4, "margin": 0.03, "recommended": "on", "because": "shown | more",
+        "decoding": {"temperature": 0.0},
+    }  # fmt: skip
+    (folders["route"] / "routing.jsonl").write_text(json.dumps(row) + "\n")
+    return tmp_path, folders
+
+
+def test_the_routing_table_stands_in_the_card(routed):
+    top, folders = routed
+    stage.run(top, folders, runfolder.recipe("a/b"))
+    card = read_card((top / "MODEL_CARD.md").read_text(encoding="utf-8"))
+    for part in ("81.2% [60.0, 95.0]", "+37.5 [+20.0, +50.0]", "+45 [+20, +71]", "shown | more"):
+        assert part in card.text, part
+    assert "a|b `c`" in card.text
+    programs = [p for p in card.blocks("python") if "transformers" in p]
+    assert len(programs) == 2 and "SystemExit" not in programs[1]  # on and off were both measured
+
+
+def test_a_template_without_a_switch_is_known_from_the_routing():
+    run = run_of()
+    records = {"route": {"counts": {"no_switch": "the chat template has no switch"}}}
+    settings = runfolder.recipe("a/b")
+    run = dataclasses.replace(run, records=records, recipe=settings)
+    assert snippet.knows_switch(run) is False
+    assert "thinking cannot be turned off" in snippet.say_no_switch(run)

@@ -16,12 +16,13 @@ from deimos.report import (
     headline,
     hub,
     markdown,
+    routing,
     side_by_side,
     snippet,
 )
 from deimos.report.html import commands, groups, templates
 from deimos.report.locked import read_locked
-from deimos.report.metrics import accuracy_metrics, efficiency_metrics
+from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
@@ -68,6 +69,8 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         groups=groups(run),
         efficiency=efficiency_metrics(run),
         accuracy=accuracy_metrics(run),
+        splits=split_section(run),
+        routing=routing.table(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,
         stages=by_stage(tally),

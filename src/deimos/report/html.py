@@ -31,7 +31,7 @@ from deimos.report import (
 )
 from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
-from deimos.report.metrics import accuracy_metrics, efficiency_metrics
+from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
 from deimos.report.rejects import Rejects, by_stage
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
@@ -134,6 +134,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             sweep=sweep_section(run),
             efficiency=efficiency_metrics(run),
             accuracy=accuracy_metrics(run),
+            splits=split_section(run),
             pairs=side_by_side.shown(run, config) if config else [],
             rule=side_by_side.RULE,
             rejects=tally,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from deimos.report import judges
 from deimos.report.charts import name_task
 from deimos.report.formatting import (
     NOT_MEASURED,
@@ -24,7 +25,6 @@ from deimos.report.section import ReportSection, TextTable
 from deimos.store.schema import AnyRow
 
 Form = Callable[[float | None], str]
-_JUDGES = {"ours": "the recipe's grader", "plain": "plain match", "math_verify": "math-verify"}
 _REPEATED = ("avg_at_k", "pass_at_k", "maj_at_k")
 
 
@@ -54,8 +54,8 @@ def accuracy_metrics(run: RunResults) -> ReportSection:
     sentences = []
     if judged:
         sentences.append(
-            "Math answers have three judges, all of the same answers: the recipe's grader, a plain "
-            "match of text or number, and math-verify alone."
+            "Math answers have three judges, all of the same answers: the recipe's grader (ours), "
+            "math-verify alone, and a plain match of text or number."
         )
     else:
         sentences.append(f"Other judges' verdicts on math answers: {NOT_MEASURED}.")
@@ -160,12 +160,12 @@ def _judge_table(rows: Sequence[AnyRow]) -> TextTable:
             row["model"],
             *(
                 _judged(row["second_accuracy"].get(judge), "accuracy", _percent)
-                for judge in _JUDGES
+                for judge in judges.NAMES
             ),
         )
         for row in rows
     ]
-    columns = ("setting · task", "model", *_JUDGES.values())
+    columns = ("setting · task", "model", *judges.NAMES.values())
     return TextTable("Accuracy by three judges", columns, found)
 
 
@@ -176,13 +176,18 @@ def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
             row.get("against", "base"),
             *(
                 _judged(row["second_accuracy_delta"].get(j), "accuracy_delta", points)
-                for j in _JUDGES
+                for j in judges.NAMES
             ),
             percent(row["second_accuracy_delta"].get("differ"), 1),
         )
         for row in rows
     ]
-    columns = ("setting · task", "against", *_JUDGES.values(), "answers on which judges differ")
+    columns = (
+        "setting · task",
+        "against",
+        *judges.NAMES.values(),
+        "answers on which judges differ",
+    )
     return TextTable("Difference in accuracy by three judges, points", columns, found)
 
 
@@ -236,3 +241,48 @@ def _with_config(row: AnyRow, name: str, text: str) -> str:
     if not isinstance(config, Mapping) or part not in config:
         return text
     return f"{text} ({config[part]})"
+
+
+def split_section(run: RunResults) -> ReportSection:
+    """Tuned against base by the base's own difficulty, and by level where the data has levels."""
+    rows = run.artifacts.splits()
+    if not rows:
+        return ReportSection((f"By the base's own difficulty and by level: {NOT_MEASURED}.",))
+    columns = (
+        "setting · task", "split", "config", "n", "accuracy, difference", "think tokens, change",
+        "total tokens, change",
+    )  # fmt: skip
+    found = [
+        (
+            _place(row),
+            _part_of(row),
+            str(row.get("config") or ""),
+            number(row["n"]),
+            f"{points(row['accuracy_delta'])} {_ci(row, 'accuracy_delta', points)}".strip(),
+            *(
+                f"{change(row.get(name))} {change_interval(row.get(f'{name}_ci'))}".strip()
+                for name in ("think_tokens_reduction", "total_tokens_reduction")
+            ),
+        )
+        for row in rows
+    ]
+    return ReportSection((_warn_of_choice(rows),), (TextTable("", columns, found),))
+
+
+def _part_of(row: AnyRow) -> str:
+    if row["split"] == "difficulty":
+        return f"the base is right in {row['value']} of its samples"
+    return f"{row['split']} {row['value']}"
+
+
+def _warn_of_choice(rows: Sequence[AnyRow]) -> str:
+    """Whether the samples that chose a problem's difficulty are also those that are compared."""
+    chosen = [row.get("selected_by") or {} for row in rows if row["split"] == "difficulty"]
+    said = "Accuracy in points, tuned − base, with 95% intervals."
+    if any(each.get("held_out") is False for each in chosen):
+        return (
+            f"{said} In some rows the samples that are compared have also chosen the difficulty: "
+            "there the base looks worse on problems it got right, and better on those it got wrong, "
+            "than it is."
+        )
+    return f"{said} Difficulty was chosen by other samples than those compared." if chosen else said

@@ -69,7 +69,10 @@ def knows_switch(run: RunResults) -> bool | None:
     """Whether the chat template reads ``enable_thinking``; None if the run's records don't say."""
     if run.plain:
         return False
-    if any(row.get("thinking") is False for row in (*run.bench, *run.by_config)):
+    if run.counts("route").get("no_switch"):
+        return False
+    rows = (*run.bench, *run.by_config)
+    if run.artifacts.routing() or any(row.get("thinking") is False for row in rows):
         return True
     folder = lab_path() if run.lab else Path(run.recipe.model.id)
     texts = [folder / name for name in ("chat_template.jinja", "tokenizer_config.json")]
