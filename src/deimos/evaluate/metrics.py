@@ -159,7 +159,7 @@ def ock_score(one: PerProblem) -> Estimate:
     """Accuracy - 0.1 ln(mean tokens / 10,000 + 1): a hundredth of OckBench's score.
 
     Source: OckBench (arXiv 2511.05722), as its repository computes it (``src/core/scoring.py``).
-    Its tokens are those that a provider bills; here they are the completion's, without the prompt.
+    Its tokens are the prompt's too (``total_tokens`` of its schema); here the completion's alone.
     """
     right, tokens = stats.accuracy(one.right, one.samples_each), _mean_tokens(one.tokens)
     if right.value is None or tokens.value is None:
