@@ -100,7 +100,7 @@ def test_without_ship_the_score_is_of_equal_and_what_is_not_measured_has_none(tm
         rows = [{**r, "accuracy": None} if r["task"] == "lab-choice" else r for r in rows]
         write_rows(path, rows)
 
-    _, files = written(tmp_path, {"lab-math": GSM8K, "lab-choice": GSM8K}, change=without)
+    _, files = written(tmp_path, {"lab-math": GSM8K, "lab-choice": "a/b:test"}, change=without)
     assert list(files) == ["lab-math.yaml"]
     assert "setting equal" in files["lab-math.yaml"]
 
@@ -167,3 +167,35 @@ def test_a_local_folder_that_looks_like_a_hub_id_is_a_folder(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     written(tmp_path, {}, model="a/b")
     assert "base_model" not in read_card((tmp_path / "MODEL_CARD.md").read_text()).front
+
+
+def test_the_parts_of_a_data_set_are_one_score_if_a_row_pools_them(tmp_path):
+    def group(folders):
+        path = folders["bench"] / "bench.jsonl"
+        rows = read_rows(path)
+        pooled = [
+            {**row, "task": "both", "accuracy": 0.625} for row in rows if row["task"] == "all"
+        ]
+        write_rows(path, rows + pooled)
+
+    sources = {"lab-math": GSM8K, "lab-choice": GSM8K}
+    folders, files = written(tmp_path, sources, change=group)
+    assert list(files) == ["both.yaml"]
+    (entry,) = parse_eval_result_entries(yaml.safe_load(files["both.yaml"]))
+    assert entry.value == 62.5 and "24 problems" in entry.notes
+    assert len(rows_of(folders, task="both")) > 0
+
+
+def test_parts_that_no_row_pools_are_no_score_of_the_whole(tmp_path):
+    _, files = written(tmp_path, {"lab-math": GSM8K, "lab-choice": GSM8K})
+    assert files == {}
+
+
+def test_thinking_on_and_off_are_two_scores(tmp_path):
+    def off(folders):
+        path = folders["bench"] / "bench.jsonl"
+        write_rows(path, [{**r, "thinking": r["task"] != "lab-choice"} for r in read_rows(path)])
+
+    _, files = written(tmp_path, {"lab-math": GSM8K, "lab-choice": GSM8K}, change=off)
+    assert list(files) == ["lab-choice.yaml", "lab-math.yaml"]
+    assert "thinking off" in files["lab-choice.yaml"] and "thinking on" in files["lab-math.yaml"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ TASK_IDS: Mapping[str, str] = {
     "MathArena/aime_2026": "MathArena/aime_2026",
 }
 """Data sets that are benchmarks on the Hub, and what their ``eval.yaml`` calls the task."""
+POOLED = "all"
+"""The task of rows that pool every task."""
 OTHER_TASK = "default"
 """Of other data sets: the Hub's own example."""
 SETTINGS = ("ship", "equal")
@@ -147,19 +149,43 @@ def _subset(run: RunResults, task: str) -> str | None:
 
 
 def eval_results(run: RunResults) -> dict[str, str]:
-    """The files of ``.eval_results``: name to text, one a task.
+    """The files of ``.eval_results``: name to text, one a task, or one a group of a data set's parts.
 
     The value is the tuned model's accuracy in percent; setting, decoding, n and interval stand in
-    its notes.
+    its notes. Parts of a data set that no row pools have no file: a part's score is not the whole's.
     """
     files: dict[str, str] = {}
-    for task, data in test_data(run).items():
-        row = _score(run, task)
-        if row is not None:
-            entry = _entry(run, row, data, _subset(run, task))
-            text = yaml.safe_dump([entry], sort_keys=False, width=10_000)
-            files[f"{_file_name(task)}.yaml"] = f"{MARK} {__version__}.\n{text}"
+    for data, tasks in _by_data(run).items():
+        parts: dict[bool, list[AnyRow]] = {}
+        for task in tasks:
+            if row := _score(run, task):
+                parts.setdefault(row.get("thinking") is False, []).append(row)
+        for rows in parts.values():
+            row = rows[0] if len(rows) == 1 else _pooled(run, rows)
+            if row is not None:
+                entry = _entry(run, row, data, _subset(run, row["task"]))
+                text = yaml.safe_dump([entry], sort_keys=False, width=10_000)
+                files[f"{_file_name(row['task'])}.yaml"] = f"{MARK} {__version__}.\n{text}"
     return files
+
+
+def _by_data(run: RunResults) -> dict[TestData, list[str]]:
+    found: dict[TestData, list[str]] = {}
+    for task, data in test_data(run).items():
+        found.setdefault(data, []).append(task)
+    return found
+
+
+def _pooled(run: RunResults, parts: Sequence[AnyRow]) -> AnyRow | None:
+    """The row of a group that pools exactly these tasks: none of them, and as many problems."""
+    own, wanted = {row["task"] for row in parts}, sum(row["n"] for row in parts)
+    same = {key: parts[0].get(key) for key in ("model", "setting", "thinking")}
+    groups = (
+        row
+        for row in run.bench
+        if same.items() <= row.items() and row["task"] not in own | {POOLED} and row["n"] == wanted
+    )
+    return next(groups, None)
 
 
 def _entry(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> Row:
@@ -179,7 +205,7 @@ def _notes(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> 
     switches: dict[Any, str] = {True: "thinking on", False: "thinking off"}
     ci = formatting.interval(row.get("accuracy_ci"), lambda v: formatting.percent(v, 1))
     problems = [
-        f"{data.dataset}{f' at {data.revision}' if data.revision else ''}",
+        f"task {row['task']} of {data.dataset}{f' at {data.revision}' if data.revision else ''}",
         f"subset {subset}" if subset else "",
         f"split {data.split}" if data.split else "",
         formatting.plural(row["n"], "problem"),
