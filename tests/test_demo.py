@@ -14,6 +14,7 @@ SMALL = (
     "prompts.sources.0.take=80",
     "prompts.dev_min_per_kind=10",
     *(f"bench.tasks.{i}.source.take=10" for i in range(4)),
+    "sweep.take=16",
     "bench.timing_problems=8",
 )
 COMPARE = {
@@ -49,6 +50,7 @@ def test_the_run_folder_holds_what_is_promised(run):
     for name in ("recipe.yaml", "summary.json", "report.html", "MODEL_CARD.md"):
         assert (run / name).stat().st_size > 0
     assert (stage(run, "train") / "adapter" / "adapter_config.json").is_file()
+    assert (stage(run, "sweep") / "locked.yaml").is_file()
     summary = json.loads((run / "summary.json").read_text())
     assert summary["sample"]["prompts"] == 40
     assert summary["sample"]["completions"] == 320

@@ -259,8 +259,8 @@ def test_check_finds_a_grader_that_accepts_anything(tmp_path):
 def test_plan_lists_the_stages_and_makes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = say("plan", "lab")
-    assert [line.split()[0] for line in shown.output.splitlines()[:6]] == [
-        "prompts", "sample", "select", "train", "bench", "report",
+    assert [line.split()[0] for line in shown.output.splitlines()[:7]] == [
+        "prompts", "sample", "select", "train", "sweep", "bench", "report",
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
