@@ -159,10 +159,16 @@ def bench(job: StageJob) -> Mapping[str, Any]:
 
 
 def report(job: StageJob) -> Mapping[str, Any]:
-    """Everything so far to the three files at the run's top."""
-    from deimos.report import stage
+    """Everything so far to the files at the run's top.
 
-    return stage.run(job.out, job.inputs, job.recipe)
+    If no stage of the plan has run, the run may be of an earlier version: then what it has is shown.
+    """
+    from deimos.report import stage
+    from deimos.runs.earlier import find_last_whole
+
+    earlier = {} if job.inputs else find_last_whole(job.out)
+    counts = stage.run(job.out, job.inputs or earlier, job.recipe)
+    return {**counts, "stages_of_an_earlier_version": len(earlier)} if earlier else counts
 
 
 def judge_of(job: StageJob, graders: Mapping[Any, str] | None = None) -> Any:
