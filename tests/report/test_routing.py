@@ -80,6 +80,14 @@ def test_several_comparisons_say_at_which_level_they_decide(routed, tmp_path):
     assert "3 comparisons hold together at 95%" in shown.rule and "98.33%" in shown.rule
 
 
+def test_several_engines_and_answers_without_a_verdict_are_named(routed, tmp_path):
+    counts = {"engines": {"local/1": 150, "vllm/2": 10}, "unjudged_because": {"timeout": 2}}
+    shown = routing.table(read_results(tmp_path, routed(rows(), counts), runfolder.recipe()))
+    engines, judges = shown.notes
+    assert "local/1 (150) and vllm/2 (10)" in engines
+    assert judges.startswith("2 answers could not be judged (2 timed out)")
+
+
 def test_a_run_without_the_stage_is_not_measured(reported, tmp_path):
     shown = routing.table(read_results(tmp_path, reported.folders, reported.recipe))
     assert shown.lines == () and shown.sentence == "Thinking on against off: not measured."

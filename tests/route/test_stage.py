@@ -1,6 +1,7 @@
 """The whole stage, as wiring plugs it together, on a scripted engine; and on the lab model."""
 
 import asyncio
+import dataclasses
 import json
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 from deimos.lab.source import lab
 from deimos.lab.weights import lab_path
 from deimos.pipeline import wiring
-from deimos.recipe import RecipeError
+from deimos.recipe import RecipeError, parse, write_yaml
 from deimos.recipe.runtime import Runtime
 from deimos.report import routing
 from deimos.report.results import read_results
@@ -106,14 +107,52 @@ def test_answers_of_the_dev_pass_are_taken_over(job, asked):
     assert found(j)["base", "all"]["on"]["accuracy"] == 1.0
 
 
+def lock(j: StageJob, out: str, **tuned: object) -> StageJob:
+    """The same job behind a sweep that locked the base at greedy and the tuned model at this."""
+    folder = j.out.parent / "sweep"
+    folder.mkdir(exist_ok=True)
+    part = {"think_budget": None, "accuracy": 1.0, "accuracy_ci": [0.9, 1.0], "n": 40,
+            "tokens_mean": 9.0, "tied": []}  # fmt: skip
+    greedy = {"temperature": 0.0, "max_tokens": 200}
+    locked = {
+        "version": 1, "strategy": "coordinate", "objective": "accuracy", "price": None, "items": 40,
+        "evaluations": 80, "skipped": [], "base": {"decoding": greedy, **part},
+        "tuned": {"decoding": greedy | tuned, **part},
+    }  # fmt: skip
+    (folder / "locked.yaml").write_text(write_yaml(locked))
+    inputs = {**j.inputs, "sweep": folder}
+    return dataclasses.replace(j, inputs=inputs, out=j.out.with_name(out))
+
+
+def test_answers_of_a_sweep_are_taken_over(job, asked):
+    j = job()
+    wiring.route(j)
+    swept = lock(j, "second")
+    shutil.copytree(j.out / "samples", swept.inputs["sweep"] / "samples")
+    asked.clear()
+    assert wiring.route(swept)["taken_over"] == 160 and asked == []
+    assert found(swept) == found(j)
+
+
+def test_what_a_sweep_locked_is_what_is_routed(job, asked):
+    j = lock(job(), "locked", temperature=0.6, max_tokens=30)
+    wiring.route(j)
+    tuned, base = found(j)["tuned", "all"], found(j)["base", "all"]
+    assert (tuned["decoding"]["temperature"], tuned["decoding"]["max_tokens"]) == (0.6, 30)
+    assert (base["decoding"]["temperature"], base["decoding"]["max_tokens"]) == (0.0, 200)
+    # Decoded with the base's budget, the tuned model's answers count as cut at its own.
+    assert (tuned["on"]["finished"], tuned["on"]["total_tokens_median"]) == (0.0, 30)
+    assert (tuned["on"]["accuracy"], base["on"]["accuracy"]) == (0.0, 1.0)
+    assert tuned["off"]["finished"] == 1.0 and tuned["recommended"] == "off"
+
+
 def test_test_problems_decide_nothing(job, asked):
-    j = job(bench={"budget": 200, "tasks": [TEST_TASK]})
-    with pytest.raises(
-        RecipeError, match="10 of 12 problems of 'sums' are among the training or dev"
-    ):
-        wiring.route(j)
+    for recipe in ({}, {"allow_contamination": True}):  # what may be reported may not be decided by
+        with pytest.raises(
+            RecipeError, match=r"route: 10 of 12 problems of bench\.tasks 'sums' are"
+        ):
+            wiring.route(job(bench={"budget": 200, "tasks": [TEST_TASK]}, **recipe))
     assert asked == []
-    wiring.route(job(bench={"budget": 200, "tasks": [TEST_TASK]}, allow_contamination=True))
 
 
 @pytest.mark.parametrize(
@@ -169,8 +208,6 @@ def test_the_lab_model_for_real(tmp_path):
     for folder in inputs.values():
         folder.mkdir(exist_ok=True)
     adapt(inputs["train"] / "adapter")
-    from deimos.recipe import parse
-
     recipe = parse({
         "name": "t", "model": {"id": "lab", "dtype": "float32"}, "route": {"margin": 0.1},
         "prompts": {"sources": [{"source": "lab"}]}, "bench": {"budget": 512},

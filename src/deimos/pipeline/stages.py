@@ -97,6 +97,7 @@ STAGES = (
             "prompts": (DEV,),
             "sample": (TEMPLATE_DATE,),
             "train": (f"{ADAPTER}/*",),
+            "sweep": (LOCKED,),
         },
         run=wiring.route,
         when=lambda recipe: recipe.route is not None,

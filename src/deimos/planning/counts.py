@@ -75,6 +75,8 @@ def count_prompts(
     tests = load_tasks(tested, [*train, *dev], given)
     if recipe.sweep and recipe.allow_contamination:
         refuse_tests(recipe, runtime, dev, "sweep", given)
+    if recipe.route and recipe.allow_contamination:
+        refuse_tests(recipe, runtime, dev, "route", given)
     kinds = judged_kinds([*train, *dev], tests)
     require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
     return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})

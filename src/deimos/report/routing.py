@@ -6,12 +6,13 @@ rows there is one sentence that says why.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from deimos.report import formatting
 from deimos.report.results import RunResults
 from deimos.store.route_rows import ModeRow, RouteRow
+from deimos.store.schema import AnyRow
 
 ALL = "all"
 
@@ -48,6 +49,8 @@ class RoutingTable:
     """Why there are no lines; empty if there are."""
     rule: str
     """How a mode comes to be recommended; empty without lines."""
+    notes: tuple[str, ...] = ()
+    """Of engines and judges, a sentence each."""
 
 
 def table(run: RunResults) -> RoutingTable:
@@ -55,10 +58,25 @@ def table(run: RunResults) -> RoutingTable:
     rows = run.artifacts.routing()
     if rows:
         whole = {row["task"] for row in rows if row["kind"] == ALL}
-        return RoutingTable(tuple(_line(row, whole) for row in rows), "", _rule(rows))
+        lines = tuple(_line(row, whole) for row in rows)
+        return RoutingTable(lines, "", _rule(rows), tuple(_notes(run.counts("route"))))
     if because := run.counts("route").get("no_switch"):
         return RoutingTable((), f"There is nothing to route: {because}.", "")
     return RoutingTable((), f"Thinking on against off: {formatting.NOT_MEASURED}.", "")
+
+
+def _notes(counts: AnyRow) -> Iterator[str]:
+    if len(engines := counts.get("engines") or {}) > 1:
+        shares = [f"{name} ({formatting.number(n)})" for name, n in engines.items()]
+        yield (
+            f"Several engines decoded these answers: {formatting.listed(shares)}; their arithmetic "
+            "differs, so a part of any difference may be the engines'."
+        )
+    if because := counts.get("unjudged_because"):
+        yield (
+            f"{formatting.plural(sum(because.values()), 'answer')} could not be judged "
+            f"({formatting.null_reasons(because)}): their prompts are in no accuracy here."
+        )
 
 
 def _rule(rows: list[RouteRow]) -> str:
