@@ -82,6 +82,8 @@ def job(tmp_path: Path, model_path: Path) -> Callable[..., StageJob]:
     inputs = {name: tmp_path / name for name in ("prompts", "sample", "train")}
     write_prompts(inputs["prompts"] / "dev.jsonl", [problem(i) for i in range(100, 140)])
     write_atomic(inputs["sample"] / "constants.json", json.dumps({}))
+    # Its content is a part of record keys: without it base and tuned would share their answers.
+    write_atomic(inputs["train"] / "adapter" / "adapter_config.json", "{}")
 
     def make(*, path: Path = model_path, **sections: object) -> StageJob:
         given = {
@@ -89,7 +91,9 @@ def job(tmp_path: Path, model_path: Path) -> Callable[..., StageJob]:
             "prompts": {"sources": [{"source": "route_script_sums"}]},
             "bench": {"budget": 200}, **sections,
         }  # fmt: skip
-        runtime = Runtime(engine="route_script", max_batch=8)
+        runtime = Runtime(
+            engine="route_script", max_batch=8, grader_timeout=120.0
+        )  # a busy machine
         return StageJob(parse(given), runtime, str(path), inputs, tmp_path / "route", ProgressBar())
 
     return make

@@ -212,7 +212,7 @@ def test_the_lab_model_for_real(tmp_path):
         "name": "t", "model": {"id": "lab", "dtype": "float32"}, "route": {"margin": 0.1},
         "prompts": {"sources": [{"source": "lab"}]}, "bench": {"budget": 512},
     })  # fmt: skip
-    runtime = Runtime(threads=1, device="cpu")
+    runtime = Runtime(threads=1, device="cpu", grader_timeout=120.0)
     j = StageJob(recipe, runtime, str(lab_path()), inputs, tmp_path / "route", ProgressBar())
     wiring.route(j)
     rows = found(j)
