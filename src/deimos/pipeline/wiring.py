@@ -148,39 +148,6 @@ def route(job: StageJob) -> Mapping[str, Any]:
         return stage.run(job, models=models, seeds=seeds, judge=judge, check=check)
 
 
-def refuse_tests(
-    recipe: Recipe,
-    runtime: Runtime,
-    prompts: Collection[Prompt],
-    stage: str,
-    given: Sequence[Given] | None = None,
-) -> None:
-    """Refuse dev prompts that are test problems, also if the recipe allows contamination.
-
-    Args:
-        recipe: whose tests they are.
-        runtime: says which tests this Python can load.
-        prompts: those that decide.
-        stage: which decides.
-        given: the tests' problems, if they are loaded already.
-
-    Raises:
-        RecipeError: how many are, and of which task; or as ``load_tasks``.
-    """
-    from deimos.bench.tasks import close_judges, load_tasks
-
-    tested = testable(recipe, runtime).model_copy(update={"allow_contamination": True})
-    tasks = load_tasks(tested, prompts, given)
-    with close_judges(tasks):
-        for task in tasks:
-            if task.contaminated:
-                raise RecipeError(
-                    f"{stage}: {task.contaminated} of {len(task.prompts)} problems of bench.tasks "
-                    f"{task.name!r} are among the dev prompts that decide here: a decision must not "
-                    "be made on the test, so take other prompts or another test"
-                )
-
-
 def bench(job: StageJob) -> Mapping[str, Any]:
     """Base against tuned."""
     from deimos.bench import stage
