@@ -18,7 +18,7 @@ from deimos.sweep.score import Score
 from deimos.sweep.trials import measure
 
 
-class Cluster(NamedTuple):
+class TiedConfigs(NamedTuple):
     """The configs that are not shown to be worse than the best, the best first."""
 
     best: DecodingConfig
@@ -26,7 +26,7 @@ class Cluster(NamedTuple):
     locked: DecodingConfig
 
 
-def find_cluster(whole: Mapping[DecodingConfig, Sequence[Outcome]], score: Score) -> Cluster:
+def find_cluster(whole: Mapping[DecodingConfig, Sequence[Outcome]], score: Score) -> TiedConfigs:
     """The best config, those tied with it and the cheapest of them.
 
     Args:
@@ -41,7 +41,7 @@ def find_cluster(whole: Mapping[DecodingConfig, Sequence[Outcome]], score: Score
     ranked = sorted(whole, key=lambda c: (-score.mean(whole[c]), mean_tokens(whole[c])))
     best = ranked[0]
     tied = [c for c in ranked if is_tied(whole[c], whole[best], score)]
-    return Cluster(best, tied, min(tied, key=lambda c: mean_tokens(whole[c])))
+    return TiedConfigs(best, tied, min(tied, key=lambda c: mean_tokens(whole[c])))
 
 
 def is_tied(outcomes: Sequence[Outcome], best: Sequence[Outcome], score: Score) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from deimos.graders.worker.pool import Judge, MadeGrader
 from deimos.graders.worker.process import NotLoaded
@@ -37,7 +36,7 @@ def open_scorers(tasks: Sequence[TaskSettings]) -> Judge:
     """
     graders = {
         task.name: MadeGrader(
-            "deimos.bench.lm_eval.judging:make_scorer",
+            "deimos.bench.lm_eval.problems:make_scorer",
             {"settings": task.model_dump(mode="json")},
             SCORE_SECONDS,
             START_SECONDS,
@@ -78,11 +77,3 @@ class LmEvalJudge:
     def close(self) -> None:
         """End the process."""
         self._scorers.close()
-
-
-def make_scorer(settings: Mapping[str, Any]) -> Callable[[str, Any], Verdict]:
-    """What judges answers to a task's documents by their numbers; called in the worker process."""
-    from deimos.bench.lm_eval.problems import Scorer
-
-    scorer = Scorer(TaskSettings.model_validate(settings))
-    return lambda answer, document: scorer.verdict(document, answer)

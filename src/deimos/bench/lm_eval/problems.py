@@ -28,7 +28,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,12 @@ class Scorer:
                 f"bench.tasks: {task.name!r}: metric {self._metric!r} gives no single number for "
                 f"a document: accepted: {', '.join(numbers)}"
             )
+
+
+def make_scorer(settings: Mapping[str, Any]) -> Callable[[str, Any], Verdict]:
+    """What judges answers to a task's documents by their numbers; called in the worker process."""
+    scorer = Scorer(TaskSettings.model_validate(settings))
+    return lambda answer, document: scorer.verdict(document, answer)
 
 
 def _loaded(task: TaskSettings) -> Any:
