@@ -11,18 +11,20 @@ import asyncio
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deimos.bench import splits, tables
+from deimos.bench.baseline_tables import tabulate_baseline
+from deimos.bench.baselines import BUDGET, LOW_EFFORT, list_baselines
 from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.suites import (
     MODELS,
-    SHIPS,
     TIMED,
     ArmName,
     Suite,
+    find_shipped,
     find_stored,
     list_arms,
     list_stored,
@@ -37,6 +39,7 @@ from deimos.evaluate.outcomes import Outcome, reduce_completion
 from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_models
 from deimos.graders.second import count_differences
+from deimos.models.effort import find_lowest_effort
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.plan import StageJob
@@ -48,6 +51,8 @@ from deimos.store.template_date import read_template_date
 from deimos.types import JudgeAnswer, null_reason
 
 Samples = dict[ArmName, list[Outcome]]
+DescribeBaseline = Callable[[ArmName, Sequence[TestTask]], Mapping[str, Any] | None]
+"""What makes an arm of the base, of some tasks; None: it is no baseline's."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,13 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
         close_judges(tasks),
         open_models(compared, job.runtime, tags, today=today, together=together) as models,
     ):
+        effort = find_lowest_effort(models.tokenizer.get_chat_template())
+        suite = dataclasses.replace(suite, effort=effort)
         write_keys(keys_path(job.out), suite.record_keys(models))
-        timings = asyncio.run(_measure(job, suite, models, judge))
+        suite, timings = asyncio.run(_measure(job, suite, models, judge))
         samples = _reduce_samples(suite, models, tight)
-    for name, rows in tabulate(bench, decodings, tasks, samples, timings, tight).items():
+    made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
+    for name, rows in made.items():
         write_rows(job.out / name, rows)
     whole = samples.whole
     own = {arm: found for arm, found in whole.items() if find_stored(decodings, arm) == arm}
@@ -108,16 +116,27 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
     return {**_count(tasks, own, timings, tight), "engines": engines}
 
 
-async def _measure(job: StageJob, suite: Suite, models: Models, judge: JudgeAnswer) -> list[Timed]:
-    """Decode and judge all sample sets, then time the fixed subset."""
+async def _measure(
+    job: StageJob, suite: Suite, models: Models, judge: JudgeAnswer
+) -> tuple[Suite, list[Timed]]:
+    """Decode and judge all sample sets, then time the fixed subset.
+
+    The suite comes back with think budgets, which are known once the tuned model has answered.
+    """
     evaluator = Evaluator(models, judge, job.progress, "bench")
     for arm in list_stored(suite.bench, suite.decodings):
+        if arm.model == BUDGET and not suite.think_budgets:
+            suite = dataclasses.replace(suite, think_budgets=suite.read_think_budgets(models))
+            write_keys(keys_path(job.out), suite.record_keys(models))
         for task in suite.tasks:
             own = dataclasses.replace(evaluator, judge=task.judge or judge)
+            if arm.model == LOW_EFFORT:  # a prompt with thinking off may be rendered as the base's
+                plain = suite.sample_set(task, ArmName("base", arm.config))
+                own = dataclasses.replace(own, others=(plain.path,))
             await own.fill(suite.sample_set(task, arm))
     if not list_arms(suite.bench, suite.decodings):
-        return []
-    return await time_models(
+        return suite, []
+    return suite, await time_models(
         models,
         suite.timed_arms(),
         timing_subset(suite, models),
@@ -165,7 +184,7 @@ def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSampl
     arms = list_arms(suite.bench, suite.decodings)
     found = CutSamples(*({arm: [] for arm in arms} for _ in range(3)))
     for arm in arms:
-        shipped = SHIPS[arm.model] == arm.config
+        shipped = find_shipped(arm.model) == arm.config
         own = suite.decodings.shipped_budget if arm.config == TIMED else suite.decodings.budget
         budgets = [(found.shipped, own if shipped else None), (found.tight, tight)]
         for task in suite.tasks:
@@ -173,7 +192,7 @@ def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSampl
             prompts = {p.id: p for p in task.prompts}
             for completion in wanted.read(models):
                 prompt = prompts[completion.prompt_id]
-                rendered = models.render(prompt, task.thinking)
+                rendered = models.render_for(wanted.arm, prompt)
                 about = task.name, task.thinking, rendered.shape, prompt
                 found.whole[arm].append(reduce_completion(completion, *about))
                 for samples, budget in budgets:
@@ -190,8 +209,11 @@ def tabulate(
     samples: CutSamples,
     timings: Sequence[Timed],
     tight: int | None,
+    describe: DescribeBaseline = lambda arm, tasks: None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of each file to write; ``all`` stands before the tasks it pools."""
+    """Rows of each file to write; ``all`` stands before the tasks it pools, base and tuned before
+    the baselines.
+    """
     files: dict[str, list[dict[str, Any]]] = {
         k: [] for k in (BENCH, COMPARE, BY_CONFIG, SPLITS, BUDGET_CURVE)
     }
@@ -215,6 +237,12 @@ def tabulate(
             files[BY_CONFIG] += made.by_config
             if setting == split_setting(bench):
                 files[SPLITS] += split_slice(decodings, part, where)
+            own = [t for t in tasks if t.thinking is thinking and t.name in names]
+            for name in list_baselines(bench):
+                made = tabulate_baseline(part, name, where, lambda arm, own=own: describe(arm, own))
+                files[BENCH] += made.bench
+                files[COMPARE] += made.compare
+                files[BY_CONFIG] += made.by_config
     files[BUDGET_CURVE] = draw_curves(decodings, tasks, samples.whole, tight)
     return files
 

@@ -6,12 +6,19 @@ stand for is in ``decodings``. No model is needed for any of it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from deimos.bench.baselines import (
+    BUDGET,
+    INSTRUCTION,
+    LOW_EFFORT,
+    find_think_budget,
+    list_baselines,
+    require_effort,
+)
 from deimos.bench.decodings import LOCKED, RECOMMENDED, Decodings
 from deimos.bench.tasks import TestTask
 from deimos.evaluate.arms import Arm
@@ -22,6 +29,7 @@ from deimos.recipe import Bench
 from deimos.runs.artifacts import adapter_path, samples_path
 from deimos.runs.plan import StageJob
 from deimos.store.merge import Name
+from deimos.store.schema import Row
 
 MODELS = ("base", "tuned")
 SHIPS: Mapping[str, str] = {"base": RECOMMENDED, "tuned": LOCKED}
@@ -38,11 +46,24 @@ class ArmName(NamedTuple):
     """Name of the decoding, as rows have it."""
 
 
+def find_shipped(model: str) -> str:
+    """The decoding that a model ships with; a baseline is the base."""
+    return SHIPS.get(model, SHIPS["base"])
+
+
+def list_models(bench: Bench) -> list[str]:
+    """Base, tuned and baselines, as they are decoded: one needs what another has thought."""
+    baselines = list_baselines(bench)
+    first = [name for name in baselines if name != BUDGET]
+    return ["base", *first, "tuned", *(name for name in baselines if name == BUDGET)]
+
+
 def list_arms(bench: Bench, decodings: Decodings) -> list[ArmName]:
     """The arms that the settings need, one model's after the other's."""
+    models = list_models(bench)
     if set(bench.settings) <= {"ship"}:
-        return [ArmName(m, SHIPS[m]) for m in MODELS] if bench.settings else []
-    return [ArmName(m, name) for m in MODELS for name in decodings.named]
+        return [ArmName(m, find_shipped(m)) for m in models] if bench.settings else []
+    return [ArmName(m, name) for m in models for name in decodings.named]
 
 
 def find_stored(decodings: Decodings, arm: ArmName) -> ArmName:
@@ -86,7 +107,7 @@ def models_of(job: StageJob) -> dict[str, ModelRef]:
     model = job.recipe.model
     base = ModelRef(job.model_path, model.revision, model.dtype)
     adapter = str(adapter_path(job.inputs["train"].resolve()))
-    return {"base": base, "tuned": dataclasses.replace(base, adapter=adapter)}
+    return {"base": base, "tuned": replace(base, adapter=adapter)}
 
 
 @dataclass(frozen=True)
@@ -99,28 +120,81 @@ class Suite:
     tasks: Sequence[TestTask]
     out: Path
     """The stage's folder."""
+    effort: str | None = None
+    """The lowest that the chat template offers."""
+    think_budgets: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Of the baseline ``budget``, by task and stored decoding; empty until the tuned model has
+    answered."""
 
     def sample_set(self, task: TestTask, arm: ArmName) -> SampleSet:
         """What is to be decoded of a task for an arm, and where it stands."""
         stored = find_stored(self.decodings, arm)
         decoding = self.decodings.named[stored.config]
         name = f"{task.name}-{stored.model}-{stored.config}"
-        model = self.models[stored.model]
+        plain = Arm(
+            self.models.get(stored.model, self.models["base"]),
+            decoding.sampling,
+            task.thinking,
+            stored.model,
+            stored.config,
+            decoding.think_budget,
+        )
         return SampleSet(
-            arm=Arm(
-                model,
-                decoding.sampling,
-                task.thinking,
-                stored.model,
-                stored.config,
-                decoding.think_budget,
-            ),
+            arm=self._changed(plain, task),
             task=task.name,
             prompts=task.prompts,
             path=samples_path(self.out, name),
             repeats=decoding.repeats,
             seed=self.bench.seed,
+            thoughts=self.sample_set(task, ArmName("base", stored.config))
+            if stored.model == BUDGET
+            else None,
         )
+
+    def _changed(self, plain: Arm, task: TestTask) -> Arm:
+        """A baseline's arm; any other as it is."""
+        if plain.model_name == INSTRUCTION:
+            return replace(plain, instruction=self.bench.instruction)
+        if plain.model_name == LOW_EFFORT:
+            return replace(plain, effort=require_effort(self.effort))
+        if plain.model_name == BUDGET:
+            return replace(plain, think_budget=self.think_budgets[task.name, plain.config])
+        return plain
+
+    def describe_baseline(self, arm: ArmName, tasks: Sequence[TestTask]) -> Row | None:
+        """What makes a baseline's arm of the base, as its rows have it; None: it is none.
+
+        Args:
+            arm: the arm.
+            tasks: that a row is about; of several, each has a think budget of its own.
+        """
+        if arm.model == BUDGET:
+            config = find_stored(self.decodings, arm).config
+            own = {task.name: self.think_budgets[task.name, config] for task in tasks}
+            return {"think_budget": own if len(own) > 1 else next(iter(own.values()), None)}
+        return {
+            INSTRUCTION: {"instruction": self.bench.instruction},
+            LOW_EFFORT: {"reasoning_effort": self.effort},
+        }.get(arm.model)
+
+    def read_think_budgets(self, models: Models) -> dict[tuple[str, str], int]:
+        """Where the baseline ``budget`` closes thoughts: at the tuned model's median, by task and
+        stored decoding.
+
+        At a decoding that the tuned model was not asked at (``ship`` alone), at that which it ships
+        with.
+        """
+        stored = list_stored(self.bench, self.decodings)
+        found: dict[tuple[str, str], int] = {}
+        for arm in stored:
+            if arm.model != BUDGET:
+                continue
+            own = ArmName("tuned", arm.config)
+            tuned = own if own in stored else ArmName("tuned", SHIPS["tuned"])
+            for task in self.tasks:
+                completions = self.sample_set(task, tuned).read(models)
+                found[task.name, arm.config] = find_think_budget(completions)
+        return found
 
     def timed_arms(self) -> dict[str, Arm]:
         """The arms that are timed, by model name."""
@@ -129,8 +203,9 @@ class Suite:
                 for name, model in self.models.items()}  # fmt: skip
 
     def record_keys(self, models: Models) -> dict[str, dict[Name, str]]:
-        """The record keys that count, by the name of the sample set."""
-        stored = list_stored(self.bench, self.decodings)
+        """The record keys that count, by the name of the sample set; of those that are known yet."""
+        stored = [arm for arm in list_stored(self.bench, self.decodings)
+                  if arm.model != BUDGET or self.think_budgets]  # fmt: skip
         wanted = [self.sample_set(t, arm) for arm in stored for t in self.tasks]
         return {each.path.stem: models.record_keys(each.arm, each.requests(models))
                 for each in wanted}  # fmt: skip

@@ -62,7 +62,7 @@ BENCH_GROUPS = {
         "finished",
         "second_accuracy",
     ),
-    "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think"),
+    "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think", "baseline"),
     "total_tokens": (
         "total_tokens_median",
         "total_tokens_median_ci",
@@ -176,6 +176,7 @@ def compare_row(
     }
     return {
         "setting": where.setting,
+        "against": "base",
         "thinking": where.thinking,
         "task": where.task,
         **accuracy_part(base, tuned),

@@ -44,11 +44,21 @@ class BenchRow(TypedDict):
     ock_score_coefficients: NotRequired[Mapping[str, float]]
     config: NotRequired[str | Mapping[str, str]]
     """Where the numbers come from: a config, or one for each part of the row."""
+    baseline: NotRequired[Mapping[str, Any]]
+    """What makes a baseline's row of the base: ``instruction``, ``reasoning_effort`` or
+    ``think_budget`` (tokens, of several tasks by task)."""
 
 
 class CompareRow(TypedDict):
-    """Tuned against base (``compare.jsonl``): deltas are tuned - base, reductions 1 - tuned / base."""
+    """Tuned against base or a baseline (``compare.jsonl``): deltas are tuned - base, reductions
+    1 - tuned / base."""
 
+    against: NotRequired[str]
+    """The model that the tuned one is compared with; absent: ``base``."""
+    result: NotRequired[str]
+    """Against a baseline: ``beats``, ``does not beat`` or ``cannot be told``."""
+    margins: NotRequired[Mapping[str, float]]
+    """What counts as no loss of ``accuracy`` and no more ``total_tokens`` in ``result``."""
     setting: str
     thinking: bool | None
     task: str

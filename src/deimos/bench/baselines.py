@@ -1,0 +1,79 @@
+"""What a user would pick instead of training, and whether the tuned model beats it.
+
+A baseline is the base model, untrained, asked or decoded in another way: ``base+instruction`` (a
+terse instruction behind what the user says), ``base+low_effort`` (the chat template's lowest
+``reasoning_effort``), ``base+budget`` (the thought closed at the tuned model's median length). It
+answers the same problems at the same decodings with the same seeds and budget as the base.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from deimos.recipe import Bench, RecipeError
+from deimos.store.schema import AnyRow
+from deimos.types import Completion
+
+INSTRUCTION, LOW_EFFORT, BUDGET = "base+instruction", "base+low_effort", "base+budget"
+"""Baselines as rows call them."""
+ACCURACY_MARGIN = 0.02
+"""A loss of accuracy that is smaller counts as none."""
+TOKENS_MARGIN = 0.02
+"""Tokens that are more by a smaller share count as no more."""
+BaselineResult = Literal["beats", "does not beat", "cannot be told"]
+
+
+def list_baselines(bench: Bench) -> list[str]:
+    """The baselines that a recipe asks for, in its order, as rows call them."""
+    return [f"base+{name}" for name in bench.baselines]
+
+
+def require_effort(effort: str | None) -> str:
+    """The lowest effort of a chat template, for the baseline that needs one.
+
+    Raises:
+        RecipeError: it has none.
+    """
+    if effort is None:
+        raise RecipeError(
+            "bench.baselines: low_effort needs a chat template with a reasoning_effort below high, and "
+            "the model's has none: leave low_effort out"
+        )
+    return effort
+
+
+def find_think_budget(tuned: Sequence[Completion]) -> int:
+    """The median of the tuned model's think tokens, half a token rounded up."""
+    return math.ceil(np.median([c.think_tokens for c in tuned])) if tuned else 0
+
+
+def judge_baseline(row: AnyRow) -> BaselineResult:
+    """Whether the tuned model beats the baseline that a compare row is against.
+
+    It beats the baseline if its accuracy is higher or no more than ``ACCURACY_MARGIN`` lower, and its
+    total tokens (median, thought and answer) are fewer; or if its accuracy is higher and its tokens
+    are no more than ``TOKENS_MARGIN`` more. Decided by the row's two 95% intervals: *beats* if that
+    holds even at their ends that are worst for the tuned model, *does not beat* if it does not hold
+    even at the ends that are best for it, else it cannot be told at this n. So a model that is less
+    accurate but shorter does not beat the baseline, nor does one that is longer but more accurate.
+
+    Args:
+        row: tuned against the baseline; a number without an interval tells nothing.
+    """
+    accuracy, tokens = row.get("accuracy_delta_ci"), row.get("total_tokens_reduction_ci")
+    if accuracy is None or tokens is None:
+        return "cannot be told"
+    if _is_better(accuracy[0], tokens[0]):
+        return "beats"
+    return "cannot be told" if _is_better(accuracy[1], tokens[1]) else "does not beat"
+
+
+def _is_better(delta: float, reduction: float) -> bool:
+    """Whether a model with these true differences would beat the other."""
+    return (delta > -ACCURACY_MARGIN and reduction > 0) or (
+        delta > 0 and reduction > -TOKENS_MARGIN
+    )
