@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deimos.report import decoding_labels, formatting, headline
+from deimos.report import baselines, decoding_labels, formatting, headline
 
 Row = dict[str, Any]
 
@@ -42,9 +42,9 @@ def seconds(row: Row) -> str:
 
 def compare_table(rows: list[Row]) -> list[str]:
     lines = [
-        "| setting | task | n | budget | accuracy, points [95%] | think tokens [95%] "
+        "| setting | task | against | n | budget | accuracy, points [95%] | think tokens [95%] "
         "| total tokens [95%] | seconds | smallest difference this n could show, points | config |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         ci = formatting.interval(row["accuracy_delta_ci"], formatting.points)
@@ -52,6 +52,7 @@ def compare_table(rows: list[Row]) -> list[str]:
         cells = (
             row["setting"],
             row["task"],
+            baselines.against(row),
             formatting.number(row["n"]),
             formatting.number(row.get("budget")),
             of(row, "accuracy", f"{formatting.points(row['accuracy_delta'])} {ci}".rstrip()),
@@ -152,7 +153,11 @@ def main() -> None:
     ]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text("\n".join(lines), encoding="utf-8")
-    pooled = {row["setting"]: row for row in summary["compare"] if row["task"] == "all"}
+    pooled = {
+        row["setting"]: row
+        for row in baselines.against_base(summary["compare"])
+        if row["task"] == "all"
+    }
     print(json.dumps(pooled))
 
 

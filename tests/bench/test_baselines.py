@@ -41,7 +41,9 @@ def scripted(ref: ModelRef, runtime: Runtime) -> EchoEngine:
         closed = job.think.shape is Shape.SHUT
         asked.append((prompt, closed))
         i = int(re.findall(r"What is (\d+) plus", prompt)[-1])
-        words = 6 if ref.adapter else 10 if "Effort: low" in prompt else 20 if "draft" in prompt else 30
+        words = (
+            6 if ref.adapter else 10 if "Effort: low" in prompt else 20 if "draft" in prompt else 30
+        )
         answer = f"The answer is \\boxed{{{2 * i + (closed and i % 4 == 0)}}}.<|im_end|>"
         text = answer if closed else f"<think>\n{'wait ' * words}\n</think>\n\n{answer}"
         return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -86,7 +88,9 @@ def test_every_baseline_stands_beside_base_and_tuned(bench, judge):
         assert [r["model"] for r in of(rows, setting=setting, task="sums")] == models
         against = [r["against"] for r in of(compare, setting=setting, task="all")]
         assert against == ["base", *models[2:]], "plain base stays the first"
-    think = {m: one(rows, setting="ship", task="all", model=m)["think_tokens_median"] for m in models}
+    think = {
+        m: one(rows, setting="ship", task="all", model=m)["think_tokens_median"] for m in models
+    }
     assert think["base"] > think["base+instruction"] > think["base+low_effort"] > think["tuned"]
     assert think["base+budget"] == think["tuned"]
     assert counts["completions"] == 12 * (2 + 1) * 5
@@ -128,7 +132,9 @@ def test_the_budget_closes_the_bases_own_thoughts(bench, judge):
         assert row["seed"] == other["seed"] and row["think_tokens"] == tuned[0]
         ids, begin = row["completion_ids"], row["completion_ids"].index(close[0])
         assert ids[begin : begin + len(close)] == close
-        assert ids[: begin - 1] == other["completion_ids"][: begin - 1], "its last is the line's end"
+        assert ids[: begin - 1] == other["completion_ids"][: begin - 1], (
+            "its last is the line's end"
+        )
         assert row["answer"].startswith("The answer is") and row["finish"] == "stop"
     assert sum(closed for _, closed in asked) == 12 * 3, "no thought was decoded again"
     assert len(asked) == 12 * 3 * 3
@@ -182,7 +188,10 @@ def test_several_tasks_have_budgets_of_their_own(bench, judge):
     assert set(pooled["baseline"]["think_budget"]) == {"a", "b"}
     off = one(rows, model="base+budget", task="off")
     plain = one(rows, model="base", task="off")
-    assert off["accuracy"] == plain["accuracy"] and off["total_tokens_median"] == plain["total_tokens_median"]
+    assert (
+        off["accuracy"] == plain["accuracy"]
+        and off["total_tokens_median"] == plain["total_tokens_median"]
+    )
 
 
 def test_thinking_off_leaves_nothing_to_decode_at_low_effort(bench, judge):
@@ -199,7 +208,9 @@ def test_thinking_off_leaves_nothing_to_decode_at_low_effort(bench, judge):
 
 
 def test_a_template_without_an_effort_is_refused_in_a_sentence(job, judge):
-    with pytest.raises(RecipeError, match="low_effort needs a chat template with a reasoning_effort"):
+    with pytest.raises(
+        RecipeError, match="low_effort needs a chat template with a reasoning_effort"
+    ):
         stage.run(job(baselines=["low_effort"], timing_problems=0), judge=judge)
 
 
@@ -235,7 +246,6 @@ def test_the_rule(accuracy, tokens, result):
 def test_half_a_token_is_rounded_up():
     lengths = [dataclasses.replace(COMPLETION, think_tokens=n) for n in (3, 4, 9, 4, 5, 8)]
     assert find_think_budget(lengths) == 5 and find_think_budget(lengths[:1]) == 3
-
 
 
 COMPLETION = Completion("p", 0, 0, "", "", "", (), (), 0, 0, "stop", None, 0.0, "echo/1")

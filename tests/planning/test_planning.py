@@ -191,6 +191,23 @@ def test_a_stage_that_the_recipe_has_no_section_for_is_one_sentence(tmp_path, mo
         planned(*load_recipe("lab"), "route")
 
 
+def test_baselines_are_counted_and_refused_if_the_template_cannot(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = ["plan", "lab", *SMALL, "--tokens-per-second", "100", "--set"]
+    text = say(*plan, "bench.baselines=[instruction, budget]").stdout
+    assert f"({(5 + 7 + 3 + 2) * 4 * 2} answers)" in text
+    for setting, sentence in (
+        (
+            ["bench.baselines=[low_effort]"],
+            "low_effort needs a chat template with a reasoning_effort",
+        ),
+        (["bench.baselines=[budget]", "--set", "model.tags=null"], "budget closes a thought, but"),
+    ):
+        refused = CliRunner().invoke(app, [*plan, *setting]).exception
+        assert isinstance(refused, RecipeError)
+        assert str(refused).startswith(f"bench.baselines: {sentence}")
+
+
 def test_a_pilot_for_real(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     told = json.loads(say("plan", "lab", *SMALL, "--pilot", "2", "--json").stdout)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Literal
-
-import numpy as np
 
 from deimos.recipe import Bench, RecipeError
 from deimos.store.schema import AnyRow
@@ -48,7 +47,7 @@ def require_effort(effort: str | None) -> str:
 
 def find_think_budget(tuned: Sequence[Completion]) -> int:
     """The median of the tuned model's think tokens, half a token rounded up."""
-    return math.ceil(np.median([c.think_tokens for c in tuned])) if tuned else 0
+    return math.ceil(median(c.think_tokens for c in tuned)) if tuned else 0
 
 
 def judge_baseline(row: AnyRow) -> BaselineResult:

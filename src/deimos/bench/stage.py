@@ -211,9 +211,7 @@ def tabulate(
     tight: int | None,
     describe: DescribeBaseline = lambda arm, tasks: None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of each file to write; ``all`` stands before the tasks it pools, base and tuned before
-    the baselines.
-    """
+    """Rows of each file to write: ``all`` before its tasks, base and tuned before baselines."""
     files: dict[str, list[dict[str, Any]]] = {
         k: [] for k in (BENCH, COMPARE, BY_CONFIG, SPLITS, BUDGET_CURVE)
     }

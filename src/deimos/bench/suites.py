@@ -178,11 +178,10 @@ class Suite:
         }.get(arm.model)
 
     def read_think_budgets(self, models: Models) -> dict[tuple[str, str], int]:
-        """Where the baseline ``budget`` closes thoughts: at the tuned model's median, by task and
-        stored decoding.
+        """The tuned model's median thoughts, where the baseline ``budget`` closes the base's.
 
-        At a decoding that the tuned model was not asked at (``ship`` alone), at that which it ships
-        with.
+        By task and stored decoding; at one that the tuned model was not asked at (``ship`` alone),
+        those at the decoding that it ships with.
         """
         stored = list_stored(self.bench, self.decodings)
         found: dict[tuple[str, str], int] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deimos.report import baselines
 from deimos.report.formatting import change, change_interval, interval, number, points, with_unit
 from deimos.runs.folder import RunFolder, StageStatus
 from deimos.store.names import SUMMARY
@@ -62,7 +63,7 @@ def headline(run: Path) -> Iterator[str]:
     """What came out, a line per setting, as the run's ``summary.json`` has it; none: no bench yet."""
     summary = json.loads((run / SUMMARY).read_bytes())
     for row in summary["compare"]:
-        if row["task"] == "all":
+        if row["task"] == "all" and baselines.against(row) == baselines.BASE:
             accuracy = with_unit(points(row["accuracy_delta"]), " points")
             yield (
                 f"{row['setting']:6} n={number(row['n'])}: "
@@ -70,6 +71,17 @@ def headline(run: Path) -> Iterator[str]:
                 + f", {_length(row, 'think_tokens')}, {_length(row, 'total_tokens')}, "
                 f"seconds {change(row['seconds_reduction'])}"
             )
+    yield from _baselines(summary["compare"])
+
+
+def _baselines(compare: list[dict[str, Any]]) -> Iterator[str]:
+    """How the tuned model stands against each baseline, in the setting of the headline."""
+    own = [row for row in baselines.against_base(compare) if row["task"] == "all"]
+    for setting in ("equal", "ship", "tight"):
+        for row in own:
+            if row["setting"] == setting:
+                yield from baselines.sentences(baselines.rows_of(compare, row))
+                return
 
 
 def _length(row: dict[str, Any], name: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from deimos.bench.baselines import require_effort
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.task_files import config_of, is_local
 from deimos.engines.local.options import LocalOptions
@@ -20,7 +21,8 @@ from deimos.engines.openai.options import options_of
 from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
 from deimos.engines.vllm.options import check_options
-from deimos.models.memory import modules_in
+from deimos.models.effort import find_lowest_effort, read_template
+from deimos.models.memory import model_folder, modules_in
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
@@ -72,6 +74,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
 
         require_optuna()
     _find_targets(recipe)
+    _find_effort(recipe)
 
 
 def _installed(runtime: Runtime) -> None:
@@ -115,6 +118,19 @@ def _find_targets(recipe: Recipe) -> None:
                 f"train.lora.target_modules: the model has no module called {target!r} that an "
                 f"adapter can be put on; it has {', '.join(known)}"
             )
+
+
+def _find_effort(recipe: Recipe) -> None:
+    """Refuse a baseline that the chat template cannot do.
+
+    Of a model that is not here yet, or without jinja2, the benchmark finds out.
+    """
+    if "low_effort" not in recipe.bench.baselines or find_spec("jinja2") is None:
+        return
+    folder = model_folder(model_path(recipe), recipe.model.revision)
+    template = read_template(folder) if folder else None
+    if template is not None:
+        require_effort(find_lowest_effort(template))
 
 
 def _sources(recipe: Recipe) -> Iterator[tuple[str, SourceSettings]]:

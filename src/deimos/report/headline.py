@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deimos.report import decoding_labels, judges, unfair
+from deimos.report import baselines, decoding_labels, judges, unfair
 from deimos.report.formatting import (
     NOT_MEASURED,
     change,
@@ -70,7 +70,11 @@ class Headline:
 
 def pick(run: RunResults, row: AnyRow) -> Pick:
     """A compare row with the two bench rows behind it (empty where one is missing)."""
-    return Pick(row, *(_side(run, row, model) for model in ("base", "tuned")))
+    other = baselines.against(row)
+    base, tuned = (_side(run, row, model) for model in (other, "tuned"))
+    if other != baselines.BASE:
+        tuned = baselines.tuned_side(run.by_config, row, tuned)
+    return Pick(row, base, tuned)
 
 
 def headline_pick(run: RunResults) -> Pick | None:
@@ -87,11 +91,12 @@ def headline(run: RunResults) -> Headline:
     if at is None:
         return Headline(f"{run.name}: {NOT_MEASURED}", "No benchmark has run yet.", ())
     thinking, accuracy = thinking_measure(run, at), accuracy_measure(at)
+    others = baselines.rows_of(run.compare, at.compare)
     return Headline(
-        f"{_thinks(run, at)}{_answers(at)}",
+        f"{_thinks(run, at)}{_answers(at)}{baselines.clause(others)}",
         basis(at),
         (thinking, accuracy, seconds_measure(run, at)),
-        headline_notes(at),
+        headline_notes(at) + baselines.sentences(others),
     )
 
 
@@ -250,5 +255,6 @@ def _side(run: RunResults, row: AnyRow, model: str) -> AnyRow:
 
 def _pooled(rows: Sequence[AnyRow], setting: str) -> AnyRow | None:
     """The row of all tasks; with thinking on where both on and off were measured."""
-    found = [r for r in rows if r["setting"] == setting and r["task"] == "all"]
+    own = baselines.against_base(rows)
+    found = [r for r in own if r["setting"] == setting and r["task"] == "all"]
     return next((r for r in found if r.get("thinking") is not False), next(iter(found), None))

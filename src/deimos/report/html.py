@@ -19,6 +19,7 @@ from markupsafe import Markup
 from deimos import __version__
 from deimos.lab.traces import LEVELS
 from deimos.report import (
+    baselines,
     charts,
     decoding_labels,
     figures,
@@ -218,7 +219,8 @@ def groups(run: RunResults) -> list[SettingResults]:
     found = []
     for setting in (s for s in headline.SETTINGS if any(r["setting"] == s for r in run.compare)):
         own = [row for row in run.compare if row["setting"] == setting]
-        own.sort(key=lambda row: row["task"] != "all")
+        models = list(dict.fromkeys([baselines.BASE, *map(baselines.against, own)]))
+        own.sort(key=lambda row: (models.index(baselines.against(row)), row["task"] != "all"))
         budgets = {r["budget"] for r in run.bench if r["setting"] == setting}
         found.append(
             SettingResults(
@@ -227,7 +229,7 @@ def groups(run: RunResults) -> list[SettingResults]:
                 formatting.listed([formatting.number(b) for b in sorted(budgets)])
                 or formatting.NOT_MEASURED,
                 tuple(_line(run, row, _reach(run.compare)) for row in own),
-                _unfair(run, own),
+                _unfair(run, baselines.against_base(own)),
             )
         )
     return found
@@ -280,14 +282,12 @@ def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
     ci, delta = row.get("accuracy_delta_ci"), row.get("accuracy_delta")
     fits = ci and None not in ci and max(map(abs, ci)) <= reach
     return ResultLine(
-        task=name_task(row),
+        task=name_task(row) + _against(row),
         n=formatting.number(row["n"]),
         accuracy=_arrow(at, "accuracy", lambda v: formatting.percent(v, 1)),
         delta=f"{formatting.points(delta)} {formatting.interval(ci, formatting.points)}",
         delta_parts=_parts(row),
-        delta_note=headline.not_shown(row)
-        if delta is not None and formatting.includes_zero(ci)
-        else "",
+        delta_note=_delta_note(row),
         mark=figures.interval_mark(delta, ci, reach) if fits else Markup(""),
         think=_arrow(at, "think_tokens_median", formatting.number),
         think_change=_changed(row, "think_tokens_reduction"),
@@ -298,6 +298,23 @@ def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
         config=decoding_labels.short(row),
         origin=decoding_labels.origins(row),
     )
+
+
+def _against(row: AnyRow) -> str:
+    other = baselines.against(row)
+    return "" if other == baselines.BASE else f", against {baselines.name_of(other)}"
+
+
+def _delta_note(row: AnyRow) -> str:
+    """What a difference does not show, and whether the tuned model beats what it stands against."""
+    unknown = row.get("accuracy_delta") is None
+    shown = unknown or not formatting.includes_zero(row.get("accuracy_delta_ci"))
+    result = baselines.RESULTS.get(row.get("result", ""), "")
+    parts = [
+        "" if shown else headline.not_shown(row),
+        f"the tuned model {result} it" if result else "",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def _cut(run: RunResults, at: headline.Pick) -> Iterator[tuple[str, str]]:

@@ -50,8 +50,10 @@ class BenchRow(TypedDict):
 
 
 class CompareRow(TypedDict):
-    """Tuned against base or a baseline (``compare.jsonl``): deltas are tuned - base, reductions
-    1 - tuned / base."""
+    """Tuned against base or a baseline (``compare.jsonl``).
+
+    Deltas are tuned - base, reductions 1 - tuned / base.
+    """
 
     against: NotRequired[str]
     """The model that the tuned one is compared with; absent: ``base``."""
