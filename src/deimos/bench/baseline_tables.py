@@ -44,7 +44,8 @@ def tabulate_baseline(
     if where.setting == "ship":
         arm = ArmName(name, find_shipped(name))
         tuned = samples[ArmName("tuned", SHIPS["tuned"])]
-        own = _bench_row(samples, arm, where, describe)
+        most = (where.decodings.get(arm.config) or {}).get("max_tokens", where.budget)
+        own = _bench_row(samples, arm, replace(where, budget=most), describe)
         return Tables([own], [_against(name, compare_row(samples[arm], tuned, None, where))], [])
     configs = list(dict.fromkeys(arm.config for arm in samples))
     rows = {c: _bench_row(samples, ArmName(name, c), where, describe) for c in configs}
