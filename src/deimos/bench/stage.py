@@ -32,6 +32,7 @@ from deimos.bench.suites import (
 )
 from deimos.bench.tables import Slice, Tables
 from deimos.bench.tasks import POOLED, TestTask, close_judges, load_tasks
+from deimos.bench.votes import CompareAnswers, Votes, find_votes
 from deimos.engines.collect import Request
 from deimos.evaluate import outcomes
 from deimos.evaluate.models import Models, open_models
@@ -71,12 +72,15 @@ class CutSamples:
         return {"ship": self.shipped, "tight": self.tight}.get(setting, self.whole)
 
 
-def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
+def run(
+    job: StageJob, *, judge: JudgeAnswer, compare: CompareAnswers | None = None
+) -> dict[str, Any]:
     """Bench the tuned model against its base; returns counts for the record.
 
     Args:
         job: inputs ``prompts``, ``sample`` (constants.json) and ``train`` (adapter).
         judge: ``(prompt, answer) -> Verdict``; lm-eval's tasks have their own.
+        compare: says which wrong answers are the same; None: majorities are not counted.
 
     Raises:
         RecipeError: tasks that cannot be benched (see tasks.py).
@@ -106,7 +110,8 @@ def run(job: StageJob, *, judge: JudgeAnswer) -> dict[str, Any]:
         suite = dataclasses.replace(suite, effort=effort)
         write_keys(keys_path(job.out), suite.record_keys(models))
         suite, timings = asyncio.run(_measure(job, suite, models, judge))
-        samples = _reduce_samples(suite, models, tight)
+        votes = asyncio.run(find_votes(suite, models, compare))
+        samples = _reduce_samples(suite, models, tight, votes)
     made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
     for name, rows in made.items():
         write_rows(job.out / name, rows)
@@ -180,7 +185,7 @@ def timing_subset(suite: Suite, models: Models) -> list[tuple[str, Request]]:
     return sorted(every.values(), key=rank)[: suite.bench.timing_problems]
 
 
-def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSamples:
+def _reduce_samples(suite: Suite, models: Models, tight: int | None, votes: Votes) -> CutSamples:
     arms = list_arms(suite.bench, suite.decodings)
     found = CutSamples(*({arm: [] for arm in arms} for _ in range(3)))
     for arm in arms:
@@ -190,15 +195,17 @@ def _reduce_samples(suite: Suite, models: Models, tight: int | None) -> CutSampl
         for task in suite.tasks:
             wanted = suite.sample_set(task, arm)
             prompts = {p.id: p for p in task.prompts}
+            own_votes = votes.get((find_stored(suite.decodings, arm), task.name), {})
             for completion in wanted.read(models):
                 prompt = prompts[completion.prompt_id]
                 rendered = models.render_for(wanted.arm, prompt)
                 about = task.name, task.thinking, rendered.shape, prompt
-                found.whole[arm].append(reduce_completion(completion, *about))
+                vote = own_votes.get((completion.prompt_id, completion.index))
+                found.whole[arm].append(reduce_completion(completion, *about, vote))
                 for samples, budget in budgets:
                     if budget is not None:
                         shorter = outcomes.cut(completion, budget, models.grammar(rendered))
-                        samples[arm].append(reduce_completion(shorter, *about))
+                        samples[arm].append(reduce_completion(shorter, *about, vote))
     return found
 
 

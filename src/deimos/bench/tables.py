@@ -23,6 +23,8 @@ import numpy as np
 from deimos.bench.second_accuracy import second_accuracy, second_accuracy_delta
 from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
 from deimos.evaluate import stats
+from deimos.evaluate.at_k import NAMES as AT_K
+from deimos.evaluate.at_k import at_k_deltas, at_k_part
 from deimos.evaluate.metrics import bench_metrics, compare_metrics
 from deimos.evaluate.outcomes import Outcome, as_list, fractions_right, group_by_problem
 from deimos.graders.second import count_differences
@@ -49,9 +51,14 @@ COMPARE_GROUPS = {
     ),
     "auc_oaa": ("auc_oaa_delta", ("auc_oaa_delta", "auc_oaa_delta_ci")),
     "ock_score": ("ock_score_delta", ("ock_score_delta", "ock_score_delta_ci")),
+    "at_k": (
+        "avg_at_k_delta",
+        ("k", "k_n", *(f"{name}_delta{end}" for name in AT_K for end in ("", "_ci"))),
+    ),
 }
 """Of each choice of decoding, the number that it is made by, and a compare row's numbers that go with it."""
 BENCH_GROUPS = {
+    "at_k": ("k", "k_n", *(f"{name}{end}" for name in AT_K for end in ("", "_ci"))),
     "accuracy": (
         "repeats",
         "n",
@@ -144,6 +151,7 @@ def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
         "second": count_differences((o.ok, o.second) for o in outcomes),
         "second_accuracy": second_accuracy(outcomes),
         **bench_metrics(outcomes),
+        **at_k_part(outcomes),
         "config": arm.config,
         "decoding": where.decodings.get(arm.config),
     }
@@ -186,6 +194,7 @@ def compare_row(
         **{f"{name}_medians": [_median([getattr(o, name) for o in side]) for side in (base, tuned)]
            for name in lengths},
         **compare_metrics(list(pair_up(base, tuned))),
+        **at_k_deltas(base, tuned),
         "seconds_reduction": _reduction(where.seconds),
         "seconds_reduction_ci": where.seconds_ci and [*where.seconds_ci],
         "timed": where.timed,

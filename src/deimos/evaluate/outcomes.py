@@ -49,6 +49,8 @@ class Outcome:
     """The problem's; empty where nobody asked for it."""
     level: str = ""
     """The problem's, as its data set has it; empty if it has none."""
+    vote: str | None = None
+    """For which answer it votes, of several samples (``at_k``); "" for none; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def reduce_completion(
     thinking: bool | None,
     shape: Shape,
     problem: Prompt | None = None,
+    vote: str | None = None,
 ) -> Outcome:
     """Reduce a judged completion.
 
@@ -103,6 +106,7 @@ def reduce_completion(
         thinking: the task's switch.
         shape: of the rendered prompt.
         problem: what it answers; None leaves ``kind`` and ``level`` empty.
+        vote: for which answer; one that did not finish votes for none.
 
     Raises:
         ValueError: it has no verdict; unjudged is not wrong.
@@ -128,6 +132,7 @@ def reduce_completion(
         second=completion.verdict.second,
         kind=problem.kind if problem else "",
         level=problem.level if problem else "",
+        vote=vote if vote is None or completion.finish == "stop" else "",
     )
 
 

@@ -151,9 +151,11 @@ def route(job: StageJob) -> Mapping[str, Any]:
 def bench(job: StageJob) -> Mapping[str, Any]:
     """Base against tuned."""
     from deimos.bench import stage
+    from deimos.graders.same_answer import AnswerComparer
 
-    with judge_of(job, job.recipe.bench_graders) as judge:
-        return stage.run(job, judge=judge.with_second)
+    graders = job.recipe.bench_graders
+    with judge_of(job, graders) as judge, AnswerComparer(graders) as compare:
+        return stage.run(job, judge=judge.with_second, compare=compare)
 
 
 def report(job: StageJob) -> Mapping[str, Any]:

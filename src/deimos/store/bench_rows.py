@@ -44,6 +44,17 @@ class BenchRow(TypedDict):
     ock_score_coefficients: NotRequired[Mapping[str, float]]
     config: NotRequired[str | Mapping[str, str]]
     """Where the numbers come from: a config, or one for each part of the row."""
+    k: NotRequired[int]
+    """Samples a problem, of ``avg_at_k``, ``pass_at_k`` and ``maj_at_k``; absent if it is 1."""
+    k_n: NotRequired[int]
+    """Problems all whose k samples were judged: those of ``pass_at_k`` and ``maj_at_k``."""
+    avg_at_k: NotRequired[float | None]
+    avg_at_k_ci: NotRequired[Sequence[float] | None]
+    pass_at_k: NotRequired[float | None]
+    pass_at_k_ci: NotRequired[Sequence[float] | None]
+    maj_at_k: NotRequired[float | None]
+    """None: answers of some task cannot be compared."""
+    maj_at_k_ci: NotRequired[Sequence[float] | None]
     baseline: NotRequired[Mapping[str, Any]]
     """What makes a baseline's row of the base: ``instruction``, ``reasoning_effort`` or
     ``think_budget`` (tokens, of several tasks by task)."""
@@ -59,6 +70,14 @@ class CompareRow(TypedDict):
     """The model that the tuned one is compared with; absent: ``base``."""
     result: NotRequired[str]
     """Against a baseline: ``beats``, ``does not beat`` or ``cannot be told``."""
+    k: NotRequired[int]
+    k_n: NotRequired[int]
+    avg_at_k_delta: NotRequired[float | None]
+    avg_at_k_delta_ci: NotRequired[Sequence[float] | None]
+    pass_at_k_delta: NotRequired[float | None]
+    pass_at_k_delta_ci: NotRequired[Sequence[float] | None]
+    maj_at_k_delta: NotRequired[float | None]
+    maj_at_k_delta_ci: NotRequired[Sequence[float] | None]
     margins: NotRequired[Mapping[str, float]]
     """What counts as no loss of ``accuracy`` and no more ``total_tokens`` in ``result``."""
     setting: str
