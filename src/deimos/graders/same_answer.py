@@ -23,6 +23,8 @@ from deimos.registry import BUILTIN
 from deimos.types import Kind, Prompt, Verdict
 
 MAKER = "deimos.graders.same_answer:make_comparison"
+_SAME = "same answer"
+"""The kind of requests to the process that compares."""
 SECONDS = 2.0
 """Of processor time for comparing two expressions; then they count as different."""
 
@@ -39,7 +41,7 @@ class AnswerComparer:
             kind for kind in ("math", "choice") if graders.get(kind) in BUILTIN["grader"]
         }
         grader = MadeGrader(MAKER, {}, SECONDS, START_SECONDS)
-        self._pool = Judge({"math": grader})
+        self._pool = Judge({_SAME: grader})
 
     def name_answer(self, prompt: Prompt, answer: str) -> str | None:
         """What an answer votes for: an option's label or a spelling; "" for nothing.
@@ -62,7 +64,7 @@ class AnswerComparer:
         values = exact_value(one), exact_value(other)
         if None not in values:
             return _are_same(one, other)
-        verdict = await asyncio.wrap_future(self._pool.submit("math", other, one))
+        verdict = await asyncio.wrap_future(self._pool.submit(_SAME, other, one))
         return verdict.ok is True
 
     def close(self) -> None:
