@@ -64,7 +64,7 @@ def test_there_are_shipped_recipes():
                 model={"id": "m", "thinking": False},
                 bench={"baselines": ["low_effort"], "tasks": [{"name": "t", "lm_eval": "gsm8k"}]},
             ),
-            "bench.baselines: low_effort shortens a thought, but thinking is off in every task",
+            "bench.baselines: low_effort shortens a thought, but thinking is off in every test task",
         ),
     ],
 )

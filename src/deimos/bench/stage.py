@@ -263,7 +263,7 @@ def split_slice(
     """The rows of ``splits.jsonl`` of one slice."""
     base, tuned = MODELS
     if where.setting == "ship":
-        pairs = [(ArmName(base, SHIPS[base]), ArmName(tuned, SHIPS[tuned]))]
+        pairs = [(ArmName(base, find_shipped(base)), ArmName(tuned, find_shipped(tuned)))]
     else:
         pairs = [(ArmName(base, name), ArmName(tuned, name)) for name in decodings.named]
     return splits.split_rows(

@@ -196,10 +196,11 @@ class Recipe(Section):
             )
         switches = [self.model.thinking if t.thinking is None else t.thinking
                     for t in self.bench.tasks]  # fmt: skip
+        switches += [self.model.thinking] if self.bench.suite else []
         if about and switches and all(switch is False for switch in switches):
             raise ValueError(
-                f"bench.baselines: {about[0]} shortens a thought, but thinking is off in every task of "
-                f"bench.tasks: leave {about[0]} out"
+                f"bench.baselines: {about[0]} shortens a thought, but thinking is off in every test "
+                f"task: leave {about[0]} out"
             )
 
     def _can_think(self) -> bool:
