@@ -228,14 +228,14 @@ def test_without_baselines_nothing_changes(bench, judge):
         ([0.01, 0.05], [0.10, 0.20], "beats"),  # better in both
         ([-0.019, 0.03], [0.10, 0.20], "beats"),  # as accurate, and shorter
         ([0.01, 0.05], [-0.01, 0.20], "beats"),  # more accurate, and no longer
-        ([-0.05, 0.05], [0.10, 0.20], "cannot be told"),  # perhaps less accurate
-        ([-0.01, 0.01], [-0.10, 0.10], "cannot be told"),  # perhaps longer
+        ([-0.05, 0.05], [0.10, 0.20], "undecided"),  # perhaps less accurate
+        ([-0.01, 0.01], [-0.10, 0.10], "undecided"),  # perhaps longer
         ([0.0, 0.0], [0.0, 0.0], "does not beat"),  # the same, surely
         ([-0.09, -0.03], [0.50, 0.60], "does not beat"),  # shorter, but less accurate
         ([0.02, 0.05], [-0.60, -0.50], "does not beat"),  # more accurate, but longer
         ([-0.01, 0.0], [-0.3, -0.1], "does not beat"),
-        (None, [0.1, 0.2], "cannot be told"),
-        ([0.1, 0.2], None, "cannot be told"),
+        (None, [0.1, 0.2], "undecided"),
+        ([0.1, 0.2], None, "undecided"),
     ],
 )
 def test_the_rule(accuracy, tokens, result):

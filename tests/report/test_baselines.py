@@ -46,7 +46,7 @@ def test_the_headline_says_what_is_not_beaten():
     run = run_of(
         against("base+instruction", "does not beat", total_tokens_reduction=-0.03,
                 total_tokens_reduction_ci=[-0.05, -0.01]),
-        against("base+low_effort", "cannot be told"),
+        against("base+low_effort", "undecided"),
         against("base+budget", "beats"),
     )  # fmt: skip
     said = headline.headline(run)
@@ -88,7 +88,7 @@ def test_baselines_stand_in_the_same_table():
 
 
 def test_the_command_line_says_it_too(tmp_path):
-    run = run_of(against("base+budget", "cannot be told"))
+    run = run_of(against("base+budget", "undecided"))
     (tmp_path / "summary.json").write_text(json.dumps({"compare": run.compare}))
     lines = list(console.headline(tmp_path))
     assert len(lines) == 2 and lines[0].startswith("equal ")

@@ -23,7 +23,7 @@ ACCURACY_MARGIN = 0.02
 """A loss of accuracy that is smaller counts as none."""
 TOKENS_MARGIN = 0.02
 """Tokens that are more by a smaller share count as no more."""
-BaselineResult = Literal["beats", "does not beat", "cannot be told"]
+BaselineResult = Literal["beats", "does not beat", "undecided"]
 
 
 def list_baselines(bench: Bench) -> list[str]:
@@ -57,7 +57,7 @@ def judge_baseline(row: AnyRow) -> BaselineResult:
     total tokens (median, thought and answer) are fewer; or if its accuracy is higher and its tokens
     are no more than ``TOKENS_MARGIN`` more. Decided by the row's two 95% intervals: *beats* if that
     holds even at their ends that are worst for the tuned model, *does not beat* if it does not hold
-    even at the ends that are best for it, else it cannot be told at this n. So a model that is less
+    even at the ends that are best for it, else it is *undecided* at this n. So a model that is less
     accurate but shorter does not beat the baseline, nor does one that is longer but more accurate.
 
     Args:
@@ -65,10 +65,10 @@ def judge_baseline(row: AnyRow) -> BaselineResult:
     """
     accuracy, tokens = row.get("accuracy_delta_ci"), row.get("total_tokens_reduction_ci")
     if accuracy is None or tokens is None:
-        return "cannot be told"
+        return "undecided"
     if _is_better(accuracy[0], tokens[0]):
         return "beats"
-    return "cannot be told" if _is_better(accuracy[1], tokens[1]) else "does not beat"
+    return "undecided" if _is_better(accuracy[1], tokens[1]) else "does not beat"
 
 
 def _is_better(delta: float, reduction: float) -> bool:

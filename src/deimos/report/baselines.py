@@ -27,7 +27,7 @@ NAMES = {
 RESULTS = {
     "beats": "beats",
     "does not beat": "does not beat",
-    "cannot be told": "is not shown to beat",
+    "undecided": "is not shown to beat",
 }
 _PARTS = {
     "accuracy": "accuracy",
@@ -62,7 +62,7 @@ def rows_of(compare: Iterable[AnyRow], at: AnyRow) -> list[AnyRow]:
 def clause(rows: Sequence[AnyRow]) -> str:
     """Which baselines are not beaten, as the end of the headline's sentence; empty: none is left."""
     said = ""
-    for result in ("does not beat", "cannot be told"):
+    for result in ("does not beat", "undecided"):
         names = [name_of(against(row)) for row in rows if row.get("result") == result]
         said += f"; {RESULTS[result]} {listed(names)}" if names else ""
     return said
@@ -70,13 +70,13 @@ def clause(rows: Sequence[AnyRow]) -> str:
 
 def sentences(rows: Sequence[AnyRow]) -> tuple[str, ...]:
     """A sentence a baseline, with its numbers; those that are not beaten first."""
-    order = ("does not beat", "cannot be told", "beats")
-    found = sorted(rows, key=lambda row: order.index(row.get("result", "cannot be told")))
+    order = ("does not beat", "undecided", "beats")
+    found = sorted(rows, key=lambda row: order.index(row.get("result", "undecided")))
     return tuple(map(_sentence, found))
 
 
 def _sentence(row: AnyRow) -> str:
-    result = RESULTS[row.get("result", "cannot be told")]
+    result = RESULTS[row.get("result", "undecided")]
     accuracy = with_unit(points(row.get("accuracy_delta")), " points")
     ci = interval(row.get("accuracy_delta_ci"), points)
     tokens = change(row.get("total_tokens_reduction"))

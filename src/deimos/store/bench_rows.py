@@ -69,7 +69,7 @@ class CompareRow(TypedDict):
     against: NotRequired[str]
     """The model that the tuned one is compared with; absent: ``base``."""
     result: NotRequired[str]
-    """Against a baseline: ``beats``, ``does not beat`` or ``cannot be told``."""
+    """Against a baseline: ``beats``, ``does not beat`` or ``undecided``."""
     k: NotRequired[int]
     k_n: NotRequired[int]
     avg_at_k_delta: NotRequired[float | None]
