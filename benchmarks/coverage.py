@@ -7,7 +7,7 @@ Every cell draws that many sets of problems from a population whose truth is kno
 value in a million problems), asks the function that the bench itself calls, and counts. Coverage stands
 with its own 95% interval (Wilson); an interval that is refused is counted apart. Where another method
 is as common it stands beside, on the same draws. Beyond simulated pairs nothing is claimed: real
-problems of one benchmark are not drawn at random. No model; numpy alone; about four minutes of
+problems of one benchmark are not drawn at random. No model, numpy and scipy; about four minutes of
 processor time. The last line is one JSON object {"cells", "outside", "simulations"}.
 """
 
