@@ -6,6 +6,7 @@ import re
 
 import pytest
 from browser import Browser, chromium
+from full_run import write_full_run
 
 pytestmark = pytest.mark.real
 WIDTHS = {"phone": 390, "tablet": 800, "small desktop": 1024, "desktop": 1280}
@@ -36,13 +37,22 @@ def open_all(browser):
     browser.value("document.querySelectorAll('details').forEach(d => { d.open = true })")
 
 
+@pytest.fixture(scope="module")
+def pages(reported, tmp_path_factory):
+    """The page of a run with the usual stages, and of one with everything there is."""
+    top = tmp_path_factory.mktemp("full")
+    write_full_run(top)
+    return {"usual": reported.top / "report.html", "full": top / "report.html"}
+
+
+@pytest.mark.parametrize("run", ["usual", "full"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_the_page_fits_and_nothing_complains(browser, reported, width, dark):
+def test_the_page_fits_and_nothing_complains(browser, pages, width, dark, run):
     image = pytest.importorskip("PIL.Image")
     browser.complaints.clear()
     browser.requests.clear()
-    browser.open(reported.top / "report.html", width=width, dark=dark)
+    browser.open(pages[run], width=width, dark=dark)
     for opened in (False, True):
         if opened:
             open_all(browser)
@@ -58,9 +68,10 @@ def test_the_page_fits_and_nothing_complains(browser, reported, width, dark):
     assert browser.value(SMALLEST_TEXT) >= 11
 
 
+@pytest.mark.parametrize("run", ["usual", "full"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_each_chart_is_drawn_once(browser, reported, width):
-    browser.open(reported.top / "report.html", width=width)
+def test_each_chart_is_drawn_once(browser, pages, width, run):
+    browser.open(pages[run], width=width)
     open_all(browser)
     drawn = "[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('svg')]"
     drawn += ".filter(s => s.getBoundingClientRect().height > 50).length)"

@@ -130,11 +130,9 @@ def mode(accuracy):
             "total_tokens_median": 77.0, "total_tokens_mean": 91.5, "finished": 0.875}  # fmt: skip
 
 
-@pytest.fixture
-def routed(tmp_path):
-    folders = runfolder.write_run(tmp_path / "run", problems=12)
-    folders["route"] = tmp_path / "run" / "route-01234567"
-    folders["route"].mkdir()
+def write_routing(folder):
+    """The file of a route stage."""
+    folder.mkdir()
     row = {
         "model": "tuned", "split": "dev", "task": "a|b `c`", "kind": "math", "n": 48, "on": mode(0.8125),
         "off": mode(0.4375), "delta": 0.375, "delta_ci": [0.2, 0.5], "tokens_delta": 45.0,
@@ -142,7 +140,14 @@ def routed(tmp_path):
         "level": 0.9875, "comparisons": 4, "margin": 0.03, "recommended": "on", "because": "shown | more",
         "decoding": {"temperature": 0.0},
     }  # fmt: skip
-    (folders["route"] / "routing.jsonl").write_text(json.dumps(row) + "\n")
+    (folder / "routing.jsonl").write_text(json.dumps(row) + "\n")
+
+
+@pytest.fixture
+def routed(tmp_path):
+    folders = runfolder.write_run(tmp_path / "run", problems=12)
+    folders["route"] = tmp_path / "run" / "route-01234567"
+    write_routing(folders["route"])
     return tmp_path, folders
 
 

@@ -2,11 +2,14 @@
 
 import re
 
+import full_run
 import numbers_of_run as numbers
 import pytest
 import runfolder
+from card_reader import read_card
 
 from deimos.report import stage
+from deimos.report.card import HEADINGS
 
 
 @pytest.mark.parametrize("seed", [7, 8])
@@ -16,6 +19,19 @@ def test_every_number_of_card_and_page_is_a_records(tmp_path, seed):
     stage.run(tmp_path, folders, recipe)
     card = (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert numbers.unknown_in_card(card, folders, recipe) == []
+    assert numbers.unknown_in_page(page, folders, recipe) == []
+
+
+def test_every_number_of_a_run_with_every_stage_is_a_records(tmp_path):
+    """Sweep, routing, derived metrics, judges, repeats and splits stand there too."""
+    folders, recipe = full_run.write_full_run(tmp_path)
+    card = (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (card, page):
+        for part in ("417 evaluations", "+0.551", "+37.5", "the base is right in some", "95.0%"):
+            assert part in text.replace("\\", ""), part
+    assert tuple(read_card(card).headings) == HEADINGS
     assert numbers.unknown_in_card(card, folders, recipe) == []
     assert numbers.unknown_in_page(page, folders, recipe) == []
 

@@ -37,26 +37,31 @@ def locked_model(config, **more):
     return {"decoding": decoding, "think_budget": budget, **part, "tied": [tied, tied], **more}
 
 
-@pytest.fixture
-def swept(tmp_path):
-    """A run with a sweep and no benchmark yet."""
-    folders = runfolder.write_run(tmp_path / "run", problems=12)
-    del folders["bench"]
-    folders["sweep"] = tmp_path / "run" / "sweep-01234567"
-    folders["sweep"].mkdir()
+def write_sweep(folder):
+    """The two files of a sweep stage."""
+    folder.mkdir()
     rows = [
         trial("tuned", GREEDY, parameter="", value=None, round=0, e_value=None),
         trial("tuned", WARM, accuracy=0.6, tokens_mean=250.5, pareto=False, dropped_at=32, items=32,
               e_value=45.6, because=HOSTILE),
         trial("base", GREEDY, accuracy=None, accuracy_ci=None, tokens_mean=None),
     ]  # fmt: skip
-    (folders["sweep"] / "trials.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "trials.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     locked = {
         "version": 1, "base": locked_model(GREEDY), "tuned": locked_model(WARM), "strategy": "coordinate",
         "objective": "accuracy", "price": None, "items": 48, "evaluations": 417,
         "skipped": [{"parameter": "top_k", "because": "inert at temperature 0"}],
     }  # fmt: skip
-    (folders["sweep"] / "locked.yaml").write_text(yaml.safe_dump(locked))
+    (folder / "locked.yaml").write_text(yaml.safe_dump(locked))
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """A run with a sweep and no benchmark yet."""
+    folders = runfolder.write_run(tmp_path / "run", problems=12)
+    del folders["bench"]
+    folders["sweep"] = tmp_path / "run" / "sweep-01234567"
+    write_sweep(folders["sweep"])
     return tmp_path, folders
 
 

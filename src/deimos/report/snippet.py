@@ -176,6 +176,8 @@ def client(run: RunResults) -> str | None:
     )
     if switched:
         body.append(f'"chat_template_kwargs": {{"{_SWITCH}": thinking}}')
+    if not run.plain:  # a tag may be a special token, which a server leaves out of its reply
+        body.append('"skip_special_tokens": False')
     indent = "    " if switched else ""
     return "\n".join(
         [
