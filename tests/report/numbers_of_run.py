@@ -31,9 +31,6 @@ EXCEPTIONS = {
     "10": "percentiles of the rule by which traces are chosen",
     "50": "percentiles of the rule by which traces are chosen",
     "90": "percentiles of the rule by which traces are chosen; the middle share of a chart",
-    "0": "an interval includes it or not; the ends of an axis",
-    "100": "the end of an axis of shares",
-    "75": "a line of an axis of shares",
     "2.0": "Apache-2.0",
     "1,000": "a price is of so many tokens",
 }

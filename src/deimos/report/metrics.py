@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from deimos.report import judges
+from deimos.report import baselines, judges
 from deimos.report.charts import name_task
 from deimos.report.formatting import (
     NOT_MEASURED,
@@ -102,7 +102,7 @@ def _level_table(rows: Sequence[AnyRow]) -> TextTable:
         [
             (
                 _place(row),
-                row["model"],
+                baselines.name_of(row["model"]),
                 number(row["n"]),
                 *(
                     _with_config(row, name, f"{form(row.get(name))} {_ci(row, name, form)}".strip())
@@ -122,7 +122,7 @@ def _change_table(rows: Sequence[AnyRow]) -> TextTable:
         [
             (
                 _place(row),
-                row.get("against", "base"),
+                baselines.name_of(baselines.against(row)),
                 number(row["n"]),
                 *(
                     _with_config(
@@ -146,7 +146,7 @@ def _aes_rows(rows: Sequence[AnyRow]) -> Iterator[tuple[str, ...]]:
         for each in row.get("aes") or ():
             yield (
                 _place(row),
-                row.get("against", "base"),
+                baselines.name_of(baselines.against(row)),
                 *(f"{each[name]:g}" for name in ("alpha", "beta", "gamma")),
                 f"{_signed(each.get('value'))} {interval(each.get('ci'), _signed)}".strip(),
                 str(each.get("source", "")),
@@ -157,7 +157,7 @@ def _judge_table(rows: Sequence[AnyRow]) -> TextTable:
     found = [
         (
             _place(row),
-            row["model"],
+            baselines.name_of(row["model"]),
             *(
                 _judged(row["second_accuracy"].get(judge), "accuracy", _percent)
                 for judge in judges.NAMES
@@ -173,7 +173,7 @@ def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
     found = [
         (
             _place(row),
-            row.get("against", "base"),
+            baselines.name_of(baselines.against(row)),
             *(
                 _judged(row["second_accuracy_delta"].get(j), "accuracy_delta", points)
                 for j in judges.NAMES
@@ -195,7 +195,7 @@ def _repeat_table(rows: Sequence[AnyRow]) -> TextTable:
     found = [
         (
             _place(row),
-            row["model"],
+            baselines.name_of(row["model"]),
             number(row.get("k")),
             *(
                 f"{_percent(row.get(name))} {_ci(row, name, _percent)}".strip()
