@@ -118,3 +118,20 @@ def test_an_instruction_stands_behind_what_the_user_says_last(lab_models, prompt
     arm = Arm(model, SAMPLING, True, instruction="Be brief.")
     asked, plain = models.render_for(arm, prompts[0]), models.render(prompts[0], True)
     assert asked.text.replace("\n\nBe brief.", "", 1) == plain.text and asked != plain
+
+
+def test_an_effort_reaches_a_real_template(lab_models, prompts):
+    """Qwen3.8's own, at the lowest that is read from it."""
+    from tests.models.test_effort import real
+
+    from deimos.models.effort import find_lowest_effort
+
+    model, _ = lab_models
+    models = Models(model, Runtime(max_batch=8), Tags())
+    models.tokenizer.chat_template = real("qwen3_8")
+    plain = Arm(model, SAMPLING, True)
+    low = dataclasses.replace(plain, effort=find_lowest_effort(models.tokenizer.chat_template))
+    assert "Reasoning effort is set to low." in models.render_for(low, prompts[0]).text
+    assert "Reasoning effort is set to xhigh." in models.render_for(plain, prompts[0]).text
+    off = [dataclasses.replace(arm, thinking=False) for arm in (plain, low)]
+    assert models.render_for(off[0], prompts[0]) == models.render_for(off[1], prompts[0])

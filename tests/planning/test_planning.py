@@ -166,7 +166,7 @@ def test_a_plan_says_what_a_run_takes(tmp_path, monkeypatch):
     assert told["sample"].startswith("sample:   36 candidates, at most 11,264 tokens")
     assert "2.5 M parameters" in told["memory"] and "free of" in told["memory"]
     assert told["time"] == "time:     at most 1.9 minutes of sampling at 100 tokens/s"
-    configs = 2  # the recommended sampler and the locked config
+    configs = 3  # the recommended sampler, and what a sweep may lock for tuned and base
     answers = (5 + 7 + 3 + 2) * 2 * configs
     assert any(f"of bench at that speed ({answers} answers)" in line for line in lines)
     assert "18.0 bytes a token" in told["disk"] and told["next"].startswith("next: deimos run lab")
@@ -195,7 +195,7 @@ def test_baselines_are_counted_and_refused_if_the_template_cannot(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     plan = ["plan", "lab", *SMALL, "--tokens-per-second", "100", "--set"]
     text = say(*plan, "bench.baselines=[instruction, budget]").stdout
-    assert f"({(5 + 7 + 3 + 2) * 4 * 2} answers)" in text
+    assert f"({(5 + 7 + 3 + 2) * 4 * 3} answers)" in text
     for setting, sentence in (
         (
             ["bench.baselines=[low_effort]"],
