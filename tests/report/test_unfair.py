@@ -65,6 +65,18 @@ def test_the_headline_says_so_and_a_fair_one_does_not():
     assert note.startswith("Unfair comparison: the budget of 512 tokens cut 40.0%")
 
 
+def test_lengths_from_another_config_than_accuracy_are_judged_by_that_ones_cuts():
+    full = [{**BENCH, "model": model, "finished": share, "config": "locked"}
+            for model, share in (("base", 0.6), ("tuned", 0.97))]  # fmt: skip
+    (note,) = headline.headline(run_of(full)).notes
+    assert note == (
+        "Unfair comparison of lengths: the budget of 512 tokens cut 40.0% of the base's answers and "
+        "3.0% of the tuned model's, whose length is a lower bound."
+    )
+    alike = [{**row, "finished": 0.5} for row in full]
+    assert headline.headline(run_of(alike)).notes == ()
+
+
 def test_of_a_settings_rows_the_first_is_said_in_full_and_the_others_by_name():
     rows = (COMPARE, BASE, TUNED)
     fair = (COMPARE, {**BASE, "finished": 1.0}, TUNED)

@@ -96,13 +96,18 @@ def headline(run: RunResults) -> Headline:
         f"{_thinks(run, at)}{_answers(at)}{baselines.clause(others)}",
         basis(at),
         (thinking, accuracy, seconds_measure(run, at)),
-        headline_notes(at) + baselines.sentences(others),
+        headline_notes(run, at) + baselines.sentences(others),
     )
 
 
-def headline_notes(at: Pick) -> tuple[str, ...]:
+def headline_notes(run: RunResults, at: Pick) -> tuple[str, ...]:
     """What qualifies the headline: each is a sentence, the gravest first."""
-    return unfair.say_unfair(at.compare, at.base, at.tuned)
+    said = unfair.say_unfair(at.compare, at.base, at.tuned)
+    sides = (at.base, at.tuned)
+    own = [decoding_labels.at_own_length(run.by_config, side) for side in sides]
+    if all(a.get("finished") == b.get("finished") for a, b in zip(sides, own, strict=True)):
+        return said
+    return said + unfair.say_unfair_lengths(*own)
 
 
 def basis(at: Pick) -> str:

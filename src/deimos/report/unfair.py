@@ -29,6 +29,19 @@ def say_unfair(compare: AnyRow, base: AnyRow, tuned: AnyRow) -> tuple[str, ...]:
     return tuple(f"Unfair comparison: {reason}." for reason in reasons if reason)
 
 
+def say_unfair_lengths(base: AnyRow, tuned: AnyRow) -> tuple[str, ...]:
+    """Why a comparison of lengths is unfair, if it stands at another config than accuracy's.
+
+    Args:
+        base: the base's row with the share that finished where its lengths come from.
+        tuned: the tuned model's.
+    """
+    said = _cut({}, base, tuned)
+    return (
+        (f"Unfair comparison of lengths: {said}, whose length is a lower bound.",) if said else ()
+    )
+
+
 def _budgets(base: AnyRow, tuned: AnyRow) -> str:
     """The most tokens that each side could decode, if they differ."""
     sides = [_most(side) for side in (base, tuned)]
