@@ -288,7 +288,8 @@ def report_null(repeats: int, pruned: int, items: int) -> tuple[list[str], dict[
     lines = ["| | strategy | sweeps with a wrong drop | values dropped |", "|---|---|---|---|"]
     worst_rate = 0.0
     for strategy, n in (("coordinate", repeats), ("optuna", pruned)):
-        for name, wrong, dropped in count_wrong(spaces, strategy, n, items) if n else ():
+        shown = spaces if strategy == "coordinate" else dict([*spaces.items()][:1])
+        for name, wrong, dropped in count_wrong(shown, strategy, n, items) if n else ():
             low, high = wilson(wrong / n, n) or (0.0, 1.0)
             lines.append(
                 f"| {name} | {strategy} | {wrong / n:.3f} [{low:.3f}, {high:.3f}], n={n:,} | "

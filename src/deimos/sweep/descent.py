@@ -4,12 +4,16 @@ The values of a parameter (a *line* of configs, all other parameters as they sta
 items in the same order, a block at a time. After each block a value that is shown to be worse than
 the best is dropped (``evidence``); the best of those that are left stays, and the next parameter is
 next. A pass that changes nothing is the last one.
+
+With enough items there is a pass before all others on the first few alone (the *screen*): nothing is
+dropped in it, it only finds out where to begin. Its items are no evidence later, so what it has chosen
+is independent of the items that values are dropped by.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deimos.evaluate.outcomes import Outcome
@@ -19,6 +23,9 @@ from deimos.sweep.evidence import Family
 from deimos.sweep.score import Score
 from deimos.sweep.space import Space, change, effective, explain_inert
 from deimos.sweep.trials import Trial, Trials
+
+SCREEN_SHARE = 6
+"""How many times as many items as the screen's there are; it must have a block at least."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,33 @@ class Rules:
     rounds: int
     score: Score
 
+    @property
+    def screen(self) -> int:
+        """The first items, which show where to begin and count as no evidence; 0: too few items."""
+        screen = self.items // SCREEN_SHARE
+        return screen if screen >= self.block else 0
+
+
+@dataclass
+class Standing:
+    """What a config has shown so far."""
+
+    worth: float = 0.0
+    """Of the judged items together."""
+    judged: int = 0
+    tokens: int = 0
+
+    def push(self, outcomes: Sequence[Outcome], score: Score) -> None:
+        """Take the next items."""
+        judged = [worth for o in outcomes if (worth := score.of(o)) is not None]
+        self.worth, self.judged = self.worth + sum(judged), self.judged + len(judged)
+        self.tokens += sum(o.total_tokens for o in outcomes)
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """What configs are sorted by: worth an item, the highest first, then tokens."""
+        return (-self.worth / self.judged if self.judged else 0.0), self.tokens
+
 
 @dataclass
 class Line:
@@ -39,17 +73,19 @@ class Line:
     Args:
         configs: those that differ, the one that stands first.
         rules: how they are tried.
-        family: how much error the line may make.
+        family: how much error the line may make; None: nothing is dropped, and the items are those
+            of the screen.
     """
 
     configs: Sequence[DecodingConfig]
     rules: Rules
-    family: Family
+    family: Family | None
 
     def __post_init__(self) -> None:
         score = self.rules.score
         self.outcomes: dict[DecodingConfig, list[Outcome]] = {c: [] for c in self.configs}
         self.dropped: dict[DecodingConfig, tuple[int, str]] = {}
+        self._standing = {c: Standing() for c in self.configs}
         self._evidence = {c: score.evidence(self.configs) for c in self.configs}
 
     @property
@@ -63,22 +99,34 @@ class Line:
 
     async def race(self, answers: Answers) -> DecodingConfig:
         """Answer all items, a block at a time; returns the best config that is left."""
-        for start in range(0, self.rules.items, self.rules.block):
-            end = min(start + self.rules.block, self.rules.items)
+        items = self.rules.items if self.family else self.rules.screen
+        if self.family and self.rules.screen:
+            await answers.of(self.configs[0], items)  # it is good: the screen has chosen it
+        for start, end in self._blocks(items):
             for config in self.left:
                 self.outcomes[config] = [*await answers.of(config, end)]
             self._weigh(start, end)
-        return self._rank(self.left)[0]
+        return self._rank()[0]
+
+    def _blocks(self, items: int) -> Iterator[tuple[int, int]]:
+        """Where blocks begin and end: the screen first, as one."""
+        screen = self.rules.screen
+        if screen:
+            yield 0, screen
+        for start in range(screen, items, self.rules.block):
+            yield start, min(start + self.rules.block, items)
 
     def _weigh(self, start: int, end: int) -> None:
         """Take a block's items into the evidence, and drop what is shown to be worse."""
-        leaders = self._rank(self.left, start)  # by the items before: see ``evidence``
-        for config in self.left:
-            others = [leader for leader in leaders if leader != config]
-            if others:
-                block = (self.outcomes[c][start:end] for c in (config, others[0]))
-                self._evidence[config].push(self.rules.score.differences(*block))
-        for config in sorted(self.left, key=lambda c: -self.e_value(c)):
+        leaders, score = self._rank(), self.rules.score  # by the items before: see ``evidence``
+        block = {config: self.outcomes[config][start:end] for config in leaders}
+        counted = len(leaders) > 1 and start >= self.rules.screen and self.family is not None
+        for config in leaders if counted else ():
+            leader = leaders[1] if config == leaders[0] else leaders[0]
+            self._evidence[config].push(score.differences(block[config], block[leader]))
+        for config, outcomes in block.items():
+            self._standing[config].push(outcomes, score)
+        for config in sorted(leaders, key=lambda c: -self.e_value(c)) if self.family else ():
             limit = self.family.limit(len(self.left))
             if len(self.left) > 1 and self.e_value(config) >= limit:
                 because = (
@@ -87,17 +135,12 @@ class Line:
                 )
                 self.dropped[config] = end, because
 
-    def _rank(
-        self, configs: Sequence[DecodingConfig], items: int | None = None
-    ) -> list[DecodingConfig]:
-        """Configs by their worth on the first items, then by tokens; equal ones as they stand."""
+    def _rank(self) -> list[DecodingConfig]:
+        """What is left by its worth on the items so far, then by tokens; equal ones as they stand."""
+        return sorted(self.left, key=lambda config: self._standing[config].rank)
 
-        def worth(config: DecodingConfig) -> tuple[float, float]:
-            outcomes = self.outcomes[config][:items]
-            tokens = sum(o.total_tokens for o in outcomes)
-            return (-self.rules.score.mean(outcomes) if outcomes else 0.0), tokens
 
-        return sorted(configs, key=worth)
+SCREENED = "screened on the first items, to find out where to begin"
 
 
 async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
@@ -113,7 +156,7 @@ async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
     """
     trials, here = Trials(), space.start
     visited: set[frozenset[DecodingConfig]] = set()
-    for number in range(1, rules.rounds + 1):
+    for number in range(0 if rules.screen else 1, rules.rounds + 1):
         before = here
         for name, values in space.values.items():
             if because := explain_inert(here, name):
@@ -125,12 +168,13 @@ async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
             configs = (standing, *(c for c in reversed(ways) if c != standing))
             if len(configs) == 1 or frozenset(configs) in visited:
                 continue
-            visited.add(frozenset(configs))
-            line = Line(configs, rules, _family(space, name, number, rules))
+            if number:
+                visited.add(frozenset(configs))
+            line = Line(configs, rules, _family(space, name, number, rules) if number else None)
             best = await line.race(answers)
             _note(trials, line, answers, number, name, ways)
             here = change(here, name, ways[best]) if best != standing else here
-        if here == before:
+        if number and here == before:
             break
     if not trials.rows:
         outcomes = await answers.of(space.start, rules.items)
@@ -170,6 +214,6 @@ def _note(
         trial = known[-1]
         if len(line.outcomes[config]) > len(trial.outcomes):
             trial.outcomes = line.outcomes[config]
-        trial.e_value = line.e_value(config)
-        trial.dropped_at, trial.because = at, because
+        trial.e_value = line.e_value(config) if line.family else None
+        trial.dropped_at, trial.because = at, because or ("" if line.family else SCREENED)
         trial.decoded = answers.decoded(config) - sum(t.decoded for t in known[:-1])
