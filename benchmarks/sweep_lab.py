@@ -329,7 +329,7 @@ def main() -> None:
             lines, numbers = [*lines, *part, ""], numbers | found
         command = f"`python benchmarks/sweep_lab.py --run RUN --items {args.items} --orders {args.orders}`"
         sections["grid"] = [f"{command}, {versions()}.", "", *lines]
-    if args.null:
+    if args.null or args.null_optuna:
         part, found = report_null(args.null, args.null_optuna, args.items)
         numbers |= found
         command = (

@@ -21,6 +21,14 @@ from deimos.store.names import (
     TEMPLATE_DATE,
 )
 
+DECISION_KEYS = ("bench.locked", "bench.budget", "bench.seed", "bench.graders", "select.graders")
+DECISION_READS = {
+    "prompts": (DEV,),
+    "sample": (TEMPLATE_DATE,),
+    "train": (f"{ADAPTER}/*",),
+}
+"""Of the stages that decide by dev prompts how the benchmark is to decode."""
+
 STAGES = (
     Stage(
         "prompts",
@@ -61,20 +69,8 @@ STAGES = (
         "sweep",
         version=1,
         needs=("prompts", "sample", "train"),
-        keys=(
-            "model",
-            "sweep",
-            "bench.locked",
-            "bench.budget",
-            "bench.seed",
-            "bench.graders",
-            "select.graders",
-        ),
-        reads={
-            "prompts": (DEV,),
-            "sample": (TEMPLATE_DATE,),
-            "train": (f"{ADAPTER}/*",),
-        },
+        keys=("model", "sweep", *DECISION_KEYS),
+        reads=DECISION_READS,
         run=wiring.sweep,
         when=lambda recipe: recipe.sweep is not None,
         data=identity.decision_data,
@@ -84,21 +80,8 @@ STAGES = (
         "route",
         version=1,
         needs=("prompts", "sample", "train", "sweep"),
-        keys=(
-            "model",
-            "route",
-            "bench.locked",
-            "bench.budget",
-            "bench.seed",
-            "bench.graders",
-            "select.graders",
-        ),
-        reads={
-            "prompts": (DEV,),
-            "sample": (TEMPLATE_DATE,),
-            "train": (f"{ADAPTER}/*",),
-            "sweep": (LOCKED,),
-        },
+        keys=("model", "route", *DECISION_KEYS),
+        reads={**DECISION_READS, "sweep": (LOCKED,)},
         run=wiring.route,
         when=lambda recipe: recipe.route is not None,
         data=identity.decision_data,

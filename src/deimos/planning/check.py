@@ -29,6 +29,7 @@ from deimos.prompts.load import check_source
 from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
+from deimos.sweep.space import require_optuna
 
 ENGINE_STAGES = ("sample", "sweep", "route", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
@@ -70,8 +71,6 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
             config_of(task)
     recipe.train.batches(runtime.train_micro_batch)
     if recipe.sweep and recipe.sweep.strategy == "optuna" and "sweep" not in runtime.python:
-        from deimos.sweep.tpe import require_optuna  # loads numpy, and few recipes name it
-
         require_optuna()
     _find_targets(recipe)
     _find_effort(recipe)

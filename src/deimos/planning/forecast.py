@@ -27,9 +27,9 @@ from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
 from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
-from deimos.route.stage import count_answers as count_routed
+from deimos.route.counts import count_answers as count_routed
 from deimos.store.sweep_rows import DecodingConfig
-from deimos.sweep.stage import count_answers as count_swept
+from deimos.sweep.space import count_answers as count_swept
 from deimos.types import Prompt, Sampling
 
 

@@ -20,7 +20,7 @@ from deimos.evaluate.models import Models, open_models
 from deimos.evaluate.outcomes import Outcome, cut, reduce_completion
 from deimos.evaluate.samples import Evaluator, SampleSet, read_samples
 from deimos.models.ref import ModelRef
-from deimos.recipe import Recipe, Route
+from deimos.recipe import Route
 from deimos.route.tables import Modes, group_prompts, tabulate
 from deimos.runs.artifacts import Artifacts, samples_path
 from deimos.runs.plan import StageJob
@@ -60,21 +60,6 @@ class Seeds:
 
     seed: int
     separator: str
-
-
-def count_answers(recipe: Recipe, prompts: int) -> int:
-    """How many answers a routing decodes, two models in two modes; ``plan`` asks here too.
-
-    At most so many: those that a sweep or the dev pass has decoded are taken over, and a template
-    without a switch ends it before. 0 if the recipe has no route section, or the model no tags.
-
-    Args:
-        recipe: the whole of it.
-        prompts: of dev.
-    """
-    models = 2
-    wanted = recipe.route is not None and recipe.model.tags is not None
-    return prompts * models * len(MODES) if wanted else 0
 
 
 def run(

@@ -208,7 +208,10 @@ def _note(
     for config in line.configs:
         known = [trial for trial in trials.rows if trial.config == config]
         at, because = line.dropped.get(config, (None, ""))
-        if config != standing:
+        screened = bool(known) and known[-1].because == SCREENED
+        if config != standing and screened:  # raced for the first time: the same trial goes on
+            known[-1].round, known[-1].parameter, known[-1].value = number, name, ways[config]
+        elif config != standing:
             trials.rows.append(Trial(number, name, ways[config], config))
             known.append(trials.rows[-1])
         trial = known[-1]

@@ -10,13 +10,18 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from deimos.recipe import Bench, SweepParameters
+from deimos.recipe import Bench, Recipe, RecipeError, Sweep, SweepParameters
 from deimos.store.sweep_rows import DecodingConfig
 
 Value = float | int | None
 INERT_WHEN_GREEDY: Mapping[str, Value] = {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
 """Parameters without effect at temperature 0, and the value that stands for all."""
+
+MISSING = (
+    "sweep.strategy = 'optuna' needs Optuna: pip install 'deimos-llm[sweep]', or take coordinate"
+)
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,32 @@ def list_configs(space: Space) -> Iterator[DecodingConfig]:
     for name, values in space.values.items():
         configs = [change(config, name, value) for config in configs for value in values]
     yield from dict.fromkeys(map(effective, configs))
+
+
+def count_answers(recipe: Recipe, dev: int) -> int:
+    """How many answers a sweep decodes at most, of both models; ``plan`` asks here too.
+
+    Args:
+        recipe: the whole of it; 0 if it has no sweep section.
+        dev: dev prompts.
+    """
+    if recipe.sweep is None:
+        return 0
+    space = space_of(recipe.sweep.parameters, recipe.bench)
+    configs = count_configs(space, recipe.sweep)
+    return 2 * min(dev, recipe.sweep.take or dev) * configs
+
+
+def count_configs(space: Space, sweep: Sweep) -> int:
+    """How many configs a strategy tries at most for a model."""
+    if sweep.strategy == "optuna":
+        return min(sweep.trials, space.size)
+    # The screen and each pass change one parameter at a time.
+    a_pass = sum(len(values) - 1 for values in space.values.values())
+    return min(1 + (1 + sweep.rounds) * a_pass, space.size)
+
+
+def require_optuna() -> None:
+    """RecipeError, with how to install it, if Optuna is not here."""
+    if find_spec("optuna") is None:
+        raise RecipeError(MISSING)

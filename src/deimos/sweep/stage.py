@@ -26,7 +26,7 @@ from deimos.sweep.answers import ModelAnswers
 from deimos.sweep.descent import Rules, descend
 from deimos.sweep.lock import locked_model
 from deimos.sweep.score import Score
-from deimos.sweep.space import Space, space_of
+from deimos.sweep.space import space_of
 from deimos.sweep.tpe import explore
 from deimos.sweep.trials import Trials, trial_rows
 from deimos.types import JudgeAnswer, Prompt
@@ -173,25 +173,3 @@ def _locked(sweep: Sweep, tried: Mapping[str, Trials], prompts: Sequence[Prompt]
         "evaluations": 0,
         "skipped": skipped,
     }
-
-
-def count_answers(recipe: Recipe, dev: int) -> int:
-    """How many answers a sweep decodes at most, of both models; ``plan`` asks here too.
-
-    Args:
-        recipe: the whole of it; 0 if it has no sweep section.
-        dev: dev prompts.
-    """
-    if recipe.sweep is None:
-        return 0
-    space = space_of(recipe.sweep.parameters, recipe.bench)
-    configs = count_configs(space, recipe.sweep)
-    return 2 * min(dev, recipe.sweep.take or dev) * configs
-
-
-def count_configs(space: Space, sweep: Sweep) -> int:
-    """How many configs a strategy tries at most for a model."""
-    if sweep.strategy == "optuna":
-        return min(sweep.trials, space.size)
-    a_pass = sum(len(values) - 1 for values in space.values.values())
-    return min(1 + sweep.rounds * a_pass, space.size)

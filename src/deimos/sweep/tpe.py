@@ -8,26 +8,14 @@ that test has no bound for the error of all looks together, unlike ``evidence``.
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
 from typing import Any
 
 from deimos.evaluate.outcomes import Outcome
-from deimos.recipe import RecipeError
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.answers import Answers
 from deimos.sweep.descent import Rules
-from deimos.sweep.space import Space, change, effective, explain_inert
+from deimos.sweep.space import Space, change, effective, explain_inert, require_optuna
 from deimos.sweep.trials import Trial, Trials
-
-MISSING = (
-    "sweep.strategy = 'optuna' needs Optuna: pip install 'deimos-llm[sweep]', or take coordinate"
-)
-
-
-def require_optuna() -> None:
-    """RecipeError, with how to install it, if Optuna is not here."""
-    if find_spec("optuna") is None:
-        raise RecipeError(MISSING)
 
 
 async def explore(
