@@ -180,7 +180,7 @@ def test_a_plan_says_what_routing_takes(tmp_path, monkeypatch):
     assert "(32 answers to dev prompts)" in say(*words, "--set", "route={}").stdout  # 8 x 2 x 2
     told = json.loads(say(*words, "--set", "route={}", "--json").stdout)
     assert told["route_answers"] == 32 and told["route_hours"] == 32 * 512 / 100 / 3600
-    assert [s["stage"] for s in told["stages"]].index("route") == 4
+    assert [s["stage"] for s in told["stages"]].index("route") == 5
     plain = ("--set", "route={}", "--set", "model.tags=null", "--set", "model.thinking=null")
     assert json.loads(say(*words, *plain, "--json").stdout)["route_answers"] == 0
 
@@ -216,7 +216,7 @@ def test_a_pilot_for_real(tmp_path, monkeypatch):
     assert 0 < told["tokens"]["raced"] <= told["tokens"]["exhaustive"] <= told["token_bound"]
     assert told["tokens_per_second"] == pilot["tokens_per_second"] > 0 and told["hours"] > 0
     assert told["disk_needed"] == round(told["tokens"]["raced"] * told["bytes_per_token"])
-    assert [s["state"] for s in told["stages"]] == ["missing"] * 6
+    assert [s["state"] for s in told["stages"]] == ["missing"] * 7
     assert told["next"].startswith("deimos run lab --set") and list(tmp_path.iterdir()) == []
 
 

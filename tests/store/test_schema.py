@@ -29,7 +29,10 @@ def test_completions_survive_json_and_have_the_fields_of_the_dataclass(verdict):
     value = completion(verdict)
     row = json.loads(json.dumps(completion_row(value)))
     assert completion_from(row) == value
-    assert row == json.loads(json.dumps(asdict(value)))
+    fields = json.loads(json.dumps(asdict(value)))
+    if verdict:
+        del fields["verdict"]["metrics"]  # in rows of lm-eval's tasks alone
+    assert row == fields
 
 
 def test_prompts_survive_json():
