@@ -39,6 +39,7 @@ from deimos.evaluate.models import Models, open_models
 from deimos.evaluate.outcomes import Outcome, reduce_completion
 from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_models
+from deimos.evaluate.together import fill_together
 from deimos.graders.second import count_differences
 from deimos.models.effort import find_lowest_effort
 from deimos.recipe import Bench, RecipeError
@@ -133,12 +134,13 @@ async def _measure(
         if arm.model == BUDGET and not suite.think_budgets:
             suite = dataclasses.replace(suite, think_budgets=suite.read_think_budgets(models))
             write_keys(keys_path(job.out), suite.record_keys(models))
-        for task in suite.tasks:
-            own = dataclasses.replace(evaluator, judge=task.judge or judge)
-            if arm.model == LOW_EFFORT:  # a prompt with thinking off may be rendered as the base's
-                plain = suite.sample_set(task, ArmName("base", arm.config))
-                own = dataclasses.replace(own, others=(plain.path,))
-            await own.fill(suite.sample_set(task, arm))
+        own = evaluator
+        if arm.model == LOW_EFFORT:  # a prompt with thinking off may be rendered as the base's
+            plain = ArmName("base", arm.config)
+            paths = tuple(suite.sample_set(task, plain).path for task in suite.tasks)
+            own = dataclasses.replace(evaluator, others=paths)
+        sets = [(suite.sample_set(task, arm), task.judge or judge) for task in suite.tasks]
+        await fill_together(own, sets)
     if not list_arms(suite.bench, suite.decodings):
         return suite, []
     return suite, await time_models(

@@ -18,6 +18,7 @@ from typing import Any
 from deimos import engines
 from deimos.engines.base import Engine
 from deimos.engines.collect import Request
+from deimos.engines.multiplex import Shared
 from deimos.engines.think_budget import ThinkBudget, find_closing
 from deimos.evaluate.arms import Arm, add_instruction, arm_key
 from deimos.evaluate.outcomes import Grammar
@@ -61,6 +62,8 @@ class Models:
         self._together = together
         self._open_elsewhere = open_elsewhere
         self._engines: dict[ModelRef, Engine] = {}
+        self._shared: dict[ModelRef, Shared | None] = {}
+        """Engines that several may sample from; None: not opened yet."""
         self._made_with: dict[tuple[ModelRef, Sampling], str] = {}
         self._rendered: dict[tuple[str, bool | None, str, str | None], Rendered] = {}
         self._tags, self._today = tags, today
@@ -76,7 +79,23 @@ class Models:
             if not self._together:
                 self.close()
             self._engines[model] = engines.open(model, self._runtime)
-        return self._engines[model]
+        if model in self._shared:
+            self._shared[model] = self._shared[model] or Shared(self._engines[model])
+        return self._shared.get(model) or self._engines[model]
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether engines are on a cluster."""
+        return self._open_elsewhere is not None
+
+    @contextlib.contextmanager
+    def share(self, model: ModelRef) -> Iterator[None]:
+        """Let several callers sample from a model's engine at once, in one event loop."""
+        self._shared[model] = None
+        try:
+            yield
+        finally:
+            del self._shared[model]
 
     def close(self) -> None:
         """Release the memory of all engines; they are opened again if needed."""
