@@ -345,7 +345,7 @@ def page(args: argparse.Namespace, scores: list[str], times: list[str]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path)
     for name in ("--data", "--adapter", "--work"):
         parser.add_argument(name, type=Path, required=name == "--data")

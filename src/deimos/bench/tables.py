@@ -22,6 +22,7 @@ import numpy as np
 
 from deimos.bench.second_accuracy import second_accuracy, second_accuracy_delta
 from deimos.bench.suites import MODELS, SHIPS, TIMED, ArmName
+from deimos.bench.task_metrics import metric_deltas, metric_values
 from deimos.evaluate import stats
 from deimos.evaluate.at_k import NAMES as AT_K
 from deimos.evaluate.at_k import at_k_deltas, at_k_part
@@ -38,6 +39,7 @@ ACCURACY = (
     "reasoned_better",
     "smallest_detectable",
     "second_accuracy_delta",
+    "metric_deltas",
 )
 THINK = ("think_tokens_reduction", "think_tokens_reduction_ci", "think_tokens_medians")
 TOTAL = ("total_tokens_reduction", "total_tokens_reduction_ci", "total_tokens_medians")
@@ -68,6 +70,7 @@ BENCH_GROUPS = {
         "accuracy_ci",
         "finished",
         "second_accuracy",
+        "metrics",
     ),
     "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think", "baseline"),
     "total_tokens": (
@@ -150,11 +153,17 @@ def bench_row(outcomes: Sequence[Outcome], arm: ArmName, where: Slice) -> Row:
         "unjudged": len(outcomes) - judged,
         "second": count_differences((o.ok, o.second) for o in outcomes),
         "second_accuracy": second_accuracy(outcomes),
+        **_named("metrics", metric_values(outcomes)),
         **bench_metrics(outcomes),
         **at_k_part(outcomes),
         "config": arm.config,
         "decoding": where.decodings.get(arm.config),
     }
+
+
+def _named(name: str, value: Row | None) -> Row:
+    """A field that only rows of lm-eval's tasks have."""
+    return {} if value is None else {name: value}
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -189,6 +198,7 @@ def compare_row(
         "task": where.task,
         **accuracy_part(base, tuned),
         "second_accuracy_delta": second_accuracy_delta(base, tuned),
+        **_named("metric_deltas", metric_deltas(base, tuned)),
         **{k: v for name, e in lengths.items()
            for k, v in ((f"{name}_reduction", e.value), (f"{name}_reduction_ci", as_list(e.ci)))},
         **{f"{name}_medians": [_median([getattr(o, name) for o in side]) for side in (base, tuned)]

@@ -8,7 +8,7 @@ finished, so it is wrong, whatever stood in it. Not covered: models whose prompt
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ class Outcome:
     """The problem's, as its data set has it; empty if it has none."""
     vote: str | None = None
     """For which answer it votes, of several samples (``at_k``); "" for none; None: not known."""
+    metrics: Mapping[str, Any] | None = None
+    """Of an answer to an lm-eval task that was scored: see ``Verdict.metrics``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def reduce_completion(
         kind=problem.kind if problem else "",
         level=problem.level if problem else "",
         vote=vote if vote is None or completion.finish == "stop" else "",
+        metrics=completion.verdict.metrics,
     )
 
 

@@ -30,6 +30,9 @@ class BenchRow(TypedDict):
     """How often second opinions on math answers differ; None: there are none."""
     second_accuracy: NotRequired[Mapping[str, Any] | None]
     """Of math answers: ``ours``, ``plain`` and ``math_verify``, each ``{accuracy, accuracy_ci, n}``."""
+    metrics: NotRequired[Mapping[str, Any]]
+    """Of lm-eval's tasks, every metric by its name there (``exact_match,strict-match``):
+    ``{value, value_ci, n}``; absent: the row's tasks have none in common."""
     derived: NotRequired[Sequence[str]]
     """Which of the row's numbers are formulas over others (``evaluate/metrics.py``): these."""
     tokens_per_correct: NotRequired[float | None]
@@ -104,6 +107,8 @@ class CompareRow(TypedDict):
     """As the bench row's, ``{accuracy_delta, accuracy_delta_ci, n}``; and ``answers`` of both models,
     ``differ`` (fraction on which either check differs from ``ours``), ``plain_differs`` and
     ``math_verify_differs``."""
+    metric_deltas: NotRequired[Mapping[str, Any]]
+    """As the bench row's ``metrics``: ``{delta, delta_ci, n}``, paired."""
     derived: NotRequired[Sequence[str]]
     tokens_per_correct_reduction: NotRequired[float | None]
     tokens_per_correct_reduction_ci: NotRequired[Sequence[float] | None]
