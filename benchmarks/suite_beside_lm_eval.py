@@ -12,7 +12,7 @@ with --python (and the adapter as `tuned`), or one that runs is named by --url, 
 the other: `--ours` (this script as a process of its own: the bench's prompts, decoding, journal, judges)
 and `lm_eval run --model local-chat-completions --apply_chat_template --limit N`, whose Python --lm-eval
 names (it needs lm_eval[api,math,ifeval]); the tasks' YAML is lm-eval's own with the data set's place
-replaced. Both decode greedily up to the budget, which replaces the tasks' `max_gen_toks`, without a
+replaced. The server keeps no prompts from one side for the other (no prefix cache). Both decode greedily up to the budget, which replaces the tasks' `max_gen_toks`, without a
 seed in the request (vLLM's CPU build crashes on seeds). --also-local decodes with the local engine too.
 
 Of each document: is the prompt the same, is the text the same up to the task's stop string, what does
@@ -86,12 +86,12 @@ class Document:
     """Of a difference, if there is one."""
 
 
-def recipe_of(args: argparse.Namespace) -> Recipe:
-    """A recipe with the suite, for the bench's own loading of tasks."""
+def recipe_of(args: argparse.Namespace, **changed: Any) -> Recipe:
+    """A recipe with the suite, for the bench's own loading of tasks; ``changed`` are bench keys."""
     model: dict[str, Any] = {"id": str(args.model)}
     if not args.think:
         model |= {"tags": None}
-    bench = {"suite": args.suite, "suite_data": str(args.data), "limit": args.limit}
+    bench = {"suite": args.suite, "suite_data": str(args.data), "limit": args.limit} | changed
     return parse({"name": "beside", "model": model, "bench": bench,
                   "prompts": {"sources": [{"source": "lab"}]}})  # fmt: skip
 
@@ -105,7 +105,8 @@ def wanted_tasks(args: argparse.Namespace) -> list[TaskSettings]:
 
 def run_ours(args: argparse.Namespace) -> None:
     """Decode and judge the tasks with one model into --work; what `--ours` does."""
-    recipe, names = recipe_of(args), {task.name for task in wanted_tasks(args)}
+    tasks = [task.model_dump(mode="json") for task in wanted_tasks(args)]
+    recipe = recipe_of(args, suite=None, suite_data=None, tasks=tasks)
     ref = ModelRef(str(args.model), None, args.dtype, str(args.adapter) if args.adapter else None)
     options: dict[str, Any] = {"engine": "local", "max_batch": args.concurrency}
     if args.url:
@@ -118,7 +119,7 @@ def run_ours(args: argparse.Namespace) -> None:
         served |= {"adapter_model": "tuned"} if args.adapter else {}
         options = {"engine": "openai", "engine_options": served}
     runtime = validate(Runtime, options, "runtime")
-    tasks = [task for task in load_tasks(recipe, []) if task.name in names]
+    tasks = load_tasks(recipe, [])
     arm = Arm(ref, Sampling(temperature=0.0, max_tokens=args.budget), None, "model", "greedy")
     with (
         close_judges(tasks),
@@ -295,7 +296,8 @@ def measure(args: argparse.Namespace, work: Path) -> tuple[list[str], list[str],
             lora = (
                 ["--enable-lora", "--lora-modules", f"tuned={args.adapter}"] if args.adapter else []
             )
-            more = ["--served-model-name", "base", *lora]
+            # The second side would find the first one's prompts in the cache.
+            more = ["--served-model-name", "base", "--no-enable-prefix-caching", *lora]
             server = held.enter_context(
                 VLLMServer(args.python, str(args.model), dtype=args.dtype, more=more)
             )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,68 @@ def test_the_whole_bench_on_an_lm_eval_task_and_again_after_a_cut(
     assert (counts["problems"], counts["completions"], counts["unjudged"]) == (12, 72, 0)
     assert 72 - kept <= len(world.decoded) <= 72 - kept + 8  # and what is timed
     check_bench(j.out)
+
+
+KILLED = """
+import asyncio, json, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import conftest
+from deimos.bench import stage
+from deimos.bench.lm_eval.judging import LmEvalJudge
+from deimos.recipe import Recipe
+from deimos.recipe.runtime import Runtime
+from deimos.runs.plan import StageJob
+from deimos.runs.progress import ProgressBar
+asking = LmEvalJudge.__call__
+async def slowly(self, prompt, answer):
+    await asyncio.sleep(0.2)
+    return await asking(self, prompt, answer)
+LmEvalJudge.__call__ = slowly
+recipe = Recipe.model_validate_json({recipe!r})
+inputs = {{name: Path(path) for name, path in json.loads({inputs!r}).items()}}
+runtime = Runtime(engine="bench_script", max_batch=8)
+stage.run(StageJob(recipe, runtime, {model!r}, inputs, Path({out!r}), ProgressBar()), judge=None)
+"""
+
+
+def test_after_kill_9_at_four_fifths_only_what_was_in_flight_is_decoded_again(
+    job, sums: dict, tmp_path: Path, world
+):
+    j = job(**settings_for(written(tmp_path, sums)))
+    code = KILLED.format(
+        tests=str(Path(__file__).parent), recipe=j.recipe.model_dump_json(), model=j.model_path,
+        inputs=json.dumps({name: str(path) for name, path in j.inputs.items()}), out=str(j.out),
+    )  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+
+    def there() -> set[tuple[str, str, int]]:
+        files = (j.out / "samples").glob("*.jsonl")
+        return {(p.stem, row["prompt_id"], row["index"]) for p in files for row in read(p)}
+
+    while len(there()) < 0.8 * 72:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    kept = there()
+    assert 58 <= len(kept) < 72
+    assert stage.run(j, judge=never)["completions"] == 72
+    timed = 2 * 4
+    assert 72 - len(kept) <= len(world.decoded) <= 72 - len(kept) + timed
+    assert completions_by_file(j.out) == {
+        "sums-base-recommended": 24, "sums-base-locked": 12,
+        "sums-tuned-recommended": 24, "sums-tuned-locked": 12,
+    }  # fmt: skip
+    check_bench(j.out)
+
+
+def completions_by_file(out: Path) -> dict[str, int]:
+    """How many completions each file has, each counted once."""
+    return {
+        p.stem: len({(row["prompt_id"], row["index"]) for row in read(p)})
+        for p in (out / "samples").glob("*.jsonl")
+    }
 
 
 def check_bench(out: Path) -> None:
