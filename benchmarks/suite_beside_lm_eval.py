@@ -12,8 +12,9 @@ with --python (and the adapter as `tuned`), or one that runs is named by --url, 
 the other: `--ours` (this script as a process of its own: the bench's prompts, decoding, journal, judges)
 and `lm_eval run --model local-chat-completions --apply_chat_template --limit N`, whose Python --lm-eval
 names (it needs lm_eval[api,math,ifeval]); the tasks' YAML is lm-eval's own with the data set's place
-replaced. The server keeps no prompts from one side for the other (no prefix cache). Both decode greedily up to the budget, which replaces the tasks' `max_gen_toks`, without a
-seed in the request (vLLM's CPU build crashes on seeds). --also-local decodes with the local engine too.
+replaced. The server keeps no prompts from one side for the other (no prefix cache). Both decode greedily
+up to the budget, which replaces the tasks' `max_gen_toks`, without a seed in the request (vLLM's CPU build
+crashes on seeds). --also-local decodes with the local engine too.
 
 Of each document: is the prompt the same, is the text the same up to the task's stop string, what does
 each metric say on either side; where a metric differs, why:

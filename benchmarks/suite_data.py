@@ -1,6 +1,6 @@
 """Lay out data of other shapes as `bench.suite_data` wants it: one folder a data set, with the Hub's rows.
 
-    python benchmarks/suite_data.py FROM TO
+usage: python benchmarks/suite_data.py FROM TO
 
 FROM has the files of ``SHAPES`` (the tests' shared data has); TO gets, for each data set of
 `suite: card`, the file that its lm-eval task reads. Where FROM has no such file, as for AIME 2025 and for
