@@ -181,7 +181,8 @@ def test_a_plan_says_what_routing_takes(tmp_path, monkeypatch):
     told = json.loads(say(*words, "--set", "route={}", "--json").stdout)
     assert told["route_answers"] == 32 and told["route_hours"] == 32 * 512 / 100 / 3600
     assert [s["stage"] for s in told["stages"]].index("route") == 5
-    plain = ("--set", "route={}", "--set", "model.tags=null", "--set", "model.thinking=null")
+    plain = ("--set", "route={}", "--set", "sweep=null")  # the sweep's think budgets need tags
+    plain += ("--set", "model.tags=null", "--set", "model.thinking=null")
     assert json.loads(say(*words, *plain, "--json").stdout)["route_answers"] == 0
 
 
