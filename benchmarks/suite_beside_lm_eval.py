@@ -284,6 +284,13 @@ def _share(values: list[float]) -> str:
     )
 
 
+def serve_adapter(folder: Path) -> list[str]:
+    """vLLM's arguments that serve an adapter as `tuned`; its default is ranks up to 16."""
+    rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    most = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank)
+    return ["--enable-lora", "--max-lora-rank", str(most), "--lora-modules", f"tuned={folder}"]
+
+
 def measure(args: argparse.Namespace, work: Path) -> tuple[list[str], list[str], dict[str, Any]]:
     """Both sides of each model; lines of the two tables, and all documents that differ."""
     models: dict[str, Path | None] = {
@@ -294,9 +301,7 @@ def measure(args: argparse.Namespace, work: Path) -> tuple[list[str], list[str],
     with ExitStack() as held:
         url, server = args.url, None
         if not url:
-            lora = (
-                ["--enable-lora", "--lora-modules", f"tuned={args.adapter}"] if args.adapter else []
-            )
+            lora = serve_adapter(args.adapter) if args.adapter else []
             # The second side would find the first one's prompts in the cache.
             more = ["--served-model-name", "base", "--no-enable-prefix-caching", *lora]
             server = held.enter_context(
