@@ -150,6 +150,7 @@ def test_each_headline_number_is_the_less_flattering_configs():
         "tokens_per_correct": "recommended",
         "auc_oaa": "locked",
         "ock_score": "locked",
+        "at_k": "recommended",
     }
     assert headline["accuracy_delta"] == pytest.approx(-0.1)
     assert headline["accuracy_delta_ci"] == list(stats.tango(0, 1, 10))
