@@ -285,7 +285,7 @@ def _share(values: list[float]) -> str:
 
 
 def serve_adapter(folder: Path) -> list[str]:
-    """vLLM's arguments that serve an adapter as `tuned`; its default is ranks up to 16."""
+    """VLLM's arguments that serve an adapter as `tuned`; its default is ranks up to 16."""
     rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
     most = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank)
     return ["--enable-lora", "--max-lora-rank", str(most), "--lora-modules", f"tuned={folder}"]
