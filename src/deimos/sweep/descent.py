@@ -126,7 +126,9 @@ class Line:
             self._evidence[config].push(score.differences(block[config], block[leader]))
         for config, outcomes in block.items():
             self._standing[config].push(outcomes, score)
-        for config in sorted(leaders, key=lambda c: -self.e_value(c)) if self.family else ():
+        if self.family is None:
+            return
+        for config in sorted(leaders, key=lambda c: -self.e_value(c)):
             limit = self.family.limit(len(self.left))
             if len(self.left) > 1 and self.e_value(config) >= limit:
                 because = (
