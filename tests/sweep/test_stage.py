@@ -6,7 +6,9 @@ import json
 import pytest
 import yaml
 
-from deimos.recipe import RecipeError
+from deimos.pipeline.wiring import refuse_tests
+from deimos.recipe import RecipeError, parse
+from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import Artifacts
 from deimos.store.journal import read, read_rows
 from deimos.store.sweep_rows import TrialRow
@@ -167,3 +169,22 @@ def test_optuna_tries_whole_configs(job, run, world):
     again = len(world.decoded)
     run(j)
     assert len(world.decoded) == again, "the same seed proposes the same, and that is there"
+
+
+def test_dev_prompts_that_are_test_problems_are_refused_also_if_contamination_is_allowed(world):
+    def recipe(start):
+        task = {
+            "name": "sums",
+            "source": {"source": "sweep_script_sums", "take": 12, "options": {"start": start}},
+        }
+        return parse({
+            "name": "t", "model": {"id": "m"}, "prompts": {"sources": [{"source": "sweep_script_sums"}]},
+            "bench": {"tasks": [task]}, "sweep": {}, "allow_contamination": True,
+        })  # fmt: skip
+
+    dev = [world.problem(i) for i in range(20)]
+    with pytest.raises(
+        RecipeError, match=r"sweep: 8 of 12 problems of bench\.tasks 'sums' are among"
+    ):
+        refuse_tests(recipe(12), Runtime(), dev, "sweep")
+    refuse_tests(recipe(20), Runtime(), dev, "sweep")
