@@ -1,9 +1,5 @@
 """Answers in plain sentences: affirmed, named at the end, listed, none at all; and what only looks like it."""
 
-import pytest
-
-from deimos.graders.math import math
-
 RIGHT = [
     # affirm
     ("12. That's the answer.", "12"),
@@ -185,14 +181,3 @@ WRONG = [
     ("The possible roots are 1, 2, 5, 10.", "1,2,5,10"),
 ]
 """(answer, reference)"""
-
-
-@pytest.mark.parametrize(("answer", "reference"), RIGHT)
-def test_it_says_the_same(answer, reference):
-    verdict = math(answer, reference)
-    assert verdict.ok is True, verdict.because
-
-
-@pytest.mark.parametrize(("answer", "reference"), WRONG)
-def test_it_says_something_else_or_nothing(answer, reference):
-    assert math(answer, reference).ok is False
