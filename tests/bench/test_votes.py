@@ -1,6 +1,7 @@
 """Votes of several samples, and the rows that are made of them, on a scripted engine."""
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 
@@ -21,7 +22,7 @@ from deimos.types import Completion, Prompt, Verdict
 
 @pytest.fixture(scope="module")
 def compare():
-    with AnswerComparer({"math": "math"}) as made:
+    with contextlib.closing(AnswerComparer({"math": "math"})) as made:
         yield made
 
 

@@ -1,6 +1,7 @@
 """Which wrong answers are the same: values, options, nothing; and expressions that take too long."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -22,7 +23,7 @@ MATH, CHOICE = prompt("math", "12"), prompt("choice", OPTIONS)
 
 @pytest.fixture(scope="module")
 def compare():
-    with AnswerComparer(GRADERS) as made:
+    with contextlib.closing(AnswerComparer(GRADERS)) as made:
         yield made
 
 
@@ -62,7 +63,7 @@ def test_what_names_nothing_or_several_votes_for_nothing(compare):
 
 def test_kinds_and_graders_whose_answers_are_not_known(compare):
     assert compare.name_answer(prompt("code", {}), "def f(): pass") is None
-    with AnswerComparer({"math": "./mine.py:grade"}) as other:
+    with contextlib.closing(AnswerComparer({"math": "./mine.py:grade"})) as other:
         assert other.name_answer(MATH, "\\boxed{7}") is None
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deimos.graders.choice import DIGITS, IN_PROCESS_LENGTH, named_labels
 from deimos.graders.math import exact_value, final_expressions
@@ -30,7 +29,7 @@ SECONDS = 2.0
 
 
 class AnswerComparer:
-    """Says what an answer votes for, and whether two votes are for the same; a context manager.
+    """Says what an answer votes for, and whether two votes are for the same; to be closed after use.
 
     Args:
         graders: grader per kind, as a recipe names them.
@@ -70,17 +69,6 @@ class AnswerComparer:
     def close(self) -> None:
         """End the process that compares, if one was started."""
         self._pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def make_comparison() -> Callable[[str, Any], Verdict]:

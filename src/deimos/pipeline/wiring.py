@@ -154,7 +154,7 @@ def bench(job: StageJob) -> Mapping[str, Any]:
     from deimos.graders.same_answer import AnswerComparer
 
     graders = job.recipe.bench_graders
-    with judge_of(job, graders) as judge, AnswerComparer(graders) as compare:
+    with judge_of(job, graders) as judge, contextlib.closing(AnswerComparer(graders)) as compare:
         return stage.run(job, judge=judge.with_second, compare=compare)
 
 
