@@ -25,9 +25,10 @@ from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.route.tables import Modes, group_prompts, tabulate
 from deimos.thinking import Tags
-from deimos.types import Sampling
+from deimos.types import Kind, Sampling
 
-PROBLEMS = lab(take=120, seed=1, kinds=("math", "choice", "code"), steps=(2,))
+KINDS: tuple[Kind, ...] = ("math", "choice", "code")
+PROBLEMS = list(lab(take=120, seed=1, kinds=KINDS, steps=(2,)))
 GREEDY = Sampling(temperature=0.0, max_tokens=512)
 MARGIN = 0.15  # accuracy that the cheaper mode may be short of; 40 problems a task show no finer difference
 
@@ -36,10 +37,9 @@ def main() -> None:
     """Print a line for each task: accuracy and tokens of both modes, and the recommended one."""
     model = ModelRef(str(lab_path()), dtype="float32")
     on, off = (Arm(model, GREEDY, thinking=switch) for switch in (True, False))
-    kinds = {kind: kind for kind in ("math", "choice", "code")}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Judge(kinds) as judge,
+        Judge({kind: kind for kind in KINDS}) as judge,
         open_models({"lab": model}, Runtime(device="cpu"), Tags()) as models,
     ):
         found = asyncio.run(Evaluator(models, judge).run([on, off], PROBLEMS, Path(folder)))
@@ -56,7 +56,7 @@ def main() -> None:
         ]  # fmt: skip
     answers = {"lab": Modes(*sides, decoding={})}
     for row in tabulate(answers, group_prompts(PROBLEMS), MARGIN):
-        low, high = row["delta_bounds"]
+        low, high = row["delta_bounds"] or (-1.0, 1.0)
         print(
             f"{row['task']:11} n={row['n']:<3} on {row['on']['accuracy']:.2f} in "
             f"{row['on']['total_tokens_median']:3.0f} tokens, off {row['off']['accuracy']:.2f} in "
