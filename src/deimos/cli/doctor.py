@@ -25,6 +25,8 @@ EXTRAS = {
     "math": ("math_verify",),
     "instruction": ("langdetect", "immutabledict", "nltk"),
     "bench": ("lm_eval", "scipy"),
+    "route": ("sklearn",),
+    "serve": ("starlette", "uvicorn", "httpx2", "prometheus_client"),
     "report": ("jinja2", "matplotlib"),
 }
 """Extra to the modules it brings."""
