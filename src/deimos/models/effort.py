@@ -30,15 +30,28 @@ def find_lowest_effort(template: str) -> str | None:
         None if it has no such argument, cannot be parsed, or offers nothing below ``high``: then the
         default is its lowest.
     """
+    named = find_levels(template)
+    lowest = next(iter(named), None)
+    return lowest if lowest in SCALE[: SCALE.index("high")] else None
+
+
+def find_levels(template: str) -> list[str]:
+    """The levels of ``reasoning_effort`` that a chat template offers, the lowest first.
+
+    Args:
+        template: its text (Jinja).
+
+    Returns:
+        None at all if it has no such argument or cannot be parsed.
+    """
     tree = _parse(template) if ARGUMENT in template else None
     if tree is None:
-        return None
+        return []
     names = _follow(tree)
     named = {level for node in _looks(tree, names) for level in _levels_in(node)}
     if len(named) < 2 and _writes(tree, names):
         named |= {*CUSTOMARY}
-    lowest = min(named, key=SCALE.index, default=None)
-    return lowest if lowest in SCALE[: SCALE.index("high")] else None
+    return sorted(named, key=SCALE.index)
 
 
 def read_template(folder: Path) -> str | None:
@@ -59,8 +72,9 @@ def read_template(folder: Path) -> str | None:
     return found
 
 
-def _parse(template: str) -> Any:
-    from jinja2 import Environment, TemplateSyntaxError, nodes
+def make_extensions() -> list[Any]:
+    """The extensions of Jinja that chat templates are written for, as transformers has them."""
+    from jinja2 import nodes
     from jinja2.ext import Extension, loopcontrols
 
     class Generation(Extension):
@@ -72,8 +86,14 @@ def _parse(template: str) -> Any:
             next(parser.stream)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
+    return [Generation, loopcontrols]
+
+
+def _parse(template: str) -> Any:
+    from jinja2 import Environment, TemplateSyntaxError
+
     try:
-        return Environment(extensions=[Generation, loopcontrols]).parse(template)
+        return Environment(extensions=make_extensions()).parse(template)
     except TemplateSyntaxError:
         return None
 

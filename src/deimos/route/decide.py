@@ -19,7 +19,7 @@ from deimos.evaluate.stats import LEVEL, Interval
 from deimos.store.route_rows import Recommended
 
 
-class Decision(NamedTuple):
+class Recommendation(NamedTuple):
     """A recommendation and its reason."""
 
     recommended: Recommended
@@ -31,7 +31,7 @@ def joint_level(comparisons: int) -> float:
     return 1 - (1 - LEVEL) / max(comparisons, 1)
 
 
-def decide(accuracy: Interval | None, tokens: Interval | None, margin: float) -> Decision:
+def decide(accuracy: Interval | None, tokens: Interval | None, margin: float) -> Recommendation:
     """Recommend a mode.
 
     Args:
@@ -40,24 +40,24 @@ def decide(accuracy: Interval | None, tokens: Interval | None, margin: float) ->
         margin: accuracy that the cheaper mode may be short of at most.
     """
     if accuracy is None:
-        return Decision("either", "no prompt was judged with thinking on and off")
+        return Recommendation("either", "no prompt was judged with thinking on and off")
     low, high = accuracy
     if low > 0:
-        return Decision("on", "more accurate with thinking on")
+        return Recommendation("on", "more accurate with thinking on")
     if high < 0:
-        return Decision("off", "more accurate with thinking off")
+        return Recommendation("off", "more accurate with thinking off")
     if tokens is None:
-        return Decision("either", "too few prompts to compare tokens")
+        return Recommendation("either", "too few prompts to compare tokens")
     if tokens[0] <= 0 <= tokens[1]:
-        return Decision("either", "no difference is shown in accuracy or in tokens")
+        return Recommendation("either", "no difference is shown in accuracy or in tokens")
     cheaper: Recommended = "off" if tokens[0] > 0 else "on"
     loss = high if cheaper == "off" else -low
     if loss <= margin:
-        return Decision(
+        return Recommendation(
             cheaper,
             f"thinking {cheaper} takes fewer tokens and is not less accurate by more than the margin",
         )
-    return Decision(
+    return Recommendation(
         "either",
         "no difference in accuracy is shown, but one larger than the margin is not ruled out: "
         f"thinking {cheaper} takes fewer tokens",
