@@ -50,6 +50,9 @@ class Job:
     """Stop (finish ``stopped``) once the thought is strictly longer than this many tokens."""
     stream: bool = False
     """Send ``Token`` events; only from engines that can (``Capabilities.streams``)."""
+    drawn_as: Key | None = None
+    """Whose random numbers it draws, with its own seed, from engines with ``Capabilities.seeds``;
+    None: its own key's. For callers whose keys are new each time, as a server's are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,13 @@ class Request:
     seed: int
     sampling: Sampling
     think_budget: ThinkBudget | None = None
-    """Where its thought is closed; None: nowhere. Only ``collect`` heeds it."""
+    """Where its thought is closed; None: nowhere. Heeded by ``collect`` and ``stream``."""
     begun: tuple[int, ...] = ()
     """Ids that the completion begins with, which are not decoded: a thought that was closed."""
+    stream: bool = False
+    """Have ``Token`` events sent, if the engine can."""
+    drawn_as: Key | None = None
+    """Whose random numbers it draws; None: its own key's."""
 
     @property
     def key(self) -> Key:
@@ -88,7 +92,7 @@ class Request:
         """The engine's job for it."""
         return Job(
             self.key, self.rendered.ids, self.sampling, self.seed, self.rendered.think,
-            done_ids, think_cap,
+            done_ids, think_cap, self.stream, self.drawn_as,
         )  # fmt: skip
 
     def answer_job(self) -> Job:
@@ -101,7 +105,8 @@ class Request:
         digest = hashlib.sha256(f"{self.seed}+{len(self.begun)}".encode()).digest()
         seed = int.from_bytes(digest[:4], "big") >> 1
         think = replace(self.rendered.think, shape=Shape.SHUT)
-        return Job(self.key, (*self.rendered.ids, *self.begun), left, seed, think)
+        ids = (*self.rendered.ids, *self.begun)
+        return Job(self.key, ids, left, seed, think, stream=self.stream, drawn_as=self.drawn_as)
 
 
 def completion_of(
@@ -166,17 +171,23 @@ async def collect(
     Raises:
         ValueError: two requests in flight have the same prompt and index.
     """
-    flight = _Flight(tokenizer, eos_ids, concurrency)
+    flight = Flight(tokenizer, eos_ids, concurrency)
     async for event in engine.sample(flight.jobs(requests)):
         if isinstance(event, Done) and (ended := flight.end(event)):
             done, request = ended
             yield completion_of(done, request, tokenizer, eos_ids, engine.name)
 
 
-class _Flight:
-    """The requests in flight: as jobs, and what the ends of those make of them."""
+class Flight:
+    """The requests in flight: as jobs, and what the ends of those make of them.
 
-    def __init__(self, tokenizer: Any, eos_ids: Collection[int], places: int | None) -> None:
+    Args:
+        tokenizer: turns ids to text.
+        eos_ids: ids that end a turn.
+        places: most requests in flight; None: as many as the engine takes.
+    """
+
+    def __init__(self, tokenizer: Any, eos_ids: Collection[int], places: int | None = None) -> None:
         self._tokenizer, self._eos_ids, self._places = tokenizer, eos_ids, places
         self._running: dict[Key, tuple[Request, float]] = {}
         """With the seconds that a thought took which is closed already."""
@@ -216,6 +227,10 @@ class _Flight:
         """Until a job has ended."""
         self._changed.clear()
         await self._changed.wait()
+
+    def request_of(self, key: Key) -> Request:
+        """The request that a job of this key is for, as it stands: ``begun`` once its thought is closed."""
+        return self._running[key][0]
 
     def end(self, done: Done) -> tuple[Done, Request] | None:
         """A job has ended: the whole completion's end; None: its answer is still to be decoded."""

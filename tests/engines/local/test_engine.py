@@ -59,6 +59,20 @@ def test_tokens_do_not_depend_on_the_batch(which: str, request: pytest.FixtureRe
     assert share_of_differing_tokens(batched, in_waves) <= 0.005
 
 
+def test_a_new_key_may_draw_as_another_one(tiny_model: Any) -> None:
+    jobs = make_jobs(3, Sampling(max_tokens=12))
+    ends = run(engine_of(tiny_model), jobs)
+    renamed = [replace(j, key=Key(f"new-{i}", 4), drawn_as=j.key) for i, j in enumerate(jobs)]
+    again = run(engine_of(tiny_model), renamed)
+    assert [again[r.key].completion_ids for r in renamed] == [
+        ends[j.key].completion_ids for j in jobs
+    ]
+    own = run(engine_of(tiny_model), [replace(r, drawn_as=None) for r in renamed])
+    assert {k: e.completion_ids for k, e in own.items()} != {
+        k: e.completion_ids for k, e in again.items()
+    }
+
+
 def test_candidates_and_seeds_differ(tiny_model: Any) -> None:
     jobs = make_jobs(8, HOT, per_prompt=8)
     ends = run(engine_of(tiny_model), jobs)

@@ -207,7 +207,8 @@ class Batch:
 
 
 def _stream(job: Job) -> int:
-    return make_stream_key(job.seed, job.key.prompt_id, job.key.index)
+    key = job.drawn_as or job.key
+    return make_stream_key(job.seed, key.prompt_id, key.index)
 
 
 def _slot(entry: Waiting, now: float) -> Slot:
