@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # runfolder.py and browser.py lie beside the tests
+sys.path.insert(0, str(Path(__file__).parent))  # runfolder.py and others lie beside the tests
+sys.path.insert(0, str(Path(__file__).parents[1] / "chromium"))  # browser.py
 
 import runfolder
 

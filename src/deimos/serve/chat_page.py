@@ -1,0 +1,103 @@
+"""The chat page at ``/``: files of the package, served as they are, in front of any ASGI app.
+
+The browser is allowed nothing but these files and this server (content security policy, trusted
+types): no script of another origin, no HTML made of a string. Not covered: keys and limits, which
+are the guard's; the page asks through the same paths as every other client.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "json": "application/json",
+}
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
+        *(f"{kind} 'none'" for kind in ("base-uri", "form-action", "frame-ancestors")),
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+
+
+@dataclass(frozen=True)
+class PageModes:
+    """What the page's switch sends as ``chat_template_kwargs``; None where nothing does it."""
+
+    on: Mapping[str, Any] | None
+    off: Mapping[str, Any] | None
+    why: str = ""
+    """Why a mode cannot be chosen, in one sentence; empty if both can."""
+
+
+class ChatPage:
+    """ASGI: answers GET and HEAD of the page's own paths, and passes everything else on.
+
+    Args:
+        app: what answers the rest.
+        modes: what the page's switch sends.
+    """
+
+    def __init__(self, app: App, modes: PageModes) -> None:
+        self._app = app
+        self._files = read_page(modes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        body = self._files.get(scope["path"]) if scope["type"] == "http" else None
+        if body is None:
+            await self._app(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await _answer(send, 405, b"", {"allow": "GET, HEAD"})
+        else:
+            kind = TYPES[scope["path"].rpartition(".")[2] if scope["path"] != "/" else "html"]
+            headers = {**HEADERS, "content-type": kind}
+            await _answer(send, 200, body, headers, head=scope["method"] == "HEAD")
+
+
+def read_page(modes: PageModes) -> dict[str, bytes]:
+    """Every path of the page with its content."""
+    found = {"/": b"", "/page/modes.json": json.dumps(vars(modes)).encode()}
+    for file in (files("deimos.serve") / "page").iterdir():
+        path = "/" if file.name == "index.html" else f"/page/{file.name}"
+        if file.name.rpartition(".")[2] in TYPES:
+            found[path] = file.read_bytes()
+    return found
+
+
+def page_paths() -> frozenset[str]:
+    """The page's paths, which a list of allowed paths has to hold."""
+    return frozenset(read_page(PageModes(None, None)))
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, headers: Mapping[str, str], *, head: bool = False
+) -> None:
+    own = {**headers, "content-length": str(len(body))}
+    pairs = [(name.encode(), value.encode()) for name, value in own.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": b"" if head else body})
