@@ -10,9 +10,9 @@ import time
 
 import uvicorn
 
-from deimos.serve.chat_page import ChatPage, PageModes
+from deimos.models.switch import ENABLE_THINKING
+from deimos.serve.chat_page import ChatPage
 
-BOTH = PageModes({"enable_thinking": True}, {"enable_thinking": False})
 DECISION = {
     "x-deimos-mode": "on",
     "x-deimos-reason": "asks for a number that has to be worked out",
@@ -50,12 +50,12 @@ class ScriptedServer:
     ``left``: monotonic seconds at which a client had left while its answer was being written.
     """
 
-    def __init__(self, modes=BOTH):
+    def __init__(self, switch=ENABLE_THINKING):
         self.script, self.status, self.headers = thoughtful(), 200, dict(DECISION)
         self.bodies, self.left = [], []
         self.models = ["lab"]
         config = uvicorn.Config(
-            ChatPage(self.answer, modes), port=0, log_level="error", lifespan="off"
+            ChatPage(self.answer, switch), port=0, log_level="error", lifespan="off"
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)

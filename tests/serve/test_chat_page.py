@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from deimos.serve.chat_page import TYPES, ChatPage, PageModes, page_paths
-
-MODES = PageModes({"enable_thinking": True}, None, "This template has no switch.")
+from deimos.models.switch import ENABLE_THINKING, NO_SWITCH, Switch
+from deimos.serve.chat_page import TYPES, ChatPage, describe_modes, page_paths
 
 
 async def passed_on(scope, receive, send):
@@ -24,7 +23,7 @@ def get(path, method="GET", kind="http"):
         sent.append(message)
 
     scope = {"type": kind, "path": path, "method": method, "headers": []}
-    asyncio.run(ChatPage(passed_on, MODES)(scope, None, send))
+    asyncio.run(ChatPage(passed_on, ENABLE_THINKING)(scope, None, send))
     start, body = sent
     return start["status"], dict(start["headers"]), body["body"]
 
@@ -57,7 +56,14 @@ def test_everything_else_is_passed_on(path):
 
 
 def test_the_switch_is_the_models_own():
-    assert json.loads(get("/page/modes.json")[2]) == vars(MODES)
+    expected = {"on": {"enable_thinking": True}, "off": {"enable_thinking": False}, "why": ""}
+    assert json.loads(get("/page/modes.json")[2]) == expected
+    efforts = describe_modes(Switch.parse("reasoning_effort=medium/low"))
+    assert efforts["off"] == {"reasoning_effort": "low"}
+    assert efforts["why"].startswith("OFF thinks at the lowest effort")
+    nothing = describe_modes(NO_SWITCH)
+    assert (nothing["on"], nothing["off"]) == (None, None)
+    assert "has no switch" in nothing["why"]
 
 
 def test_no_file_names_another_place_or_makes_html_of_a_string():

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
+
+from deimos.models.switch import Switch
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,27 +45,17 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class PageModes:
-    """What the page's switch sends as ``chat_template_kwargs``; None where nothing does it."""
-
-    on: Mapping[str, Any] | None
-    off: Mapping[str, Any] | None
-    why: str = ""
-    """Why a mode cannot be chosen, in one sentence; empty if both can."""
-
-
 class ChatPage:
     """ASGI: answers GET and HEAD of the page's own paths, and passes everything else on.
 
     Args:
         app: what answers the rest.
-        modes: what the page's switch sends.
+        switch: of the model's chat template, which the page's own switch sets.
     """
 
-    def __init__(self, app: App, modes: PageModes) -> None:
+    def __init__(self, app: App, switch: Switch) -> None:
         self._app = app
-        self._files = read_page(modes)
+        self._files = read_page(switch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -79,9 +70,9 @@ class ChatPage:
             await _answer(send, 200, body, headers, head=scope["method"] == "HEAD")
 
 
-def read_page(modes: PageModes) -> dict[str, bytes]:
+def read_page(switch: Switch) -> dict[str, bytes]:
     """Every path of the page with its content."""
-    found = {"/": b"", "/page/modes.json": json.dumps(vars(modes)).encode()}
+    found = {"/": b"", "/page/modes.json": json.dumps(describe_modes(switch)).encode()}
     for file in (files("deimos.serve") / "page").iterdir():
         path = "/" if file.name == "index.html" else f"/page/{file.name}"
         if file.name.rpartition(".")[2] in TYPES:
@@ -89,9 +80,25 @@ def read_page(modes: PageModes) -> dict[str, bytes]:
     return found
 
 
+def describe_modes(switch: Switch) -> dict[str, Any]:
+    """What the page sends as ``chat_template_kwargs`` for ON and OFF; None if nothing does it.
+
+    ``why`` says of a switch that is not the usual one what it cannot do; else it is empty.
+    """
+    why = (
+        ""
+        if switch.ends_thinking
+        else "OFF thinks at the lowest effort, as this model always thinks."
+    )
+    if not switch:
+        why = "This model's chat template has no switch for thinking."
+    modes = {mode: (switch.arguments(mode) or None) if switch else None for mode in ("on", "off")}
+    return {**modes, "why": why}
+
+
 def page_paths() -> frozenset[str]:
     """The page's paths, which a list of allowed paths has to hold."""
-    return frozenset(read_page(PageModes(None, None)))
+    return frozenset(read_page(Switch()))
 
 
 async def _answer(
