@@ -8,16 +8,12 @@ are the guard's; the page asks through the same paths as every other client.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from deimos.models.switch import Switch
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from deimos.serve.http import App, Receive, Scope, Send
 
 TYPES = {
     "html": "text/html; charset=utf-8",

@@ -1,0 +1,214 @@
+"""What stands before everything that is served: who may ask, for what, how much, and for how long.
+
+Nothing reaches the app behind it but known paths with known methods and, of requests for
+completions, bodies whose every field is known. Whatever is refused gets one sentence. Not covered:
+broken HTTP (``connections``), users and quotas (a gateway's).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping
+
+from deimos.serve.fields import RequestLimits, check_request
+from deimos.serve.http import (
+    CHAT,
+    COMPLETIONS,
+    HEALTH,
+    METRICS,
+    MODELS,
+    REQUEST,
+    App,
+    ClientGone,
+    Message,
+    Receive,
+    RequestFault,
+    Scope,
+    Send,
+    find_header,
+    read_body,
+    replay,
+    send_fault,
+)
+from deimos.serve.keys import Keys, ServeError, check_host
+from deimos.serve.strict_json import parse_strictly
+
+PATHS: Mapping[str, str] = {
+    HEALTH: "GET", METRICS: "GET", MODELS: "GET", CHAT: "POST", COMPLETIONS: "POST",
+}  # fmt: skip
+"""Each path with its method; all others are unknown."""
+ABORT = "deimos.abort"
+"""The key of an ASGI scope with what closes its connection at once, sent or not."""
+RECHECK = 1.0
+"""Seconds after which the key of a running answer is looked at again."""
+log = logging.getLogger("deimos.serve")
+
+
+class Guard:
+    """An ASGI app that hands on what may pass.
+
+    The body of a request for completions is parsed here and handed on in the scope (``REQUEST``).
+
+    Args:
+        app: what is guarded.
+        keys: who may ask; None: everybody on this machine.
+        limits: how much.
+        models: names that are served; None: not known.
+        pages: further paths that may be read (GET).
+        local: whether only this machine can reach the server, so that ``Host`` must name it.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        keys: Keys | None = None,
+        limits: RequestLimits | None = None,
+        models: Collection[str] | None = None,
+        pages: Collection[str] = (),
+        local: bool = True,
+    ) -> None:
+        self.app = app
+        self.keys = keys or Keys()
+        self.limits = limits or RequestLimits()
+        self.models = models
+        self.paths = {**PATHS, **dict.fromkeys(pages, "GET")}
+        self.local = local
+        self.running = 0
+        """Requests for completions that are being answered."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent = _GuardedSend(send, self.keys, self.limits.stall_seconds)
+        try:
+            async with asyncio.timeout(self.limits.total_seconds):
+                sent.digest = self._admit(scope)
+                if self.paths[scope["path"]] == "POST":
+                    await self._complete(scope, receive, sent)
+                else:
+                    await self.app(scope, receive, sent)
+        except ClientGone:
+            pass
+        except (RequestFault, TimeoutError) as e:
+            await self._refuse(e, scope, sent)
+
+    async def _refuse(self, error: Exception, scope: Scope, sent: _GuardedSend) -> None:
+        """Say why; what has begun to be answered can only be cut."""
+        fault = error if isinstance(error, RequestFault) else RequestFault(504, "it took too long")
+        log.info(
+            "%s %s refused: %s %s", scope["method"], _printable(scope["path"]), fault.status, fault
+        )
+        if sent.started:
+            scope.get(ABORT, _do_nothing)()
+            raise ConnectionAbortedError(str(fault))
+        # What was sent of the body is not read on: the connection cannot be used again.
+        await send_fault(sent.send, RequestFault(
+            fault.status, str(fault), param=fault.param,
+            headers=[*fault.headers, *UNDECIDED, (b"connection", b"close")],
+        ))  # fmt: skip
+
+    def _admit(self, scope: Scope) -> bytes:
+        """Check all but the body; the digest of the key."""
+        if self.local and not self.keys:
+            check_host(find_header(scope, b"host"))
+        names = [name for name, _ in scope["headers"]]
+        if b"transfer-encoding" in names and b"content-length" in names:
+            raise RequestFault(400, "Content-Length and Transfer-Encoding exclude each other")
+        path = scope["path"]
+        digest = b"" if path == HEALTH else self._check_key(scope)
+        if scope.get("raw_path", path.encode()) != path.encode() or path not in self.paths:
+            raise RequestFault(404, f"{_printable(path)[:80]} is not served here")
+        method = self.paths[path]
+        if scope["method"] != method:
+            allow = [(b"allow", method.encode())]
+            raise RequestFault(
+                405, f"{path} takes {method}, not {scope['method'][:16]}", headers=allow
+            )
+        return digest
+
+    def _check_key(self, scope: Scope) -> bytes:
+        try:
+            return self.keys.check(scope["headers"])
+        except ServeError as e:
+            log.error("%s", e)
+            raise RequestFault(503, "the keys cannot be read") from e
+
+    async def _complete(self, scope: Scope, receive: Receive, send: _GuardedSend) -> None:
+        if self.running >= self.limits.concurrency:
+            wait = [(b"retry-after", b"1")]
+            raise RequestFault(
+                429, f"{self.running} requests are being answered, which is the limit", headers=wait
+            )
+        self.running += 1
+        try:
+            _check_headers(scope)
+            body = await self._read(receive)
+            data = parse_strictly(body)
+            check_request(data, scope["path"], self.limits, self.models)
+            await self.app({**scope, REQUEST: data}, replay(body, receive), send)
+        finally:
+            self.running -= 1
+
+    async def _read(self, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                return await read_body(receive, self.limits.body)
+        except TimeoutError as e:
+            raise RequestFault(
+                408, f"the body has not come within {self.limits.body_seconds:g} seconds"
+            ) from e
+
+
+UNDECIDED = [
+    (b"x-deimos-mode", b"default"), (b"x-deimos-reason", b"refused before a decision"),
+    (b"x-deimos-margin", b"0"), (b"x-deimos-policy", b"none"),
+]  # fmt: skip
+"""Headers of an answer to a request that was not looked at."""
+
+
+class _GuardedSend:
+    """ASGI's ``send``; gives up on a client that does not read, or whose key has been removed."""
+
+    def __init__(self, send: Send, keys: Keys, stall: float) -> None:
+        self.send = send
+        self.started = False
+        self.digest = b""
+        self._keys = keys
+        self._stall = stall
+        self._checked = time.monotonic()
+
+    async def __call__(self, message: Message) -> None:
+        if self.digest and time.monotonic() - self._checked > RECHECK:
+            self._checked = time.monotonic()
+            self._keys.refresh()
+            if not self._keys.accepts(self.digest):
+                raise RequestFault(401, "the key has been removed")
+        self.started = True
+        async with asyncio.timeout(self._stall):
+            await self.send(message)
+
+
+def _check_headers(scope: Scope) -> None:
+    kind = (find_header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise RequestFault(415, "the Content-Type must be application/json")
+    if find_header(scope, b"content-encoding") not in (None, b"identity"):
+        raise RequestFault(415, "the body is compressed: must be sent as it is")
+
+
+def _printable(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode() if text.isprintable() else ascii(text)
+
+
+def _do_nothing() -> None:
+    pass

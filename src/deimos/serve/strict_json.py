@@ -1,0 +1,71 @@
+"""JSON that every parser reads alike, so that nothing is read differently behind us.
+
+Not covered: what an object may hold (``fields``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from deimos.serve.http import RequestFault
+
+DEPTH = 64
+"""Levels of lists and objects within each other."""
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+"""What only an escape can bring into a text, and UTF-8 or C cannot take."""
+
+
+def parse_strictly(body: bytes) -> dict[str, Any]:
+    """A body as a JSON object that every parser reads alike.
+
+    Raises:
+        RequestFault: it is not UTF-8, not JSON, names a key twice, holds NaN, infinities, U+0000 or
+            half a surrogate pair, or is nested more than ``DEPTH`` levels deep.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise RequestFault(400, f"the body is not UTF-8: byte {e.start}") from e
+    try:
+        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+    except RecursionError as e:
+        raise RequestFault(400, f"the body is nested more than {DEPTH} levels deep") from e
+    except ValueError as e:
+        raise RequestFault(400, f"the body is not valid JSON: {str(e)[:200]}") from e
+    if not isinstance(data, dict):
+        raise RequestFault(400, "the body must be a JSON object")
+    _walk(data, 1, b"\\u" in body)
+    return data
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"{name[:64]!r} is named twice in one object")
+            seen.add(name)
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _walk(value: Any, depth: int, escapes: bool) -> None:
+    """Refuse what is too deep, and texts that only an escape can bring in."""
+    if isinstance(value, str):
+        if escapes and _UNSENDABLE.search(value):
+            raise RequestFault(400, "a text of the body holds U+0000 or half a surrogate pair")
+    elif isinstance(value, dict | list):
+        if depth > DEPTH:
+            raise RequestFault(400, f"the body is nested more than {DEPTH} levels deep")
+        parts = (*value, *value.values()) if isinstance(value, dict) else value
+        for part in parts:
+            _walk(part, depth + 1, escapes)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise RequestFault(400, "a number of the body is too large")
