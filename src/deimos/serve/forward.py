@@ -90,7 +90,7 @@ class Forwarder:
         if key:
             self._own.append((b"authorization", b"Bearer " + key.encode("ascii", "replace")))
         # A connection is dropped before the server drops it (uvicorn: after 5 s).
-        limits = httpx2.RequestLimits(
+        limits = httpx2.Limits(
             max_connections=None, max_keepalive_connections=256, keepalive_expiry=2
         )
         self._transport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
