@@ -38,7 +38,9 @@ def open_client(url: str, key: str = "unused") -> OpenAI:
     return OpenAI(base_url=url, api_key=key, max_retries=0, timeout=120)
 
 
-def ask(client: OpenAI, model: str, *, stream: bool, question: str = QUESTION, **more: Any) -> Answer:
+def ask(
+    client: OpenAI, model: str, *, stream: bool, question: str = QUESTION, **more: Any
+) -> Answer:
     """One question, greedy unless ``more`` says otherwise."""
     asked = {
         "model": model,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 import time
 
-import uvicorn
+from running import serving
 
 from deimos.models.switch import ENABLE_THINKING
-from deimos.serve.chat_page import ChatPage
+from deimos.serve.chat_page import ChatPage, page_paths
+from deimos.serve.guard import Guard
 
 DECISION = {
     "x-deimos-mode": "on",
@@ -50,15 +50,14 @@ class ScriptedServer:
     ``left``: monotonic seconds at which a client had left while its answer was being written.
     """
 
-    def __init__(self, switch=ENABLE_THINKING):
+    def __init__(self, switch=ENABLE_THINKING, keys=None):
         self.script, self.status, self.headers = thoughtful(), 200, dict(DECISION)
         self.bodies, self.left = [], []
         self.models = ["lab"]
-        config = uvicorn.Config(
-            ChatPage(self.answer, switch), port=0, log_level="error", lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
+        app = ChatPage(self.answer, switch)
+        if keys is not None:
+            app = Guard(app, keys=keys, pages=page_paths())
+        self._serving = serving(app)
 
     async def answer(self, scope, receive, send):
         if scope["path"] == "/v1/models":
@@ -108,15 +107,11 @@ class ScriptedServer:
 
     @property
     def url(self):
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def __enter__(self):
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
+        self.port = self._serving.__enter__()
         return self
 
-    def __exit__(self, *_):
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join()
+    def __exit__(self, *error):
+        return self._serving.__exit__(*error)

@@ -8,6 +8,7 @@ from browser import Browser, chromium
 from page_server import DONE, ScriptedServer, event, thoughtful, usage
 
 from deimos.models.switch import NO_SWITCH
+from deimos.serve.keys import Keys
 
 pytestmark = pytest.mark.real
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -369,3 +370,17 @@ def test_a_hundred_thousand_pieces_do_not_stop_the_page(browser, server):
     browser.wait("document.querySelector('#stop').hidden", 60)
     assert len(text(browser, ".answer .text")) == 500_000
     assert browser.complaints == []
+
+
+def test_a_server_with_keys_asks_for_one_as_the_password(browser):
+    with ScriptedServer(keys=Keys(("a-long-key",))) as server:
+        browser.login = ("anybody", "a-long-key")
+        try:
+            visit(browser, server)
+            ask(browser)
+            wait_for_the_end(browser)
+        finally:
+            browser.ask("Fetch.disable")
+            browser.login = None
+        assert text(browser, ".answer .text") == "Four."
+        assert browser.complaints == []

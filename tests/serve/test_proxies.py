@@ -65,14 +65,16 @@ def front(request, tmp_path):
         check=True, capture_output=True,
     )  # fmt: skip
     with ScriptedServer() as server:
-        port, upstream = free_port(), int(server.url.rsplit(":", 1)[1].strip("/"))
+        port, upstream = free_port(), server.port
         process = subprocess.Popen(
             request.param(tmp_path, port, upstream), stderr=subprocess.PIPE, cwd=tmp_path
         )
         try:
             wait_for(port, process)
-            yield server, f"https://localhost:{port}", ssl.create_default_context(
-                cafile=tmp_path / "models.pem"
+            yield (
+                server,
+                f"https://localhost:{port}",
+                ssl.create_default_context(cafile=tmp_path / "models.pem"),
             )
         finally:
             process.terminate()

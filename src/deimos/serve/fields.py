@@ -302,7 +302,7 @@ _SHARED: Mapping[str, Check] = {
     "frequency_penalty": _number(-2, 2), "repetition_penalty": _number(0, 2, above=True),
     "seed": _whole(-INT64, INT64 - 1), "logit_bias": _logit_bias, "user": _text(512),
     "thinking_token_budget": _whole(0, "max_tokens"), "ignore_eos": _flag,
-    "return_token_ids": _flag,
+    "return_token_ids": _flag, "skip_special_tokens": _flag,
 }  # fmt: skip
 CHAT_FIELDS: Mapping[str, Check] = {
     **_SHARED, "messages": _messages, "max_completion_tokens": _whole(1, "max_tokens"),

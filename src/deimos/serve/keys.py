@@ -23,7 +23,11 @@ it changes."""
 LONGEST = 512
 """Characters of a key."""
 SHORTEST = 8
-ASK: list[tuple[bytes, bytes]] = [(b"www-authenticate", b'Bearer, Basic realm="deimos"')]
+ASK: list[tuple[bytes, bytes]] = [
+    (b"www-authenticate", b'Basic realm="deimos"'),
+    (b"www-authenticate", b"Bearer"),
+]
+"""Two headers, as Chromium reads only the first scheme of each: with one it asks nobody for a key."""
 
 
 class ServeError(ValueError):
