@@ -60,7 +60,7 @@ class ReplyForm(Protocol):
         ...
 
 
-class _Form:
+class _CommonForm:
     """What both kinds have in common."""
 
     prefix = ""
@@ -87,7 +87,7 @@ class _Form:
         return self._reply(self.chunk_kind, [], usage=usage_of(completions))
 
 
-class ChatForm(_Form):
+class ChatForm(_CommonForm):
     """Replies of ``/v1/chat/completions``.
 
     Args:
@@ -150,7 +150,7 @@ class ChatForm(_Form):
         return self._reply(self.chunk_kind, [choice])
 
 
-class TextForm(_Form):
+class TextForm(_CommonForm):
     """Replies of ``/v1/completions``: all of a completion is its text."""
 
     prefix, kind, chunk_kind = "cmpl-", "text_completion", "text_completion"
