@@ -167,7 +167,7 @@ def test_rendered_ids_are_the_templates_own(name):
 
 def test_template_arguments_reach_the_template():
     tokenizer = build(template("qwen3_8"), single=True)
-    low = render(tokenizer, ASK, tags=TAGS, thinking=True, reasoning_effort="low")
+    low = render(tokenizer, ASK, tags=TAGS, thinking=True, arguments={"reasoning_effort": "low"})
     assert low.text != render(tokenizer, ASK, tags=TAGS, thinking=True).text
 
 

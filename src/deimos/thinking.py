@@ -119,11 +119,12 @@ def render(
     tags: Tags | None,
     thinking: bool | None,
     today: date | None = None,
-    **template_kwargs: Any,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Rendered:
     """Render chat messages up to where the assistant begins to write.
 
     ``thinking`` is passed to the chat template as ``enable_thinking``; None leaves it out.
+    ``arguments`` are further ones for the template.
     ``today`` is the date for a template that writes the current one (``renders_date``), its time
     midnight; None: the clock's. Other templates are not affected.
     Raises ``ThinkingError`` if there is no template, or it refuses or ignores what it is given.
@@ -131,7 +132,7 @@ def render(
     from jinja2 import TemplateError
 
     template = _template_of(tokenizer)
-    options = {**template_kwargs, "tokenize": False, "add_generation_prompt": True}
+    options = {**(arguments or {}), "tokenize": False, "add_generation_prompt": True}
     if thinking is not None:
         options["enable_thinking"] = thinking
     if today is not None and _NOW in template:  # a variable of this name hides transformers' own

@@ -171,7 +171,7 @@ def test_tools_reach_the_template_untouched(lab_model, lab_server):
             )["usage"]["prompt_tokens"]
             for choice in ("auto", "none")
         }
-        prompt = lab_model.render(messages, tools=tools).text
+        prompt = lab_model.render(messages, {"tools": tools}).text
     finally:
         lab_model.tokenizer.chat_template = own
     assert json.dumps(calls) in prompt and json.dumps(tools) in prompt

@@ -123,7 +123,7 @@ class Models:
             options = {} if effort is None else {EFFORT: effort}
             self._rendered[name] = render(
                 self.tokenizer, add_instruction(prompt.messages, instruction), tags=self._tags,
-                thinking=thinking, today=self._today, **options,
+                thinking=thinking, today=self._today, arguments=options,
             )  # fmt: skip
         return self._rendered[name]
 

@@ -21,16 +21,35 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deimos.engines.collect import open_task_group
-from deimos.serve.bodies import ChatBody, CommonBody, CompletionBody, read_body
+from deimos.recipe.errors import show_value
+from deimos.serve.bodies import ChatBody, CommonBody, CompletionBody, check_body
 from deimos.serve.completions import Asked, EngineFailed, RunningCompletion, ask_chat, ask_text
-from deimos.serve.errors import BadRequest, error_value, send_error, send_json
+from deimos.serve.http import (
+    CHAT,
+    COMPLETIONS,
+    HEALTH,
+    METRICS,
+    MODELS,
+    REQUEST,
+    ClientGone,
+    RequestFault,
+    describe_fault,
+    read_body,
+    run_while_connected,
+    send_fault,
+    send_json,
+)
 from deimos.serve.metrics import CONTENT_TYPE, RequestClock, ServingMetrics
 from deimos.serve.models import PACE_SECONDS, ServedModel
 from deimos.serve.replies import DONE, ChatForm, ReplyForm, TextForm, sse
+from deimos.serve.strict_json import parse_strictly
 from deimos.thinking import Part
 
 log = logging.getLogger("deimos.serve")
-CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
+CLIENT_LEFT = 499
+"""The status under which a request is counted whose client left first (nginx's)."""
+BODY = 64 << 20
+"""Bytes of a body that are read at most; the guard's limit is lower."""
 LONG_BODY = 65_536
 """Bytes from which a body is read and rendered beside the event loop."""
 
@@ -52,7 +71,7 @@ def make_app(
     async def show_model(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in models:
-            return JSONResponse(error_value(404, *_no_model(name, models)), 404)
+            return JSONResponse(describe_fault(_no_model(name, models)), 404)
         return JSONResponse(_card(models[name]))
 
     async def show_metrics(request: Request) -> Response:
@@ -66,16 +85,18 @@ def make_app(
         status = error.status_code
         what = "there is no such path" if status == 404 else f"{request.method} is not offered here"
         message = f"{request.url.path}: {what}" if status in (404, 405) else str(error.detail)
-        return JSONResponse(error_value(status, message), status, headers=error.headers)
+        return JSONResponse(
+            describe_fault(RequestFault(status, message)), status, headers=error.headers
+        )
 
     return Starlette(
         routes=[
             Route(CHAT, AnswerRequests(models, metrics, CHAT), methods=["POST"]),
-            Route(TEXT, AnswerRequests(models, metrics, TEXT), methods=["POST"]),
-            Route("/v1/models", list_models),
-            Route("/v1/models/{name:path}", show_model),
-            Route("/health", show_health),
-            Route("/metrics", show_metrics),
+            Route(COMPLETIONS, AnswerRequests(models, metrics, COMPLETIONS), methods=["POST"]),
+            Route(MODELS, list_models),
+            Route(MODELS + "/{name:path}", show_model),
+            Route(HEALTH, show_health),
+            Route(METRICS, show_metrics),
             *routes,
         ],
         exception_handlers={HTTPException: refuse},
@@ -92,10 +113,10 @@ def _card(model: ServedModel) -> dict[str, Any]:
     }
 
 
-def _no_model(name: str, models: Mapping[str, ServedModel]) -> tuple[str, str, str]:
-    """Message, field and code of the error."""
-    known = ", ".join(models)
-    return f"model = {name!r}: this server has {known}", "model", "model_not_found"
+def _no_model(name: str, models: Mapping[str, ServedModel]) -> RequestFault:
+    served = ", ".join(models)
+    message = f"model = {show_value(name)}: unknown; served here: {served}"
+    return RequestFault(404, message, param="model")
 
 
 class AnswerRequests:
@@ -111,29 +132,20 @@ class AnswerRequests:
         out = _CountedSend(send)
         with self._metrics.running.track_inprogress():
             try:
-                body = await _read_whole(receive)
-                answering = asyncio.create_task(self._answer(body, out))
-                leaving = asyncio.create_task(_wait_for_leave(receive))
-                try:
-                    await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    leaving.cancel()
-                    if not answering.done():
-                        answering.cancel()
-                        out.status = out.status or CLIENT_LEFT
-                    await asyncio.gather(answering, leaving, return_exceptions=True)
-                if not answering.cancelled():
-                    answering.result()
-            except ClientLeft:
-                out.status = CLIENT_LEFT
+                body = await read_body(receive, BODY)
+                data = scope.get(REQUEST)
+                await run_while_connected(receive, self._answer(body, data, out))
+            except ClientGone:
+                pass
+            except RequestFault as e:
+                await send_fault(out, e)
             finally:
-                self._metrics.count_request(self._path, out.status or 500)
+                self._metrics.count_request(self._path, out.status)
 
-    async def _answer(self, body: bytes, send: _CountedSend) -> None:
-        try:
-            form, asked, parsed = await _beside(len(body) > LONG_BODY, partial(self._ask, body))
-        except BadRequest as e:
-            return await send_error(send, e.status, str(e), e.param, e.code)
+    async def _answer(
+        self, body: bytes, data: Mapping[str, Any] | None, send: _CountedSend
+    ) -> None:
+        form, asked, parsed = await _beside(len(body) > LONG_BODY, partial(self._ask, body, data))
         completions = [
             RunningCompletion(asked, rendered, at * (parsed.n or 1) + i, parsed, form.name)
             for at, rendered in enumerate(asked.prompts)
@@ -159,28 +171,30 @@ class AnswerRequests:
                 )
         return None
 
-    def _ask(self, body: bytes) -> tuple[ReplyForm, Asked, CommonBody]:
-        """Read a body.
+    def _ask(
+        self, body: bytes, data: Mapping[str, Any] | None
+    ) -> tuple[ReplyForm, Asked, CommonBody]:
+        """Read a body, which may have been parsed already.
 
         Raises:
-            BadRequest: there is something in it that is not accepted.
+            RequestFault: there is something in it that is not accepted.
         """
+        data = parse_strictly(body) if data is None else data
         if self._path == CHAT:
-            chat = read_body(ChatBody, body)
+            chat = check_body(ChatBody, data)
             model = self._model(chat)
             form = ChatForm(
                 model.name, model.thread.name, reasoning=chat.include_reasoning is not False
             )
             return form, ask_chat(chat, model), chat
-        text = read_body(CompletionBody, body)
+        text = check_body(CompletionBody, data)
         model = self._model(text)
         return TextForm(model.name, model.thread.name), ask_text(text, model), text
 
     def _model(self, body: CommonBody) -> ServedModel:
         name = next(iter(self._models)) if body.model is None else body.model
         if name not in self._models:
-            message, param, code = _no_model(name, self._models)
-            raise BadRequest(message, param, status=404, code=code)
+            raise _no_model(name, self._models)
         return self._models[name]
 
 
@@ -266,48 +280,25 @@ def _joined(parts: Sequence[tuple[Part, str]]) -> list[tuple[Part, str]]:
 async def _send_failure(send: _CountedSend, error: Exception) -> None:
     """Say that the engine failed: as the answer, or as the last event of a stream that has begun."""
     reason = str(error) if isinstance(error, EngineFailed) else "the server's log says why"
-    message = f"the engine failed on this request: {reason}"
-    if send.status is None:
-        return await send_error(send, 500, message)
-    body = sse(error_value(500, message)) + DONE
+    fault = RequestFault(500, f"the engine failed on this request: {reason}")
+    if not send.begun:
+        return await send_fault(send, fault)
+    body = sse(describe_fault(fault)) + DONE
     return await send({"type": "http.response.body", "body": body})
 
 
-CLIENT_LEFT = 499
-"""The status under which a request is counted whose client left (nginx's)."""
-
-
-class ClientLeft(Exception):
-    """The client left before its request had come whole."""
-
-
 class _CountedSend:
-    """``send`` that knows which status was sent."""
+    """``send`` that knows which status was sent; until one is, the client has left."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.status: int | None = None
+        self.begun = False
+        self.status = CLIENT_LEFT
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.begun, self.status = True, message["status"]
         await self._send(message)
-
-
-async def _read_whole(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-async def _wait_for_leave(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _beside(long: bool, work: partial[Any]) -> Any:

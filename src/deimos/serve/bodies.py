@@ -15,8 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from deimos.recipe.errors import describe_fault, show_value
 from deimos.recipe.section import Section
-from deimos.serve.errors import BadRequest
-from deimos.store.json_text import read_json
+from deimos.serve.http import RequestFault
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 MOST_CHOICES = 128
@@ -25,8 +24,8 @@ OWN_ARGUMENTS = frozenset(
     {
         "add_generation_prompt", "chat_template", "continue_final_message", "conversation",
         "documents", "max_length", "messages", "padding", "return_assistant_tokens_mask",
-        "return_dict", "return_tensors", "strftime_now", "tags", "thinking", "today", "tokenize",
-        "tokenizer", "tokenizer_kwargs", "tools", "truncation",
+        "return_dict", "return_tensors", "strftime_now", "tokenize", "tokenizer_kwargs", "tools",
+        "truncation",
     }
 )  # fmt: skip
 """Arguments of rendering that a request must not give: they are not its template's."""
@@ -196,28 +195,22 @@ class CompletionBody(CommonBody):
         return _list_prompts(self.prompt)
 
 
-def read_body(kind: type[BodyType], body: bytes) -> BodyType:
-    """The body of a request.
+def check_body(kind: type[BodyType], data: Mapping[str, Any]) -> BodyType:
+    """The body of a request, from its JSON object.
 
     Raises:
-        BadRequest: it is not JSON, or a field is not accepted.
+        RequestFault: a field is not accepted.
     """
     try:
-        value = read_json(body)
-    except ValueError as e:
-        raise BadRequest(f"the body cannot be read: {e}") from e
-    if not isinstance(value, dict):
-        raise BadRequest("the body must be a JSON object")
-    try:
-        return kind.model_validate(value)
+        return kind.model_validate(data)
     except ValidationError as e:
         fault = e.errors()[0]
         param = next((str(part) for part in fault["loc"]), None)
         if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
             near = difflib.get_close_matches(str(param), kind.model_fields, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "this path does not take it"
-            raise BadRequest(f"unknown field {param!r}: {hint}", param) from e
-        raise BadRequest(describe_fault(kind, e), param) from e
+            raise RequestFault(400, f"{param}: unknown field; {hint}", param=param) from e
+        raise RequestFault(400, describe_fault(kind, e), param=param) from e
 
 
 def _list_prompts(prompt: Any) -> list[str | list[int]]:

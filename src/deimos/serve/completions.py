@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from deimos.engines.base import Done, Key, Token
 from deimos.engines.collect import Request
 from deimos.serve.bodies import ChatBody, CommonBody, CompletionBody
-from deimos.serve.errors import BadRequest
+from deimos.serve.http import RequestFault
 from deimos.serve.models import ServedModel
 from deimos.serve.texts import AnswerText
 from deimos.thinking import Counts, Part, Rendered, Shape, ThinkIds, ThinkingError, count
@@ -39,21 +39,22 @@ def ask_chat(body: ChatBody, model: ServedModel) -> Asked:
     """What a chat request asks.
 
     Raises:
-        BadRequest: the template refuses it, it is too long, or this model has no thought to close.
+        RequestFault: the template refuses it, it is too long, or this model has no thought to close.
     """
     if body.thinking_token_budget is not None and model.closing is None:
-        raise BadRequest(
+        raise RequestFault(
+            400,
             f"thinking_token_budget = {body.thinking_token_budget}: {model.name} does not think in "
             "tags, so there is no thought to close; leave it out",
-            "thinking_token_budget",
+            param="thinking_token_budget",
         )
     try:
-        rendered = model.render(body.messages, **body.template_arguments)
+        rendered = model.render(body.messages, body.template_arguments)
     except ThinkingError as e:
-        raise BadRequest(str(e), "messages") from e
+        raise RequestFault(400, str(e), param="messages") from e
     except Exception as e:  # a template is a program, and its input is the client's
         reason = f"the chat template fails on the messages: {type(e).__name__}: {e}"
-        raise BadRequest(reason.splitlines()[0], "messages") from e
+        raise RequestFault(400, reason.splitlines()[0], param="messages") from e
     left = _room_behind([rendered], model, "messages")
     return Asked(
         model, [rendered], _sampling(body, body.budget, left, model), body.thinking_token_budget
@@ -64,14 +65,16 @@ def ask_text(body: CompletionBody, model: ServedModel) -> Asked:
     """What a request to continue texts asks; they are taken as they are, without a template.
 
     Raises:
-        BadRequest: a token id that the model does not have, or a text that is too long.
+        RequestFault: a token id that the model does not have, or a text that is too long.
     """
     prompts = []
     for prompt in body.prompts:
         ids = model.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
         if wrong := [i for i in ids if not 0 <= i < len(model.tokenizer)]:
             most = len(model.tokenizer) - 1
-            raise BadRequest(f"prompt has token id {wrong[0]}: must be from 0 to {most}", "prompt")
+            raise RequestFault(
+                400, f"prompt has token id {wrong[0]}: must be from 0 to {most}", param="prompt"
+            )
         prompts.append(Rendered("", tuple(ids), ThinkIds(Shape.PLAIN), None))
     left = _room_behind(prompts, model, "prompt")
     return Asked(model, prompts, _sampling(body, body.max_tokens, left, model))
@@ -83,11 +86,11 @@ def _room_behind(prompts: Sequence[Rendered], model: ServedModel, param: str) ->
         return None
     longest = max(len(prompt.ids) for prompt in prompts)
     if longest >= model.context:
-        raise BadRequest(
+        raise RequestFault(
+            400,
             f"{param}: {longest} tokens as the model sees them, and {model.name} holds "
             f"{model.context} with the answer: shorten them",
-            param,
-            code="context_length_exceeded",
+            param=param,
         )
     return model.context - longest
 

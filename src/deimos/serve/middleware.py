@@ -117,6 +117,8 @@ class ThinkingRouter:
     def _changes(self, path: str, data: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
         """The fields of a request that it leaves open and are set, with their values."""
         found = open_sampling(self.sampling, data, decision.mode)
+        if path != CHAT:
+            found.pop(BUDGET, None)  # nothing says whether a bare prompt has a thought
         own = data.get("chat_template_kwargs")
         if path == CHAT and decision.kwargs and isinstance(own, dict | None):
             found["chat_template_kwargs"] = {**decision.kwargs, **(own or {})}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,13 +144,15 @@ class ServedModel:
     silent_ids: frozenset[int]
     """Ids that make no text."""
 
-    def render(self, messages: Sequence[dict[str, Any]], **arguments: Any) -> Rendered:
-        """The prompt of a conversation.
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any] | None = None
+    ) -> Rendered:
+        """The prompt of a conversation, with further arguments for the chat template.
 
         Raises:
             ThinkingError: the chat template refuses the messages.
         """
-        return render(self.tokenizer, messages, tags=self.tags, thinking=None, **arguments)
+        return render(self.tokenizer, messages, tags=self.tags, thinking=None, arguments=arguments)
 
     def think_budget(self, tokens: int | None) -> ThinkBudget | None:
         """Where a thought is closed; None: nowhere."""
