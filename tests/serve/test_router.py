@@ -6,6 +6,9 @@ from deimos.models.switch import NO_SWITCH, Switch
 from deimos.serve.router import Decision, Router, decide
 
 ASKED = [{"role": "user", "content": "What is 17 times 23?"}]
+STRICT = [
+    {"role": "user", "content": "Describe a cat in exactly three sentences, without the word fur."}
+]
 
 
 def test_without_evidence_a_prompt_is_thought_about():
@@ -50,3 +53,25 @@ def test_arguments_are_the_templates_own():
     levels = Switch.parse("enable_thinking+reasoning_effort=xhigh/")
     wanted = {"enable_thinking": True, "reasoning_effort": "xhigh"}
     assert Router(switch=levels).decide(ASKED, {}).kwargs == wanted
+
+
+def test_a_strict_format_goes_off_and_says_why():
+    decision = decide(STRICT, {})
+    assert (decision.mode, dict(decision.kwargs)) == ("off", {"enable_thinking": False})
+    assert decision.margin > 0
+    assert "strict format" in decision.reason and "2505.11423" in decision.reason
+
+
+def test_the_lowest_effort_stands_for_off_if_the_template_has_no_off():
+    router = Router(switch=Switch.parse("reasoning_effort=medium/low"))
+    assert router.decide(STRICT, {}).kwargs == {"reasoning_effort": "low"}
+    assert router.decide(STRICT, {"reasoning_effort": "low"}).mode == "off"
+
+
+@pytest.mark.parametrize(
+    "messages", [None, [], "x", [None], [{"role": "user", "content": None}], [{"role": "user", "content": "\ud800"}]]
+)  # fmt: skip
+def test_no_request_breaks_a_decision(messages):
+    decision = decide(messages, {"messages": messages})
+    assert decision.mode in ("on", "off")
+    assert decision.reason.isascii() and "\n" not in decision.reason

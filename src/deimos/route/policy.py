@@ -1,16 +1,41 @@
-"""A routing policy: which thinking mode a prompt is answered in, from numbers alone.
+"""A routing policy: which thinking mode a prompt is answered in, from numbers alone (``policy.json``).
 
 Read by what serves, which needs the standard library only: no numpy, no scikit-learn, no pickle.
-A policy abstains, which means the default (ON), unless the lower bound of what OFF gains is above 0.
+Two linear models over ``features``: one recognises the kind of a prompt; the other, if the policy was
+fitted on a run, says what OFF is expected to gain on it. What decides is measured: the lower bound of
+OFF's gain among the dev prompts of that kind (and of such an expected gain), each weighed by how
+likely the prompt is of that kind. Unless that is above 0 the policy abstains: the default, ON.
+Not covered: making one (``fit``), and how a model is told (``models.switch``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from deimos.route import features
+from deimos.route.features import BUCKETS, RULE_NAMES, Features, find_features, read_text
 from deimos.store.hashing import fingerprint
+from deimos.store.journal import write_atomic
+
+KINDS = ("reasoning", "format", "knowledge", "chat")
+"""What a recogniser tells apart: what takes working out (math, code, logic), what a program could
+check the form of, what one knows or looks up, and talk and writing of any other sort."""
+LABELS = {"format": "strict format"}
+MOST_BYTES = 2_000_000
+"""A policy file is smaller."""
+SCALE = 1_000
+"""Weights are written as whole thousandths."""
+
+
+class PolicyError(ValueError):
+    """A file that is not a policy of this version; one sentence."""
 
 
 class Choice(NamedTuple):
@@ -20,37 +45,253 @@ class Choice(NamedTuple):
     reason: str
     """One short sentence, ASCII."""
     margin: float
-    """Lower bound of what OFF gains over ON, as accuracy; above 0: OFF."""
+    """Lower bound of what OFF gains over ON, as accuracy (a fraction); above 0: OFF."""
+    kind: str
+    """The likeliest of ``KINDS``; empty if there is no text."""
+    probability: float
+    """Of that kind."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Scores that are sums of weights.
+
+    A rule counts as 1, an n-gram as one over the root of how many the text has.
+
+    Attributes:
+        bias: of each score.
+        rules: weights by name of the rule, one for each score.
+        buckets: the same by bucket of the n-gram.
+    """
+
+    bias: Sequence[float]
+    rules: Mapping[str, Sequence[float]]
+    buckets: Mapping[int, Sequence[float]]
+
+    @cached_property
+    def _by_rule(self) -> list[Sequence[float] | None]:
+        return [self.rules.get(name) for name in RULE_NAMES]
+
+    def score(self, found: Features) -> list[float]:
+        """Its scores for a text."""
+        weights = [w for rule in found.rules if (w := self._by_rule[rule])]
+        totals = [math.fsum(each) for each in zip(self.bias, *weights, strict=True)]
+        if known := [self.buckets[gram] for gram in self._known(found)]:
+            share = 1 / math.sqrt(len(found.grams))
+            totals = [t + share * sum(w) for t, w in zip(totals, zip(*known, strict=True))]
+        return totals
+
+    def familiarity(self, found: Features) -> float:
+        """The share of a text's n-grams that it has weights for."""
+        return len(self._known(found)) / max(len(found.grams), 1)
+
+    def _known(self, found: Features) -> set[int]:
+        return self.buckets.keys() & found.grams
+
+    def row(self) -> dict[str, Any]:
+        """The model as JSON, weights in thousandths."""
+        return {
+            "bias": _round(self.bias),
+            "rules": {name: _round(weights) for name, weights in self.rules.items()},
+            "buckets": {str(b): _round(weights) for b, weights in self.buckets.items()},
+        }
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any], scores: int) -> LinearModel:
+        """A model from JSON; raises ``ValueError``, ``KeyError`` or ``TypeError`` if it is none."""
+        found = cls(
+            _unround(row["bias"], scores),
+            {str(name): _unround(weights, scores) for name, weights in row["rules"].items()},
+            {int(bucket): _unround(weights, scores) for bucket, weights in row["buckets"].items()},
+        )
+        if found.rules.keys() - set(RULE_NAMES) or not all(0 <= b < BUCKETS for b in found.buckets):
+            raise ValueError("weights of features that there are not")
+        return found
+
+
+def _round(weights: Sequence[float]) -> list[int]:
+    return [round(weight * SCALE) for weight in weights]
+
+
+def _unround(weights: Sequence[int], scores: int) -> tuple[float, ...]:
+    if len(weights) != scores or not all(isinstance(w, int) for w in weights):
+        raise ValueError(f"a row of weights is not {scores} whole numbers")
+    return tuple(weight / SCALE for weight in weights)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Prompts for which both modes were measured.
+
+    Attributes:
+        kind: as recognised.
+        at_least: expected gain of OFF from which a prompt belongs here; None: any.
+        gain_bound: lower bound of what OFF gains on them, as accuracy; above 0: they go OFF.
+        because: a few words for the reason of a decision, ASCII.
+        evidence: the numbers, as they were measured: n, both modes, paired intervals, or a source.
+    """
+
+    kind: str
+    at_least: float | None
+    gain_bound: float
+    because: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """The stratum as JSON."""
+        names = ("kind", "at_least", "gain_bound", "because")
+        return {**{name: getattr(self, name) for name in names}, "evidence": dict(self.evidence)}
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Stratum:
+        """A stratum from JSON; raises ``ValueError``, ``KeyError`` or ``TypeError`` if it is none."""
+        low, bound = row["at_least"], float(row["gain_bound"])
+        if (
+            row["kind"] not in KINDS
+            or not math.isfinite(bound)
+            or not str(row["because"]).isascii()
+        ):
+            raise ValueError("a stratum is not one")
+        at_least = None if low is None else float(low)
+        return cls(row["kind"], at_least, bound, str(row["because"]), dict(row["evidence"]))
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What is known about which prompts; as it stands in ``policy.json``.
+    """What is known about which prompts.
 
     Attributes:
         name: of the run that it was fitted on, or ``default``.
+        evidence: what it stands on, one sentence.
+        recogniser: scores of ``KINDS``.
+        strata: what was measured; of a kind those with the higher ``at_least`` count first.
+        unmeasured: what OFF is taken to gain on kinds that nobody measured; below 0.
+        gains: what OFF is expected to gain, a single score; None: prompts of a kind are alike.
+        familiar: the share of a prompt's n-grams that ``gains`` must know; less: it abstains.
+        switch: of the model that it was fitted on (``models.switch``), or empty.
     """
 
     name: str
+    evidence: str
+    recogniser: LinearModel
+    strata: Sequence[Stratum]
+    unmeasured: float
+    gains: LinearModel | None = None
+    familiar: float = 0.0
+    switch: str = ""
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Name and a short hash of the content: what answers are marked with."""
         return f"{self.name}-{fingerprint(self.row())[:8]}"
 
-    def row(self) -> dict[str, Any]:
-        """The policy as JSON."""
-        return {"name": self.name}
-
-    def choose(self, messages: Any, request: Mapping[str, Any]) -> Choice:
+    def choose(self, messages: Any) -> Choice:
         """The mode for a conversation; never raises, whatever the messages are.
 
         Args:
             messages: of a chat request.
-            request: the rest of its body.
         """
-        return Choice("on", "no evidence for such prompts: the default, thinking on", 0.0)
+        text = read_text(messages)
+        if not text.strip():
+            return Choice("on", "no text of the user to decide by: the default", 0.0, "", 0.0)
+        found = find_features(text)
+        chances = _softmax(self.recogniser.score(found))
+        best = max(range(len(KINDS)), key=chances.__getitem__)
+        kind, chance = KINDS[best], chances[best]
+        label = f"{LABELS.get(kind, kind)} ({chance:.2f})"
+        expected = 0.0
+        if self.gains is not None:
+            if self.gains.familiarity(found) < self.familiar:
+                reason = f"{label}, unlike the prompts that were measured: the default"
+                return Choice("on", reason, self.unmeasured, kind, chance)
+            expected = self.gains.score(found)[0]
+        held = [self._find_stratum(each, expected) for each in KINDS]
+        bounds = [self.unmeasured if stratum is None else stratum.gain_bound for stratum in held]
+        margin = sum(p * bound for p, bound in zip(chances, bounds, strict=True))
+        own = held[best]
+        if margin > 0:
+            return Choice("off", f"{label}: {own.because if own else ''}", margin, kind, chance)
+        why = "no gain of thinking off is shown" if own is None else own.because
+        if own is not None and own.gain_bound > 0:
+            why = "too uncertain a kind"
+        return Choice("on", f"{label}: {why}", margin, kind, chance)
+
+    def _find_stratum(self, kind: str, expected: float) -> Stratum | None:
+        own = [s for s in self.strata if s.kind == kind]
+        held = [s for s in own if s.at_least is None or expected >= s.at_least]
+        return max(
+            held, key=lambda s: -math.inf if s.at_least is None else s.at_least, default=None
+        )
+
+    def row(self) -> dict[str, Any]:
+        """The policy as JSON."""
+        return {
+            "features": features.VERSION,
+            "name": self.name,
+            "evidence": self.evidence,
+            "switch": self.switch,
+            "kinds": list(KINDS),
+            "unmeasured": self.unmeasured,
+            "familiar": self.familiar,
+            "strata": [stratum.row() for stratum in self.strata],
+            "recogniser": self.recogniser.row(),
+            "gains": None if self.gains is None else self.gains.row(),
+        }
+
+    @classmethod
+    def read(cls, row: Any) -> Policy:
+        """A policy from JSON; raises ``ValueError``, ``KeyError`` or ``TypeError`` if it is none."""
+        if row["features"] != features.VERSION or row["kinds"] != list(KINDS):
+            raise ValueError("it was fitted on the features of another version of Deimos")
+        return cls(
+            name=str(row["name"]),
+            evidence=str(row["evidence"]),
+            recogniser=LinearModel.read(row["recogniser"], len(KINDS)),
+            strata=[Stratum.read(each) for each in row["strata"]],
+            unmeasured=float(row["unmeasured"]),
+            gains=None if row["gains"] is None else LinearModel.read(row["gains"], 1),
+            familiar=float(row["familiar"]),
+            switch=str(row["switch"]),
+        )
 
 
-DEFAULT = Policy("default")
-"""Ships with the package, for models without a run."""
+def _softmax(scores: Sequence[float]) -> list[float]:
+    highest = max(scores)
+    powers = [math.exp(score - highest) for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file.
+
+    Raises:
+        PolicyError: there is no such file, or it is not a policy of this version.
+    """
+    try:
+        return Policy.read(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as e:
+        raise PolicyError(f"policy {str(path)!r}: cannot be read ({e.strerror})") from e
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        why = str(e) if type(e) is ValueError else f"{type(e).__name__}: {e}"
+        raise PolicyError(
+            f"policy {str(path)!r}: accepted: a policy.json that `deimos route` wrote ({why})"
+        ) from e
+
+
+def write_policy(path: Path, policy: Policy) -> None:
+    """Write a policy, whole or not at all.
+
+    Raises:
+        PolicyError: it would be larger than a policy may be.
+    """
+    text = json.dumps(policy.row(), separators=(",", ":"), sort_keys=True)
+    if len(text) > MOST_BYTES:
+        raise PolicyError(f"a policy of {len(text):,} bytes: at most {MOST_BYTES:,} are written")
+    write_atomic(path, text + "\n")
+
+
+@cache
+def default_policy() -> Policy:
+    """The policy that ships with the package, for models without a run of their own."""
+    text = files("deimos.route").joinpath("default_policy.json").read_text(encoding="utf-8")
+    return Policy.read(json.loads(text))

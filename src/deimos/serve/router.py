@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from deimos.models.switch import ENABLE_THINKING, Mode, Switch
-from deimos.route.policy import DEFAULT, Policy
+from deimos.route.policy import Policy, default_policy
 
 CLIENT = "set by the client"
 
@@ -36,14 +36,14 @@ class Router:
     """Decides requests for one model.
 
     Args:
-        policy: what is known about prompts.
+        policy: what is known about prompts; None: the default one.
         switch: of the model's chat template; ``NO_SWITCH``: every request is left as it is.
     """
 
-    def __init__(self, policy: Policy = DEFAULT, switch: Switch = ENABLE_THINKING) -> None:
-        self.policy = policy
+    def __init__(self, policy: Policy | None = None, switch: Switch = ENABLE_THINKING) -> None:
+        self.policy = policy or default_policy()
         self.switch = switch
-        self._identity = policy.identity
+        self._identity = self.policy.identity
 
     def decide(
         self, messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any] | None = None
@@ -60,7 +60,7 @@ class Router:
         if not self.switch:
             reason = "the chat template has no switch for thinking"
             return Decision({}, "default", reason, 0.0, self._identity)
-        choice = self.policy.choose(messages, body)
+        choice = self.policy.choose(messages)
         kwargs = self.switch.arguments(choice.mode)
         return Decision(kwargs, choice.mode, choice.reason, choice.margin, self._identity)
 
