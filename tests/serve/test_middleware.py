@@ -5,29 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from deimos.models.switch import ENABLE_THINKING, NO_SWITCH, Switch
-from deimos.route.policy import DEFAULT, Choice, Policy
+from deimos.route.policy import LinearModel, Policy, Stratum, default_policy, write_policy
 from deimos.serve import middleware
 from deimos.serve.http import CHAT, COMPLETIONS, read_body, send_json
 from deimos.serve.middleware import ThinkingRouter
 from deimos.serve.router import CLIENT, Router
 
 
-class Strict(Policy):
-    """OFF for whatever says "words"; the real policy's shape."""
-
-    def choose(self, messages: Any, request: Mapping[str, Any]) -> Choice:
-        off = any("words" in str(m.get("content")) for m in messages)
-        return (
-            Choice("off", "a count of words is asked for", 0.125)
-            if off
-            else super().choose(messages, request)
-        )
+def strict(name: str = "test", because: str = "a count of words is asked for") -> Policy:
+    """A policy by which whatever asks for a count of words goes OFF."""
+    rules = {"counted": (0.0, 40.0, 0.0, 0.0), "formula": (40.0, 0.0, 0.0, 0.0)}
+    recogniser = LinearModel((0.0,) * 4, rules, {})
+    return Policy(name, "", recogniser, [Stratum("format", None, 0.125, because)], -0.06)
 
 
 def call(router, body, path=CHAT, method="POST", app=None, pieces=1):
@@ -71,7 +65,7 @@ def ours(got):
 
 
 def told(switch=ENABLE_THINKING, sampling=None):
-    return {"router": Router(Strict("test"), switch), "sampling": sampling or {}}
+    return {"router": Router(strict(), switch), "sampling": sampling or {}}
 
 
 def chat(text, **more):
@@ -82,8 +76,8 @@ def test_the_mode_is_written_into_requests_that_leave_it_open():
     got, _ = call(told(), chat("in 20 words", model="m"))
     assert json.loads(got["raw"])["chat_template_kwargs"] == {"enable_thinking": False}
     assert ours(got) == {
-        "mode": "off", "reason": "a count of words is asked for", "margin": "0.1250",
-        "policy": Strict("test").identity,
+        "mode": "off", "reason": "strict format (1.00): a count of words is asked for", "margin": "0.1250",
+        "policy": strict().identity,
     }  # fmt: skip
     got, _ = call(told(), chat("2 + 2", chat_template_kwargs={"preserve_thinking": True}))
     kwargs = {"enable_thinking": True, "preserve_thinking": True}
@@ -216,12 +210,9 @@ def test_the_decision_is_logged_and_the_prompt_is_not(caplog):
 
 
 def test_no_header_can_hold_a_second_line():
-    class Bad(Policy):
-        def choose(self, messages, request):
-            return Choice("on", "two\r\nset-cookie: x=1 ü", 0.0)
-
-    got, _ = call({"router": Router(Bad("ü\n")), "sampling": {}}, chat("x"))
-    assert ours(got)["reason"] == "two??set-cookie: x=1 ?"
+    bad = Router(strict("ü\n", "two\r\nset-cookie: x=1 ü"))
+    got, _ = call({"router": bad, "sampling": {}}, chat("in 20 words"))
+    assert ours(got)["reason"] == "strict format (1.00): two??set-cookie: x=1 ?"
 
 
 LOCKED = """version: 1
@@ -239,12 +230,17 @@ def test_the_environment_says_what_arguments_would(monkeypatch, tmp_path):
     path.write_text(LOCKED)
     monkeypatch.setenv("DEIMOS_LOCKED", str(path))
     monkeypatch.setenv("DEIMOS_SWITCH", "thinking")
+    write_policy(tmp_path / "policy.json", strict("of-a-run"))
+    monkeypatch.setenv("DEIMOS_POLICY", str(tmp_path / "policy.json"))
     got, _ = call({}, chat("2 + 2", temperature=0.1))
     sent = json.loads(got["raw"])
     assert sent["chat_template_kwargs"] == {"thinking": True}
     assert (sent["temperature"], sent["top_p"], sent["top_k"]) == (0.1, 0.9, -1)
     assert (sent["max_tokens"], sent["thinking_token_budget"]) == (700, 256)
-    assert ours(got)["policy"] == DEFAULT.identity
+    assert ours(got)["policy"] == strict("of-a-run").identity
+    monkeypatch.delenv("DEIMOS_POLICY")
+    got, _ = call({}, chat("2 + 2"))
+    assert ours(got)["policy"] == default_policy().identity
 
 
 def test_inside_vllm_the_switch_is_that_of_the_served_template(tmp_path, monkeypatch):

@@ -46,9 +46,9 @@ class Choice(NamedTuple):
     """One short sentence, ASCII."""
     margin: float
     """Lower bound of what OFF gains over ON, as accuracy (a fraction); above 0: OFF."""
-    kind: str
+    kind: str = ""
     """The likeliest of ``KINDS``; empty if there is no text."""
-    probability: float
+    probability: float = 0.0
     """Of that kind."""
 
 
@@ -193,7 +193,7 @@ class Policy:
         """
         text = read_text(messages)
         if not text.strip():
-            return Choice("on", "no text of the user to decide by: the default", 0.0, "", 0.0)
+            return Choice("on", "no text of the user to decide by: the default", 0.0)
         found = find_features(text)
         chances = _softmax(self.recogniser.score(found))
         best = max(range(len(KINDS)), key=chances.__getitem__)

@@ -19,7 +19,7 @@ from typing import Any
 
 from deimos.models.effort import read_template
 from deimos.models.switch import Switch, find_switch
-from deimos.route.policy import DEFAULT
+from deimos.route.policy import default_policy, read_policy
 from deimos.serve.http import (
     CHAT,
     COMPLETIONS,
@@ -176,8 +176,10 @@ def read_router(environment: Mapping[str, str] = os.environ) -> Router:
     Raises:
         SwitchError, PolicyError: what it names cannot be read.
     """
-    switch = Switch.parse(environment.get(SWITCH, "enable_thinking"))
-    return Router(DEFAULT, switch)
+    path = environment.get(POLICY)
+    policy = read_policy(Path(path)) if path else default_policy()
+    switch = environment.get(SWITCH) or policy.switch or "enable_thinking"
+    return Router(policy, Switch.parse(switch))
 
 
 def read_sampling(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
