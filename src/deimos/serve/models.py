@@ -20,7 +20,7 @@ from deimos.engines.collect import Request
 from deimos.engines.multiplex import Shared
 from deimos.engines.stream import stream
 from deimos.engines.think_budget import ThinkBudget, find_closing
-from deimos.models.context import context_length
+from deimos.models.context import context_of
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
@@ -186,7 +186,7 @@ def open_model(
         eos_ids=eos_ids,
         tags=tags,
         defaults=defaults,
-        context=context_length(ref),
+        context=context_of(ref),
         closing=None if tags is None else find_closing(tokenizer, tags),
         silent_ids=frozenset(tokenizer.all_special_ids) | eos_ids,
     )

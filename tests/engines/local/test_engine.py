@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.engines.runs import (
@@ -25,6 +26,8 @@ from tests.engines.runs import (
 )
 
 from deimos.engines.base import Done, Engine, Event, Job, Key, Progress
+from deimos.engines.local import batch
+from deimos.engines.local.cache import BlockCache
 from deimos.engines.local.engine import LocalEngine, local
 from deimos.lab.weights import lab_path
 from deimos.models.loading import load_tokenizer
@@ -425,6 +428,104 @@ def test_out_of_memory_for_a_single_sequence_is_its_error(
     for job in jobs:
         assert (ends[job.key].finish == "error") == (len(job.prompt_ids) > 31)
     assert any("no room" in end.error for end in ends.values())
+
+
+@pytest.mark.parametrize("short", [1, 2, 3, 5])
+@pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])
+def test_out_of_memory_while_a_wave_s_blocks_are_allocated_loses_no_job(
+    which: str, short: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wave of 24 is six blocks of four: memory runs out at one of them, the first time."""
+    model = request.getfixturevalue(which)
+    jobs = make_jobs(24, HOT, per_prompt=3)
+    calm = run(engine_of(model), jobs)
+    add, blocks = BlockCache.add, itertools.count(1)
+
+    def cramped(self: BlockCache, prefixes: Any) -> None:
+        if next(blocks) == short:
+            raise torch.OutOfMemoryError("out of memory")
+        add(self, prefixes)
+
+    monkeypatch.setattr(BlockCache, "add", cramped)
+    ends = run(engine_of(model, block_rows=4), jobs)
+    assert not [end.error for end in ends.values() if end.error]
+    assert share_of_differing_tokens(calm, ends) <= 0.005
+
+
+def test_out_of_memory_while_rows_are_added_or_grow_loses_no_job(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch's own arrays run out of memory: the first time rows come, and as one of them grows."""
+    jobs = make_jobs(24, HOT, per_prompt=3)
+    calm = run(engine_of(tiny_model), jobs)
+    zeros, calls = np.zeros, itertools.count(1)
+    short: set[int] = set()
+
+    def cramped(shape: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(shape, tuple) and shape[0] > 7:
+            at = next(calls)
+            if at in (1, 3, 4):
+                short.add(at)
+                raise MemoryError
+        return zeros(shape, *args, **kwargs)
+
+    monkeypatch.setattr(batch.np, "zeros", cramped)
+    ends = run(engine_of(tiny_model), jobs)
+    assert len(short) > 1
+    assert not [end.error for end in ends.values() if end.error]
+    assert share_of_differing_tokens(calm, ends) <= 0.005
+
+
+def test_a_sequence_alone_is_tried_without_kept_prompts_before_it_is_an_error(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompts that are kept for later candidates take memory, too."""
+    (job, other) = make_jobs(2, replace(HOT, max_tokens=4))
+    add, blocks = BlockCache.add, itertools.count(1)
+
+    def cramped(self: BlockCache, prefixes: Any) -> None:
+        if next(blocks) == 2:
+            raise torch.OutOfMemoryError("out of memory")
+        add(self, prefixes)
+
+    monkeypatch.setattr(BlockCache, "add", cramped)
+    answered: asyncio.Queue[Key] = asyncio.Queue()
+
+    async def one_by_one() -> Any:
+        yield job
+        await answered.get()
+        yield other
+
+    async def main() -> dict[Key, Done]:
+        ends = {}
+        async for event in engine_of(tiny_model).sample(one_by_one()):
+            if isinstance(event, Done):
+                ends[event.key] = event
+                answered.put_nowait(event.key)
+        return ends
+
+    ends = asyncio.run(main())
+    assert [end.error for end in ends.values()] == ["", ""]
+
+
+def test_nothing_goes_beyond_the_model_s_context(tiny_model: Any) -> None:
+    """One prompt is longer, one fills it, one leaves room for three tokens; the others go on."""
+    long, full, tight, *rest = make_jobs(12, replace(HOT, max_tokens=40))
+    engine = engine_of(tiny_model)
+    engine.eos_ids = frozenset()
+    context = engine.context
+    assert context == 512
+    long = replace(long, prompt_ids=(5,) * 400_000)
+    full = replace(full, prompt_ids=(5,) * context)
+    tight = replace(tight, prompt_ids=(5,) * (context - 3))
+    again = replace(rest[0], prompt_ids=(5,) * (context - 2), done_ids=(6, 7))
+    ends = run(engine, [long, full, tight, again, *rest[1:]])
+    for job, tokens in ((long, "400,000"), (full, "512")):
+        assert ends[job.key].finish == "error"
+        assert f"the prompt has {tokens} tokens, and the model's context is 512" in ends[job.key].error
+    assert (ends[tight.key].finish, len(ends[tight.key].completion_ids)) == ("length", 3)
+    assert (ends[again.key].finish, ends[again.key].completion_ids) == ("length", (6, 7))
+    assert {len(ends[job.key].completion_ids) for job in rest[1:]} == {40}
 
 
 def test_layers_that_cannot_be_held_are_refused() -> None:

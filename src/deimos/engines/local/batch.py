@@ -49,8 +49,14 @@ class Slot:
 class Batch:
     """Rows of ids and counters; all arrays have one entry a row."""
 
-    def __init__(self, eos_ids: Collection[int], vocabulary: int) -> None:
-        """Know which ids end a turn, out of ``vocabulary`` columns of logits."""
+    def __init__(
+        self, eos_ids: Collection[int], vocabulary: int, context: int | None = None
+    ) -> None:
+        """Know which ids end a turn, out of ``vocabulary`` columns of logits.
+
+        ``context`` is how many tokens a row may hold, its prompt included; None: as many as asked for.
+        """
+        self._context = NEVER if context is None else context
         size = max(vocabulary, *(i + 1 for i in eos_ids)) if eos_ids else vocabulary
         self._eos = np.zeros(size, dtype=bool)
         self._eos[list(eos_ids)] = True
@@ -63,7 +69,7 @@ class Batch:
         """Tokens in the cache: all of a row's ids but the last."""
         self.prompts = np.zeros(0, dtype=np.int64)
         self.limits = np.zeros(0, dtype=np.int64)
-        """Ids of prompt and full budget."""
+        """Ids of prompt and full budget, at most the context's."""
         self.watch = np.zeros(0, dtype=np.int64)
         """Number of ids from which the think cap has to be looked at."""
         self.keys = np.zeros(0, dtype=np.uint64)
@@ -87,30 +93,34 @@ class Batch:
         return self.ids[:, : int(self.lengths.max()) + 1]
 
     def add(self, waiting: Sequence[Waiting], now: float) -> None:
-        """Append a row a job, in order."""
-        rows = [np.array(w.job.prompt_ids + w.job.done_ids, dtype=np.int64) for w in waiting]
+        """Append a row a job, in order; if memory runs out on the way, there is no new row."""
+        jobs, rows = [w.job for w in waiting], [w.job.prompt_ids + w.job.done_ids for w in waiting]
         first = len(self)
         longest = max(len(ids) for ids in rows)
         grown = np.zeros((first + len(rows), max(self.ids.shape[1], longest + 1)), dtype=np.int64)
         grown[:first, : self.ids.shape[1]] = self.ids
         for at, ids in enumerate(rows, start=first):
             grown[at, : len(ids)] = ids
-        self.ids = grown
-        jobs = [w.job for w in waiting]
         prompts = np.array([len(j.prompt_ids) for j in jobs], dtype=np.int64)
-        self.prompts = np.concatenate([self.prompts, prompts])
-        self.lengths = np.concatenate([self.lengths, [len(ids) - 1 for ids in rows]])
-        self.limits = np.concatenate([self.limits, prompts + [j.sampling.max_tokens for j in jobs]])
-        self.keys = np.concatenate([self.keys, np.array([_stream(j) for j in jobs], np.uint64)])
-        self.parameters = np.vstack(
-            [self.parameters, *(make_parameter_row(j.sampling) for j in jobs)]
-        )
-        self.watch = np.concatenate([self.watch, np.full(len(jobs), NEVER)])
-        for entry in waiting:
-            self.slots.append(_slot(entry, now))
-            self._learn_tags(entry.job.think)
-            self._count(len(self.slots) - 1)
-            self.slots[-1].closed = self.slots[-1].counter.closed
+        budgets = np.array([j.sampling.max_tokens for j in jobs], dtype=np.int64)
+        joined = {
+            "prompts": prompts,
+            "lengths": np.array([len(ids) - 1 for ids in rows], dtype=np.int64),
+            "limits": np.minimum(prompts + budgets, self._context),
+            "keys": np.array([_stream(j) for j in jobs], np.uint64),
+            "parameters": np.vstack([make_parameter_row(j.sampling) for j in jobs]),
+            "watch": np.full(len(jobs), NEVER),
+        }
+        joined = {name: np.concatenate([getattr(self, name), new]) for name, new in joined.items()}
+        slots = [*self.slots, *(_slot(entry, now) for entry in waiting)]
+        self.ids = grown
+        for name, values in joined.items():
+            setattr(self, name, values)
+        self.slots = slots  # last: a row is there once its slot is
+        for row in range(first, len(slots)):
+            self._learn_tags(slots[row].job.think)
+            self._count(row)
+            slots[row].closed = slots[row].counter.closed
         self._find_streaming()
 
     def keep(self, order: Sequence[int]) -> None:
@@ -123,11 +133,11 @@ class Batch:
 
     def push(self, tokens: npt.NDArray[np.int64]) -> tuple[list[Event], dict[int, str]]:
         """Append one token a row; returns the events so far, and which rows ended, and how."""
-        self.lengths += 1
-        if int(self.lengths.max()) >= self.ids.shape[1]:
+        if int(self.lengths.max()) + 1 >= self.ids.shape[1]:
             wider = np.zeros((len(self), self.ids.shape[1] * 5 // 4 + 64), dtype=np.int64)
             wider[:, : self.ids.shape[1]] = self.ids
             self.ids = wider
+        self.lengths += 1  # behind what may run out of memory: without its token no row is longer
         self.ids[np.arange(len(self)), self.lengths] = tokens
         counts = self.lengths + 1
         ended = self._eos[tokens]

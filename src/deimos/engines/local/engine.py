@@ -2,7 +2,8 @@
 
 Every step decodes one token of every row; rows come and go between steps (scheduler.py). A
 candidate's tokens are a function of model, prompt, sampling and (seed, prompt id, index) alone, up to
-rounding in the model's arithmetic. When memory runs out, rows continue later, fewer at a time.
+rounding in the model's arithmetic. When memory runs out, rows continue later, fewer at a time. A row
+ends (``length``) once the model's context is full; a prompt that fills it alone ends in an error.
 Not covered: several devices, CUDA graphs, speculative decoding, quantised caches.
 """
 
@@ -31,6 +32,7 @@ from deimos.engines.local.noise import draw_uniforms
 from deimos.engines.local.options import LocalOptions
 from deimos.engines.local.sampler import TokenSampler
 from deimos.engines.local.scheduler import Scheduler
+from deimos.models.context import context_length
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
@@ -89,6 +91,8 @@ class LocalEngine(OneCall[Scheduler]):
         self.max_batch = max_batch
         self.checkpoint_seconds = checkpoint_seconds
         self.eos_ids = frozenset(eos_ids)
+        self.context = context_length(model.config.get_text_config(decoder=True).to_dict())
+        """Tokens that the model was made for, prompt and completion together; None: not known."""
         model.set_attn_implementation(ATTENTION)
 
     async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
@@ -121,7 +125,7 @@ class LocalEngine(OneCall[Scheduler]):
     def new_batch(self) -> Batch:
         """Empty bookkeeping."""
         vocabulary = self._model.get_output_embeddings().weight.shape[0]
-        return Batch(self.eos_ids, vocabulary)
+        return Batch(self.eos_ids, vocabulary, self.context)
 
     def prefill(self, sequences: Sequence[tuple[int, ...]]) -> list[Prefix]:
         """Run all but the last token of each sequence; one ``Prefix`` each, in order."""

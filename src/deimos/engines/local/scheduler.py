@@ -35,6 +35,7 @@ class Decoder(Protocol):
     block_rows: int
     checkpoint_seconds: float
     eos_ids: frozenset[int]
+    context: int | None
 
     def new_batch(self) -> Batch:
         """Empty bookkeeping."""
@@ -182,20 +183,21 @@ class Scheduler:
         entries: list[Waiting] = []
         while self._waiting and len(self._batch) + len(entries) < self._places:
             entry = self._waiting.popleft()
-            finish = _finished_before(entry.job, self._engine.eos_ids)
+            finish = _finished_before(entry.job, self._engine.eos_ids, self._engine.context)
             if finish:
                 self._end(entry, finish)
-            elif not entry.job.prompt_ids:
-                self._end(entry, "error", "the prompt has no tokens")
+            elif unfit := _unfit(entry.job, self._engine.context):
+                self._end(entry, "error", unfit)
             else:
                 entries.append(entry)
         if not entries:
             return
-        now = time.perf_counter()
+        now, rows = time.perf_counter(), len(self._batch)
         try:
             self._place(entries, now)
         except BaseException:
-            if len(self._batch) == self._cache.rows:
+            # Whatever blocks of this wave the cache has by now, what has no row in the batch waits.
+            if len(self._batch) == rows:
                 self._waiting.extendleft(reversed(entries))
             raise
         self._sampler = None
@@ -212,7 +214,7 @@ class Scheduler:
         # A job may come back with a thought that is already longer than its cap.
         self._dirty = self._dirty or any(w.job.done_ids for w in entries)
         for entry in entries:
-            if not entry.job.done_ids:
+            if not entry.job.done_ids and self._places > 1:
                 self._prefixes[entry.job.prompt_ids] = prefixes[entry.job.prompt_ids]
                 self._prefixes.move_to_end(entry.job.prompt_ids)
         while sum(p.tokens for p in self._prefixes.values()) > KEPT_PREFIX_TOKENS:
@@ -224,8 +226,11 @@ class Scheduler:
         return {s: made[s] if s in made else self._prefixes[s] for s in sequences}
 
     def _shed(self, error: BaseException) -> None:
-        """Out of memory: all rows leave the batch; half as many at a time continue from their ids."""
-        batch = self._batch
+        """Out of memory: all rows leave the batch; half as many at a time continue from their ids.
+
+        A single sequence ends in an error only if nothing else was in memory beside it.
+        """
+        batch, alone = self._batch, not self._prefixes
         rows = [
             Waiting(replace(s.job, done_ids=batch.completion(i), think_cap=s.cap), s.started)
             for i, s in enumerate(batch.slots)
@@ -235,8 +240,8 @@ class Scheduler:
         self._batch, self._cache = self._engine.new_batch(), self._engine.new_cache()
         self._sampler = None
         self._waiting.extendleft(reversed(rows))
-        running = max(1, min(self._places, len(self._waiting)))
-        if running == 1:
+        running = min(self._places, len(self._waiting))
+        if running == 1 and alone:
             sentence = f"out of memory with one sequence: {str(error).splitlines()[0]}"
             self._end(self._waiting.popleft(), "error", sentence)
         self._places = max(1, running // 2)
@@ -252,8 +257,23 @@ class Scheduler:
         self._events.append(Done(entry.job.key, ids, finish, seconds, error))  # pyright: ignore[reportArgumentType]
 
 
-def _finished_before(job: Job, eos_ids: Collection[int]) -> str:
+def _finished_before(job: Job, eos_ids: Collection[int], context: int | None) -> str:
     """How a resumed job had already ended; empty if it can continue."""
-    if job.done_ids and job.done_ids[-1] in eos_ids:
+    done = len(job.done_ids)
+    if done and job.done_ids[-1] in eos_ids:
         return "stop"
-    return "length" if len(job.done_ids) >= job.sampling.max_tokens else ""
+    full = done > 0 and context is not None and len(job.prompt_ids) + done >= context
+    return "length" if full or done >= job.sampling.max_tokens else ""
+
+
+def _unfit(job: Job, context: int | None) -> str:
+    """Why a job cannot be decoded at all; empty if it can."""
+    length = len(job.prompt_ids)
+    if not length:
+        return "the prompt has no tokens"
+    if context is not None and length >= context:
+        return (
+            f"the prompt has {length:,} tokens, and the model's context is {context:,}, prompt and "
+            "completion together"
+        )
+    return ""
