@@ -12,10 +12,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date
 from enum import StrEnum
 from itertools import accumulate
 from typing import Any, Literal
+
+from deimos import chat_template
+from deimos.chat_template import ChatTemplate, Messages, TemplateArguments
 
 # Whitespace as text, and as byte-level BPE and SentencePiece spell it in their vocabularies.
 BLANKS = " \t\n\r\u0120\u010a\u0109\u010d\u2581"
@@ -114,42 +117,53 @@ def shape_of(prompt_text: str, tags: Tags | None) -> Shape:
 
 def render(
     tokenizer: Any,
-    messages: Sequence[Mapping[str, str]],
+    messages: Messages,
     *,
     tags: Tags | None,
     thinking: bool | None,
     today: date | None = None,
+    template: TemplateArguments | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Rendered:
     """Render chat messages up to where the assistant begins to write.
 
-    ``thinking`` is passed to the chat template as ``enable_thinking``; None leaves it out.
-    ``arguments`` are further ones for the template.
+    ``thinking`` is passed to the chat template by the switch of ``template``; None leaves it out.
+    ``arguments`` are further ones of this call, over those of ``template``.
     ``today`` is the date for a template that writes the current one (``renders_date``), its time
     midnight; None: the clock's. Other templates are not affected.
     Raises ``ThinkingError`` if there is no template, or it refuses or ignores what it is given.
     """
     from jinja2 import TemplateError
 
-    template = _template_of(tokenizer)
-    options = {**(arguments or {}), "tokenize": False, "add_generation_prompt": True}
-    if thinking is not None:
-        options["enable_thinking"] = thinking
-    if today is not None and _NOW in template:  # a variable of this name hides transformers' own
-        options[_NOW] = datetime.combine(today, time()).strftime
+    source, settings = _template_of(tokenizer), template or TemplateArguments()
+    given = {**settings.with_thinking(thinking), **(arguments or {})}
+    known = source, repr(sorted(given.items())), thinking, tags, tuple(m["role"] for m in messages)
+    if chat_template.NOW in source:
+        given |= chat_template.date_argument(today)
+    asked, key = ChatTemplate(tokenizer, given), settings.thinking_key
     try:
-        text = tokenizer.apply_chat_template([dict(m) for m in messages], **options)
+        text = asked.render(messages)
     except TemplateError as e:
         raise ThinkingError(f"the chat template refuses the messages: {e}") from e
-    shape = shape_of(text, tags)
-    if tags is not None and thinking is not None:
-        _refuse_ignored(template, shape, tags, thinking)
+    shape, fault = shape_of(text, tags), ""
+    checked = _checked.setdefault(tokenizer, set())
+    new = known not in checked  # messages of the same roles are treated alike
+    if new:
+        fault = chat_template.find_ignored(asked, messages)
+    if not fault and tags is not None and thinking is not None:
+        if thinking == (shape is Shape.SHUT):
+            fault = chat_template.say_wrong_end(asked, messages, key, thinking, tags.close)
+        elif new and shape is Shape.FREE:
+            fault = chat_template.find_ignored_switch(asked, messages, key, tags.open, tags.close)
+    if fault:
+        raise ThinkingError(fault)
+    checked.add(known)
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
     return Rendered(text, ids, _think_ids(tokenizer, shape, tags), tags)
 
 
-_NOW = "strftime_now"
-"""The function by which a template asks transformers for the current date."""
+_checked: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
+"""By tokenizer: the calls whose template was seen to ignore nothing."""
 
 
 def renders_date(tokenizer: Any) -> bool:
@@ -157,7 +171,7 @@ def renders_date(tokenizer: Any) -> bool:
 
     Raises ``ThinkingError`` without a template.
     """
-    return _NOW in _template_of(tokenizer)
+    return chat_template.NOW in _template_of(tokenizer)
 
 
 def _template_of(tokenizer: Any) -> str:
@@ -166,20 +180,6 @@ def _template_of(tokenizer: Any) -> str:
     except ValueError as e:
         name = tokenizer.name_or_path or type(tokenizer).__name__
         raise ThinkingError(f"tokenizer {name!r} needs a (default) chat template: has none") from e
-
-
-def _refuse_ignored(template: str, shape: Shape, tags: Tags, thinking: bool) -> None:
-    """Templates drop ``enable_thinking`` silently; say so instead of sampling the wrong thing."""
-    if thinking and not any(t in template for t in (tags.open, tags.close, "enable_thinking")):
-        fault = f"the chat template knows neither {tags.open} nor enable_thinking"
-    elif thinking == (shape is not Shape.SHUT):
-        return
-    else:
-        fault = f"the rendered prompt {'ends' if thinking else 'does not end'} with {tags.close}"
-    raise ThinkingError(
-        f"model.thinking is {str(thinking).lower()} but {fault}: set model.thinking to null "
-        "(to take the template as it is) or model.tags to null (the model has no tags)"
-    )
 
 
 _known: weakref.WeakKeyDictionary[Any, dict[Any, ThinkIds]] = weakref.WeakKeyDictionary()

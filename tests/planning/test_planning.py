@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -207,6 +208,43 @@ def test_baselines_are_counted_and_refused_if_the_template_cannot(tmp_path, monk
         refused = CliRunner().invoke(app, [*plan, *setting]).exception
         assert isinstance(refused, RecipeError)
         assert str(refused).startswith(f"bench.baselines: {sentence}")
+
+
+def test_what_the_model_s_context_does_not_hold_is_refused(tmp_path, monkeypatch):
+    """The lab's holds 1,024 tokens: prompts and budgets are looked at together."""
+    monkeypatch.chdir(tmp_path)
+    prompts = tmp_path / "long.jsonl"
+    words = " ".join(["stamps"] * 3000)
+    rows = [{"question": f"{i} {words}?", "answer": "#### 1"} for i in range(6)]
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = f"{{source: gsm8k, options: {{split: train, path: {prompts}}}}}"
+    for setting, sentence in (
+        (
+            [f"prompts.sources=[{source}]"],
+            r"prompts: the longest prompt has [3-9],\d+ tokens, and the",
+        ),
+        (
+            [f"bench.tasks=[{{name: long, source: {source}}}]"],
+            r"bench.tasks: the longest prompt has [3-9],\d+ tokens, and the context of model 'lab' is 1,024",
+        ),
+        (
+            ["sample.sampling.max_tokens=1024"],
+            r"sample.sampling.max_tokens = 1024: .*at most 9\d\d$",
+        ),
+        (["bench.budget=4096"], r"bench.budget = 4096: .* is 1,024 tokens, prompt and completion"),
+        (["sweep.parameters={max_tokens: [512, 2000]}"], "sweep.parameters.max_tokens = 2000: "),
+    ):
+        sets = [word for one in setting for word in ("--set", one)]
+        refused = CliRunner().invoke(app, ["plan", "lab", *SMALL[:8], *sets]).exception
+        assert isinstance(refused, RecipeError), setting
+        assert re.match(sentence, str(refused)), refused
+    other = (
+        "--set",
+        "runtime.engine=openai",
+        "--set",
+        "runtime.engine_options={urls: ['http://x']}",
+    )
+    assert say("plan", "lab", *SMALL, *other, "--set", "bench.budget=4096")
 
 
 def test_a_pilot_for_real(tmp_path, monkeypatch):

@@ -105,7 +105,14 @@ def run(
     today = read_template_date(job.inputs["sample"])
     with (
         close_judges(tasks),
-        open_models(compared, job.runtime, tags, today=today, together=together) as models,
+        open_models(
+            compared,
+            job.runtime,
+            tags,
+            today=today,
+            together=together,
+            template=job.recipe.model.template_arguments(),
+        ) as models,
     ):
         effort = find_lowest_effort(models.tokenizer.get_chat_template())
         suite = dataclasses.replace(suite, effort=effort)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deimos.chat_template import TemplateArguments
 from deimos.thinking import Shape, Tags, ThinkCounter, ThinkIds, ThinkingError, render
 
 
@@ -56,7 +57,9 @@ class ThinkBudget:
         return None
 
 
-def find_closing(tokenizer: Any, tags: Tags) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def find_closing(
+    tokenizer: Any, tags: Tags, template: TemplateArguments | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The ids that close a thought, as the chat template closes an empty one if thinking is off.
 
     Templates that cannot turn it off get what most have: the tag on a line of its own, then a blank
@@ -68,7 +71,7 @@ def find_closing(tokenizer: Any, tags: Tags) -> tuple[tuple[int, ...], tuple[int
     before, behind = "\n", "\n\n"
     try:
         ask = [{"role": "user", "content": "?"}]
-        shut = render(tokenizer, ask, tags=tags, thinking=False)
+        shut = render(tokenizer, ask, tags=tags, thinking=False, template=template)
     except ThinkingError:
         pass
     else:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deimos import engines
+from deimos.chat_template import TemplateArguments
 from deimos.engines.base import Engine
 from deimos.engines.collect import Request
 from deimos.engines.multiplex import Shared
@@ -46,6 +47,7 @@ class Models:
         together: keep the engines of several models loaded at a time; else opening one closes the
             others.
         open_elsewhere: opens engines on a cluster; None: they are loaded in this process.
+        template: what the recipe gives the chat template; None: nothing of its own.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Models:
         today: date | None = None,
         together: bool = False,
         open_elsewhere: OpenEngine | None = None,
+        template: TemplateArguments | None = None,
     ) -> None:
         self._runtime = runtime
         self._together = together
@@ -66,7 +69,7 @@ class Models:
         """Engines that several may sample from; None: not opened yet."""
         self._made_with: dict[tuple[ModelRef, Sampling], str] = {}
         self._rendered: dict[tuple[str, bool | None, str, str | None], Rendered] = {}
-        self._tags, self._today = tags, today
+        self._tags, self._today, self._template = tags, today, template or TemplateArguments()
         self._closing: tuple[tuple[int, ...], tuple[int, ...]] | None = None
         self.tokenizer: Any = load_tokenizer(base)
         self.eos_ids = eos_ids_of(self.tokenizer, base)
@@ -114,7 +117,7 @@ class Models:
 
         Args:
             prompt: the prompt.
-            thinking: passed to the chat template as ``enable_thinking``; None leaves it out.
+            thinking: passed to the chat template as its switch; None leaves it out.
             instruction: added to the last user message, behind a blank line.
             effort: passed to the chat template as ``reasoning_effort``; None leaves it out.
         """
@@ -123,7 +126,7 @@ class Models:
             options = {} if effort is None else {EFFORT: effort}
             self._rendered[name] = render(
                 self.tokenizer, add_instruction(prompt.messages, instruction), tags=self._tags,
-                thinking=thinking, today=self._today, arguments=options,
+                thinking=thinking, today=self._today, template=self._template, arguments=options,
             )  # fmt: skip
         return self._rendered[name]
 
@@ -135,12 +138,14 @@ class Models:
         """Where an arm's thoughts are closed, and by which ids; None: nowhere."""
         if arm.think_budget is None or self._tags is None:
             return None
-        self._closing = self._closing or find_closing(self.tokenizer, self._tags)
+        self._closing = self._closing or find_closing(self.tokenizer, self._tags, self._template)
         return ThinkBudget(arm.think_budget, *self._closing)
 
     def explain_no_switch(self, prompt: Prompt) -> str:
         """Why thinking cannot be turned on and off for a prompt; empty if it can."""
-        return explain_no_switch(self.tokenizer, prompt.messages, self._tags, self._today)
+        return explain_no_switch(
+            self.tokenizer, prompt.messages, self._tags, self._today, self._template
+        )
 
     def grammar(self, rendered: Rendered) -> Grammar:
         """What is needed to cut a completion of this prompt."""
@@ -171,6 +176,8 @@ class Models:
                 adapter=Path(model.adapter) if model.adapter else None,
             )
         made_with, budget = self._made_with[model, decoding], self.think_budget(arm)
+        if self._template != TemplateArguments():
+            made_with = fingerprint([made_with, {"template": dataclasses.asdict(self._template)}])
         if budget is None:
             return made_with
         return fingerprint([made_with, {"think_budget": dataclasses.asdict(budget)}])
@@ -184,6 +191,7 @@ def open_models(
     *,
     today: date | None = None,
     together: bool = False,
+    template: TemplateArguments | None = None,
 ) -> Iterator[Models]:
     """The models of an evaluation, here or on the cluster that the runtime names.
 
@@ -193,6 +201,7 @@ def open_models(
         tags: of a thought; None: the model thinks in no tags.
         today: see ``Models``.
         together: several models are loaded at a time, as timing them in turn needs.
+        template: see ``Models``.
 
     Raises:
         RecipeError: no such model or engine; no Ray, or no such cluster.
@@ -200,8 +209,9 @@ def open_models(
     base = next(iter(models.values()))
     with open_on_cluster(models, runtime, together) as elsewhere:
         opened = Models(
-            base, runtime, tags, today=today, together=together, open_elsewhere=elsewhere
-        )
+            base, runtime, tags, today=today, together=together, open_elsewhere=elsewhere,
+            template=template,
+        )  # fmt: skip
         try:
             yield opened
         finally:

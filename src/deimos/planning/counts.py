@@ -42,8 +42,8 @@ class PromptCounts:
 
 def count_prompts(
     recipe: Recipe, runtime: Runtime
-) -> tuple[list[Prompt], list[Prompt], PromptCounts]:
-    """Train and dev prompts and how many of them and of test problems there are.
+) -> tuple[list[Prompt], list[Prompt], list[Prompt], PromptCounts]:
+    """Train and dev prompts, test problems, and how many there are.
 
     The Hub is asked at most once whether it is there. Without it the lists are empty unless all
     sources are on this machine.
@@ -68,10 +68,10 @@ def count_prompts(
         note = _say_unreachable(e)
         if remote:
             go_offline()
-        return [], [], _count_without_loading(recipe, tested, note)
+        return [], [], [], _count_without_loading(recipe, tested, note)
     known = PromptCounts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
     if note:
-        return train, dev, _count_tests(tested, known)
+        return train, dev, [], _count_tests(tested, known)
     tests = load_tasks(tested, [*train, *dev], given)
     if recipe.sweep and recipe.allow_contamination:
         refuse_tests(recipe, runtime, dev, "sweep", given)
@@ -79,7 +79,9 @@ def count_prompts(
         refuse_tests(recipe, runtime, dev, "route", given)
     kinds = judged_kinds([*train, *dev], tests)
     require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
-    return train, dev, replace(known, test={task.name: len(task.prompts) for task in tests})
+    problems = [prompt for task in tests for prompt in task.prompts]
+    known = replace(known, test={task.name: len(task.prompts) for task in tests})
+    return train, dev, problems, known
 
 
 def _say_unreachable(error: RecipeError) -> str:

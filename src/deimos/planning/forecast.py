@@ -96,10 +96,11 @@ def forecast(
     Raises:
         RecipeError: prompts, template or model that a run would refuse; a pilot without prompts.
     """
-    train_prompts, dev_prompts, prompts = count_prompts(recipe, runtime)
+    train_prompts, dev_prompts, problems, prompts = count_prompts(recipe, runtime)
     train, dev = sum(prompts.train.values()), sum(prompts.dev.values())
     n, most = recipe.sample.candidates, recipe.sample.sampling.max_tokens
-    needs = weigh_model(recipe, runtime, [*train_prompts, *dev_prompts], (train + dev) * n)
+    sampled = [*train_prompts, *dev_prompts]
+    needs = weigh_model(recipe, runtime, sampled, problems, (train + dev) * n)
     candidates = train * n if train else None
     bound = None if candidates is None else (candidates + dev) * most
     complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.has_tests)

@@ -16,6 +16,7 @@ from deimos.models import memory
 from deimos.models.loading import check_folder, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.pipeline.identity import model_path
+from deimos.planning.context import refuse_beyond_context
 from deimos.planning.pilot import render_prompt
 from deimos.recipe import Recipe
 from deimos.recipe.runtime import Runtime
@@ -57,18 +58,24 @@ class Memory:
 
 
 def weigh_model(
-    recipe: Recipe, runtime: Runtime, prompts: Sequence[Prompt], candidates: int | None
+    recipe: Recipe,
+    runtime: Runtime,
+    prompts: Sequence[Prompt],
+    problems: Sequence[Prompt],
+    candidates: int | None,
 ) -> Memory:
-    """Render a prompt, refuse a model that cannot fit, and weigh what can be weighed.
+    """Render the longest prompts, refuse what cannot fit, and weigh what can be weighed.
 
     Args:
         recipe: whose model it is.
         runtime: says where it runs.
-        prompts: all of them, if they could be loaded.
+        prompts: train and dev, if they could be loaded.
+        problems: of the tests, likewise.
         candidates: of all prompts; None: not known.
 
     Raises:
-        RecipeError: a model or a template that a run would refuse.
+        RecipeError: a model or a template that a run would refuse, or prompts and budgets that are
+            more than the model's context.
     """
     name, total, free = _find_device(runtime)
     folder = _find_folder(recipe)
@@ -83,6 +90,9 @@ def weigh_model(
         where = "of memory" if name == "RAM" else "of GPU memory"
         memory.refuse_too_large(recipe.model.id, folder, dtype, free, where)
     weights, config = memory.weights_in(folder), memory.text_config(folder)
+    if config is not None:
+        tested, _ = _measure_longest(recipe, folder, problems)
+        refuse_beyond_context(recipe, runtime, config, prompt=longest, test=tested)
     return replace(
         known,
         parameters=weights.parameters if weights else None,

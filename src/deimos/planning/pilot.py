@@ -56,7 +56,10 @@ def run_pilot(
 
 def render_prompt(model: ModelSettings, tokenizer: Any, prompt: Prompt) -> Rendered:
     """A prompt as the recipe's model sees it; ThinkingError if its template refuses it."""
-    return render(tokenizer, prompt.messages, tags=model.thinking_tags(), thinking=model.thinking)
+    return render(
+        tokenizer, prompt.messages, tags=model.thinking_tags(), thinking=model.thinking,
+        template=model.template_arguments(),
+    )  # fmt: skip
 
 
 def _sample(job: StageJob, chosen: Sequence[Prompt], pool: list[Completion]) -> float:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
+from deimos.chat_template import RENDERING, TemplateArguments
 from deimos.recipe.bench import Bench
-from deimos.recipe.errors import RecipeError
+from deimos.recipe.errors import RecipeError, show_value
 from deimos.recipe.prompts import PromptSettings
 from deimos.recipe.route import Route
 from deimos.recipe.sampling import Sample
@@ -25,6 +29,28 @@ from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.recipe.sweep import Sweep
 from deimos.thinking import Tags
 from deimos.types import Kind
+
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""Of a variable of a chat template."""
+
+
+def _check_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Names and plain values that a chat template can be given."""
+    for name, value in given.items():
+        if not re.fullmatch(_NAME, name):
+            raise ValueError(
+                f"model.template_kwargs: {name!r} must be a name that a chat template can have: "
+                "letters, digits and _"
+            )
+        if not isinstance(value, bool | int | float | str | None):
+            raise ValueError(
+                f"model.template_kwargs.{name} = {show_value(value)}: must be text, a number, true, "
+                "false or null"
+            )
+    return given
+
+
+_TEMPLATE_KEYS = ("thinking_key", "template_kwargs")
 
 
 class TagSettings(Section):
@@ -43,13 +69,45 @@ class ModelSettings(Section):
     """Hub commit; required for Hub models that are to be reproducible."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     thinking: bool | None = True
-    """Passed to the chat template as ``enable_thinking``; null leaves it out."""
+    """Passed to the chat template as ``thinking_key``; null leaves it out."""
+    thinking_key: str = Field(default="enable_thinking", pattern=_NAME)
+    """The chat template's own name for the switch of thinking (DeepSeek-V3.1's is ``thinking``)."""
+    template_kwargs: Annotated[dict[str, Any], AfterValidator(_check_values)] = {}
+    """Other arguments of the chat template, by its own names: ``{reasoning_effort: low}`` (Qwen3.8)."""
     tags: TagSettings | None = TagSettings()
     """null: the model does not think in tags (the plain grammar)."""
 
     def thinking_tags(self) -> Tags | None:
         """The tags as everything but the recipe takes them; None: the model thinks in none."""
         return Tags(self.tags.open, self.tags.close) if self.tags else None
+
+    def template_arguments(self) -> TemplateArguments:
+        """What the chat template is given with every prompt."""
+        return TemplateArguments(self.thinking_key, self.template_kwargs)
+
+    @model_validator(mode="after")
+    def _template_takes_them(self) -> ModelSettings:
+        given = [("model.thinking_key", self.thinking_key)]
+        given += [("model.template_kwargs", name) for name in self.template_kwargs]
+        for key, name in given:
+            if name in RENDERING:
+                raise ValueError(
+                    f"{key}: {name!r} is set by rendering itself: accepted is any other argument that "
+                    "the chat template reads"
+                )
+        if self.thinking_key in self.template_kwargs:
+            raise ValueError(
+                f"model.template_kwargs.{self.thinking_key}: this is the switch of thinking "
+                "(model.thinking_key): set model.thinking instead"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A model whose template needs none of these keeps the identity that it has without them."""
+        fields = type(self).model_fields
+        unused = {k for k in _TEMPLATE_KEYS if getattr(self, k) == fields[k].default}
+        return {key: value for key, value in dump(self).items() if key not in unused}
 
 
 class Quota(Section):

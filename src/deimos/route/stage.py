@@ -88,8 +88,10 @@ def run(
     prompts = artifacts.prompts("dev")
     check(prompts)
     refs = {name: model.ref for name, model in models.items()}
-    tags, today = job.recipe.model.thinking_tags(), read_template_date(job.inputs["sample"])
-    with open_models(refs, job.runtime, tags, today=today) as opened:
+    model, today = job.recipe.model, read_template_date(job.inputs["sample"])
+    with open_models(
+        refs, job.runtime, model.thinking_tags(), today=today, template=model.template_arguments()
+    ) as opened:
         if because := _explain_no_switch(opened, prompts):
             write_rows(job.out / ROUTING, [])
             return {"prompts": len(prompts), "no_switch": because}

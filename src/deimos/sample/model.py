@@ -75,11 +75,11 @@ def make_decode(tokenizer: object, eos_ids: frozenset[int], engine_name: str) ->
 def render_prompts(job: StageJob, tokenizer: Any, prompts: Iterable[Prompt]) -> list[RacePrompt]:
     """Prompts as the model sees them."""
     model, today = job.recipe.model, template_date_of(job, tokenizer)
-    tags, thinking = model.thinking_tags(), model.thinking
-    return [
-        RacePrompt(p, render(tokenizer, p.messages, tags=tags, thinking=thinking, today=today))
-        for p in prompts
-    ]
+    options = {
+        "tags": model.thinking_tags(), "thinking": model.thinking, "today": today,
+        "template": model.template_arguments(),
+    }  # fmt: skip
+    return [RacePrompt(p, render(tokenizer, p.messages, **options)) for p in prompts]
 
 
 def template_date_of(job: StageJob, tokenizer: Any) -> date | None:

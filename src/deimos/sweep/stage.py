@@ -58,8 +58,14 @@ def run(
     sweep = settings_of(job.recipe)
     prompts = order_items(read_dev(job), sweep)
     check(prompts)
-    tags, today = job.recipe.model.thinking_tags(), read_template_date(job.inputs["sample"])
-    with open_models(models, job.runtime, tags, today=today) as opened:
+    model, today = job.recipe.model, read_template_date(job.inputs["sample"])
+    with open_models(
+        models,
+        job.runtime,
+        model.thinking_tags(),
+        today=today,
+        template=model.template_arguments(),
+    ) as opened:
         tried = asyncio.run(_try_models(job, opened, models, judge, prompts))
     rows = [row for name, trials in tried.items() for row in trial_rows(name, trials, len(prompts))]
     locked = _locked(sweep, tried, prompts)

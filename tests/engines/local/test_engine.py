@@ -522,7 +522,9 @@ def test_nothing_goes_beyond_the_model_s_context(tiny_model: Any) -> None:
     ends = run(engine, [long, full, tight, again, *rest[1:]])
     for job, tokens in ((long, "400,000"), (full, "512")):
         assert ends[job.key].finish == "error"
-        assert f"the prompt has {tokens} tokens, and the model's context is 512" in ends[job.key].error
+        assert (
+            f"the prompt has {tokens} tokens, and the model's context is 512" in ends[job.key].error
+        )
     assert (ends[tight.key].finish, len(ends[tight.key].completion_ids)) == ("length", 3)
     assert (ends[again.key].finish, ends[again.key].completion_ids) == ("length", (6, 7))
     assert {len(ends[job.key].completion_ids) for job in rest[1:]} == {40}
