@@ -48,6 +48,34 @@ def test_base_revision_template_and_adapter_are_the_recipes():
     assert "for thinking in (True, False):" in found.ask
 
 
+def test_the_template_s_own_switch_and_arguments_are_the_recipes():
+    model = {"id": "a/b", "thinking_key": "thinking", "template_kwargs": {"style": 'a "b"', "n": 2}}
+    found = shown(model=model)
+    for program, thinking in ((found.on, True), (found.off, False)):
+        assert f'style="a \\"b\\"", n=2, thinking={thinking}, add_generation' in program
+    assert "tokenize=False, thinking=thinking)" in found.off  # the guard
+    assert (
+        '"chat_template_kwargs": {"style": "a \\"b\\"", "n": 2, "thinking": thinking}' in found.ask
+    )
+    assert "enable_thinking" not in found.on + found.off + found.ask
+    found = shown(model={**model, "thinking": None})
+    assert "n=2, add_generation" in found.on and '"n": 2}' in found.ask
+
+
+def test_a_template_that_only_mentions_the_switch_has_none(tmp_path):
+    ask = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    for text, knows in (
+        (f"{{# enable_thinking #}}{ask}", False),
+        (f"{ask}{{{{ '<think></think>' if enable_thinking is false }}}}", True),
+        (f"{ask}{{{{ '<think></think>' if thinking is false }}}}", False),
+        ("{% if", None),
+    ):
+        (tmp_path / "chat_template.jinja").write_text(text)
+        run = run_of(model={"id": str(tmp_path)})
+        assert snippet.knows_switch(run) is knows
+        assert bool(snippet.say_no_switch(run)) is (knows is False)
+
+
 def test_what_the_recipe_leaves_out_is_left_out():
     found = shown(model={"id": "a/b", "revision": None, "thinking": None})
     assert "revision" not in found.on + found.serve
@@ -62,7 +90,7 @@ def test_a_model_without_tags_has_no_switch_and_this_is_said():
 
 def test_a_template_is_read_for_its_switch_where_it_lies_here(tmp_path):
     for name, text, knows in (
-        ("with", "{% if enable_thinking is false %}", True),
+        ("with", "{% if enable_thinking is false %}off{% endif %}", True),
         ("without", "{{ messages }}", False),
     ):
         folder = tmp_path / name

@@ -22,7 +22,7 @@ class Arm:
     decoding: Sampling
     """``max_tokens`` is the budget: part of the arm."""
     thinking: bool | None = None
-    """Passed to the chat template as ``enable_thinking``; None leaves it out."""
+    """Passed to the chat template as its switch; None leaves it out."""
     model_name: str = field(default="model", compare=False)
     config: str = field(default="", compare=False)
     """Name of the decoding. Both names stand in rows and messages; they are not what an arm is."""

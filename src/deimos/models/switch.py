@@ -145,6 +145,20 @@ def find_switch(template: str) -> Switch:
     return Switch(effort, {ARGUMENT: levels[0]}) if effort and levels[0] != default else NO_SWITCH
 
 
+def has_switch(template: str, name: str) -> bool | None:
+    """Whether a chat template renders another prompt with an argument true than with it false.
+
+    Args:
+        template: its text (Jinja).
+        name: the argument's.
+
+    Returns:
+        None if the template cannot be rendered.
+    """
+    render = _renderer(template)
+    return None if render is None else _differ(render({name: True}), render({name: False}))
+
+
 def _default_level(render: Any, levels: list[str]) -> str | None:
     """The level that a template takes if it is given none; None if it has no levels."""
     if len({render({ARGUMENT: level}) for level in levels} - {None}) < 2:

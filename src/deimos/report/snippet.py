@@ -2,7 +2,7 @@
 
 Each renders one question as the run rendered its prompts and decodes at the locked config, as far as
 its program can: transformers' ``generate`` has no presence or frequency penalty, so a comment says
-what is missing. ``enable_thinking`` goes to ``apply_chat_template`` itself (there,
+what is missing. The switch of thinking goes to ``apply_chat_template`` itself (there,
 ``chat_template_kwargs`` would be one more variable of the template, which reads none of that name),
 and to a server in ``chat_template_kwargs``. Not covered: other engines.
 """
@@ -13,8 +13,11 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deimos.lab.weights import lab_path
+from deimos.models.effort import read_template
+from deimos.models.switch import has_switch
 from deimos.report.locked import read_locked
 from deimos.report.results import RunResults
 from deimos.store.names import ADAPTER
@@ -33,7 +36,6 @@ _NOT_IN_GENERATE = ("presence_penalty", "frequency_penalty")
 _BUDGET = "think_budget"
 _IN_BODY = ("top_k", "min_p", "repetition_penalty")
 """vLLM's sampler values that OpenAI's client has no argument for."""
-_SWITCH = "enable_thinking"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def quick_starts(run: RunResults) -> QuickStarts:
 
 
 def knows_switch(run: RunResults) -> bool | None:
-    """Whether the chat template reads ``enable_thinking``; None if the run's records don't say."""
+    """Whether the chat template has the recipe's switch; None if neither records nor template say."""
     if run.plain:
         return False
     if run.counts("route").get("no_switch"):
@@ -75,9 +77,12 @@ def knows_switch(run: RunResults) -> bool | None:
     if run.artifacts.routing() or any(row.get("thinking") is False for row in rows):
         return True
     folder = lab_path() if run.lab else Path(run.recipe.model.id)
-    texts = [folder / name for name in ("chat_template.jinja", "tokenizer_config.json")]
-    found = [path.read_text(encoding="utf-8", errors="replace") for path in texts if path.is_file()]
-    return any(_SWITCH in text for text in found) if found else None
+    template, key = read_template(folder), run.recipe.model.thinking_key
+    if template is None:
+        return None
+    found = has_switch(template, key)
+    # One that cannot be rendered here (it calls what only its own program has) may still have it.
+    return (key in template or None) if found is None else found
 
 
 def say_no_switch(run: RunResults) -> str:
@@ -85,7 +90,8 @@ def say_no_switch(run: RunResults) -> str:
     if run.plain:
         return "This model does not think in tags, so there is no thinking to turn off."
     if knows_switch(run) is False:
-        return f"This model's chat template does not read {_SWITCH}: thinking cannot be turned off."
+        key = run.recipe.model.thinking_key
+        return f"This model's chat template does not read {key}: thinking cannot be turned off."
     return ""
 
 
@@ -94,15 +100,22 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
 
     Args:
         run: the run.
-        thinking: what the chat template is given as ``enable_thinking``; None leaves it out.
-        guard: end with a message if the chat template has no such switch.
+        thinking: what the chat template is given as its switch; None leaves it out.
+        guard: end with a message if the switch makes no difference to the chat template.
     """
     model = run.recipe.model
     revision = f", revision={quoted(model.revision)}" if model.revision else ""
-    switch = "" if thinking is None else f"{_SWITCH}={thinking}, "
+    given = model.template_arguments().with_thinking(thinking)
+    arguments = "".join(f"{name}={_literal(value)}, " for name, value in given.items())
+    key = model.thinking_key
     check = (
         [
-            f'if "{_SWITCH}" not in tokenizer.get_chat_template():',
+            "",
+            "def prompt_of(thinking):",
+            '    asked = [{"role": "user", "content": "Hello."}]',
+            f"    return tokenizer.apply_chat_template(asked, tokenize=False, {key}=thinking)",
+            "",
+            "if prompt_of(True) == prompt_of(False):",
             '    raise SystemExit("this chat template has no switch: thinking stays on")',
         ]
         if guard
@@ -124,7 +137,7 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
             f"question = {quoted(QUESTION)}",
             "prompt = tokenizer.apply_chat_template(",
             '    [{"role": "user", "content": question}],',
-            f'    {switch}add_generation_prompt=True, return_dict=True, return_tensors="pt",',
+            f'    {arguments}add_generation_prompt=True, return_dict=True, return_tensors="pt",',
             ")",
             *_generate(read_locked(run).decoding),
             'print(tokenizer.decode(output[0, prompt["input_ids"].shape[1]:]))',
@@ -174,8 +187,12 @@ def client(run: RunResults) -> str | None:
     switched = knows_switch(run) or (
         not say_no_switch(run) and run.recipe.model.thinking is not None
     )
-    if switched:
-        body.append(f'"chat_template_kwargs": {{"{_SWITCH}": thinking}}')
+    model = run.recipe.model
+    given = {name: _literal(value) for name, value in model.template_kwargs.items()}
+    given |= {model.thinking_key: "thinking"} if switched else {}
+    if given:
+        pairs = ", ".join(f'"{name}": {value}' for name, value in given.items())
+        body.append(f'"chat_template_kwargs": {{{pairs}}}')
     if not run.plain:  # a tag may be a special token, which a server leaves out of its reply
         body.append('"skip_special_tokens": False')
     indent = "    " if switched else ""
@@ -201,6 +218,11 @@ def client(run: RunResults) -> str | None:
 def quoted(text: str) -> str:
     """A Python string literal that no name in a recipe can break out of, in plain signs."""
     return json.dumps(text) if text.isascii() and text.isprintable() else ascii(text)
+
+
+def _literal(value: Any) -> str:
+    """A plain value of a recipe as Python writes it."""
+    return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _generate(decoding: AnyRow) -> list[str]:

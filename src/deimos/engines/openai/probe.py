@@ -1,7 +1,7 @@
 """Checks of a server before it gets work: does it serve this model, and are its tokens the model's?
 
 Prompts are sent as token ids to the plain completions endpoint, bypassing the server's chat template
-and its ``enable_thinking``. What can still go wrong is checked: another model, prompts that are
+and its switch of thinking. What can still go wrong is checked: another model, prompts that are
 tokenised again or echoed, text without its tags, a missing adapter. Each is a ``Fault`` of one
 sentence. Not covered: weights that differ under the same name and tokenizer.
 """
