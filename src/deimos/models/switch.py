@@ -1,4 +1,4 @@
-"""How a chat template is told to think, or not: its own switch, found by rendering it.
+"""How a chat template is asked to think, or not: its own switch, found by rendering it.
 
 Templates have switches of several names: ``enable_thinking`` (Qwen3 to Qwen3.8, Nemotron, GLM,
 Gemma 4), ``thinking`` (DeepSeek V3.1, Granite), levels of ``reasoning_effort`` (gpt-oss; Qwen3.8
