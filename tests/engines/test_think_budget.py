@@ -154,7 +154,7 @@ def test_real_templates_close_a_thought_as_they_shut_it(tmp_path):
     tokenizer = load_tokenizer(ModelRef(str(tmp_path)))
     ask, tags = [{"role": "user", "content": "What is 1 plus 2?"}], Tags()
     own = tokenizer.chat_template
-    lone = "{{ '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}"
+    lone = "{{ messages[0].content }}{{ '</think>' if enable_thinking is false else '<think>' }}"
     for template, before, behind in (
         (own, "\n", "\n\n"),
         (real("qwen3"), "\n", "\n\n"),
