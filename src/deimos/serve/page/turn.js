@@ -126,6 +126,11 @@ export class TurnView {
   showCounts() {
     const { thought, answer, end = performance.now() } = this.times;
     const tokens = this.tokens();
+    const describe = (count, from, to) => {
+      // While it runs, it is not yet known whether the server will say how many.
+      const words = count === undefined ? this.times.end && "tokens not counted" : `${number.format(count)} tokens`;
+      return [words, `${((to - from) / 1000).toFixed(1)} s`].filter(Boolean).join(", ");
+    };
     if (thought) this.find(".thought .count").textContent = describe(tokens.thought, thought, answer ?? end);
     if (answer) this.find(".answer .count").textContent = describe(tokens.answer, answer, end);
   }
@@ -155,9 +160,4 @@ export class TurnView {
   show(selector) {
     this.keepInView(() => (this.find(selector).hidden = false));
   }
-}
-
-function describe(tokens, from, to) {
-  const count = tokens === undefined ? "tokens not counted" : `${number.format(tokens)} tokens`;
-  return `${count}, ${((to - from) / 1000).toFixed(1)} s`;
 }
