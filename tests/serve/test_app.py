@@ -93,6 +93,27 @@ def test_usage_stands_in_a_stream_if_asked_for(lab_server):
     assert "usage" not in events(lab_server, max_tokens=9)[-1]
 
 
+def test_ids_are_given_if_asked_for(lab_model, lab_server):
+    expected = list(greedy(lab_model, True).completion_ids)
+    assert answer(lab_server, return_token_ids=True)["choices"][0]["token_ids"] == expected
+    chunks = events(lab_server, return_token_ids=True)
+    assert [c["choices"][0].get("token_ids") for c in chunks] == [None] * (len(chunks) - 1) + [
+        expected
+    ]
+    text = ask(lab_server, "/v1/completions", prompt="12 + 5", max_tokens=3, return_token_ids=True)
+    assert len(text.json()["choices"][0]["token_ids"]) == 3
+    assert "token_ids" not in answer(lab_server)["choices"][0]
+
+
+def test_tokens_so_far_stand_beside_every_text_if_asked_for(lab_server):
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    chunks = events(lab_server, stream_options=options)
+    counts = [chunk["usage"]["completion_tokens"] for chunk in chunks]
+    assert counts == sorted(counts) and counts[0] < counts[len(counts) // 2] < counts[-1]
+    last, total = chunks[-2]["usage"], chunks[-1]["usage"]
+    assert last == total and total["completion_tokens_details"]["reasoning_tokens"] > 0
+
+
 def test_a_thought_that_is_cut_has_no_content(lab_server):
     choice = answer(lab_server, max_tokens=9)["choices"][0]
     assert choice["message"]["content"] is None and choice["message"]["reasoning"]

@@ -146,6 +146,10 @@ class AnswerRequests:
         self, body: bytes, data: Mapping[str, Any] | None, send: _CountedSend
     ) -> None:
         form, asked, parsed = await _beside(len(body) > LONG_BODY, partial(self._ask, body, data))
+        form.has_ids = bool(parsed.return_token_ids)
+        form.has_counts = bool(
+            parsed.stream_options and parsed.stream_options.continuous_usage_stats
+        )
         completions = [
             RunningCompletion(asked, rendered, at * (parsed.n or 1) + i, parsed, form.name)
             for at, rendered in enumerate(asked.prompts)

@@ -38,6 +38,8 @@ class StreamOptions(Section):
     """What a stream says beside its tokens."""
 
     include_usage: bool = False
+    continuous_usage_stats: bool | None = None
+    """Beside every text the tokens so far, as vLLM sends them."""
 
 
 class CommonBody(Section):
@@ -58,6 +60,10 @@ class CommonBody(Section):
     stop: Any = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    return_token_ids: bool | None = None
+    """Beside each choice the ids that were sampled, as vLLM sends them."""
+    skip_special_tokens: bool | None = None
+    """Makes no difference here: the tags of the thought are in neither text."""
     logprobs: Any = None
     logit_bias: Any = None
     user: Any = None

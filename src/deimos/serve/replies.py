@@ -38,6 +38,10 @@ class ReplyForm(Protocol):
 
     name: str
     """Of the reply."""
+    has_ids: bool
+    """Whether choices say which ids were sampled; a stream does at each choice's end."""
+    has_counts: bool
+    """Whether every piece of a stream says how many tokens there are so far."""
 
     def whole(self, completions: Sequence[RunningCompletion]) -> dict[str, Any]:
         """The reply to a request that is not streamed."""
@@ -70,6 +74,7 @@ class _CommonForm:
     def __init__(self, model: str, engine: str) -> None:
         self.name = f"{self.prefix}{uuid.uuid4().hex}"
         self._model, self._engine, self._created = model, engine, int(time.time())
+        self.has_ids = self.has_counts = False
 
     def _reply(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         return {
@@ -81,6 +86,15 @@ class _CommonForm:
             "system_fingerprint": self._engine,
             **more,
         }
+
+    def _piece(self, completion: RunningCompletion, choice: dict[str, Any]) -> dict[str, Any]:
+        """One piece of a stream."""
+        more = {"usage": usage_of([completion])} if self.has_counts else {}
+        return self._reply(self.chunk_kind, [choice], **more)
+
+    def _ids(self, completion: RunningCompletion) -> dict[str, Any]:
+        """The ids of a choice that is over, if they are asked for."""
+        return {"token_ids": completion.ids} if self.has_ids and completion.finish else {}
 
     def usage(self, completions: Sequence[RunningCompletion]) -> dict[str, Any]:
         """See ``ReplyForm``."""
@@ -110,6 +124,7 @@ class ChatForm(_CommonForm):
                 "message": self._message(c),
                 "logprobs": None,
                 "finish_reason": c.finish,
+                **self._ids(c),
             }
             for c in completions
         ]
@@ -147,7 +162,7 @@ class ChatForm(_CommonForm):
             "logprobs": None,
             "finish_reason": finish,
         }
-        return self._reply(self.chunk_kind, [choice])
+        return self._piece(completion, choice | (self._ids(completion) if finish else {}))
 
 
 class TextForm(_CommonForm):
@@ -157,7 +172,7 @@ class TextForm(_CommonForm):
 
     def whole(self, completions: Sequence[RunningCompletion]) -> dict[str, Any]:
         """See ``ReplyForm``."""
-        choices = [self._choice(c, c.texts["answer"], c.finish) for c in completions]
+        choices = [self._choice(c, c.texts["answer"], c.finish) | self._ids(c) for c in completions]
         return self._reply(self.kind, choices, usage=usage_of(completions))
 
     def opening(self, completion: RunningCompletion) -> list[dict[str, Any]]:
@@ -166,11 +181,12 @@ class TextForm(_CommonForm):
 
     def chunk(self, completion: RunningCompletion, part: Part, text: str) -> dict[str, Any] | None:
         """See ``ReplyForm``."""
-        return self._reply(self.chunk_kind, [self._choice(completion, text, None)])
+        return self._piece(completion, self._choice(completion, text, None))
 
     def closing(self, completion: RunningCompletion) -> dict[str, Any]:
         """See ``ReplyForm``."""
-        return self._reply(self.chunk_kind, [self._choice(completion, "", completion.finish)])
+        last = self._choice(completion, "", completion.finish) | self._ids(completion)
+        return self._piece(completion, last)
 
     def _choice(
         self, completion: RunningCompletion, text: str, finish: str | None
