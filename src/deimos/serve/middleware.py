@@ -99,7 +99,7 @@ class ThinkingRouter:
             "%s model=%r mode=%s margin=%.4f policy=%s reason=%s", path, data.get("model"),
             decision.mode, decision.margin, decision.policy, decision.reason,
         )  # fmt: skip
-        changed = {**data, **self._changes(path, data, decision)}
+        changed = {**data, **find_open_fields(data, decision, self.sampling)}
         if changed != data:
             body = json.dumps(changed).encode()
         scope = {**scope, "headers": _with_length(scope["headers"], len(body)), REQUEST: changed}
@@ -113,16 +113,6 @@ class ThinkingRouter:
 
     def _undecided(self, reason: str) -> Decision:
         return Decision({}, "default", reason, 0.0, self.router.policy.identity)
-
-    def _changes(self, path: str, data: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
-        """The fields of a request that it leaves open and are set, with their values."""
-        found = open_sampling(self.sampling, data, decision.mode)
-        if path != CHAT:
-            found.pop(BUDGET, None)  # nothing says whether a bare prompt has a thought
-        own = data.get("chat_template_kwargs")
-        if path == CHAT and decision.kwargs and isinstance(own, dict | None):
-            found["chat_template_kwargs"] = {**decision.kwargs, **(own or {})}
-        return found
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, decision: Decision) -> None:
         """Hand a request on, and mark its answer, whatever comes of it."""
@@ -200,21 +190,24 @@ def sampling_fields(config: DecodingConfig) -> dict[str, Any]:
     return found if config.think_budget is None else {**found, BUDGET: config.think_budget}
 
 
-def open_sampling(
-    sampling: Mapping[str, Any], request: Mapping[str, Any], mode: str
+def find_open_fields(
+    request: Mapping[str, Any], decision: Decision, sampling: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The sampling values that a request leaves open.
+    """The fields of a request that it leaves open, with the values that are set for it.
 
     Args:
-        sampling: by their names in a request.
         request: its body.
-        mode: it is answered in; a thought's budget is for thoughts.
+        decision: about it; one without ``kwargs`` leaves the template's arguments alone.
+        sampling: by their names in a request. A thought's budget counts if there may be a thought.
     """
     found = {name: value for name, value in sampling.items() if request.get(name) is None}
     if request.get("max_completion_tokens") is not None:
         found.pop("max_tokens", None)
-    if mode == "off":
-        found.pop(BUDGET, None)
+    if decision.mode == "off" or "messages" not in request:
+        found.pop(BUDGET, None)  # nothing says whether a bare prompt has a thought
+    own = request.get("chat_template_kwargs")
+    if decision.kwargs and isinstance(own, dict | None):
+        found["chat_template_kwargs"] = {**decision.kwargs, **(own or {})}
     return found
 
 
