@@ -505,8 +505,14 @@ def test_a_key_that_is_removed_ends_its_running_answers(tmp_path, monkeypatch):
             assert status_of(post(port, chat(), authorization="Bearer first-key-1")) == 401
 
 
+async def flood(server, data, writer):
+    await begin_stream(writer)
+    while True:
+        await write_chunk(writer, event("x" * 100_000))
+
+
 def test_a_client_that_does_not_read_is_let_go():
-    with Upstream(count_for_ever) as endless:
+    with Upstream(flood) as endless:
         limits = RequestLimits(stall_seconds=0.5)
         app = Guard(ThinkingRouter(Forwarder(endless.url), Router()), limits=limits)
         with serving(app) as port:

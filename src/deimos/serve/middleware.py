@@ -238,11 +238,13 @@ def _with_length(
 
 
 async def _read_some(receive: Receive) -> tuple[bytes, bool]:
-    """A body up to ``BODY``, and whether that is all of it."""
+    """A body up to ``BODY``, and whether that is all of it: the client may have left."""
     pieces: list[bytes] = []
     size = 0
     while size <= BODY:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(pieces), False
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if not message.get("more_body", False):

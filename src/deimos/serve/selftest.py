@@ -77,7 +77,7 @@ async def examine_upstream(
             raise ServeError(f"model {model!r}: the upstream server serves {served}")
         if not switch:
             return report
-        trial = _Trial(client, model or report.models[0], switch, report.software)
+        trial = _ModeTests(client, model or report.models[0], switch, report.software)
         return UpstreamReport(report.models, report.software, tuple([s async for s in trial.run()]))
 
 
@@ -94,7 +94,7 @@ async def _ask_models(client: httpx2.AsyncClient, upstream: str) -> UpstreamRepo
     return UpstreamReport(models, software)
 
 
-class _Trial:
+class _ModeTests:
     """The test requests."""
 
     def __init__(
