@@ -150,7 +150,7 @@ class Upstream:
                 work = asyncio.ensure_future(self.script(self, data, writer))
                 gone = asyncio.ensure_future(reader.read(1))
                 await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if gone.done() and not work.done():
+                if not work.done() or isinstance(work.exception(), ConnectionError):
                     self.closed.append(time.monotonic())
                     work.cancel()
                     return
