@@ -150,6 +150,8 @@ class Completion:
     engine: str
     """Engine name and version."""
     verdict: Verdict | None = None
+    proposer: str = "plain"
+    """Name of the recipe's proposer that it is of."""
 
 
 JudgeAnswer = Callable[[Prompt, str], Awaitable[Verdict]]

@@ -82,6 +82,11 @@ class Request:
     """Have ``Token`` events sent, if the engine can."""
     drawn_as: Key | None = None
     """Whose random numbers it draws; None: its own key's."""
+    asked: Rendered | None = None
+    """What is sampled from in place of ``rendered``, of the same shape: the prompt with an instruction
+    or examples, which its completion goes without."""
+    proposer: str = "plain"
+    """Name of the recipe's proposer that it is of."""
 
     @property
     def key(self) -> Key:
@@ -90,8 +95,9 @@ class Request:
 
     def job(self, done_ids: tuple[int, ...] = (), think_cap: int | None = None) -> Job:
         """The engine's job for it."""
+        asked = self.asked or self.rendered
         return Job(
-            self.key, self.rendered.ids, self.sampling, self.seed, self.rendered.think,
+            self.key, asked.ids, self.sampling, self.seed, asked.think,
             done_ids, think_cap, self.stream, self.drawn_as,
         )  # fmt: skip
 
@@ -145,7 +151,16 @@ def completion_of(
         think_tokens=counts.think_tokens, answer_tokens=counts.answer_tokens,
         finish=_FINISH[done.finish] if finish is None else finish,
         outpaced_by=outpaced_by, seconds=done.seconds, engine=engine_name,
+        proposer=request.proposer,
     )  # fmt: skip
+
+
+def put_before(done: Done, begun: tuple[int, ...], tokenizer: Any) -> Done:
+    """The end of a whole completion, from that of an ``answer_job`` and the ids that it began with."""
+    text = done.text
+    if text is not None:
+        text = tokenizer.decode(begun, skip_special_tokens=False) + text
+    return replace(done, completion_ids=(*begun, *done.completion_ids), text=text)
 
 
 async def collect(
@@ -238,11 +253,7 @@ class Flight:
         self._changed.set()
         done = replace(done, seconds=seconds + done.seconds)
         if request.begun:
-            text = done.text
-            if text is not None:
-                text = self._tokenizer.decode(request.begun, skip_special_tokens=False) + text
-            ids = (*request.begun, *done.completion_ids)
-            return replace(done, completion_ids=ids, text=text), request
+            return put_before(done, request.begun, self._tokenizer), request
         if request.think_budget is None:
             return done, request
         self._thinking -= 1

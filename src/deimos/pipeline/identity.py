@@ -15,9 +15,16 @@ from typing import Any
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import REVISIONS
 from deimos.bench.lm_eval.task_files import task_data
-from deimos.recipe import Recipe, RecipeError, SourceSettings
+from deimos.recipe import (
+    FewShotProposer,
+    Recipe,
+    RecipeError,
+    RewriteProposer,
+    SourceSettings,
+)
+from deimos.recipe.proposers import OWN
 from deimos.registry import Source, UnknownName, content_hash, resolve
-from deimos.store.hashing import data_hashes, fingerprint, model_hash
+from deimos.store.hashing import data_hashes, file_hash, fingerprint, model_hash
 
 
 def model_path(recipe: Recipe) -> str:
@@ -64,6 +71,28 @@ def model_data(recipe: Recipe) -> dict[str, str]:
     """Content of the model's folder; nothing if the model is a Hub id."""
     folder = Path(model_path(recipe))
     return {"model": model_hash(folder)} if folder.is_dir() else {}
+
+
+def sample_data(recipe: Recipe) -> dict[str, str]:
+    """Content of the model's folder, and of what proposers bring: examples and teachers.
+
+    Raises:
+        RecipeError: a file of examples does not exist.
+    """
+    data = model_data(recipe)
+    for proposer in recipe.sample.proposers or []:
+        if isinstance(proposer, FewShotProposer) and proposer.exemplars != OWN:
+            path = Path(proposer.exemplars)
+            if not path.is_file():
+                raise RecipeError(
+                    f"sample.proposers {proposer.name!r}: exemplars = {proposer.exemplars!r}: must be "
+                    "own, or a JSONL file that exists"
+                )
+            data[f"exemplars of {proposer.name}"] = file_hash(path)
+        teacher = proposer.teacher if isinstance(proposer, RewriteProposer) else None
+        if teacher and teacher.path and Path(teacher.path).is_dir():
+            data[f"teacher of {proposer.name}"] = model_hash(Path(teacher.path))
+    return data
 
 
 def grader_data(recipe: Recipe) -> dict[str, str]:

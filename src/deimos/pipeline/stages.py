@@ -45,7 +45,7 @@ STAGES = (
         needs=("prompts",),
         keys=("model", "sample"),
         run=wiring.sample,
-        data=identity.model_data,
+        data=identity.sample_data,
         tracks=identity.filter_settings,
     ),
     Stage(

@@ -20,6 +20,7 @@ from deimos.types import Prompt
 
 if TYPE_CHECKING:
     from deimos.bench.tasks import Given
+    from deimos.prompts.decontaminate import TestText
 
 
 def prompts(job: StageJob) -> Mapping[str, Any]:
@@ -45,13 +46,21 @@ def prompts(job: StageJob) -> Mapping[str, Any]:
 
 def sample(job: StageJob) -> Mapping[str, Any]:
     """The race, judged by the recipe's graders and filters; in this process or on a cluster."""
+    from deimos.bench.tasks import asked_by, given_tasks
     from deimos.sample import ray, stage
     from deimos.select.function_words import function_word_rate
 
+    def load_tests() -> Sequence[TestText]:
+        return asked_by(given_tasks(testable(job.recipe, job.runtime)))
+
     if job.runtime.cluster:
-        return ray.run(job, open_gates=open_gates, function_words=function_word_rate)
+        return ray.run(
+            job, open_gates=open_gates, function_words=function_word_rate, load_tests=load_tests
+        )
     with open_gates(job) as gate_for:
-        return stage.run(job, gate_for=gate_for, function_words=function_word_rate)
+        return stage.run(
+            job, gate_for=gate_for, function_words=function_word_rate, load_tests=load_tests
+        )
 
 
 def select(job: StageJob) -> Mapping[str, Any]:
@@ -214,7 +223,9 @@ def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
 def preview_select(
     run: RunFolder, planned: Planned, recipe: Recipe, runtime: Runtime
 ) -> Iterator[str]:
-    """What several policies would keep of the pool, a line each; writes nothing.
+    """What several policies would keep of the pool, a line each, and subsets of its proposers.
+
+    Writes nothing.
 
     Args:
         run: the run folder, whose frozen recipe may be another one.
@@ -226,6 +237,8 @@ def preview_select(
         RunError: the stages before have not run.
     """
     from deimos.runs.progress import ProgressBar
+    from deimos.select.by_proposer import preview_subsets
+    from deimos.select.judging import judge_candidates
     from deimos.select.preview import preview
 
     inputs = {name: run.path / folder for name, folder in run.inputs(planned).items()}
@@ -235,8 +248,14 @@ def preview_select(
         folder = run.folder(planned)
         job = StageJob(recipe, runtime, model_path(recipe), inputs, folder, progress)
         with judge_of(job) as judge:
-            rows = preview(job, gate_for=gates(job, judge))
+            prompts = judge_candidates(job, gates(job, judge))
+            rows = preview(job, gate_for=gates(job, judge), prompts=prompts)
     unknown = "not measured: the race stopped candidates (set sample.exhaustive or sample.probe)"
     for row in rows:
         told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens"
         yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"
+    names = [proposer.name for proposer in recipe.sample.proposers or []]
+    for row in preview_subsets(prompts, recipe.select, names) if len(names) > 1 else ():
+        not_known = f", {row['unknown']} not known (stopped)" if row["unknown"] else ""
+        told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens{not_known}"
+        yield f"{' + '.join(row['proposers'])}: {told}"

@@ -19,6 +19,15 @@ from deimos.recipe.model import (
     quantile_of,
 )
 from deimos.recipe.prompts import Decontaminate, PromptSettings, SourceSettings
+from deimos.recipe.proposers import (
+    FewShotProposer,
+    InstructionProposer,
+    PlainProposer,
+    Proposer,
+    PruneProposer,
+    RewriteProposer,
+    TeacherSettings,
+)
 from deimos.recipe.route import Route
 from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
 from deimos.recipe.section import Section
@@ -30,13 +39,19 @@ __all__ = [
     "AdaptiveN",
     "Bench",
     "Decontaminate",
+    "FewShotProposer",
+    "InstructionProposer",
     "Lora",
     "ModelSettings",
+    "PlainProposer",
     "PricePerToken",
     "PromptSettings",
+    "Proposer",
+    "PruneProposer",
     "Quota",
     "Recipe",
     "RecipeError",
+    "RewriteProposer",
     "Route",
     "Sample",
     "SamplingSettings",
@@ -48,6 +63,7 @@ __all__ = [
     "SweepParameters",
     "TagSettings",
     "TaskSettings",
+    "TeacherSettings",
     "Train",
     "apply_set",
     "load",

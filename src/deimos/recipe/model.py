@@ -225,6 +225,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _coherent(self) -> Recipe:
         self._something_can_be_kept()
+        self._proposers_have_a_thought()
         self._baselines_have_a_thought()
         quota, measured = self.select.quota, self.sample.exhaustive or self.sample.probe
         if quota.max_share_easy is not None and not measured:
@@ -260,6 +261,20 @@ class Recipe(Section):
                 f"bench.baselines: {about[0]} shortens a thought, but thinking is off in every test "
                 f"task: leave {about[0]} out"
             )
+
+    def _proposers_have_a_thought(self) -> None:
+        """Refuse proposers that shorten a thought if the model writes none."""
+        for proposer in self.sample.proposers or []:
+            if proposer.kind == "prune" and self.model.tags is None:
+                raise ValueError(
+                    f"sample.proposers {proposer.name!r}: prune closes a thought, but model.tags is null "
+                    "(the model thinks in no tags, so nothing can be closed): leave it out"
+                )
+            if proposer.kind in ("prune", "rewrite") and self.model.thinking is False:
+                raise ValueError(
+                    f"sample.proposers {proposer.name!r}: {proposer.kind} shortens a thought, but "
+                    "model.thinking is false: leave it out"
+                )
 
     def _can_think(self) -> bool:
         return self.model.tags is not None and self.model.thinking is not False

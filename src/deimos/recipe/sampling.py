@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
 from deimos.recipe.errors import show_value
+from deimos.recipe.proposers import (
+    PlainProposer,
+    Proposer,
+    check_proposers,
+    order_candidates,
+    read_proposers,
+    stage_of,
+)
 from deimos.recipe.section import Count, Section, Seed
 from deimos.types import Sampling
 
@@ -92,7 +107,11 @@ class Sample(Section):
     """The race."""
 
     n: Annotated[Count | AdaptiveN, BeforeValidator(_count_or_rule)] = 8
-    """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``."""
+    """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``. With ``proposers`` it is
+    left out: it is the sum of theirs."""
+    proposers: Annotated[list[Proposer] | None, BeforeValidator(read_proposers)] = None
+    """The ways in which candidates come about, each ``{kind, n, name, …}`` with a kind of plain,
+    instruction, few_shot, rewrite or prune; null: ``n`` plain ones (docs/guides/proposers.md)."""
     sampling: SamplingSettings = SamplingSettings(temperature=1.0, top_p=0.95, top_k=20)
     think_budget: int | None = Field(default=None, ge=1)
     """A thought longer than this is stopped and rejected (structure); null: only max_tokens."""
@@ -106,6 +125,43 @@ class Sample(Section):
     def candidates(self) -> int:
         """Candidates a prompt, at most."""
         return self.n.max if isinstance(self.n, AdaptiveN) else self.n
+
+    @property
+    def proposer_of(self) -> list[Proposer]:
+        """Each candidate's proposer, by index."""
+        return order_candidates(self.proposers or [PlainProposer(n=self.candidates)])
+
+    def count_started(self, stage: int) -> int:
+        """Candidates of a prompt whose proposer starts at this stage or before; see ``stage_of``."""
+        return sum(stage_of(proposer) <= stage for proposer in self.proposer_of)
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A recipe without proposers keeps the identity that it has without the key."""
+        return {k: v for k, v in dump(self).items() if k != "proposers" or v is not None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_proposed(cls, data: Any) -> Any:
+        """With proposers, n is the sum of theirs."""
+        given = data.get("proposers") if isinstance(data, dict) and "n" not in data else None
+        if not given:
+            return data
+        return {**data, "n": sum(proposer.n for proposer in read_proposers(given) or [])}
+
+    @model_validator(mode="after")
+    def _proposed_as_said(self) -> Sample:
+        if self.proposers is None:
+            return self
+        total = sum(proposer.n for proposer in self.proposers)
+        if self.n != total:
+            shown = self.n if isinstance(self.n, int) else "a rule"
+            raise ValueError(
+                f"sample.n = {shown}: leave it out beside sample.proposers, which make {total} "
+                "candidates of every prompt"
+            )
+        check_proposers(self.proposers, self.sampling.temperature)
+        return self
 
     @model_validator(mode="after")
     def _decided_on_what_is_there(self) -> Sample:

@@ -55,6 +55,11 @@ class Partials:
         self.ids = {Key(*name): ids for name, ids in merge_partials(self._earlier, key_of).items()}
         """By candidate; at first as interrupted races left them."""
 
+    def read_again(self) -> None:
+        """Take in what interrupted races left of candidates whose record keys are known by now."""
+        found = merge_partials(self._earlier, self._key_of)
+        self.ids = {Key(*name): ids for name, ids in found.items()} | self.ids
+
     def write(self, key: Key, ids: tuple[int, ...]) -> None:
         """Write what a candidate has decoded since the last call."""
         known = self.ids.get(key, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,9 +20,11 @@ from deimos.store.candidates import record_key, sampled_with
 from deimos.store.hashing import derive_seed
 from deimos.store.merge import Name
 from deimos.store.template_date import keep_template_date
-from deimos.thinking import Shape, render, renders_date
+from deimos.thinking import Rendered, Shape, render, renders_date
 from deimos.types import Completion, Prompt
 
+RenderMessages = Callable[[Sequence[Mapping[str, str]]], Rendered]
+"""Makes messages what the model sees."""
 Decode = Callable[[Done, Request], Completion]
 """Makes the completion of a job that has ended, its finish as the engine reported it."""
 
@@ -40,7 +42,7 @@ def open_model(job: StageJob, tokenizer: Any = None) -> OpenModel:
     """Load what the recipe and the runtime name; ``tokenizer``: see ``open_tokenizer``."""
     from deimos.models.end_of_turn import eos_ids_of
 
-    model, tokenizer = _model_of(job), tokenizer or open_tokenizer(job)
+    model, tokenizer = model_of(job), tokenizer or open_tokenizer(job)
     engine = engines.open(model, job.runtime)
     return OpenModel(
         engine, tokenizer, make_decode(tokenizer, eos_ids_of(tokenizer, model), engine.name)
@@ -51,13 +53,14 @@ def open_tokenizer(job: StageJob) -> Any:
     """The model's tokenizer; a template that cannot be used is refused before weights are loaded."""
     from deimos.models.loading import load_tokenizer
 
-    tokenizer = load_tokenizer(_model_of(job))
+    tokenizer = load_tokenizer(model_of(job))
     if "prompts" in job.inputs:
         render_prompts(job, tokenizer, Artifacts(job.inputs).prompts("dev"))
     return tokenizer
 
 
-def _model_of(job: StageJob) -> ModelRef:
+def model_of(job: StageJob) -> ModelRef:
+    """The recipe's model as it is loaded."""
     model = job.recipe.model
     revision = model.revision if job.model_path == model.id else None
     return ModelRef(job.model_path, revision, model.dtype)
@@ -74,12 +77,18 @@ def make_decode(tokenizer: object, eos_ids: frozenset[int], engine_name: str) ->
 
 def render_prompts(job: StageJob, tokenizer: Any, prompts: Iterable[Prompt]) -> list[RacePrompt]:
     """Prompts as the model sees them."""
+    render_messages = make_renderer(job, tokenizer)
+    return [RacePrompt(p, render_messages(p.messages)) for p in prompts]
+
+
+def make_renderer(job: StageJob, tokenizer: Any) -> RenderMessages:
+    """The function that renders messages as the recipe says."""
     model, today = job.recipe.model, template_date_of(job, tokenizer)
     options = {
         "tags": model.thinking_tags(), "thinking": model.thinking, "today": today,
         "template": model.template_arguments(),
     }  # fmt: skip
-    return [RacePrompt(p, render(tokenizer, p.messages, **options)) for p in prompts]
+    return lambda messages: render(tokenizer, messages, **options)
 
 
 def template_date_of(job: StageJob, tokenizer: Any) -> date | None:
@@ -122,7 +131,7 @@ def keys_of(made_with: str, prompts: Iterable[RacePrompt], settings: Sample) -> 
     return {
         Key(one.prompt.id, index): record_key(
             made_with,
-            one.rendered.text,
+            one.asked_at(index).rendered.text,
             index,
             derive_seed(settings.seed, one.prompt.id, index, SEPARATOR),
         )

@@ -54,6 +54,11 @@ class Bound:
         return self.limit != before
 
     @property
+    def shortest(self) -> Completion | None:
+        """The best candidate so far that may be kept, however many have passed."""
+        return self._shortest
+
+    @property
     def winner(self) -> Completion | None:
         """What would be kept if no other candidate passed."""
         return self._shortest if self.passed >= self.min_pass else None
@@ -74,13 +79,30 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """How one candidate comes about."""
+
+    rendered: Rendered
+    """What it is sampled from."""
+    proposer: str = "plain"
+    """Name of its proposer."""
+
+
+@dataclass(frozen=True, slots=True)
 class RacePrompt:
     """A prompt, how the model sees it, and what is known of its candidates."""
 
     prompt: Prompt
     rendered: Rendered
+    """What its candidates are trained on, and sampled from unless ``asked`` says otherwise."""
     done: tuple[Completion, ...] = ()
     """What earlier calls of ``race`` kept of it, for prompts that come one by one."""
+    asked: tuple[Asked, ...] = ()
+    """How each candidate is asked, by index; empty: all are plain."""
+
+    def asked_at(self, index: int) -> Asked:
+        """How a candidate is asked."""
+        return self.asked[index] if self.asked else Asked(self.rendered)
 
 
 @dataclass(slots=True)
@@ -171,6 +193,10 @@ class PromptRace:
         prompt, settings = self.entry.prompt, self.settings
         seed = derive_seed(settings.seed, prompt.id, index, SEPARATOR)
         sampling = settings.sampling.value()
-        request = Request(prompt, self.entry.rendered, index, seed, sampling)
+        asked = self.entry.asked_at(index)
+        request = Request(
+            prompt, self.entry.rendered, index, seed, sampling,
+            asked=asked.rendered, proposer=asked.proposer,
+        )  # fmt: skip
         self.unsettled += 1
         return ActiveCandidate(request, max(kept, partial.get(request.key, ()), key=len))

@@ -53,6 +53,14 @@ class Stats:
     """Tokens decoded by this call, those of stopped and failed candidates included."""
     seconds: float = 0.0
 
+    def add(self, more: Stats) -> None:
+        """Add what another call over the same prompts did."""
+        self.prompts = max(self.prompts, more.prompts)
+        self.completions += more.completions
+        self.outpaced += more.outpaced
+        self.decoded_tokens += more.decoded_tokens
+        self.seconds += more.seconds
+
 
 async def race(
     prompts: Sequence[RacePrompt] | AsyncIterator[RacePrompt],

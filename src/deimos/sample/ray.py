@@ -19,8 +19,8 @@ import functools
 import math
 import os
 import time
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,11 +28,13 @@ from typing import Any
 
 from deimos.engines.multiplex import Shared
 from deimos.engines.ray.cluster import ActorPool, connect
-from deimos.recipe import Recipe, Sample
+from deimos.recipe import Recipe, RecipeError, Sample
+from deimos.recipe.proposers import OWN
 from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.plan import StageJob
 from deimos.runs.progress import ProgressBar
 from deimos.sample.checkpoints import partial_files
+from deimos.sample.counts import add_counts
 from deimos.sample.dev_pass import (
     Constants,
     GateFor,
@@ -40,6 +42,8 @@ from deimos.sample.dev_pass import (
     measure_constants,
 )
 from deimos.sample.model import OpenModel, made_with_of, open_model, open_tokenizer
+from deimos.sample.pool import RaceFiles, race_prompts
+from deimos.sample.proposers.exemplars import LoadTests, few_shots, freeze_brought
 from deimos.sample.shards import (
     Shard,
     ShardFiles,
@@ -48,7 +52,6 @@ from deimos.sample.shards import (
     split_shards,
     wait_until_closed,
 )
-from deimos.sample.stage import RaceFiles, race_prompts
 from deimos.store.candidates import (
     Candidate,
     completion_files,
@@ -58,7 +61,7 @@ from deimos.store.candidates import (
 )
 from deimos.store.keys import keys_path, remove_keys
 from deimos.store.merge import KeyOf, Name, last_keys
-from deimos.store.names import DEV, PARTIAL, TRAIN
+from deimos.store.names import DEV, PARTIAL, STEPS, TRAIN
 from deimos.types import Prompt
 
 
@@ -108,6 +111,7 @@ def run(
     *,
     open_gates: Callable[[StageJob], AbstractContextManager[GateFor]],
     function_words: MeasureFunctionWords,
+    load_tests: LoadTests = tuple,
 ) -> dict[str, Any]:
     """Sample every prompt's candidates on the cluster; returns counts for the record.
 
@@ -115,13 +119,17 @@ def run(
         job: needs the folder of ``prompts``; its runtime names a cluster.
         open_gates: opens graders in an actor; see ``WorkerConfig``.
         function_words: measures the base's dev answers.
+        load_tests: as in ``stage.run``.
 
     Raises:
-        RecipeError: as ``stage.run``, or there is no Ray or no such cluster.
+        RecipeError: as ``stage.run``, there is no Ray or no such cluster, or examples of few_shot are
+            to be the run's own.
         ClusterError: actors die again and again without finishing anything.
     """
-    cluster = job.runtime.cluster
+    cluster, recipe = job.runtime.cluster, job.recipe
     assert cluster
+    _refuse_own_examples(recipe.sample)
+    shown = freeze_brought(job.out, recipe.sample, recipe.prompts.decontaminate, load_tests)
     config = WorkerConfig(
         job.recipe, job.runtime, job.model_path, job.inputs["prompts"].resolve(), job.out.resolve(),
         made_with_of(job, open_tokenizer(job)),
@@ -129,7 +137,17 @@ def run(
         open_gates, function_words,
     )  # fmt: skip
     with connect(cluster) as ray:
-        return asyncio.run(_drive(ray, cluster, config, job))
+        return {**asyncio.run(_drive(ray, cluster, config, job)), **shown}
+
+
+def _refuse_own_examples(settings: Sample) -> None:
+    """A shard's actor knows the golds of its own prompts only."""
+    for proposer in few_shots(settings):
+        if proposer.exemplars == OWN:
+            raise RecipeError(
+                f"sample.proposers {proposer.name!r}: exemplars: own are the golds of all prompts, which "
+                "no engine of runtime.cluster knows: name a file, or sample without a cluster"
+            )
 
 
 async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob) -> dict[str, Any]:
@@ -143,10 +161,10 @@ async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob
     job.diagnostics["actors_lost"] = lambda: pool.lost
     try:
         [(_, constants)] = [done async for done in pool.results(_each([DEV_PASS]), total=1)]
-        total: Counter[str] = Counter()
+        total: dict[str, Any] = {}
         tasks = (ShardTask(shard, constants) for shard in split_shards(path, size))
         async for _, counts in pool.results(_each(tasks), total=math.ceil(prompts / size)):
-            total.update(counts)
+            add_counts(total, counts)
             note = f"{total['passed']} passed, {total['outpaced']} outpaced"
             job.progress("race", total["completions"], prompts * settings.candidates, note)
     finally:
@@ -210,26 +228,22 @@ class RaceWorker:
         files = ShardFiles(job.out, task.shard.number)
         await wait_until_closed([*files.completions(), *files.partials()])
         prompts = task.shard.read(config.prompts / TRAIN)
+        plain = self._read_plain(prompts)
         race_files = RaceFiles(
             filters=config.filters,
-            read_earlier=lambda wanted: self._read_earlier(files, prompts, wanted),
+            read_earlier=lambda wanted: _read_earlier(files, plain, wanted),
             keys=keys_path(job.out, task.shard.number),
             partials=[job.out / PARTIAL, *files.partials()],
             finished_partials=files.partials(),
             open_completions=lambda: files.new_completions(config.filters),
             open_partial=files.new_partial,
+            steps=[job.out / STEPS, *files.steps()],
+            open_steps=files.new_steps,
         )
         counts, _ = await race_prompts(
             job, self._model, prompts, config.made_with, task.constants, self._gate_for, race_files
         )
         return counts
-
-    def _read_earlier(
-        self, files: ShardFiles, prompts: Sequence[Prompt], wanted: KeyOf
-    ) -> dict[Name, Candidate]:
-        """Candidates of earlier attempts at a shard, with a cluster and without."""
-        found = merge_by_key(files.completions(), onto=self._read_plain(prompts))
-        return last_keys({pair: c for pair, c in found.items() if wanted(pair[0]) == pair[1]})
 
     def _read_plain(self, prompts: Sequence[Prompt]) -> dict[tuple[Name, str], Candidate]:
         """Candidates of some prompts that an attempt without a cluster wrote; its files are read once."""
@@ -242,3 +256,11 @@ class RaceWorker:
         for prompt in prompts:
             found |= self._plain.pop(prompt.id, {})
         return found
+
+
+def _read_earlier(
+    files: ShardFiles, plain: Mapping[tuple[Name, str], Candidate], wanted: KeyOf
+) -> dict[Name, Candidate]:
+    """Candidates of a shard that have been written down, with a cluster and without."""
+    found = merge_by_key(files.completions(), onto=plain)
+    return last_keys({pair: c for pair, c in found.items() if wanted(pair[0]) == pair[1]})

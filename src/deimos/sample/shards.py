@@ -30,7 +30,7 @@ from deimos.runs.artifacts import prompts_in
 from deimos.store.candidates import read_filters
 from deimos.store.journal import Journal
 from deimos.store.locks import is_locked
-from deimos.store.names import COMPLETIONS, PARTIAL_FOLDER
+from deimos.store.names import COMPLETIONS, PARTIAL_FOLDER, STEPS_FOLDER
 from deimos.types import Prompt
 
 ZOMBIE_SECONDS = 60.0
@@ -100,21 +100,29 @@ class ShardFiles:
         """Ids of the candidates that earlier attempts did not finish."""
         return sorted((self.folder / PARTIAL_FOLDER).glob(f"{self.number:06}_*.jsonl"))
 
+    def steps(self) -> list[Path]:
+        """Steps of earlier attempts to candidates that are made of others."""
+        return sorted((self.folder / STEPS_FOLDER).glob(f"{self.number:06}_*.jsonl"))
+
+    def new_steps(self) -> Segment:
+        """A journal of this attempt's steps."""
+        return Segment(self._attempts(STEPS_FOLDER))
+
     def new_completions(self, filters: str) -> Segment:
         """A journal of this attempt's completions."""
         return Segment(self._segment(filters))
 
     def new_partial(self) -> Segment:
         """A journal of ids of candidates that this attempt has not finished."""
-        return Segment(self._partial())
+        return Segment(self._attempts(PARTIAL_FOLDER))
 
     def _segment(self, filters: str) -> Iterator[Path]:
         stem = f"{filters}_{self.number:06}"
         return (self.folder / COMPLETIONS / f"{stem}_{n:03}.jsonl" for n in itertools.count())
 
-    def _partial(self) -> Iterator[Path]:
+    def _attempts(self, folder: str) -> Iterator[Path]:
         stem = f"{self.number:06}"
-        return (self.folder / PARTIAL_FOLDER / f"{stem}_{n:03}.jsonl" for n in itertools.count())
+        return (self.folder / folder / f"{stem}_{n:03}.jsonl" for n in itertools.count())
 
 
 class Segment:

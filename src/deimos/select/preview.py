@@ -15,7 +15,11 @@ POLICIES = ("shortest", "quantile:0.25", "median", "quantile:0.75")
 
 
 def preview(
-    job: StageJob, *, gate_for: MakeFilters, policies: Sequence[str] = POLICIES
+    job: StageJob,
+    *,
+    gate_for: MakeFilters,
+    policies: Sequence[str] = POLICIES,
+    prompts: Sequence[PromptCandidates] | None = None,
 ) -> list[dict[str, Any]]:
     """What several policies would keep of one pool; writes nothing.
 
@@ -27,13 +31,14 @@ def preview(
         job: needs the folders of ``prompts`` and ``sample``.
         gate_for: makes filters 1 to 3.
         policies: their names; see ``policy.choose``.
+        prompts: all candidates, if they have been judged already.
 
     Returns:
         One row a policy: ``policy``, ``pool`` (all, probe or raced), ``kept`` prompts,
         ``think_tokens_median`` of those.
     """
     sample = job.recipe.sample
-    prompts = judge_candidates(job, gate_for)
+    prompts = judge_candidates(job, gate_for) if prompts is None else prompts
     pool = "all" if sample.exhaustive else "probe" if sample.probe else "raced"
     limit = sample.probe if pool == "probe" else sample.candidates
     rows = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from deimos.graders.second import count_differences
 from deimos.recipe import Sample, Select
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.plan import StageJob
+from deimos.select.by_proposer import count_by_proposer
 from deimos.select.filters import is_correct
 from deimos.select.judging import MakeFilters, PromptCandidates, judge_candidates
 from deimos.select.policy import Chosen, apply_quota, choose, needs_more_decoding
@@ -51,6 +52,8 @@ def run(job: StageJob, *, gate_for: MakeFilters) -> dict[str, Any]:
         chosen += [kept] if kept else []
         unfinished += more
     golds, dropped = apply_quota(chosen, select.quota)
+    sample, artifacts = job.recipe.sample, Artifacts(job.inputs)
+    rendered = {p.name for p in sample.proposers or [] if p.kind == "rewrite"}
     rows = [
         replace(row, ok=False, because=dropped[row.prompt_id])
         if row.ok and row.prompt_id in dropped
@@ -58,7 +61,7 @@ def run(job: StageJob, *, gate_for: MakeFilters) -> dict[str, Any]:
         for row in rows
     ]
     write_rows(job.out / VERDICTS, map(row_of, rows))
-    write_rows(job.out / GOLD, map(row_of, _golds(golds, Artifacts(job.inputs))))
+    write_rows(job.out / GOLD, map(row_of, _golds(golds, artifacts, rendered)))
     engines = Counter(c.engine for candidates in prompts for c in candidates.completions)
     return {
         **_counts(rows),
@@ -67,6 +70,7 @@ def run(job: StageJob, *, gate_for: MakeFilters) -> dict[str, Any]:
         "need_decoding": unfinished,
         **({"rows_left_out": skipped.other_keys} if skipped.other_keys else {}),
         "engines": dict(engines),
+        **count_by_proposer(prompts, golds, sample, artifacts.record("sample")),
     }
 
 
@@ -114,8 +118,9 @@ def _verdict_row(
         verdict = _judge_length(c, candidates, winner, more, select)
     second = c.verdict.second if c.verdict else None
     return VerdictRow(
-        c.prompt_id, c.index, verdict.ok, verdict.stage, verdict.because, c.finish, second
-    )
+        c.prompt_id, c.index, verdict.ok, verdict.stage, verdict.because, c.finish, second,
+        c.proposer,
+    )  # fmt: skip
 
 
 def _judge_length(
@@ -156,11 +161,15 @@ def _counts(rows: Sequence[VerdictRow]) -> dict[str, Any]:
     }
 
 
-def _golds(chosen: Sequence[Chosen], artifacts: Artifacts) -> list[Gold]:
+def _golds(chosen: Sequence[Chosen], artifacts: Artifacts, rendered: Collection[str]) -> list[Gold]:
+    """The rows of the golds; ``rendered``: names of the proposers whose thoughts a teacher wrote."""
     ids = artifacts.needed_constants()["ids"]
     kept = {(c.prompt.id, c.completion.index): c for c in chosen}
     whole = artifacts.some_candidates(kept)
-    return [_gold(c, whole[name], ids) for name, c in kept.items()]
+    return [
+        _gold(c, whole[name], "rendered" if c.completion.proposer in rendered else ids)
+        for name, c in kept.items()
+    ]
 
 
 def _gold(chosen: Chosen, completion: Completion, ids: str) -> Gold:
@@ -181,4 +190,5 @@ def _gold(chosen: Chosen, completion: Completion, ids: str) -> Gold:
         passed=chosen.passed,
         judged=chosen.judged,
         pass_rate=chosen.pass_rate,
+        proposer=completion.proposer,
     )

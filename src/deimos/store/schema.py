@@ -43,6 +43,44 @@ class PartialRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRow:
+    """A decoding on the way to a candidate that is made of another one (``steps.jsonl``)."""
+
+    key: str
+    """Names the candidate and what it is made of."""
+    prompt_id: str
+    index: int
+    step: int
+    """Which decoding of the candidate's; a function of what is decoded, not of the order."""
+    by: str
+    """``model`` or ``teacher``."""
+    ids: tuple[int, ...]
+    """What was decoded; empty of a teacher that sends text."""
+    text: str | None
+    """Only if there are no ids that say it."""
+    tokens: int
+    finish: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExemplarRow:
+    """A worked example that few_shot may show (``exemplars.jsonl``)."""
+
+    proposer: str
+    """Name of the recipe's proposer that shows it."""
+    question: str
+    think: str
+    answer: str
+    kind: str = ""
+    """Of the prompts that it is shown to; empty: of all."""
+    prompt_id: str = ""
+    """The train prompt that it answers; empty: it was brought."""
+    dropped: str = ""
+    """Why it is not shown: the test problem that it overlaps with; empty: it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class BenchSample:
     """A graded completion of a benchmark (``samples/*.jsonl``): a completion's row and these."""
 
@@ -126,6 +164,8 @@ class Gold:
     """How many have a verdict of true or false."""
     pass_rate: float | None
     """Of the candidates that nothing could stop; None: all could be stopped."""
+    proposer: str = "plain"
+    """Name of the recipe's proposer that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +181,8 @@ class VerdictRow:
     because: str
     finish: str
     second: SecondOpinion | None = None
+    proposer: str = "plain"
+    """Name of the recipe's proposer that the candidate is of."""
 
 
 class DecontaminatedRow(TypedDict):
@@ -286,8 +328,10 @@ def verdict_from(row: Mapping[str, Any] | None, file: object = "") -> Verdict | 
 
 def bench_sample_row(sample: BenchSample) -> Row:
     """The row of a benchmark's completion: a completion's, ``ok`` beside it, and where it belongs."""
+    row = completion_row(sample.completion)
+    del row["proposer"]  # of a race's candidates
     return {
-        **completion_row(sample.completion),
+        **row,
         "key": sample.key,
         "ok": sample.ok,
         "task": sample.task,

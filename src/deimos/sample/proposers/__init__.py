@@ -1,0 +1,1 @@
+"""How candidates come about: asked in other words, shown examples, or made of one that passed."""
