@@ -23,7 +23,7 @@ from deimos.report import (
 from deimos.report.html import commands, groups, templates
 from deimos.report.locked import read_locked
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
-from deimos.report.rejects import Rejects, by_stage
+from deimos.report.rejects import Rejects, by_stage, proposers_section
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
 from deimos.report.sweep import sweep_section
@@ -66,6 +66,7 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         locked=locked,
         locked_yaml=_yaml(locked.decoding),
         sweep=sweep_section(run),
+        proposers=proposers_section(run),
         groups=groups(run),
         efficiency=efficiency_metrics(run),
         accuracy=accuracy_metrics(run),

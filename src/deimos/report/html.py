@@ -33,7 +33,7 @@ from deimos.report import (
 from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
-from deimos.report.rejects import Rejects, by_stage
+from deimos.report.rejects import Rejects, by_stage, proposers_section
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
 from deimos.report.sweep import sweep_section
@@ -133,6 +133,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),
             sweep=sweep_section(run),
+            proposers=proposers_section(run),
             efficiency=efficiency_metrics(run),
             accuracy=accuracy_metrics(run),
             splits=split_section(run),

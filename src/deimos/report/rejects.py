@@ -1,4 +1,4 @@
-"""What the filters rejected, by stage, with examples and the reason in a sentence.
+"""What the filters rejected, by stage, with examples and the reason; and what each proposer came to.
 
 A stopped candidate ("outpaced") was not judged and is not a reject. A verdict of null is kept apart:
 it could not be judged, or waits for a candidate that needs more decoding.
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from deimos.graders.second import Differences
+from deimos.report.formatting import number, percent
 from deimos.report.results import RunResults
+from deimos.report.section import ReportSection, TextTable
 from deimos.report.side_by_side import clip
 from deimos.select.filters import is_correct
 from deimos.store.schema import VerdictRow
@@ -120,3 +122,37 @@ def _fetch(run: RunResults, tally: Rejects, picked: dict[str, list[RejectedCandi
 
 def _excerpt(completion: Completion) -> str:
     return clip(completion.text, EXCERPT)[0]
+
+
+_SENTENCE = (
+    "All candidates of a prompt ran one race, whichever proposer they came from; the training prompt is "
+    "the plain one in every case. Pass rates are of candidates that were judged: the race stops those "
+    "that think longer than one that passed, so they are no measure of a proposer by itself."
+)
+
+
+def proposers_section(run: RunResults) -> ReportSection | None:
+    """One row a proposer; None if the recipe names none."""
+    if run.recipe.sample.proposers is None:
+        return None
+    counts = run.counts("select").get("proposers") or {}
+    rows = [
+        (
+            name,
+            number(row.get("candidates")),
+            number(row.get("outpaced")),
+            number(row.get("judged")),
+            number(row.get("passed")),
+            percent(row["passed"] / row["judged"]) if row.get("judged") else "",
+            number(row.get("think_tokens_median")),
+            number(row.get("gold")),
+            number(row.get("decoded_tokens")),
+            number(row.get("tokens_per_gold")) if row.get("gold") else "",
+        )
+        for name, row in counts.items()
+    ]
+    columns = (
+        "proposer", "candidates", "stopped", "judged", "passed", "of judged", "think tokens, median",
+        "golds", "tokens decoded", "tokens per gold",
+    )  # fmt: skip
+    return ReportSection((_SENTENCE,), (TextTable("", columns, rows),) if rows else ())

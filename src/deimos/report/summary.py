@@ -28,6 +28,7 @@ def summary(run: RunResults, tally: Rejects) -> Row:
                 "unjudged": tally.unjudged,
                 "unjudged_because": dict(tally.unjudged_because),
                 "second": tally.second.shares(),
+                **_by_proposer(run),
             },
             "bench": run.bench,
             "compare": run.compare,
@@ -44,6 +45,12 @@ def prompt_counts(run: RunResults) -> Row:
     return {
         name: recorded.get(name) for name in ("train", "dev", "decontaminated", "decontamination")
     }
+
+
+def _by_proposer(run: RunResults) -> Row:
+    """Counts of each proposer, under ``proposers``, if the recipe names any."""
+    found = run.counts("select").get("proposers")
+    return {"proposers": found} if found else {}
 
 
 def sample_counts(run: RunResults) -> Row:

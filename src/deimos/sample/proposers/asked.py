@@ -18,7 +18,6 @@ from deimos.sample.proposers.exemplars import Exemplars
 from deimos.store.schema import ExemplarRow
 from deimos.thinking import Shape
 
-Messages = Sequence[Mapping[str, str]]
 _HEAD = "Worked examples; think as tersely as they do."
 
 
@@ -54,7 +53,9 @@ def _ask(
     return Asked(entry.rendered, proposer.name)
 
 
-def add_exemplars(messages: Messages, shown: Sequence[ExemplarRow], *, turns: bool) -> Messages:
+def add_exemplars(
+    messages: Sequence[Mapping[str, str]], shown: Sequence[ExemplarRow], *, turns: bool
+) -> Sequence[Mapping[str, str]]:
     """The messages with worked examples before what the user says last.
 
     Args:

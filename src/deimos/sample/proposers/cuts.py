@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from deimos.thinking import ThinkCounter, ThinkIds
 
-Decode = Callable[[Sequence[int]], str]
 _ENDED = re.compile(r"[.!?。！？][\"'”’)\]*]*\s*\Z")
 """A sentence's end, with what may close it."""
 
@@ -26,7 +25,7 @@ def find_thought(ids: Sequence[int], think: ThinkIds) -> slice:
     return slice(start, start + counter.think_tokens)
 
 
-def find_cuts(thought: Sequence[int], decode: Decode) -> list[int]:
+def find_cuts(thought: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[int]:
     """How many of a thought's ids stand before each sentence or line end, its own last one aside.
 
     Args:
