@@ -27,7 +27,7 @@ from deimos.types import Completion, Prompt, SecondOpinion, Verdict
 
 RIGHT, WRONG, UNSURE = "The sum of it is 4.", "The sum of it is 5.", "The sum of it is what?"
 GOLD_FIELDS = "id prompt_id index kind task messages prompt_ids completion_ids ids"
-GOLD_FIELDS += " think_tokens answer_tokens passed judged pass_rate"
+GOLD_FIELDS += " think_tokens answer_tokens passed judged pass_rate proposer"
 
 
 @dataclass(frozen=True)
