@@ -35,7 +35,7 @@ from deimos.sample.proposers.derive import Derivation, derive, find_origins
 from deimos.sample.proposers.exemplars import Exemplars, freeze_own, read_exemplars
 from deimos.sample.proposers.jobs import JobQueue
 from deimos.sample.proposers.steps import Steps
-from deimos.sample.proposers.teacher import open_teacher
+from deimos.sample.proposers.teacher import SampledModel, open_teacher
 from deimos.sample.race import Gate, Stats, race
 from deimos.store.candidates import Candidate
 from deimos.store.keys import write_keys
@@ -247,13 +247,15 @@ class _Pool:
         for name, completion in done.items():
             self.counts.add(completion, sum(steps.tokens(names[Key(*name)].key)))
         tokenizer, runtime = self.model.tokenizer, self.job.runtime
-        tags = self.job.recipe.model.thinking_tags()
-        before, close = find_closing(tokenizer, tags) if tags else ((), ())
+        model = self.job.recipe.model
+        tags, template = model.thinking_tags(), model.template_arguments()
+        before, close = find_closing(tokenizer, tags, template) if tags else ((), ())
         open_ones = {o.proposer.name for name, o in names.items() if _is_open(done.get(name))}
         async with JobQueue(self.model.engine) as jobs, contextlib.AsyncExitStack() as stack:
+            sampled = SampledModel(jobs, tokenizer, model_of(self.job), template)
             teachers = {
                 proposer.name: await stack.enter_async_context(
-                    open_teacher(proposer, jobs, tokenizer, model_of(self.job), runtime)
+                    open_teacher(proposer, sampled, runtime)
                 )
                 for proposer in self.settings.proposers or []
                 if isinstance(proposer, RewriteProposer) and proposer.name in open_ones

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deimos import engines
+from deimos.chat_template import TemplateArguments
 from deimos.engines.base import Job, Key
 from deimos.models.ref import ModelRef
 from deimos.recipe import RewriteProposer
@@ -49,11 +50,14 @@ class EngineTeacher:
     jobs: JobQueue
     tokenizer: Any
     sampling: Sampling
+    template: TemplateArguments | None = None
 
     async def write(self, key: Key, messages: Messages, seed: int) -> Rewritten:
         """See ``Teacher.write``."""
         # Plain: nothing is cut while it decodes. A template with a switch is asked not to think.
-        rendered = render(self.tokenizer, messages, tags=None, thinking=False)
+        rendered = render(
+            self.tokenizer, messages, tags=None, thinking=False, template=self.template
+        )
         done = await self.jobs.decode(Job(key, rendered.ids, self.sampling, seed, rendered.think))
         ids, text = done.completion_ids, done.text
         if text is None:
@@ -91,32 +95,36 @@ def leave_thought(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class SampledModel:
+    """The model whose traces are rewritten, which may be its own teacher."""
+
+    jobs: JobQueue
+    tokenizer: Any
+    ref: ModelRef
+    template: TemplateArguments
+
+
 @contextlib.asynccontextmanager
 async def open_teacher(
-    proposer: RewriteProposer,
-    student: JobQueue,
-    tokenizer: Any,
-    student_ref: ModelRef,
-    runtime: Runtime,
+    proposer: RewriteProposer, sampled: SampledModel, runtime: Runtime
 ) -> AsyncIterator[Teacher]:
     """Open who rewrites for a proposer.
 
     Args:
         proposer: names the teacher; without one it is the sampled model.
-        student: jobs of the sampled model.
-        tokenizer: of the sampled model.
-        student_ref: the sampled model: a teacher that is the same is not loaded twice.
+        sampled: a teacher that is the same is not loaded twice.
         runtime: of the run; the teacher's engine takes its place in it.
 
     Raises:
         RecipeError: no such model, engine or server.
     """
-    named, sampling = proposer.teacher, proposer.sampling.value()
+    named, sampling, ref = proposer.teacher, proposer.sampling.value(), sampled.ref
     if named is None or (
-        named.path == student_ref.path and named.engine == runtime.engine
-        and named.revision in (None, student_ref.revision) and named.dtype == student_ref.dtype
+        named.path == ref.path and named.engine == runtime.engine
+        and named.revision in (None, ref.revision) and named.dtype == ref.dtype
     ):  # fmt: skip
-        yield EngineTeacher(student, tokenizer, sampling)
+        yield EngineTeacher(sampled.jobs, sampled.tokenizer, sampling, sampled.template)
     elif named.url is not None and named.name is not None:
         from deimos.engines.openai.chat import ChatClient
 
