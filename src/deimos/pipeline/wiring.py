@@ -252,10 +252,15 @@ def preview_select(
             rows = preview(job, gate_for=gates(job, judge), prompts=prompts)
     unknown = "not measured: the race stopped candidates (set sample.exhaustive or sample.probe)"
     for row in rows:
-        told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens"
+        told = _say_kept(row)
         yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"
     names = [proposer.name for proposer in recipe.sample.proposers or []]
     for row in preview_subsets(prompts, recipe.select, names) if len(names) > 1 else ():
         not_known = f", {row['unknown']} not known (stopped)" if row["unknown"] else ""
-        told = f"{row['kept']} kept, median thought {row['think_tokens_median']} tokens{not_known}"
-        yield f"{' + '.join(row['proposers'])}: {told}"
+        yield f"{' + '.join(row['proposers'])}: {_say_kept(row)}{not_known}"
+
+
+def _say_kept(row: Mapping[str, Any]) -> str:
+    median = row["think_tokens_median"]
+    length = "" if median is None else f", median thought {median:g} tokens"
+    return f"{row['kept']} kept{length}"

@@ -8,6 +8,7 @@ keys are wanted grows with each part, and is written down again.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -234,8 +235,10 @@ class _Pool:
                 for origin in one.origins
             }
         )
+        start = time.monotonic()
         with contextlib.closing(Steps(self.files.open_steps(), self.files.steps)) as steps:
             await self._make(found, steps)
+            self.stats.seconds += time.monotonic() - start
             for one in found:
                 for origin in one.origins:
                     self.counts.by_teachers[origin.proposer.name] += steps.tokens(origin.key)[1]
