@@ -361,12 +361,13 @@ def _attention(
         raise RecipeError(f"the local engine's attention does not know {', '.join(unknown)}")
     if isinstance(key, _BlockLayer):
         return key.attend(query, scaling, sliding_window), None
-    length = query.shape[2]
+    length, whole = query.shape[2], key.shape[2]
     mask = None
-    if sliding_window is not None and sliding_window < length:
-        place = torch.arange(length, device=query.device)
-        ahead = place[None] - place[:, None]
-        mask = (ahead <= 0) & (ahead > -sliding_window)
+    window = whole if sliding_window is None else sliding_window
+    if window < whole or length < whole:  # the latter behind a beginning that was run before
+        place = torch.arange(whole, device=query.device)
+        ahead = place[None] - place[whole - length :, None]
+        mask = (ahead <= 0) & (ahead > -window)
     out = scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling,
         enable_gqa=key.shape[1] != query.shape[1],

@@ -10,7 +10,7 @@ Not covered: several devices, CUDA graphs, speculative decoding, quantised cache
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,11 @@ from deimos.engines.local.cache import (
     ATTENTION,
     BlockCache,
     Prefix,
-    make_prefill_cache,
     read_layer_types,
 )
 from deimos.engines.local.noise import draw_uniforms
 from deimos.engines.local.options import LocalOptions
+from deimos.engines.local.prefill import prefill
 from deimos.engines.local.sampler import TokenSampler
 from deimos.engines.local.scheduler import Scheduler
 from deimos.models.context import context_length
@@ -40,8 +40,6 @@ from deimos.recipe import validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
 
-PREFILL_TOKENS = 8192
-"""Padded tokens that one prefill pass may hold."""
 CHECKPOINT_SECONDS = 10.0
 """How much decoding an interruption may cost; a checkpoint costs the caller a journal row for each job."""
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -127,38 +125,16 @@ class LocalEngine(OneCall[Scheduler]):
         vocabulary = self._model.get_output_embeddings().weight.shape[0]
         return Batch(self.eos_ids, vocabulary, self.context)
 
-    def prefill(self, sequences: Sequence[tuple[int, ...]]) -> list[Prefix]:
-        """Run all but the last token of each sequence; one ``Prefix`` each, in order."""
-        found: dict[int, Prefix] = {}
-        for part in self._prefill_parts(sequences):
-            lengths = [max(1, len(sequences[i]) - 1) for i in part]
-            ids = np.zeros((len(part), max(lengths)), dtype=np.int64)
-            for row, (i, length) in enumerate(zip(part, lengths, strict=True)):
-                ids[row, :length] = sequences[i][:length]
-            cache = make_prefill_cache(self._types)
-            places = torch.arange(ids.shape[1], device=self._device).expand(len(part), -1)
-            self._model(
-                input_ids=torch.from_numpy(ids).to(self._device), position_ids=places,
-                past_key_values=cache, use_cache=True, logits_to_keep=1,
-            )  # fmt: skip
-            for row, i in enumerate(part):
-                found[i] = Prefix(cache, self._types, row, len(sequences[i]) - 1)
-        return [found[i] for i in range(len(sequences))]
+    def prefill(
+        self, sequences: Sequence[tuple[int, ...]], known: Mapping[tuple[int, ...], Prefix]
+    ) -> list[Prefix]:
+        """Run all but the last token of each sequence; one ``Prefix`` each, in order.
 
-    def _prefill_parts(self, sequences: Sequence[tuple[int, ...]]) -> list[list[int]]:
-        """Which sequences run together: of like lengths, or of equal ones if padding would leak."""
-        parts: list[list[int]] = []
-        exact = "linear_attention" in self._types  # a recurrent state would take in the padding
-        longest = 0
-        for i in sorted(range(len(sequences)), key=lambda i: -len(sequences[i])):
-            length = len(sequences[i])
-            fits = bool(parts) and (len(parts[-1]) + 1) * longest <= PREFILL_TOKENS
-            if fits and (length == longest or (not exact and length * 2 >= longest)):
-                parts[-1].append(i)
-            else:
-                parts.append([i])
-                longest = length
-        return parts
+        Args:
+            sequences: token ids.
+            known: sequences that have been run; what others have in common with them is not run again.
+        """
+        return prefill(self._model, self._types, sequences, known, self._device)
 
     def step(self, batch: Batch, cache: BlockCache, sampler: TokenSampler) -> np.ndarray:
         """Run every row's last token and draw the next, [rows]."""

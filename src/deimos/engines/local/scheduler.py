@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -49,8 +49,10 @@ class Decoder(Protocol):
         """A sampler for the rows as they stand."""
         ...
 
-    def prefill(self, sequences: Sequence[tuple[int, ...]]) -> list[Prefix]:
-        """Run all but the last token of each sequence."""
+    def prefill(
+        self, sequences: Sequence[tuple[int, ...]], known: Mapping[tuple[int, ...], Prefix]
+    ) -> list[Prefix]:
+        """Run all but the last token of each sequence; ``known`` have been run already."""
         ...
 
     def step(self, batch: Batch, cache: BlockCache, sampler: TokenSampler) -> np.ndarray:
@@ -222,7 +224,7 @@ class Scheduler:
 
     def _prefixes_of(self, sequences: list[tuple[int, ...]]) -> dict[tuple[int, ...], Prefix]:
         new = [s for s in sequences if s not in self._prefixes]
-        made = dict(zip(new, self._engine.prefill(new), strict=True))
+        made = dict(zip(new, self._engine.prefill(new, self._prefixes), strict=True))
         return {s: made[s] if s in made else self._prefixes[s] for s in sequences}
 
     def _shed(self, error: BaseException) -> None:
