@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tests.engines.runs import VOCABULARY, make_jobs, run
 
 from deimos.engines.local.engine import local
 from deimos.models import loading
 from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.memory import weights_in
+from deimos.models.merge import BESIDE, MERGED, find_adapter_use, merge_adapter
 from deimos.models.ref import ModelRef
 from deimos.recipe import RecipeError
 from deimos.recipe.runtime import Runtime
@@ -60,6 +63,88 @@ def test_dtype_and_adapter(folder: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         assert torch.allclose(merged(ids).logits, adapted(ids).logits, atol=1e-5)
     assert not any("lora" in name for name, _ in merged.named_parameters())
+
+
+@pytest.fixture
+def adapter(folder: Path, tmp_path: Path) -> Path:
+    """A LoRA on every layer whose update is small beside the weights, as one of 3e-5 leaves it."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    adapted = get_peft_model(
+        load_model(ModelRef(str(folder)), "cpu"), LoraConfig(r=8, target_modules=targets)
+    )
+    for name, weights in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=4e-4)
+    adapted.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_a_model_with_an_adapter_is_the_trained_one(
+    folder: Path, adapter: Path, dtype: str
+) -> None:
+    """Merged in 16 bits it would be another: weights keep 8 or 11 bits, and the update is small."""
+    from peft import PeftModel
+
+    ids = torch.randint(3, VOCABULARY, (16, 64), generator=torch.Generator().manual_seed(1))
+    ref = ModelRef(str(folder), dtype=dtype)
+    wide = load_model(replace(ref, dtype="float32"), "cpu")
+    for (
+        weights
+    ) in wide.parameters():  # the model as it is stored, with arithmetic that rounds nothing
+        weights.data = weights.data.to(getattr(torch, dtype)).float()
+
+    def change(model: Any) -> torch.Tensor:
+        """What it is trained to say differently, in log-probabilities."""
+        with torch.no_grad():
+            return model.float()(ids).logits.log_softmax(-1)
+
+    base = change(wide)
+    loaded = load_model(replace(ref, adapter=str(adapter)), "cpu")
+    assert loaded.dtype == getattr(torch, dtype)
+    found = change(loaded) - base
+    trained = change(PeftModel.from_pretrained(wide, str(adapter)).eval()) - base
+    assert float((found - trained).norm() / trained.norm()) < 0.02
+    if dtype == "bfloat16":
+        narrow = merge_adapter(load_model(ref, "cpu"), str(adapter))
+        assert float((change(narrow) - base - trained).norm() / trained.norm()) > 0.2
+
+
+def test_an_adapter_beside_the_weights_is_decoded_by_the_engine(
+    folder: Path, adapter: Path
+) -> None:
+    """Greedy as transformers' own ``generate`` with PEFT's model, and another text than the base's."""
+    from peft import PeftModel
+
+    ref = ModelRef(str(folder), dtype="bfloat16", adapter=str(adapter))
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({n: w * (1500 if "lora_B" in n else 1) for n, w in weights.items()},
+              adapter / "adapter_model.safetensors")  # fmt: skip
+    runtime, jobs = Runtime(device="cpu"), make_jobs(6, Sampling(temperature=0.0, max_tokens=12))
+    ends = run(local(ref, runtime), jobs)
+    base = run(local(replace(ref, adapter=None), runtime), jobs)
+    assert ends != base
+    model: Any = PeftModel.from_pretrained(
+        load_model(replace(ref, adapter=None), "cpu"), str(adapter), autocast_adapter_dtype=False
+    )
+    alike = 0
+    for job in jobs:
+        ids = torch.tensor([job.prompt_ids])
+        theirs = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids),
+                                max_new_tokens=12, do_sample=False, eos_token_id=0, pad_token_id=0)  # fmt: skip
+        alike += tuple(theirs[0, ids.shape[1] :].tolist())[:4] == ends[job.key].completion_ids[:4]
+    assert alike >= 5  # bfloat16 rounds otherwise in another batch
+
+
+def test_how_an_adapter_is_put_on_is_said(folder: Path) -> None:
+    for dtype, use in (("auto", MERGED), ("float32", MERGED), ("bfloat16", BESIDE)):
+        assert find_adapter_use("local", ModelRef(str(folder), dtype=dtype)) == use
+    assert find_adapter_use("vllm", ModelRef("a/b")) == BESIDE
+    assert find_adapter_use("local", ModelRef("nobody/nothing")) is None
+    assert find_adapter_use("openai", ModelRef(str(folder))) is None
 
 
 def test_no_such_model(tmp_path: Path) -> None:

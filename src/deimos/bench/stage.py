@@ -42,6 +42,7 @@ from deimos.evaluate.timing import mean_seconds, seconds_reduction_ci, time_mode
 from deimos.evaluate.together import fill_together
 from deimos.graders.second import count_differences
 from deimos.models.effort import find_lowest_effort
+from deimos.models.merge import find_adapter_use
 from deimos.recipe import Bench, RecipeError
 from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.plan import StageJob
@@ -126,7 +127,9 @@ def run(
     whole = samples.whole
     own = {arm: found for arm, found in whole.items() if find_stored(decodings, arm) == arm}
     engines = engines_by_model(Artifacts({"bench": job.out}).sample_facts())
-    return {**_count(tasks, own, timings, tight), "engines": engines}
+    counts = {**_count(tasks, own, timings, tight), "engines": engines}
+    use = find_adapter_use(job.runtime.engine, compared["tuned"])
+    return {**counts, "adapter": use} if use else counts
 
 
 async def _measure(

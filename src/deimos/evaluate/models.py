@@ -28,6 +28,7 @@ from deimos.evaluate.switch import explain_no_switch
 from deimos.models.effort import ARGUMENT as EFFORT
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
+from deimos.models.merge import BESIDE
 from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.store.candidates import record_key, sampled_with
@@ -176,6 +177,8 @@ class Models:
                 adapter=Path(model.adapter) if model.adapter else None,
             )
         made_with, budget = self._made_with[model, decoding], self.think_budget(arm)
+        if model.adapter and model.dtype != "float32":  # float32: merged, as it always was
+            made_with = fingerprint([made_with, {"adapter": BESIDE}])
         if self._template != TemplateArguments():
             made_with = fingerprint([made_with, {"template": dataclasses.asdict(self._template)}])
         if budget is None:

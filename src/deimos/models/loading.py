@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from deimos.models.memory import available_ram, model_folder, refuse_too_large
-from deimos.models.merge import merge_adapter
+from deimos.models.merge import put_adapter
 from deimos.models.ref import ModelRef, check_folder, first_line
 from deimos.recipe import RecipeError
 
@@ -44,7 +44,7 @@ def load_tokenizer(ref: ModelRef) -> Any:
 
 
 def load_model(ref: ModelRef, device: str) -> Any:
-    """The model in eval mode on ``device``; if ``ref`` names an adapter, it is merged in.
+    """The model in eval mode on ``device``, with the adapter that ``ref`` may name (``put_adapter``).
 
     Raises:
         RecipeError: no such model, no such dtype, no such device, too little memory, or an adapter
@@ -71,7 +71,7 @@ def load_model(ref: ModelRef, device: str) -> Any:
             f"model {ref.path!r}: weights could not be loaded ({first_line(e)})"
         ) from e
     if ref.adapter is not None:
-        model = merge_adapter(model, ref.adapter)
+        model = put_adapter(model, ref.adapter)
     return model.to(device).eval()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import REVISIONS
 from deimos.bench.lm_eval.task_files import task_data
+from deimos.models.merge import BESIDE
 from deimos.recipe import (
     FewShotProposer,
     Recipe,
@@ -121,8 +122,13 @@ def filter_settings(recipe: Recipe) -> dict[str, Any]:
 
 def bench_data(recipe: Recipe) -> dict[str, str]:
     """Test problems, graders and model; and what a suite's word means in this version."""
-    graders = _graders_data(recipe.bench_graders)
-    return {**_test_data(recipe), **graders, **model_data(recipe), **_suite_data(recipe)}
+    own = {**_test_data(recipe), **_suite_data(recipe), **_adapter_data(recipe)}
+    return {**own, **_graders_data(recipe.bench_graders), **model_data(recipe)}
+
+
+def _adapter_data(recipe: Recipe) -> dict[str, str]:
+    """How the tuned model is decoded, if that is not as it was at first: merged into its weights."""
+    return {} if recipe.model.dtype == "float32" else {"adapter": BESIDE}
 
 
 def _suite_data(recipe: Recipe) -> dict[str, str]:
@@ -135,7 +141,8 @@ def _suite_data(recipe: Recipe) -> dict[str, str]:
 
 def decision_data(recipe: Recipe) -> dict[str, str]:
     """Of stages that decide by dev prompts: the graders, as of test problems, and the model."""
-    return {**_graders_data(recipe.bench_graders), **model_data(recipe)}
+    graders = _graders_data(recipe.bench_graders)
+    return {**graders, **model_data(recipe), **_adapter_data(recipe)}
 
 
 def _sources_data(sources: Sequence[SourceSettings]) -> dict[str, str]:

@@ -105,6 +105,7 @@ def specification(run: RunResults) -> list[tuple[str, str]]:
         ("adapter", f"LoRA, r {lora.r}, alpha {lora.alpha}, on {', '.join(lora.target_modules)}"),
         ("trained parameters", recorded if number is None else formatting.number(number)),
         ("trained in", str(trained.get("precision") or recorded)),
+        ("adapter while benched", str(run.counts("bench").get("adapter") or recorded)),
     ]
 
 
