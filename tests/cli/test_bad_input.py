@@ -365,6 +365,11 @@ def test_half_a_surrogate_pair_from_a_source_of_your_own(place, ended):
         ("select.policy=mediann", "select.policy = 'mediann': must be shortest, median or"),
         ("train.lora.target_modules=[]", "train.lora.target_modules = []: must have at least 1"),
         ("train.lora.target_modules=[w]", "the model has no module called 'w'"),
+        (
+            "train.lora.target_modules=[q_proj, embed_tokens]",
+            "'embed_tokens' is tied: one weight is",
+        ),
+        ("train.lora.target_modules=[lm_head]", "'lm_head' is tied: one weight is"),
         ("runtime.train_micro_batch=3", "runtime.train_micro_batch = 3: must divide the 8"),
         ("runtime.max_batch=true", "runtime.max_batch = true: must be a whole number"),
         (

@@ -139,6 +139,17 @@ def test_an_adapter_beside_the_weights_is_decoded_by_the_engine(
     assert alike >= 5  # bfloat16 rounds otherwise in another batch
 
 
+def test_an_adapter_on_tied_embeddings_is_not_merged(folder: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = load_model(ModelRef(str(folder)), "cpu")
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "embed_tokens"]))
+    adapted.save_pretrained(tmp_path)
+    with pytest.raises(RecipeError, match="is on the model's embeddings, which are one weight"):
+        load_model(ModelRef(str(folder), adapter=str(tmp_path)), "cpu")
+    assert load_model(ModelRef(str(folder), dtype="bfloat16", adapter=str(tmp_path)), "cpu")
+
+
 def test_how_an_adapter_is_put_on_is_said(folder: Path) -> None:
     for dtype, use in (("auto", MERGED), ("float32", MERGED), ("bfloat16", BESIDE)):
         assert find_adapter_use("local", ModelRef(str(folder), dtype=dtype)) == use

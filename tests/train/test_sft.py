@@ -263,10 +263,36 @@ def test_settings_the_model_cannot_carry_out(qwen3, tokenizer, tmp_path, example
         RecipeError, match=r"called 'w_proj' that an adapter can be put on; it has .*down_proj"
     ):
         train(qwen3, tokenizer, tmp_path, given, settings=typo)
+    for target in ("embed_tokens", "lm_head"):
+        tied = settings(lora={"target_modules": ["q_proj", target]})
+        with pytest.raises(RecipeError, match=f"target_modules: '{target}' is tied: one weight is"):
+            train(qwen3, tokenizer, tmp_path, given, settings=tied)
     unknown = value_of(Gold, {**golds(1)[0], "prompt_ids": [999]})
     foreign = [*given, *examples_of([unknown], max_length=64, eos_ids={2})[0]]
     with pytest.raises(TokensError, match="999"):
         train(qwen3, tokenizer, tmp_path, foreign)
+
+
+def test_embeddings_that_are_not_tied_take_an_adapter(qwen3, tokenizer, tmp_path, examples):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    def untied() -> Any:
+        config = AutoConfig.from_pretrained(qwen3)
+        config.tie_word_embeddings = False
+        return AutoModelForCausalLM.from_config(config)
+
+    def trained(*targets: str) -> None:
+        chosen = settings(lora={"r": 4, "alpha": 8, "target_modules": [*targets]})
+        sft.train(untied, tokenizer, examples(2), chosen, tmp_path, precision=FLOAT32, device="cpu")
+
+    trained("q_proj", "embed_tokens")
+    assert any("embed_tokens" in name for name in weights(tmp_path))
+    with pytest.raises(RecipeError, match="'lm_head' is the model's output embedding"):
+        trained("lm_head")
+
+
+def test_the_card_s_weight_decay_is_the_default():
+    assert recipe.Train().weight_decay == 0.01
 
 
 def test_a_diverged_training_stops(qwen3, tokenizer, tmp_path, examples):

@@ -22,6 +22,8 @@ from deimos.store.json_text import read_json
 GIB = 2**30
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes a value, by the recipe's names of dtypes."""
+EMBEDDING, HEAD = "embed_tokens", "lm_head"
+"""What most models call their input and their output embedding."""
 _FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 """Safetensors' names of what loading casts to the dtype asked for; the rest stays as it is."""
 _LARGEST_HEADER = 100 << 20  # safetensors' own limit
@@ -100,6 +102,16 @@ def modules_in(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     return [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
+
+
+def is_tied(folder: Path) -> bool:
+    """Whether one weight is input and output embedding, by a folder's safetensors files and config.
+
+    A model that stores no output embedding beside its input embedding has them tied.
+    """
+    names = [name.rpartition(".")[2] for name in modules_in(folder)]
+    config = text_config(folder) or {}
+    return EMBEDDING in names and (HEAD not in names or config.get("tie_word_embeddings") is True)
 
 
 def _weight_files(folder: Path) -> list[Path]:

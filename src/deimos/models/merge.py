@@ -39,9 +39,19 @@ def merge_adapter(model: Any, adapter: str) -> Any:
     """The model with an adapter's update added to its weights; ``model`` itself is changed.
 
     Raises:
-        RecipeError: there is no such folder, or its adapter does not fit this model.
+        RecipeError: there is no such folder, or its adapter does not fit this model, or is on a weight
+            that is input and output embedding: adding to it changes both.
     """
-    return _put(model, adapter).merge_and_unload()
+    adapted = _put(model, adapter)
+    base = adapted.get_base_model()
+    first, last = base.get_input_embeddings(), base.get_output_embeddings()
+    plain = [getattr(one, "base_layer", one) for one in (first, last)]
+    if plain != [first, last] and last is not None and plain[0].weight is plain[1].weight:
+        raise RecipeError(
+            f"adapter {adapter!r} is on the model's embeddings, which are one weight (tied): merged, it "
+            "would be another model than the trained one: train without them, or keep it unmerged"
+        )
+    return adapted.merge_and_unload()
 
 
 def find_adapter_use(engine: str, model: ModelRef) -> str | None:

@@ -22,7 +22,7 @@ from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
 from deimos.engines.vllm.options import check_options
 from deimos.models.effort import find_lowest_effort, read_template
-from deimos.models.memory import model_folder, modules_in
+from deimos.models.memory import EMBEDDING, HEAD, is_tied, model_folder, modules_in
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
@@ -30,6 +30,7 @@ from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
 from deimos.sweep.space import require_optuna
+from deimos.train.targets import check_targets
 
 ENGINE_STAGES = ("sample", "sweep", "route", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
@@ -107,16 +108,12 @@ def _check_engine_options(runtime: Runtime, *, load: bool) -> None:
 
 
 def _find_targets(recipe: Recipe) -> None:
-    """Refuse targets that no adapter can be put on; a Hub model is checked when it is trained."""
-    modules = modules_in(Path(model_path(recipe)))
-    for target in recipe.train.lora.target_modules:
-        # PEFT's own rule: a target is the end of a module's dotted name.
-        if modules and not any(f".{name}".endswith(f".{target}") for name in modules):
-            known = sorted({name.rpartition(".")[2] for name in modules})
-            raise RecipeError(
-                f"train.lora.target_modules: the model has no module called {target!r} that an "
-                f"adapter can be put on; it has {', '.join(known)}"
-            )
+    """Refuse what training would refuse; a Hub model is checked when it is trained."""
+    folder = Path(model_path(recipe))
+    modules = modules_in(folder)
+    if modules:
+        tied = [EMBEDDING, HEAD] if is_tied(folder) else []  # the files hold one of the two
+        check_targets(recipe.train.lora.target_modules, [*modules, *tied], tied, [HEAD])
 
 
 def _find_effort(recipe: Recipe) -> None:

@@ -176,7 +176,7 @@ class Train(Section):
     """Prompt + completion tokens; longer examples are dropped and counted, never cut."""
     packing: Literal[False] = False
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     save_steps: int = Field(default=50, ge=1)
     seed: Seed = 0

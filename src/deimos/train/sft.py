@@ -30,6 +30,7 @@ from deimos.runs.artifacts import adapter_path
 from deimos.store.names import CHECKPOINTS, METRICS
 from deimos.train import checkpoints
 from deimos.train.metrics import Metrics
+from deimos.train.targets import check_targets
 from deimos.train.tokens import Example, check_vocabulary, step_order
 
 ReportStep = Callable[[str, int, int, str], None]
@@ -259,18 +260,14 @@ def _lora(settings: recipe.Lora, model: Any) -> LoraConfig:
     """The adapter's shape.
 
     Raises:
-        RecipeError: a target that is no module of the model, or one that no adapter can be put on;
-            PEFT is silent as long as another one matches.
+        RecipeError: a target that no adapter can be put on, or only one that cannot be merged.
     """
-    modules = [name for name, module in model.named_modules() if isinstance(module, _ADAPTED)]
-    for target in settings.target_modules:
-        # PEFT's own rule: a target is the end of a module's dotted name.
-        if not any(f".{name}".endswith(f".{target}") for name in modules):
-            known = sorted({name.rpartition(".")[2] for name in modules})
-            raise RecipeError(
-                f"train.lora.target_modules: the model has no module called {target!r} that an "
-                f"adapter can be put on; it has {', '.join(known)}"
-            )
+    named = [(name, each) for name, each in model.named_modules() if isinstance(each, _ADAPTED)]
+    first, last = model.get_input_embeddings(), model.get_output_embeddings()
+    pair = (first, last) if last is not None and first.weight is last.weight else ()
+    tied = [name for name, module in named if any(module is one for one in pair)]
+    heads = [name for name, module in named if module is last]
+    check_targets(settings.target_modules, [name for name, _ in named], tied, heads)
     return LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,
