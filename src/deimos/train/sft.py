@@ -29,6 +29,7 @@ from deimos.recipe import RecipeError
 from deimos.runs.artifacts import adapter_path
 from deimos.store.names import CHECKPOINTS, METRICS
 from deimos.train import checkpoints
+from deimos.train.label_loss import put_label_loss
 from deimos.train.metrics import Metrics
 from deimos.train.targets import check_targets
 from deimos.train.tokens import Example, check_vocabulary, step_order
@@ -164,11 +165,13 @@ class StepOrder(Sampler[int]):
 
 
 class TokenTrainer(trl.SFTTrainer):
-    """``SFTTrainer`` with our order of examples and sealed checkpoints."""
+    """``SFTTrainer`` with our order of examples, our loss head on CPUs and sealed checkpoints."""
 
     def __init__(self, *, order: StepOrder, **kwargs: Any) -> None:
         self._order = order
         super().__init__(**kwargs)
+        if self.args.use_cpu:  # elsewhere TRL's own head scores labels only
+            put_label_loss(self.model.get_base_model())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self._order
