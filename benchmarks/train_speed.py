@@ -215,7 +215,7 @@ def page(found: dict[str, Any], args: argparse.Namespace) -> str:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/gsm8k/train.jsonl")
     for name, value in (("steps", 5), ("rounds", 2), ("exact", 3), ("batch-size", 2),

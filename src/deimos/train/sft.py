@@ -171,7 +171,8 @@ class TokenTrainer(trl.SFTTrainer):
         self._order = order
         super().__init__(**kwargs)
         if self.args.use_cpu:  # elsewhere TRL's own head scores labels only
-            put_label_loss(self.model.get_base_model())
+            adapted: Any = self.model
+            put_label_loss(adapted.get_base_model())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self._order
