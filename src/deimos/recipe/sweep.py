@@ -91,7 +91,7 @@ class Sweep(Section):
     block: int = Field(default=16, ge=1)
     """Dev items between two tests."""
     take: int | None = Field(default=None, ge=1)
-    """How many dev items, in a seeded order; null takes all."""
+    """How many dev items at most, in a seeded order; null takes all."""
     rounds: int = Field(default=2, ge=1)
     """Passes over the parameters at most; one that changes nothing is the last (``coordinate``)."""
     trials: int = Field(default=40, ge=1)

@@ -116,16 +116,10 @@ def read_dev(job: StageJob) -> list[Prompt]:
 
 
 def order_items(prompts: Sequence[Prompt], sweep: Sweep) -> list[Prompt]:
-    """The dev items in the order that all values share, as many as the recipe takes.
+    """The dev items in the order that all values share, at most as many as the recipe takes.
 
-    Raises:
-        RecipeError: it takes more than there are.
+    If there are fewer, all are items: how many there were stands beside each accuracy.
     """
-    if sweep.take is not None and sweep.take > len(prompts):
-        raise RecipeError(
-            f"sweep.take = {sweep.take}: there are only {len(prompts)} dev prompts, so leave it out or "
-            "hold more out (prompts.dev_min_per_kind)"
-        )
     return sorted(prompts, key=lambda p: rank(p, f"sweep-{sweep.seed}"))[: sweep.take]
 
 
