@@ -15,6 +15,7 @@ from deimos.recipe import RecipeError, parse, write_yaml
 from deimos.recipe.runtime import Runtime
 from deimos.report import routing
 from deimos.report.results import read_results
+from deimos.route.policy import read_policy
 from deimos.runs.artifacts import Artifacts, write_prompts
 from deimos.runs.plan import StageJob
 from deimos.runs.progress import ProgressBar
@@ -26,6 +27,14 @@ TEST_TASK = {
     "name": "sums",
     "source": {"source": "route_script_sums", "take": 12, "options": {"start": 130}},
 }
+
+
+def sum_of(i: int) -> Prompt:
+    """The scripted engine's problem."""
+    return Prompt.of(
+        task="odd" if i % 2 else "even", kind="math", reference=str(2 * i),
+        messages=[{"role": "user", "content": f"What is {i} plus {i}?"}],
+    )  # fmt: skip
 
 
 def found(j: StageJob) -> dict[tuple[str, str], dict]:
@@ -60,6 +69,39 @@ def test_a_wider_margin_recommends_the_cheaper_mode(job):
     j = job(route={"margin": 0.5})
     assert wiring.route(j)["recommended"] == {"on": 2, "off": 1}
     assert found(j)["tuned", "even"]["recommended"] == "off"
+
+
+def test_it_leaves_a_policy_that_decides_as_its_rows_do(job):
+    j = job(route={"margin": 0.5})
+    wiring.route(j)
+    policy = read_policy(j.out / "policy.json")
+    assert (policy.name, policy.switch) == ("t", "enable_thinking")
+    assert "40 dev prompts of the run t" in policy.evidence
+    whole = policy.strata[0].evidence
+    row = found(j)["tuned", "all"]
+    assert (whole["n"], whole["delta"]) == (row["n"], row["delta"])
+    assert (whole["on"], whole["off"]) == (row["on"]["accuracy"], row["off"]["accuracy"])
+    # OFF loses half of them, and nothing tells odd sums from even ones: ON.
+    assert {
+        policy.choose(problem.messages).mode for problem in Artifacts(j.inputs).prompts("dev")
+    } == {"on"}
+    assert Artifacts({"route": j.out}).policy_path() == j.out / "policy.json"
+
+
+def test_modes_that_answer_alike_go_off_once_that_is_shown(job, tmp_path):
+    """The base of this script is right in both modes; here its answers are the tuned model's."""
+    j = job(route={"margin": 0.2})
+    write_prompts(
+        j.inputs["prompts"] / "dev.jsonl",
+        [p for p in map(sum_of, range(200, 280)) if p.task == "even"],
+    )
+    wiring.route(j)
+    policy = read_policy(j.out / "policy.json")
+    choice = policy.choose(sum_of(900).messages)
+    assert choice.mode == "off" and "fewer tokens" in choice.reason and "n=40" in choice.reason
+    assert (
+        policy.choose([{"role": "user", "content": "Tell me about glaciers, please."}]).mode == "on"
+    )
 
 
 def test_run_again_it_decodes_nothing(job, asked):
@@ -173,6 +215,7 @@ def test_a_model_without_a_switch_gets_a_sentence_and_no_rows(
     counts = wiring.route(j)
     assert counts["prompts"] == 40 and because in counts["no_switch"] and asked == []
     assert read_rows(j.out / "routing.jsonl") == []
+    assert Artifacts({"route": j.out}).policy_path() is None
     (j.out / "record.json").write_text(json.dumps({"counts": counts}))
     shown = routing.table(read_results(tmp_path, {"route": j.out}, j.recipe))
     assert shown.lines == () and because in shown.sentence

@@ -143,6 +143,27 @@ def test_what_a_stage_tracks_brings_it_up_to_date_in_its_own_folder(run):
     assert states(run, plan)["sample"] == "fresh"
 
 
+def test_what_a_stage_follows_brings_it_up_to_date_in_its_own_folder(run):
+    """As the benchmark follows the routing, which a recipe may take up later, or change."""
+    route = Stage(
+        "route", 1, ("sample",), ("route",), count, when=lambda recipe: recipe.route is not None
+    )
+    bench = Stage("bench", 1, ("sample", "route"), ("bench",), count, follows=("route",))
+    stages = (*STAGES[:2], route, bench)
+    recipes = [parse({**RECIPE, **more}) for more in ({}, {"route": {}}, {"route": {"margin": 0.5}})]
+    folders = []
+    for times, recipe in enumerate(recipes, start=1):
+        plan = plan_stages(stages, recipe)
+        with RunFolder.begin(run.path, recipe, {}, plan) as again:
+            do_all(again, plan[:-1])
+            assert states(again, plan)["bench"] == ("stale" if times > 1 else "missing")
+            do_all(again, plan)
+            assert states(again, plan)["bench"] == "fresh"
+        folders.append(run.path / plan[-1].folder)
+        assert (folders[-1] / "count").read_text() == str(times)
+    assert len(set(folders)) == 1
+
+
 def test_runtime_is_no_part_of_identity(run):
     before = [p.fingerprint for p in planned(run)]
     freeze(run.path, parse(RECIPE), {"max_batch": 99, "device": "cpu"})

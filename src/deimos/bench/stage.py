@@ -1,8 +1,8 @@
 """The bench stage: sample sets of every arm, a timed subset, and the rows made of them.
 
 Writes ``samples/<task>-<model>-<config>.jsonl``, ``prompts.jsonl`` (the problems), ``timing.jsonl``,
-``bench.jsonl``, ``compare.jsonl``, ``by_config.jsonl``, ``splits.jsonl`` and ``budget_curve.jsonl``
-under the stage's folder. Test problems decide nothing here: decodings and budgets are given from outside.
+``bench.jsonl``, ``compare.jsonl``, ``by_config.jsonl``, ``splits.jsonl``, ``budget_curve.jsonl`` and,
+if the run has a routing policy, ``routed.jsonl`` under the stage's folder. Test problems decide nothing here: decodings and budgets are given from outside.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from deimos.bench import splits, tables
 from deimos.bench.baseline_tables import tabulate_baseline
 from deimos.bench.baselines import BUDGET, LOW_EFFORT, list_baselines
 from deimos.bench.decodings import Decodings, decodings_of
+from deimos.bench.routed import GivenPolicy, measure_routed
 from deimos.bench.suites import (
     MODELS,
     TIMED,
@@ -48,7 +49,16 @@ from deimos.runs.artifacts import Artifacts, engines_by_model
 from deimos.runs.plan import StageJob
 from deimos.store.journal import write_rows
 from deimos.store.keys import keys_path, write_keys
-from deimos.store.names import BENCH, BUDGET_CURVE, BY_CONFIG, COMPARE, PROBLEMS, SPLITS, TIMING
+from deimos.store.names import (
+    BENCH,
+    BUDGET_CURVE,
+    BY_CONFIG,
+    COMPARE,
+    PROBLEMS,
+    ROUTED,
+    SPLITS,
+    TIMING,
+)
 from deimos.store.schema import Timed, prompt_row
 from deimos.store.template_date import read_template_date
 from deimos.types import JudgeAnswer, null_reason
@@ -75,7 +85,11 @@ class CutSamples:
 
 
 def run(
-    job: StageJob, *, judge: JudgeAnswer, compare: CompareAnswers | None = None
+    job: StageJob,
+    *,
+    judge: JudgeAnswer,
+    compare: CompareAnswers | None = None,
+    policy: GivenPolicy | None = None,
 ) -> dict[str, Any]:
     """Bench the tuned model against its base; returns counts for the record.
 
@@ -83,6 +97,7 @@ def run(
         job: inputs ``prompts``, ``sample`` (constants.json) and ``train`` (adapter).
         judge: ``(prompt, answer) -> Verdict``; lm-eval's tasks have their own.
         compare: says which wrong answers are the same; None: majorities are not counted.
+        policy: of the run's routing, whose worth is measured; None: there is none.
 
     Raises:
         RecipeError: tasks that cannot be benched (see tasks.py).
@@ -121,6 +136,11 @@ def run(
         suite, timings = asyncio.run(_measure(job, suite, models, judge))
         votes = asyncio.run(find_votes(suite, models, compare))
         samples = _reduce_samples(suite, models, tight, votes)
+        routed = []
+        if policy:
+            evaluator = Evaluator(models, judge, job.progress, "bench")
+            routed = measure_routed(suite, models, evaluator, judge, policy)
+    write_rows(job.out / ROUTED, map(dict, routed))
     made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
     for name, rows in made.items():
         write_rows(job.out / name, rows)

@@ -16,6 +16,7 @@ from deimos.store.names import (
     DEV,
     GOLD,
     LOCKED,
+    POLICY,
     REPORT,
     SUMMARY,
     TEMPLATE_DATE,
@@ -78,7 +79,7 @@ STAGES = (
     ),
     Stage(
         "route",
-        version=1,
+        version=2,
         needs=("prompts", "sample", "train", "sweep"),
         keys=("model", "route", *DECISION_KEYS),
         reads={**DECISION_READS, "sweep": (LOCKED,)},
@@ -90,12 +91,14 @@ STAGES = (
     Stage(
         "bench",
         version=4,
-        needs=("prompts", "sample", "train", "sweep"),
+        needs=("prompts", "sample", "train", "sweep", "route"),
+        follows=("route",),
         keys=("model", "bench", "select.graders", "allow_contamination"),
         reads={
             "sample": (CONSTANTS, TEMPLATE_DATE),
             "train": (f"{ADAPTER}/*",),
             "sweep": (LOCKED,),
+            "route": (POLICY,),
         },
         run=wiring.bench,
         data=identity.bench_data,

@@ -19,6 +19,7 @@ from deimos.runs.plan import Planned, StageJob
 from deimos.types import Prompt
 
 if TYPE_CHECKING:
+    from deimos.bench.routed import GivenPolicy
     from deimos.bench.tasks import Given
     from deimos.prompts.decontaminate import TestText
 
@@ -164,7 +165,24 @@ def bench(job: StageJob) -> Mapping[str, Any]:
 
     graders = job.recipe.bench_graders
     with judge_of(job, graders) as judge, contextlib.closing(AnswerComparer(graders)) as compare:
-        return stage.run(job, judge=judge.with_second, compare=compare)
+        return stage.run(job, judge=judge.with_second, compare=compare, policy=_read_policy(job))
+
+
+def _read_policy(job: StageJob) -> GivenPolicy | None:
+    """The policy of the run's routing, for the benchmark to measure; None: it made none."""
+    from deimos.bench.routed import GivenPolicy, RouteDecision
+    from deimos.route.policy import read_policy
+
+    path = Artifacts(job.inputs).policy_path()
+    if path is None:
+        return None
+    policy = read_policy(path)
+
+    def decide(prompt: Prompt) -> RouteDecision:
+        choice = policy.choose(prompt.messages)
+        return RouteDecision(choice.mode == "off", choice.margin)
+
+    return GivenPolicy(policy.identity, decide)
 
 
 def report(job: StageJob) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from deimos.prompts.load import check_source
 from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
+from deimos.route.counts import require_sklearn
 from deimos.sweep.space import require_optuna
 from deimos.train.targets import check_targets
 
@@ -73,6 +74,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     recipe.train.batches(runtime.train_micro_batch)
     if recipe.sweep and recipe.sweep.strategy == "optuna" and "sweep" not in runtime.python:
         require_optuna()
+    if recipe.route and "route" not in runtime.python:
+        require_sklearn()
     _find_targets(recipe)
     _find_effort(recipe)
 

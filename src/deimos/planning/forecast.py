@@ -27,7 +27,7 @@ from deimos.planning.needs import Memory, assume_speed, weigh_model
 from deimos.planning.pilot import run_pilot
 from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
-from deimos.route.counts import count_answers as count_routed
+from deimos.route import counts as routing
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.space import count_answers as count_swept
 from deimos.types import Prompt, Sampling
@@ -106,7 +106,10 @@ def forecast(
     complete = not prompts.unknown and (bool(prompts.test) or not recipe.bench.has_tests)
     decodings = _most_decodings(recipe)
     tested = sum(prompts.test.values())
-    answers = count_completions(recipe.bench, decodings, tested) if complete else None
+    answers = None
+    if complete:
+        answers = count_completions(recipe.bench, decodings, tested)
+        answers += routing.count_routed(recipe, tested)
     found, row_bytes, tokens, guess = None, BYTES_PER_TOKEN, None, None
     if pilot is not None:
         found, row_bytes = _pilot(recipe, runtime, train_prompts, pilot, prompts)
@@ -119,7 +122,7 @@ def forecast(
     decoded = tokens.raced if tokens else bound
     # Answers of the benchmark, the sweep and the routing: as long as a pilot's, else at most.
     each = found.exhaustive / (found.prompts * found.n) if found else decodings.budget
-    swept, routed = count_swept(recipe, dev), count_routed(recipe, dev)
+    swept, routed = count_swept(recipe, dev), routing.count_answers(recipe, dev)
     return Forecast(
         prompts=prompts, candidates=candidates,
         adaptive=not isinstance(recipe.sample.n, int), token_bound=bound, tokens=tokens,

@@ -17,7 +17,7 @@ SAMPLE = ("prompts", "completions", "decoded_tokens", "seconds")
 
 
 def summary(run: RunResults, tally: Rejects) -> Row:
-    """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare``, ``routing``, ``engines`` and ``environment``."""
+    """Collect ``prompts``, ``sample``, ``select``, ``bench``, ``compare``, ``routing``, ``routed``, ``engines`` and ``environment``."""
     return _finite(
         {
             "prompts": prompt_counts(run),
@@ -33,6 +33,7 @@ def summary(run: RunResults, tally: Rejects) -> Row:
             "bench": run.bench,
             "compare": run.compare,
             "routing": run.artifacts.routing(),
+            "routed": run.artifacts.routed(),
             "engines": incidents.engines(run),
             "environment": environment(run),
         }

@@ -1,8 +1,12 @@
-"""How many answers a routing takes; read by ``plan``, which loads no ML."""
+"""What a routing takes, answers and packages; read by ``plan``, which loads no ML."""
 
 from __future__ import annotations
 
-from deimos.recipe import Recipe
+from importlib.util import find_spec
+
+from deimos.recipe import Recipe, RecipeError
+
+MISSING = "route: fitting a policy needs scikit-learn: pip install 'deimos-llm[route]'"
 
 
 def count_answers(recipe: Recipe, prompts: int) -> int:
@@ -16,5 +20,24 @@ def count_answers(recipe: Recipe, prompts: int) -> int:
         prompts: of dev.
     """
     models = modes = 2
-    wanted = recipe.route is not None and recipe.model.tags is not None
-    return prompts * models * modes if wanted else 0
+    return prompts * models * modes if _is_wanted(recipe) else 0
+
+
+def count_routed(recipe: Recipe, problems: int) -> int:
+    """How many test answers the benchmark decodes to say what a policy is worth: at most both modes.
+
+    Args:
+        recipe: the whole of it.
+        problems: of all tests.
+    """
+    return 2 * problems if _is_wanted(recipe) else 0
+
+
+def _is_wanted(recipe: Recipe) -> bool:
+    return recipe.route is not None and recipe.model.tags is not None
+
+
+def require_sklearn() -> None:
+    """RecipeError, with how to install it, if scikit-learn is not here."""
+    if find_spec("sklearn") is None:
+        raise RecipeError(MISSING)

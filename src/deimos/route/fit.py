@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +19,10 @@ from numpy.typing import NDArray
 
 from deimos.evaluate import stats
 from deimos.evaluate.outcomes import as_list
-from deimos.recipe import RecipeError
 from deimos.route.decide import decide, joint_level
 from deimos.route.features import BUCKETS, RULE_NAMES, Features, find_features
 from deimos.route.policy import KINDS, LinearModel, Policy, Stratum
 
-MISSING = "route: needs scikit-learn: pip install 'deimos-llm[route]'"
 MOST_BUCKETS = 24_000
 """n-grams of the recogniser that keep a weight: the heaviest."""
 RARE = 2
@@ -44,12 +41,6 @@ SMALLEST_PART = 20
 """Prompts under which a kind is not divided."""
 
 Rows = NDArray[np.float64]
-
-
-def require_sklearn() -> None:
-    """RecipeError, with how to install it, if scikit-learn is not here."""
-    if find_spec("sklearn") is None:
-        raise RecipeError(MISSING)
 
 
 class Paired(NamedTuple):

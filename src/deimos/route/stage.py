@@ -1,7 +1,7 @@
 """The route stage: dev prompts answered with thinking on and off, and a recommendation for each task.
 
-Writes ``samples/<model>-<on|off>.jsonl``, ``keys.jsonl`` and ``routing.jsonl`` under the stage's
-folder. Dev prompts decide, so test problems among them are refused. A model whose thinking cannot
+Writes ``samples/<model>-<on|off>.jsonl``, ``keys.jsonl``, ``routing.jsonl`` and ``policy.json`` (what
+a server decides by) under the stage's folder. Dev prompts decide, so test problems among them are refused. A model whose thinking cannot
 be turned off has nothing to route: nothing is decoded, and the record says why in one sentence.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,18 @@ from deimos.evaluate.models import Models, open_models
 from deimos.evaluate.outcomes import Outcome, cut, reduce_completion
 from deimos.evaluate.samples import Evaluator, SampleSet, read_samples
 from deimos.models.ref import ModelRef
+from deimos.models.switch import Switch, find_switch
 from deimos.recipe import Route
+from deimos.route.counts import require_sklearn
+from deimos.route.features import read_text
+from deimos.route.fit import Paired, fit_policy
+from deimos.route.policy import default_policy, write_policy
 from deimos.route.tables import Modes, group_prompts, tabulate
 from deimos.runs.artifacts import Artifacts, samples_path
 from deimos.runs.plan import StageJob
 from deimos.store.journal import write_rows
 from deimos.store.keys import keys_path, write_keys
-from deimos.store.names import ROUTING
+from deimos.store.names import POLICY, ROUTING
 from deimos.store.template_date import read_template_date
 from deimos.types import Completion, JudgeAnswer, Prompt, Sampling, null_reason
 
@@ -81,9 +86,10 @@ def run(
         check: refuses dev prompts that are test problems.
 
     Raises:
-        RecipeError: as ``check``.
+        RecipeError: as ``check``; scikit-learn, which fits the policy, is not installed.
         EvaluationError: the engine failed on some completions again and again.
     """
+    require_sklearn()
     artifacts = Artifacts(job.inputs)
     prompts = artifacts.prompts("dev")
     check(prompts)
@@ -110,15 +116,39 @@ def run(
             which: _reduce(opened, prompts, found[which], wanted, models[which[0]].shipped)
             for which, wanted in sets.items()
         }
+        switch = find_switch(opened.tokenizer.get_chat_template())
     answers = {
         name: Modes(outcomes[name, "on"], outcomes[name, "off"], models[name].values())
         for name in reversed(list(models))  # the tuned model first
     }
     rows = tabulate(answers, group_prompts(prompts), _settings(job).margin)
     write_rows(job.out / ROUTING, map(dict, rows))
+    _write_policy(job, prompts, answers["tuned"], switch)
     taken_over = sum(_count_taken_over(others, own) for own in keys.values())
     recommended = Counter(row["recommended"] for row in rows if row["model"] == "tuned")
     return {**_count(prompts, found.values(), taken_over), "recommended": dict(recommended)}
+
+
+def _write_policy(job: StageJob, prompts: Sequence[Prompt], tuned: Modes, switch: Switch) -> None:
+    """Fit the policy on the prompts that were judged in both modes."""
+    paired = [
+        Paired(read_text(prompt.messages), on.ok, off.ok, on.total_tokens, off.total_tokens)
+        for prompt, on, off in zip(prompts, *_by_prompt(prompts, tuned), strict=True)
+        if on.ok is not None and off.ok is not None
+    ]
+    evidence = (
+        f"{len(paired)} dev prompts of the run {job.recipe.name}, each answered by the tuned model with "
+        "thinking on and off."
+    )
+    policy = fit_policy(job.recipe.name, evidence, paired, _settings(job).margin, default_policy())
+    write_policy(job.out / POLICY, dataclasses.replace(policy, switch=str(switch)))
+
+
+def _by_prompt(prompts: Sequence[Prompt], modes: Modes) -> Iterator[list[Outcome]]:
+    """Each mode's outcomes in the order of the prompts."""
+    for outcomes in (modes.on, modes.off):
+        found = {outcome.problem: outcome for outcome in outcomes}
+        yield [found[f"{prompt.task}/{prompt.id}"] for prompt in prompts]
 
 
 def _settings(job: StageJob) -> Route:

@@ -221,6 +221,11 @@ class Artifacts:
         no switch (its record says why)."""
         return self._table("route", names.ROUTING, route_rows.RouteRow)
 
+    def policy_path(self) -> Path | None:
+        """The policy that a routing made; None: no such stage, or a model without a switch."""
+        path = self._file("route", names.POLICY)
+        return path if path and path.is_file() else None
+
     def dev_answers(self) -> list[Path]:
         """Journals of answers to dev prompts: the dev pass's, and a sweep's."""
         swept = self._file("sweep", names.SAMPLES)
@@ -228,6 +233,10 @@ class Artifacts:
         return [path for path in files if path and path.is_file()]
 
     # --- bench ---
+
+    def routed(self) -> list[route_rows.RoutedRow]:
+        """What answering by the policy is worth on test problems; none without a policy."""
+        return self._table("bench", names.ROUTED, route_rows.RoutedRow)
 
     def problems(self) -> list[Prompt]:
         """The test problems that were asked."""

@@ -69,6 +69,9 @@ class Stage:
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """Which files of a stage that it needs it reads, as patterns (``adapter/*``); all files unless
     named here. Other files may change without making this stage stale."""
+    follows: tuple[str, ...] = ()
+    """Those of ``needs`` that are no part of its identity: if one has changed, the stage runs again in
+    the same folder to bring what is there up to date."""
     data: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
     """Content hashes of what it reads from outside the run."""
     tracks: Callable[[Recipe], Mapping[str, Any]] = field(default=_nothing, compare=False)
@@ -119,7 +122,11 @@ def plan_stages(stages: Sequence[Stage], recipe: Recipe) -> list[Planned]:
             "version": stage.version,
             "recipe": {key: _at(settings, key) for key in stage.keys},
             "data": dict(stage.data(recipe)),
-            "inputs": {need.stage.name: need.fingerprint for need in needs},
+            "inputs": {
+                need.stage.name: need.fingerprint
+                for need in needs
+                if need.stage.name not in stage.follows
+            },
         }
         tracks = dict(stage.tracks(recipe))
         planned[stage.name] = Planned(stage, keys, fingerprint(keys), tracks, needs)

@@ -1,4 +1,4 @@
-"""The table of a routing: what stands in each row of ``routing.jsonl``."""
+"""The tables of a routing: what stands in each row of ``routing.jsonl`` and ``routed.jsonl``."""
 
 from __future__ import annotations
 
@@ -60,3 +60,53 @@ class RouteRow(TypedDict):
     because: str
     decoding: Mapping[str, Any]
     """Sampler values."""
+
+
+Way = Literal["routed", "always_on", "always_off", "task_oracle", "prompt_oracle"]
+"""A way to choose the mode of each prompt. The oracles have seen the answers, so nothing can choose
+so: by task, the mode that is more accurate on the test; by prompt, the cheapest mode that is right."""
+
+
+class CoveragePoint(TypedDict):
+    """The prompts with the highest margins answered OFF, the others ON."""
+
+    coverage: float
+    """Share of the prompts that go OFF."""
+    margin: float
+    """Of the last of them; at the policy's own point it is the last above 0."""
+    risk: float | None
+    """Share of those that ON answers right and OFF does not."""
+    risk_ci: Sequence[float] | None
+    accuracy: float
+    """Of all prompts together."""
+    total_tokens_mean: float
+
+
+class RoutedRow(TypedDict):
+    """One way to choose the mode of test problems, beside another (``routed.jsonl``).
+
+    Differences are way - against, paired by problem; the reduction of tokens is 1 - way / against.
+    """
+
+    model: str
+    split: str
+    """``test``: it decides nothing."""
+    task: str
+    """``all``: every task."""
+    policy: str
+    """Name and short hash."""
+    way: Way
+    against: Way
+    n: int
+    """Problems that were judged in both modes; all numbers are over these."""
+    off: float | None
+    """Share that the way answers OFF."""
+    accuracy: float | None
+    accuracy_ci: Sequence[float] | None
+    total_tokens_mean: float | None
+    accuracy_delta: float | None
+    accuracy_delta_ci: Sequence[float] | None
+    total_tokens_reduction: float | None
+    total_tokens_reduction_ci: Sequence[float] | None
+    curve: Sequence[CoveragePoint]
+    """Of ``routed`` against ``always_on``: risk by coverage; empty in other rows."""
