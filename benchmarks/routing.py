@@ -23,8 +23,8 @@ from deimos.evaluate.stats import wilson
 from deimos.route.policy import (
     KINDS,
     LABELS,
-    Choice,
     Policy,
+    PolicyChoice,
     Stratum,
     default_policy,
     write_policy,
@@ -75,7 +75,7 @@ def fit(data: Path) -> None:
     print(Counter(each.kind for each in asked), f"{SHIPPED.stat().st_size:,} bytes")
 
 
-def is_recognised(each: Asked, choice: Choice) -> bool:
+def is_recognised(each: Asked, choice: PolicyChoice) -> bool:
     return choice.kind == each.kind or {choice.kind, each.kind} <= TALK
 
 

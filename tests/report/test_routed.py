@@ -10,7 +10,7 @@ from deimos.bench.routed import RouteDecision, RoutedProblem, tabulate_routed
 from deimos.evaluate.outcomes import Outcome
 from deimos.report import stage
 from deimos.report.results import read_results
-from deimos.report.routed import routed_section
+from deimos.report.routing import routed_section
 from deimos.store.journal import write_rows
 from deimos.store.names import ROUTED
 

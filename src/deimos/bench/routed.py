@@ -20,7 +20,7 @@ from deimos.bench.tasks import POOLED, TestTask
 from deimos.evaluate import outcomes, ratios, stats
 from deimos.evaluate.models import Models
 from deimos.evaluate.outcomes import Outcome, as_list, reduce_completion
-from deimos.evaluate.samples import Evaluator, SampleSet
+from deimos.evaluate.samples import Evaluator, ReportProgress, SampleSet
 from deimos.evaluate.together import fill_together
 from deimos.runs.artifacts import samples_path
 from deimos.store.route_rows import CoveragePoint, RoutedRow, Way
@@ -67,7 +67,11 @@ class RoutedProblem(NamedTuple):
 
 
 def measure_routed(
-    suite: Suite, models: Models, evaluator: Evaluator, judge: JudgeAnswer, policy: GivenPolicy
+    suite: Suite,
+    models: Models,
+    judge: JudgeAnswer,
+    progress: ReportProgress,
+    policy: GivenPolicy | None,
 ) -> list[RoutedRow]:
     """Decode what is missing of the tuned model's two modes, and say what the policy is worth.
 
@@ -77,27 +81,30 @@ def measure_routed(
     Args:
         suite: the benchmark's.
         models: open.
-        evaluator: of the benchmark.
         judge: of tasks without their own.
-        policy: of the run.
+        progress: called after each completion.
+        policy: of the run; None: it has none.
 
     Returns:
-        No rows if thinking cannot be turned on and off for some problem.
+        No rows without a policy, or if thinking cannot be turned on and off for some problem.
 
     Raises:
         EvaluationError: the engine failed on some completions again and again.
     """
+    if policy is None:
+        return []
     tasks = list(_first_of_each(suite.tasks))
     if any(models.explain_no_switch(p) for task in tasks for p in task.prompts):
         return []
     plain = {task.name: suite.sample_set(task, ArmName(MODEL, LOCKED)) for task in tasks}
-    taken = replace(evaluator, others=[own.path for own in plain.values()])
+    others = [own.path for own in plain.values()]
+    evaluator = Evaluator(models, judge, progress, "bench", others=others)
     sets = {
         task.name: {mode: _sample_set(suite, task, plain[task.name], mode) for mode in MODES}
         for task in tasks
     }
     wanted = [(own, task.judge or judge) for task in tasks for own in sets[task.name].values()]
-    asyncio.run(fill_together(taken, wanted))
+    asyncio.run(fill_together(evaluator, wanted))
     problems = [p for task in tasks for p in _read(suite, models, task, sets[task.name], policy)]
     return tabulate_routed(problems, policy.identity)
 

@@ -109,10 +109,8 @@ def run(
     seen = [*artifacts.prompts("train"), *artifacts.prompts("dev")]
     tasks = load_tasks(job.recipe, seen)
     tight = read_tight_budget(job) if "tight" in bench.settings else None
-    write_rows(
-        job.out / PROBLEMS,
-        [prompt_row(p) for p in {p.id: p for t in tasks for p in t.prompts}.values()],
-    )
+    problems = {p.id: p for t in tasks for p in t.prompts}
+    write_rows(job.out / PROBLEMS, map(prompt_row, problems.values()))
     compared = models_of(job)
     decodings = decodings_of(bench, artifacts.locked_configs())
     suite = Suite(bench, decodings, compared, tasks, job.out)
@@ -128,7 +126,7 @@ def run(
             today=today,
             together=together,
             template=job.recipe.model.template_arguments(),
-        ) as models,
+        ) as models,  # fmt: skip
     ):
         effort = find_lowest_effort(models.tokenizer.get_chat_template())
         suite = dataclasses.replace(suite, effort=effort)
@@ -136,10 +134,7 @@ def run(
         suite, timings = asyncio.run(_measure(job, suite, models, judge))
         votes = asyncio.run(find_votes(suite, models, compare))
         samples = _reduce_samples(suite, models, tight, votes)
-        routed = []
-        if policy:
-            evaluator = Evaluator(models, judge, job.progress, "bench")
-            routed = measure_routed(suite, models, evaluator, judge, policy)
+        routed = measure_routed(suite, models, judge, job.progress, policy)
     write_rows(job.out / ROUTED, map(dict, routed))
     made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
     for name, rows in made.items():

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from deimos.models.effort import ARGUMENT, find_levels, make_extensions
 
 Mode = Literal["on", "off", "default"]
-"""``default``: as the template has it if it is told nothing."""
+"""``default``: as the template has it without arguments."""
 NAMES = ("enable_thinking", "thinking")
 """Switches that take true and false, the customary one first."""
 NO_EFFORT = "none"

@@ -25,7 +25,6 @@ from deimos.report.locked import read_locked
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
 from deimos.report.rejects import Rejects, by_stage, proposers_section
 from deimos.report.results import RunResults
-from deimos.report.routed import routed_section
 from deimos.report.summary import sample_counts
 from deimos.report.sweep import sweep_section
 from deimos.store.schema import AnyRow
@@ -73,7 +72,7 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         accuracy=accuracy_metrics(run),
         splits=split_section(run),
         routing=routing.table(run),
-        routed=routed_section(run),
+        routed=routing.routed_section(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,
         stages=by_stage(tally),

@@ -35,7 +35,6 @@ from deimos.report.markdown import show_hidden
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
 from deimos.report.rejects import Rejects, by_stage, proposers_section
 from deimos.report.results import RunResults
-from deimos.report.routed import routed_section
 from deimos.report.summary import environment, sample_counts
 from deimos.report.sweep import sweep_section
 from deimos.store.schema import AnyRow, Row
@@ -130,7 +129,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             mixed=decoding_labels.MIXED,
             by_config=by_config(run),
             routing=routing.table(run),
-            routed=routed_section(run),
+            routed=routing.routed_section(run),
             lengths=charts.length_figures(run, config) if config else [],
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),

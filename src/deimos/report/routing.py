@@ -1,20 +1,29 @@
 """The routing table: thinking on against off for each task, and which of them is recommended.
 
-Report and card take the same lines from here. Every number is one of ``routing.jsonl``; without
-rows there is one sentence that says why.
+Report and card take the same lines from here, and what answering by the policy is worth on test
+problems. Every number is one of ``routing.jsonl`` or ``routed.jsonl``; without rows there is one
+sentence that says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from deimos.report import formatting
 from deimos.report.results import RunResults
-from deimos.store.route_rows import ModeRow, RouteRow
+from deimos.report.section import ReportSection, TextTable
+from deimos.store.route_rows import ModeRow, RoutedRow, RouteRow, Way
 from deimos.store.schema import AnyRow
 
 ALL = "all"
+NAMES: dict[Way, str] = {
+    "routed": "by the policy",
+    "always_on": "always ON",
+    "always_off": "always OFF",
+    "task_oracle": "better mode of each task (oracle)",
+    "prompt_oracle": "cheapest right mode of each prompt (oracle)",
+}
 
 
 @dataclass(frozen=True)
@@ -139,3 +148,105 @@ def _signed(tokens: float | None) -> str:
     if tokens is None:
         return formatting.NOT_MEASURED
     return ("+" if tokens > 0 else "") + formatting.number(tokens)
+
+
+# --- the policy on test problems ---
+
+
+def routed_section(run: RunResults) -> ReportSection:
+    """The policy beside always ON, always OFF and both oracles, and its risk by coverage."""
+    rows = run.artifacts.routed()
+    if not rows:
+        return ReportSection((f"The policy's worth on test problems: {formatting.NOT_MEASURED}.",))
+    return ReportSection(
+        tuple(_worth_sentences(rows)),
+        tuple(t for t in (_ways(rows), _tasks(rows), _risks(rows)) if t.rows),
+    )
+
+
+def _worth_sentences(rows: Sequence[RoutedRow]) -> Sequence[str]:
+    policy = rows[0]["policy"]
+    return (
+        f"What the policy {policy}, fitted on dev prompts, is worth on test problems: the tuned model "
+        "answered each with thinking ON and OFF at its locked config. Differences are paired, with 95% "
+        "intervals. The oracles have seen the answers: nothing can choose so.",
+    )
+
+
+def _ways(rows: Sequence[RoutedRow]) -> TextTable:
+    own = [row for row in rows if row["task"] == ALL]
+    columns = (
+        "way", "n", "answered OFF", "accuracy", "tokens, mean", "against", "difference, points", "tokens saved",
+    )  # fmt: skip
+    return TextTable("The policy on test", columns, [_way_line(row) for row in own])
+
+
+def _tasks(rows: Sequence[RoutedRow]) -> TextTable:
+    own = [
+        r for r in rows if (r["way"], r["against"]) == ("routed", "always_on") and r["task"] != ALL
+    ]
+    columns = (
+        "task",
+        "n",
+        "answered OFF",
+        "accuracy",
+        "tokens, mean",
+        "difference to ON, points",
+        "tokens saved",
+    )
+    lines = []
+    for row in own:
+        _, *numbers = _way_line(row)
+        del numbers[4]
+        lines.append((row["task"], *numbers))
+    return TextTable("By task", columns, lines, folded=True)
+
+
+def _way_line(row: RoutedRow) -> tuple[str, ...]:
+    alone = row["way"] == row["against"]
+    return (
+        NAMES[row["way"]],
+        formatting.number(row["n"]),
+        formatting.percent(row["off"], 1),
+        f"{formatting.percent(row['accuracy'], 1)} {formatting.interval(row['accuracy_ci'], lambda v: formatting.percent(v, 1))}".rstrip(),
+        formatting.number(row["total_tokens_mean"], 1),
+        "" if alone else NAMES[row["against"]],
+        ""
+        if alone
+        else f"{formatting.points(row['accuracy_delta'])} {formatting.interval(row['accuracy_delta_ci'], formatting.points)}".rstrip(),
+        "" if alone else _saved(row),
+    )
+
+
+def _saved(row: RoutedRow) -> str:
+    value, ci = row["total_tokens_reduction"], row["total_tokens_reduction_ci"]
+    return f"{formatting.percent(value, 1)} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".rstrip()
+
+
+def _risks(rows: Sequence[RoutedRow]) -> TextTable:
+    whole = next(r for r in rows if r["task"] == ALL and r["curve"])
+    lines = [
+        (
+            formatting.percent(point["coverage"], 0),
+            f"{point['margin']:+.3f}",
+            formatting.percent(point["risk"], 1) if point["risk"] is not None else "–",
+            formatting.interval(point["risk_ci"], lambda v: formatting.percent(v, 1)),
+            formatting.percent(point["accuracy"], 1),
+            formatting.number(point["total_tokens_mean"], 1),
+        )
+        for point in whole["curve"]
+    ]
+    columns = (
+        "answered OFF",
+        "margin of the last",
+        "of these ON alone is right",
+        "95% interval",
+        "accuracy of all",
+        "tokens, mean",
+    )
+    return TextTable(
+        "Risk by coverage: prompts with the highest margins go OFF first",
+        columns,
+        lines,
+        folded=True,
+    )

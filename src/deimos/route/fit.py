@@ -125,7 +125,7 @@ def _gain(each: Paired, every: Sequence[Paired], margin: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _KindPart:
     """Some prompts of a kind."""
 
     members: NDArray[np.intp]
@@ -133,21 +133,21 @@ class _Part:
     """Expected gain from which prompts belong to it; None: all of the kind."""
 
 
-def _divide(kinds: Sequence[str], kind: str, expected: Rows) -> list[_Part]:
+def _divide(kinds: Sequence[str], kind: str, expected: Rows) -> list[_KindPart]:
     """The parts of a kind that may go OFF by themselves, the largest first."""
     members = np.array([i for i, each in enumerate(kinds) if each == kind], dtype=np.intp)
     if not len(members):
         return []
-    whole = [_Part(members, None)]
+    whole = [_KindPart(members, None)]
     if len(members) < SMALLEST_PART:
         return whole
     bounds = sorted({float(np.quantile(expected[members], 1 - part)) for part in PARTS[1:]})
-    return whole + [_Part(members[expected[members] >= at], at) for at in bounds]
+    return whole + [_KindPart(members[expected[members] >= at], at) for at in bounds]
 
 
 def _choose_strata(
     kind: str,
-    parts: Sequence[_Part],
+    parts: Sequence[_KindPart],
     paired: Sequence[Paired],
     expected: Rows,
     level: float,
@@ -158,7 +158,7 @@ def _choose_strata(
         stratum = _measure(kind, part, paired, level, margin)
         if stratum.gain_bound <= 0:
             continue
-        rest = _Part(np.setdiff1d(parts[0].members, part.members), None)
+        rest = _KindPart(np.setdiff1d(parts[0].members, part.members), None)
         others = [] if part.at_least is None else [_measure(kind, rest, paired, level, margin)]
         # What is left is ON whatever it shows: it was not among what was to be looked at.
         return [stratum, *(replace(o, gain_bound=min(o.gain_bound, 0.0)) for o in others)]
@@ -166,7 +166,7 @@ def _choose_strata(
 
 
 def _measure(
-    kind: str, part: _Part, paired: Sequence[Paired], level: float, margin: float
+    kind: str, part: _KindPart, paired: Sequence[Paired], level: float, margin: float
 ) -> Stratum:
     """Both modes on a part's prompts, and what may be concluded."""
     own = [paired[i] for i in part.members]

@@ -5,7 +5,7 @@ Two linear models over ``features``: one recognises the kind of a prompt; the ot
 fitted on a run, says what OFF is expected to gain on it. What decides is measured: the lower bound of
 OFF's gain among the dev prompts of that kind (and of such an expected gain), each weighed by how
 likely the prompt is of that kind. Unless that is above 0 the policy abstains: the default, ON.
-Not covered: making one (``fit``), and how a model is told (``models.switch``).
+Not covered: making one (``fit``), and a template's arguments (``models.switch``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PolicyError(ValueError):
     """A file that is not a policy of this version; one sentence."""
 
 
-class Choice(NamedTuple):
+class PolicyChoice(NamedTuple):
     """What a policy says of one prompt."""
 
     mode: Literal["on", "off"]
@@ -185,7 +185,7 @@ class Policy:
         """Name and a short hash of the content: what answers are marked with."""
         return f"{self.name}-{fingerprint(self.row())[:8]}"
 
-    def choose(self, messages: Any) -> Choice:
+    def choose(self, messages: Any) -> PolicyChoice:
         """The mode for a conversation; never raises, whatever the messages are.
 
         Args:
@@ -193,7 +193,7 @@ class Policy:
         """
         text = read_text(messages)
         if not text.strip():
-            return Choice("on", "no text of the user to decide by: the default", 0.0)
+            return PolicyChoice("on", "no text of the user to decide by: the default", 0.0)
         found = find_features(text)
         chances = _softmax(self.recogniser.score(found))
         best = max(range(len(KINDS)), key=chances.__getitem__)
@@ -203,18 +203,20 @@ class Policy:
         if self.gains is not None:
             if self.gains.familiarity(found) < self.familiar:
                 reason = f"{label}, unlike the prompts that were measured: the default"
-                return Choice("on", reason, self.unmeasured, kind, chance)
+                return PolicyChoice("on", reason, self.unmeasured, kind, chance)
             expected = self.gains.score(found)[0]
         held = [self._find_stratum(each, expected) for each in KINDS]
         bounds = [self.unmeasured if stratum is None else stratum.gain_bound for stratum in held]
         margin = sum(p * bound for p, bound in zip(chances, bounds, strict=True))
         own = held[best]
         if margin > 0:
-            return Choice("off", f"{label}: {own.because if own else ''}", margin, kind, chance)
+            return PolicyChoice(
+                "off", f"{label}: {own.because if own else ''}", margin, kind, chance
+            )
         why = "no gain of thinking off is shown" if own is None else own.because
         if own is not None and own.gain_bound > 0:
             why = "too uncertain a kind"
-        return Choice("on", f"{label}: {why}", margin, kind, chance)
+        return PolicyChoice("on", f"{label}: {why}", margin, kind, chance)
 
     def _find_stratum(self, kind: str, expected: float) -> Stratum | None:
         own = [s for s in self.strata if s.kind == kind]

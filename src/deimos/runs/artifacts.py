@@ -112,11 +112,7 @@ class Artifacts:
     # --- prompts ---
 
     def prompts(self, split: str) -> list[Prompt]:
-        """The prompts of ``train`` or ``dev``.
-
-        Raises:
-            ArtifactError: the file is not there.
-        """
+        """The prompts of ``train`` or ``dev``; ``ArtifactError`` if the file is not there."""
         path = self._needed("prompts", {"train": names.TRAIN, "dev": names.DEV}[split])
         return read_prompts(path)
 
@@ -151,11 +147,7 @@ class Artifacts:
         return _json(self._file("sample", names.CONSTANTS))
 
     def needed_constants(self) -> Row:
-        """What the dev pass froze.
-
-        Raises:
-            ArtifactError: the file is not there.
-        """
+        """What the dev pass froze; ``ArtifactError`` if the file is not there."""
         return _json(self._needed("sample", names.CONSTANTS))
 
     def candidates(
@@ -206,8 +198,8 @@ class Artifacts:
         Raises:
             RowError: the file is damaged.
         """
-        path = self._file("sweep", names.LOCKED)
-        return sweep_rows.read_locked(path) if path and path.is_file() else None
+        path = self._find("sweep", names.LOCKED)
+        return sweep_rows.read_locked(path) if path else None
 
     def locked_configs(self) -> dict[str, sweep_rows.DecodingConfig] | None:
         """The configs that a sweep locked, by model; None without a sweep."""
@@ -217,20 +209,17 @@ class Artifacts:
     # --- route ---
 
     def routing(self) -> list[route_rows.RouteRow]:
-        """Thinking on against off: the tuned model's rows, then the base's; none: no such stage, or
-        no switch (its record says why)."""
+        """Thinking on against off, tuned before base; none: no such stage, or no switch."""
         return self._table("route", names.ROUTING, route_rows.RouteRow)
 
     def policy_path(self) -> Path | None:
         """The policy that a routing made; None: no such stage, or a model without a switch."""
-        path = self._file("route", names.POLICY)
-        return path if path and path.is_file() else None
+        return self._find("route", names.POLICY)
 
     def dev_answers(self) -> list[Path]:
         """Journals of answers to dev prompts: the dev pass's, and a sweep's."""
-        swept = self._file("sweep", names.SAMPLES)
-        files = [self._file("sample", names.DEV), *sorted(swept.glob("*.jsonl") if swept else [])]
-        return [path for path in files if path and path.is_file()]
+        dev, swept = self._find("sample", names.DEV), self._file("sweep", names.SAMPLES)
+        return [*([dev] if dev else []), *sorted(swept.glob("*.jsonl") if swept else [])]
 
     # --- bench ---
 
@@ -240,8 +229,8 @@ class Artifacts:
 
     def problems(self) -> list[Prompt]:
         """The test problems that were asked."""
-        path = self._file("bench", names.PROBLEMS)
-        return read_prompts(path) if path and path.is_file() else []
+        path = self._find("bench", names.PROBLEMS)
+        return read_prompts(path) if path else []
 
     def sample_facts(self) -> Iterator[SampleFacts]:
         """Every benchmark completion that counts, without texts; sample set after sample set."""
@@ -315,15 +304,18 @@ class Artifacts:
         folder = self.folders.get(stage)
         return folder / name if folder else None
 
-    def _needed(self, stage: str, name: str) -> Path:
+    def _find(self, stage: str, name: str) -> Path | None:
         path = self._file(stage, name)
-        if path is None or not path.is_file():
-            raise ArtifactError(f"{path or name} is not there: run `deimos {stage}` first")
-        return path
+        return path if path and path.is_file() else None
+
+    def _needed(self, stage: str, name: str) -> Path:
+        if path := self._find(stage, name):
+            return path
+        missing = self._file(stage, name) or name
+        raise ArtifactError(f"{missing} is not there: run `deimos {stage}` first")
 
     def _lines(self, stage: str, name: str) -> Iterator[Row]:
-        path = self._file(stage, name)
-        if path is None or not path.is_file():
+        if not (path := self._find(stage, name)):
             return
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
