@@ -275,11 +275,12 @@ class StreamSplitter:
     def __init__(self, shape: Shape, tags: Tags | None) -> None:
         self.whole: Split | None = None
         """``split`` of the whole text, once it has ended."""
-        self._shape = Shape.PLAIN if tags is None else shape
+        self.shape = Shape.PLAIN if tags is None else shape
+        """What the text is read as."""
         self._tags = tags or Tags()
         self._all: list[str] = []
-        self._leading = self._shape in (Shape.FREE, Shape.SHUT)  # the opening tag may still come
-        self._part: Part = "answer" if self._shape is Shape.PLAIN else "think"
+        self._leading = self.shape in (Shape.FREE, Shape.SHUT)  # the opening tag may still come
+        self._part: Part = "answer" if self.shape is Shape.PLAIN else "think"
         self._unsent = ""  # it may begin a tag
         self._blanks = ""  # trimmed, unless more of the part comes
         self._begun = False
@@ -296,8 +297,8 @@ class StreamSplitter:
 
     def finish(self) -> list[tuple[Part, str]]:
         """The text has ended; returns what was held back and belongs to a part."""
-        self.whole = split("".join(self._all), self._shape, self._tags)
-        rest, tags, shut = self._unsent, self._tags, self._shape is Shape.SHUT
+        self.whole = split("".join(self._all), self.shape, self._tags)
+        rest, tags, shut = self._unsent, self._tags, self.shape is Shape.SHUT
         lead = rest.lstrip()
         if self._leading and shut and not lead.startswith(tags.open):
             self._turn_to_answer(rest)
@@ -315,7 +316,7 @@ class StreamSplitter:
             opened, may_open = lead.startswith(tags.open), tags.open.startswith(lead)
             if may_open and not opened and not close:
                 return []
-            if self._shape is Shape.SHUT and not may_open and not opened:
+            if self.shape is Shape.SHUT and not may_open and not opened:
                 self._turn_to_answer(self._unsent)
                 return []
             self._leading, clear = False, lead.removeprefix(tags.open)

@@ -30,11 +30,9 @@ from deimos.store.hashing import data_hashes, file_hash, fingerprint, model_hash
 
 def model_path(recipe: Recipe) -> str:
     """Folder or Hub id of the recipe's model; ``lab`` is the packaged one."""
-    if recipe.model.id != "lab":
-        return recipe.model.id
-    from deimos.lab.weights import lab_path
+    from deimos.lab.weights import resolve_model
 
-    return str(lab_path())
+    return resolve_model(recipe.model.id)
 
 
 def prompt_data(recipe: Recipe) -> dict[str, Any]:

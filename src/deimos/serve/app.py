@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deimos.engines.collect import open_task_group
@@ -40,6 +40,7 @@ from deimos.serve.http import (
     send_json,
 )
 from deimos.serve.metrics import CONTENT_TYPE, RequestClock, ServingMetrics
+from deimos.serve.middleware import DECISION
 from deimos.serve.models import PACE_SECONDS, ServedModel
 from deimos.serve.replies import DONE, ChatForm, ReplyForm, TextForm, sse
 from deimos.serve.strict_json import parse_strictly
@@ -54,15 +55,12 @@ LONG_BODY = 65_536
 """Bytes from which a body is read and rendered beside the event loop."""
 
 
-def make_app(
-    models: Mapping[str, ServedModel], metrics: ServingMetrics, routes: Sequence[BaseRoute] = ()
-) -> ASGIApp:
+def make_app(models: Mapping[str, ServedModel], metrics: ServingMetrics) -> ASGIApp:
     """The app for some models.
 
     Args:
         models: by the name under which each is asked, the default first.
-        metrics: where requests, tokens and times are counted.
-        routes: more of them, such as the chat page.
+        metrics: where requests, decisions, tokens and times are counted.
     """
 
     async def list_models(request: Request) -> Response:
@@ -97,7 +95,6 @@ def make_app(
             Route(MODELS + "/{name:path}", show_model),
             Route(HEALTH, show_health),
             Route(METRICS, show_metrics),
-            *routes,
         ],
         exception_handlers={HTTPException: refuse},
     )
@@ -130,6 +127,8 @@ class AnswerRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or end it when its client leaves."""
         out = _CountedSend(send)
+        if decision := scope.get(DECISION):
+            self._metrics.count_decision(decision.mode)
         with self._metrics.running.track_inprogress():
             try:
                 body = await read_body(receive, BODY)

@@ -189,8 +189,8 @@ class RunningCompletion:
     def counts(self) -> Counts:
         """Tokens of thought and answer so far."""
         counts = count(self.ids, self.rendered.think, self.model.eos_ids)
-        if self.rendered.shape is Shape.PLAIN:
-            return Counts(0, counts.answer_tokens)
+        if self.rendered.shape is Shape.PLAIN or self._text.answered_at_once:
+            return Counts(0, max(counts.think_tokens, counts.answer_tokens))
         return counts
 
 

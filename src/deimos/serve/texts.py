@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from deimos.thinking import Part, Rendered, StreamSplitter, overlap
+from deimos.thinking import Part, Rendered, Shape, StreamSplitter, overlap
 
 UNFINISHED = "\ufffd"
 """How a decoder shows bytes that are no character yet."""
@@ -112,13 +112,22 @@ class AnswerText:
     ) -> None:
         tags = {*rendered.think.open_ids, *rendered.think.close_ids}
         self._texts = Detokenizer(tokenizer, {*silent_ids} - tags)
+        self._tags = rendered.tags
         self._splitter = StreamSplitter(rendered.shape, rendered.tags)
+        self._undecided = rendered.shape is Shape.FREE
+        self._lead = ""
+        """Text that may still open a thought."""
         self._stops = StopSeeker(stops)
 
     @property
     def stopped_by(self) -> str | None:
         """The stop text that ended the answer."""
         return self._stops.found
+
+    @property
+    def answered_at_once(self) -> bool:
+        """Whether the model opened no thought where it might have: then all is answer."""
+        return self._splitter.shape is Shape.PLAIN
 
     @property
     def is_open(self) -> bool:
@@ -128,15 +137,26 @@ class AnswerText:
 
     def push(self, ids: Sequence[int], text: str | None = None) -> list[tuple[Part, str]]:
         """The next ids, or the next text from an engine without ids; returns the parts that are sure."""
-        return self._cut(self._splitter.push(self._texts.push(ids) if text is None else text))
+        return self._split(self._texts.push(ids) if text is None else text)
 
     def finish(self) -> list[tuple[Part, str]]:
         """The completion has ended; returns what was held back."""
-        parts = self._cut(self._splitter.push(self._texts.finish()))
+        parts = self._split(self._texts.finish(), last=True)
         parts += self._cut(self._splitter.finish())
         if rest := self._stops.finish():
             parts.append(("answer", rest))
         return parts
+
+    def _split(self, text: str, *, last: bool = False) -> list[tuple[Part, str]]:
+        if self._undecided and self._tags is not None:
+            self._lead += text
+            begun, tag = self._lead.lstrip(), self._tags.open
+            if tag.startswith(begun) and begun != tag and not last:
+                return []
+            self._undecided, text = False, self._lead
+            if begun and not tag.startswith(begun) and not begun.startswith(tag):
+                self._splitter = StreamSplitter(Shape.PLAIN, None)
+        return self._cut(self._splitter.push(text))
 
     def _cut(self, parts: Sequence[tuple[Part, str]]) -> list[tuple[Part, str]]:
         found: list[tuple[Part, str]] = []

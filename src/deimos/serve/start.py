@@ -1,0 +1,192 @@
+"""Starting a server: what stands around what, the socket, and its end.
+
+Guard, chat page, thinking router, and inside them the app over a model on this machine or the
+forwarder to another server. Everything that the user can mend is refused before a model is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from deimos.models.loading import load_tokenizer
+from deimos.serve.app import make_app
+from deimos.serve.chat_page import ChatPage, page_paths
+from deimos.serve.connections import SETTINGS, raise_file_limit
+from deimos.serve.fields import RequestLimits
+from deimos.serve.forward import UPSTREAM_KEY, Forwarder
+from deimos.serve.guard import Guard
+from deimos.serve.http import App
+from deimos.serve.keys import Keys, ServeError, check_bind, is_loopback, read_keys
+from deimos.serve.metered import Metered
+from deimos.serve.metrics import ServingMetrics
+from deimos.serve.middleware import ThinkingRouter
+from deimos.serve.models import open_model
+from deimos.serve.router import Router
+from deimos.serve.target import ServeTarget
+
+DRAIN_SECONDS = 30
+"""Seconds that answers get to be finished once the server is asked to end."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+
+def serve(target: ServeTarget, place: Place, say: Say) -> None:
+    """Serve a model from this machine until a signal ends it.
+
+    Args:
+        target: the model.
+        place: where to listen.
+        say: prints a line.
+
+    Raises:
+        ServeError: the address cannot be listened on, or is not safe without keys.
+        RecipeError: the model cannot be loaded.
+    """
+    keys = read_keys()
+    with _listening(place, keys) as listening:
+        _say_notes(target, say)
+        say(f"loading {target.ref.path} …")
+        model = open_model(
+            target.name, target.ref, target.runtime, target.tags, target.defaults.sampling
+        )
+        metrics = ServingMetrics()
+        try:
+            router = target.router(str(model.tokenizer.chat_template))
+            app = _surround(
+                make_app({model.name: model}, metrics), router, target, keys, place, {model.name}
+            )
+            _run(app, listening, say, f"{model.name} ({model.thread.name})", router)
+        finally:
+            model.thread.close()
+
+
+def forward(upstream: str, target: ServeTarget | None, place: Place, say: Say) -> None:
+    """Stand before another server until a signal ends it.
+
+    Args:
+        upstream: its address.
+        target: what it serves, for the template's switch, the locked sampling and the policy; None:
+            not known.
+        place: where to listen.
+        say: prints a line.
+
+    Raises:
+        ServeError: as ``serve``, or the upstream address is none.
+    """
+    keys = read_keys()
+    template = None
+    if target is not None:
+        template = str(load_tokenizer(target.ref).chat_template)
+    router = Router() if target is None else target.router(template)
+    with _listening(place, keys) as listening:
+        forwarder = Forwarder(upstream, key=os.environ.get(UPSTREAM_KEY))
+        _say_notes(target, say)
+        app = _surround(Metered(forwarder, ServingMetrics()), router, target, keys, place, None)
+        _run(app, listening, say, upstream, router)
+
+
+def _say_notes(target: ServeTarget | None, say: Say) -> None:
+    for note in target.notes if target else ():
+        say(note)
+
+
+def _surround(
+    app: App,
+    router: Router,
+    target: ServeTarget | None,
+    keys: Keys,
+    place: Place,
+    names: set[str] | None,
+) -> App:
+    """Put the router, the chat page and the guard around an app."""
+    sampling = target.sampling() if target else {}
+    decided = ThinkingRouter(app, router, sampling)
+    return Guard(
+        ChatPage(decided, router.switch),
+        keys=keys,
+        limits=RequestLimits(),
+        models=names,
+        pages=page_paths(),
+        local=is_loopback(place.host),
+    )
+
+
+@contextlib.contextmanager
+def _listening(place: Place, keys: Keys) -> Iterator[socket.socket]:
+    """A socket at a place; connections are taken once the server runs.
+
+    Raises:
+        ServeError: it is taken, not of this machine, or not safe without keys.
+    """
+    check_bind(place.host, keys)
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((place.host, place.port))
+        except (OSError, OverflowError) as e:
+            reason = getattr(e, "strerror", None) or str(e)
+            raise ServeError(
+                f"--host {place.host} --port {place.port}: cannot listen there: {reason}"
+            ) from e
+        yield listening
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it can be asked."""
+
+    def __init__(self, config: uvicorn.Config, say: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say = say
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._say()
+
+
+def _run(app: App, listening: socket.socket, say: Say, what: str, router: Router) -> None:
+    """Take connections until SIGTERM or SIGINT; running answers are finished first."""
+    _show_log()
+    raise_file_limit()
+    host, port = listening.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def announce() -> None:
+        say(f"thinking switch: {router.switch}; policy: {router.policy.identity}")
+        say(f"serving {what} at {url}/v1, with a chat page at {url}/ (Ctrl-C ends it)")
+
+    config = uvicorn.Config(
+        app, log_config=None, log_level="warning", timeout_graceful_shutdown=DRAIN_SECONDS, **SETTINGS
+    )  # fmt: skip
+    # uvicorn raises the signal that ended it again: ending when asked to is no failure
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        _Server(config, announce).run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show_log() -> None:
+    """Decisions and refusals on stderr, a line each; prompts are not in them."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("deimos.serve")
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -1,0 +1,171 @@
+"""What ``deimos serve`` is to serve: a run's tuned model, a model by its folder or Hub id, or the lab.
+
+Says which weights, how they are decoded if a request leaves that open, and what the run found about
+thinking. Loads no weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deimos.bench.decodings import LOCKED, decodings_of
+from deimos.lab.weights import resolve_model
+from deimos.models.context import context_length
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
+from deimos.models.switch import find_switch
+from deimos.recipe import Recipe, RecipeError, load, validate
+from deimos.recipe.runtime import Runtime
+from deimos.recipe.sets import apply_set
+from deimos.route.policy import DEFAULT, Policy
+from deimos.runs.artifacts import load_run
+from deimos.serve.middleware import sampling_fields
+from deimos.serve.router import Router
+from deimos.store.names import RECIPE
+from deimos.store.sweep_rows import DecodingConfig
+from deimos.thinking import Tags
+from deimos.types import Sampling
+
+NO_CONTEXT_TOKENS = 4096
+"""``max_tokens`` of a model that does not say how many tokens it can hold."""
+_NOT_IN_NAMES = re.compile(r"[^\w./:@+ -]|\.\.")
+
+
+@dataclass(frozen=True)
+class ServeTarget:
+    """A model and all that is known about how to ask it."""
+
+    name: str
+    """Under which it is asked."""
+    ref: ModelRef
+    tags: Tags | None
+    """Of a thought; None: it thinks in none."""
+    runtime: Runtime
+    defaults: DecodingConfig
+    """How it is decoded if a request leaves that open."""
+    policy: Policy
+    notes: Sequence[str] = ()
+    """What a user should know of it, a sentence each."""
+
+    def sampling(self) -> dict[str, Any]:
+        """The defaults as fields of a request."""
+        return sampling_fields(self.defaults)
+
+    def router(self, template: str | None) -> Router:
+        """Decides requests for it.
+
+        Args:
+            template: its chat template; None: not known, so the customary switch is taken.
+        """
+        return (
+            Router(self.policy) if template is None else Router(self.policy, find_switch(template))
+        )
+
+
+def find_target(name: str, sets: Sequence[str] = (), tags: Tags | None = None) -> ServeTarget:
+    """What a run folder, a model's folder or Hub id, or ``lab`` stands for.
+
+    Args:
+        name: what the user gave.
+        sets: ``key=value`` each; of a run any key of its recipe, else those of ``runtime`` and
+            ``model.dtype``, ``model.revision``.
+        tags: of a thought, if they are not the usual ones; of a run its recipe's count.
+
+    Raises:
+        RecipeError: there is no such run or model, or a key or value that is not accepted.
+    """
+    path = Path(name)
+    if (path / RECIPE).is_file():
+        return _target_of_run(path, sets)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise RecipeError(
+            f"{name!r} is neither a run folder (it has no {RECIPE}) nor a model (no config.json)"
+        )
+    return _target_of_model(name, sets, tags)
+
+
+def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
+    recipe, runtime = load(path / RECIPE, sets)
+    artifacts = load_run(path)
+    notes = []
+    adapter = artifacts.adapter
+    if adapter is None:
+        notes.append(f"{path} has no trained adapter yet: the base model is served")
+    swept = artifacts.locked_configs()
+    model = recipe.model
+    ref = ModelRef(
+        resolve_model(model.id),
+        model.revision,
+        model.dtype,
+        None if adapter is None else str(adapter.resolve()),
+    )
+    return ServeTarget(
+        name=_name(recipe.name),
+        ref=ref,
+        tags=model.thinking_tags(),
+        runtime=validate(Runtime, runtime, "runtime"),
+        defaults=_shipped(recipe, swept["tuned"] if swept else None),
+        policy=DEFAULT,
+        notes=notes,
+    )
+
+
+def _shipped(recipe: Recipe, swept: DecodingConfig | None) -> DecodingConfig:
+    """How a run's tuned model ships: as ``deimos bench`` decodes it in the setting ``ship``."""
+    if swept is not None:
+        return swept
+    decodings = decodings_of(recipe.bench)
+    locked = decodings.named[LOCKED]
+    sampling = dataclasses.replace(locked.sampling, max_tokens=decodings.shipped_budget)
+    return DecodingConfig(sampling, locked.think_budget)
+
+
+def _target_of_model(name: str, sets: Sequence[str], tags: Tags | None) -> ServeTarget:
+    data: dict[str, Any] = {}
+    for item in sets:
+        apply_set(data, item)
+    model, runtime = data.pop("model", None) or {}, data.pop("runtime", None) or {}
+    wrong = [*data, *(f"model.{key}" for key in model if key not in ("dtype", "revision"))]
+    if wrong:
+        raise RecipeError(
+            f"--set {wrong[0]}: {name!r} is a model and no run, so only runtime, model.dtype and "
+            "model.revision can be set"
+        )
+    ref = ModelRef(resolve_model(name), model.get("revision"), model.get("dtype", "auto"))
+    template = str(load_tokenizer(ref).chat_template)
+    usual = Tags()
+    thinks = tags is not None or usual.close in template or usual.open in template
+    folder = Path(name)
+    return ServeTarget(
+        name=_name(folder.resolve().name if folder.is_dir() else name),
+        ref=ref,
+        tags=(tags or usual) if thinks else None,
+        runtime=validate(Runtime, runtime, "runtime"),
+        defaults=DecodingConfig(_recommended(ref)),
+        policy=DEFAULT,
+    )
+
+
+def _recommended(ref: ModelRef) -> Sampling:
+    """The sampler that a model's own generation config recommends, with all the room there is."""
+    from transformers import GenerationConfig
+
+    room = Sampling(max_tokens=context_length(ref) or NO_CONTEXT_TOKENS)
+    try:
+        config = GenerationConfig.from_pretrained(ref.path, revision=ref.revision or "main")
+    except OSError:  # a model need not come with a generation config
+        return room
+    known = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    found = {name: getattr(config, name, None) for name in known}
+    given = {name: value for name, value in found.items() if value is not None}
+    return dataclasses.replace(room, **given)
+
+
+def _name(text: str) -> str:
+    """A name that requests can carry."""
+    return _NOT_IN_NAMES.sub("_", text)[:256]

@@ -1,0 +1,172 @@
+"""`deimos serve` as a process: start, requests, the end; and what it refuses before it loads a model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from deimos.planning.arguments import recipe_file
+from deimos.recipe import RecipeError
+from deimos.serve.target import find_target
+from deimos.thinking import Tags
+
+ASK = [{"role": "user", "content": "What is 17 + 25 - 8?"}]
+
+
+@contextmanager
+def started(*arguments: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server process; its address is read from what it prints."""
+    command = [sys.executable, "-m", "deimos.cli.main", "serve", *arguments, "--port", "0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        url = ""
+        for line in process.stdout:
+            if line.startswith("serving "):
+                url = line.partition(" at ")[2].partition("/v1")[0]
+                break
+        assert url, process.stderr.read() if process.stderr else ""
+        yield url, process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def refused(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "deimos.cli.main", "serve", *arguments],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+def ask(url: str, **body: object) -> httpx2.Response:
+    body = {"messages": ASK, "temperature": 0, **body}
+    return httpx2.post(f"{url}/v1/chat/completions", json=body, timeout=120)
+
+
+def test_the_lab_is_served_and_forwarded_and_drained():
+    with started("lab") as (url, process), started("--upstream", url) as (before, _):
+        direct, forwarded = ask(url), ask(before)
+        assert direct.json()["choices"] == forwarded.json()["choices"]
+        assert direct.json()["choices"][0]["message"]["content"]
+        for answer in (direct, forwarded):
+            assert answer.headers["x-deimos-mode"] == "on" and answer.headers["x-deimos-policy"]
+        off = ask(before, chat_template_kwargs={"enable_thinking": False})
+        assert off.headers["x-deimos-mode"] == "off"
+        assert off.headers["x-deimos-reason"] == "set by the client"
+        assert off.json()["choices"][0]["message"]["reasoning"] is None
+        assert httpx2.get(f"{url}/").headers["content-type"].startswith("text/html")
+        usage = off.json()["usage"]
+        metrics = httpx2.get(f"{before}/metrics").text
+        assert 'deimos_decisions_total{mode="off"} 1.0' in metrics
+        assert 'deimos_requests_total{path="/v1/chat/completions",status="200"} 2.0' in metrics
+        thought = direct.json()["usage"]["completion_tokens_details"]["reasoning_tokens"]
+        assert f'deimos_think_tokens_total{{model="upstream"}} {thought}.0' in metrics
+        answered = usage["completion_tokens"]
+        answered += direct.json()["usage"]["completion_tokens"] - thought
+        assert f'deimos_answer_tokens_total{{model="upstream"}} {answered}.0' in metrics
+        with httpx2.stream(
+            "POST", f"{url}/v1/chat/completions",
+            json={"messages": ASK, "stream": True, "temperature": 0}, timeout=120,
+        ) as stream:  # fmt: skip
+            lines = stream.iter_lines()
+            next(lines)
+            process.send_signal(signal.SIGTERM)
+            rest = [line for line in lines if line]
+        assert rest[-1] == "data: [DONE]", "what runs is finished"
+        finish = json.loads(rest[-2].removeprefix("data: "))["choices"][0]["finish_reason"]
+        assert finish == "stop"
+        assert process.wait(60) == 0
+        assert ask(before).status_code == 503, "the upstream server is gone"
+
+
+def test_keys_are_asked_for():
+    with started("lab", "--host", "0.0.0.0", DEIMOS_KEYS="one-long-key") as (url, _):
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        assert ask(url).status_code == 401
+        assert httpx2.get(f"{url}/health").status_code == 200
+        answer = httpx2.get(f"{url}/v1/models", headers={"authorization": "Bearer one-long-key"})
+        assert answer.json()["data"][0]["id"] == "lab"
+
+
+def test_what_cannot_be_served_is_said_before_a_model_is_loaded(tmp_path):
+    assert "--host" in refused("lab", "--host", "0.0.0.0")
+    assert "say what to serve" in refused()
+    assert "neither a run folder" in refused(str(tmp_path))
+    assert "no such folder" in refused("./nothing")
+    assert "--upstream" in refused("--upstream", "ftp://x")
+    assert "model.id" in refused("lab", "--set", "model.id=x")
+    assert "runtime.engine" in refused("lab", "--set", "runtime.engine=3")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        begun = time.monotonic()
+        assert port in refused("lab", "--port", port)
+        assert time.monotonic() - begun < 100
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run folder in which nothing has run yet."""
+    folder = tmp_path / "terse"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_bytes(recipe_file("lab").read_bytes())
+    return folder
+
+
+def test_a_run_is_served_as_it_ships(run):
+    found = find_target(str(run), ["bench.budget=77", "bench.locked.temperature=0.5"])
+    assert found.name == "lab" and found.tags == Tags()
+    assert found.defaults.sampling.temperature == 0.5
+    assert found.defaults.sampling.max_tokens == 77
+    assert found.ref.adapter is None and "no trained adapter" in found.notes[0]
+    assert found.sampling()["max_tokens"] == 77 and found.sampling()["top_k"] == -1
+
+
+def test_a_model_is_decoded_as_it_recommends(tmp_path):
+    lab = Path(find_target("lab").ref.path)
+    for file in lab.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "generation_config.json").unlink()
+    config = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "do_sample": True}
+    (tmp_path / "generation_config.json").write_text(json.dumps(config))
+    found = find_target(str(tmp_path), ["runtime.threads=1"])
+    sampling = found.defaults.sampling
+    assert (sampling.temperature, sampling.top_p, sampling.top_k) == (0.6, 0.95, 20)
+    assert sampling.max_tokens == 1024 and found.runtime.threads == 1
+    assert found.name == tmp_path.name
+
+
+def test_a_model_without_tags_has_no_thought(tmp_path):
+    lab = Path(find_target("lab").ref.path)
+    for file in lab.iterdir():
+        if file.name != "chat_template.jinja":
+            (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert find_target(str(tmp_path)).tags is None
+    assert find_target(str(tmp_path), tags=Tags("<t>", "</t>")).tags == Tags("<t>", "</t>")
+
+
+def test_only_what_a_model_has_can_be_set():
+    with pytest.raises(RecipeError, match="bench"):
+        find_target("lab", ["bench.budget=3"])
