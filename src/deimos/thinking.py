@@ -145,11 +145,10 @@ def render(
         text = asked.render(messages)
     except TemplateError as e:
         raise ThinkingError(f"the chat template refuses the messages: {e}") from e
-    shape, fault = shape_of(text, tags), ""
+    shape = shape_of(text, tags)
     checked = _checked.setdefault(tokenizer, set())
     new = known not in checked  # messages of the same roles are treated alike
-    if new:
-        fault = chat_template.find_ignored(asked, messages)
+    fault = chat_template.find_ignored(asked, messages) if new else ""
     if not fault and tags is not None and thinking is not None:
         if thinking == (shape is Shape.SHUT):
             fault = chat_template.say_wrong_end(asked, messages, key, thinking, tags.close)
@@ -157,6 +156,8 @@ def render(
             fault = chat_template.find_ignored_switch(asked, messages, key, tags.open, tags.close)
     if fault:
         raise ThinkingError(fault)
+    if len(checked) > 1024:  # a server's clients may give ever new arguments
+        checked.clear()
     checked.add(known)
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
     return Rendered(text, ids, _think_ids(tokenizer, shape, tags), tags)
@@ -275,12 +276,11 @@ class StreamSplitter:
     def __init__(self, shape: Shape, tags: Tags | None) -> None:
         self.whole: Split | None = None
         """``split`` of the whole text, once it has ended."""
-        self.shape = Shape.PLAIN if tags is None else shape
-        """What the text is read as."""
+        self._shape = Shape.PLAIN if tags is None else shape
         self._tags = tags or Tags()
         self._all: list[str] = []
-        self._leading = self.shape in (Shape.FREE, Shape.SHUT)  # the opening tag may still come
-        self._part: Part = "answer" if self.shape is Shape.PLAIN else "think"
+        self._leading = self._shape in (Shape.FREE, Shape.SHUT)  # the opening tag may still come
+        self._part: Part = "answer" if self._shape is Shape.PLAIN else "think"
         self._unsent = ""  # it may begin a tag
         self._blanks = ""  # trimmed, unless more of the part comes
         self._begun = False
@@ -297,8 +297,8 @@ class StreamSplitter:
 
     def finish(self) -> list[tuple[Part, str]]:
         """The text has ended; returns what was held back and belongs to a part."""
-        self.whole = split("".join(self._all), self.shape, self._tags)
-        rest, tags, shut = self._unsent, self._tags, self.shape is Shape.SHUT
+        self.whole = split("".join(self._all), self._shape, self._tags)
+        rest, tags, shut = self._unsent, self._tags, self._shape is Shape.SHUT
         lead = rest.lstrip()
         if self._leading and shut and not lead.startswith(tags.open):
             self._turn_to_answer(rest)
@@ -316,7 +316,7 @@ class StreamSplitter:
             opened, may_open = lead.startswith(tags.open), tags.open.startswith(lead)
             if may_open and not opened and not close:
                 return []
-            if self.shape is Shape.SHUT and not may_open and not opened:
+            if self._shape is Shape.SHUT and not may_open and not opened:
                 self._turn_to_answer(self._unsent)
                 return []
             self._leading, clear = False, lead.removeprefix(tags.open)

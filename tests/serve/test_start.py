@@ -8,14 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from deimos.cli.main import main
 from deimos.planning.arguments import recipe_file
 from deimos.recipe import RecipeError
 from deimos.serve.target import find_target
@@ -47,15 +47,22 @@ def started(*arguments: str, **environment: str) -> Iterator[tuple[str, subproce
         process.communicate()
 
 
-def refused(*arguments: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "deimos.cli.main", "serve", *arguments],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.strip().splitlines()
-    return line
+@pytest.fixture
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The one sentence with which the command ends, in this process."""
+    monkeypatch.delenv("DEIMOS_KEYS", raising=False)
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["deimos", "serve", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        return line
+
+    return run
 
 
 def ask(url: str, **body: object) -> httpx2.Response:
@@ -108,7 +115,7 @@ def test_keys_are_asked_for():
         assert answer.json()["data"][0]["id"] == "lab"
 
 
-def test_what_cannot_be_served_is_said_before_a_model_is_loaded(tmp_path):
+def test_what_cannot_be_served_is_said_before_a_model_is_loaded(tmp_path, refused):
     assert "--host" in refused("lab", "--host", "0.0.0.0")
     assert "say what to serve" in refused()
     assert "neither a run folder" in refused(str(tmp_path))
@@ -120,9 +127,7 @@ def test_what_cannot_be_served_is_said_before_a_model_is_loaded(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        begun = time.monotonic()
         assert port in refused("lab", "--port", port)
-        assert time.monotonic() - begun < 100
 
 
 @pytest.fixture

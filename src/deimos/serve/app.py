@@ -23,7 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deimos.engines.collect import open_task_group
 from deimos.recipe.errors import show_value
 from deimos.serve.bodies import ChatBody, CommonBody, CompletionBody, check_body
-from deimos.serve.completions import Asked, EngineFailed, RunningCompletion, ask_chat, ask_text
+from deimos.serve.completions import (
+    EngineFailed,
+    PreparedRequest,
+    RunningCompletion,
+    ask_chat,
+    ask_text,
+)
 from deimos.serve.http import (
     CHAT,
     COMPLETIONS,
@@ -176,7 +182,7 @@ class AnswerRequests:
 
     def _ask(
         self, body: bytes, data: Mapping[str, Any] | None
-    ) -> tuple[ReplyForm, Asked, CommonBody]:
+    ) -> tuple[ReplyForm, PreparedRequest, CommonBody]:
         """Read a body, which may have been parsed already.
 
         Raises:

@@ -26,7 +26,7 @@ class EngineFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PreparedRequest:
     """What a body asks of a model."""
 
     model: ServedModel
@@ -35,7 +35,7 @@ class Asked:
     think_budget: int | None = None
 
 
-def ask_chat(body: ChatBody, model: ServedModel) -> Asked:
+def ask_chat(body: ChatBody, model: ServedModel) -> PreparedRequest:
     """What a chat request asks.
 
     Raises:
@@ -56,12 +56,12 @@ def ask_chat(body: ChatBody, model: ServedModel) -> Asked:
         reason = f"the chat template fails on the messages: {type(e).__name__}: {e}"
         raise RequestFault(400, reason.splitlines()[0], param="messages") from e
     left = _room_behind([rendered], model, "messages")
-    return Asked(
+    return PreparedRequest(
         model, [rendered], _sampling(body, body.budget, left, model), body.thinking_token_budget
     )
 
 
-def ask_text(body: CompletionBody, model: ServedModel) -> Asked:
+def ask_text(body: CompletionBody, model: ServedModel) -> PreparedRequest:
     """What a request to continue texts asks; they are taken as they are, without a template.
 
     Raises:
@@ -77,7 +77,7 @@ def ask_text(body: CompletionBody, model: ServedModel) -> Asked:
             )
         prompts.append(Rendered("", tuple(ids), ThinkIds(Shape.PLAIN), None))
     left = _room_behind(prompts, model, "prompt")
-    return Asked(model, prompts, _sampling(body, body.max_tokens, left, model))
+    return PreparedRequest(model, prompts, _sampling(body, body.max_tokens, left, model))
 
 
 def _room_behind(prompts: Sequence[Rendered], model: ServedModel, param: str) -> int | None:
@@ -128,7 +128,7 @@ class RunningCompletion:
     """
 
     def __init__(
-        self, asked: Asked, rendered: Rendered, index: int, body: CommonBody, name: str
+        self, asked: PreparedRequest, rendered: Rendered, index: int, body: CommonBody, name: str
     ) -> None:
         self.index = index
         self.model = asked.model

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deimos import engines
+from deimos.chat_template import TemplateArguments
 from deimos.engines.base import Done, Engine, Token
 from deimos.engines.collect import Request
 from deimos.engines.multiplex import Shared
@@ -143,6 +144,8 @@ class ServedModel:
     """What closes a thought, see ``find_closing``; None: without tags."""
     silent_ids: frozenset[int]
     """Ids that make no text."""
+    template: TemplateArguments = field(default_factory=TemplateArguments)
+    """What the chat template is given with every prompt."""
 
     def render(
         self, messages: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any] | None = None
@@ -152,7 +155,10 @@ class ServedModel:
         Raises:
             ThinkingError: the chat template refuses the messages.
         """
-        return render(self.tokenizer, messages, tags=self.tags, thinking=None, arguments=arguments)
+        return render(
+            self.tokenizer, messages, tags=self.tags, thinking=None, template=self.template,
+            arguments=arguments,
+        )  # fmt: skip
 
     def think_budget(self, tokens: int | None) -> ThinkBudget | None:
         """Where a thought is closed; None: nowhere."""
@@ -162,7 +168,12 @@ class ServedModel:
 
 
 def open_model(
-    name: str, ref: ModelRef, runtime: Runtime, tags: Tags | None, defaults: Sampling
+    name: str,
+    ref: ModelRef,
+    runtime: Runtime,
+    tags: Tags | None,
+    defaults: Sampling,
+    template: TemplateArguments | None = None,
 ) -> ServedModel:
     """Load a model and start its engine's thread.
 
@@ -172,6 +183,7 @@ def open_model(
         runtime: names the engine.
         tags: of a thought; None: it thinks in none.
         defaults: see ``ServedModel``.
+        template: what the chat template is given with every prompt; None: nothing.
 
     Raises:
         RecipeError: there is no such model or engine, or it cannot be loaded.
@@ -189,4 +201,5 @@ def open_model(
         context=context_of(ref),
         closing=None if tags is None else find_closing(tokenizer, tags),
         silent_ids=frozenset(tokenizer.all_special_ids) | eos_ids,
+        template=template or TemplateArguments(),
     )

@@ -38,19 +38,19 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """Where a server listens."""
 
     host: str = "127.0.0.1"
     port: int = 8000
 
 
-def serve(target: ServeTarget, place: Place, say: Say) -> None:
+def serve(target: ServeTarget, address: ListenAddress, say: Say) -> None:
     """Serve a model from this machine until a signal ends it.
 
     Args:
         target: the model.
-        place: where to listen.
+        address: where to listen.
         say: prints a line.
 
     Raises:
@@ -58,31 +58,36 @@ def serve(target: ServeTarget, place: Place, say: Say) -> None:
         RecipeError: the model cannot be loaded.
     """
     keys = read_keys()
-    with _listening(place, keys) as listening:
+    with _listening(address, keys) as listening:
         _say_notes(target, say)
         say(f"loading {target.ref.path} …")
         model = open_model(
-            target.name, target.ref, target.runtime, target.tags, target.defaults.sampling
+            target.name,
+            target.ref,
+            target.runtime,
+            target.tags,
+            target.defaults.sampling,
+            target.template,
         )
         metrics = ServingMetrics()
         try:
             router = target.router(str(model.tokenizer.chat_template))
             app = _surround(
-                make_app({model.name: model}, metrics), router, target, keys, place, {model.name}
+                make_app({model.name: model}, metrics), router, target, keys, address, {model.name}
             )
             _run(app, listening, say, f"{model.name} ({model.thread.name})", router)
         finally:
             model.thread.close()
 
 
-def forward(upstream: str, target: ServeTarget | None, place: Place, say: Say) -> None:
+def forward(upstream: str, target: ServeTarget | None, address: ListenAddress, say: Say) -> None:
     """Stand before another server until a signal ends it.
 
     Args:
         upstream: its address.
         target: what it serves, for the template's switch, the locked sampling and the policy; None:
             not known.
-        place: where to listen.
+        address: where to listen.
         say: prints a line.
 
     Raises:
@@ -93,10 +98,10 @@ def forward(upstream: str, target: ServeTarget | None, place: Place, say: Say) -
     if target is not None:
         template = str(load_tokenizer(target.ref).chat_template)
     router = Router() if target is None else target.router(template)
-    with _listening(place, keys) as listening:
+    with _listening(address, keys) as listening:
         forwarder = Forwarder(upstream, key=os.environ.get(UPSTREAM_KEY))
         _say_notes(target, say)
-        app = _surround(Metered(forwarder, ServingMetrics()), router, target, keys, place, None)
+        app = _surround(Metered(forwarder, ServingMetrics()), router, target, keys, address, None)
         _run(app, listening, say, upstream, router)
 
 
@@ -110,7 +115,7 @@ def _surround(
     router: Router,
     target: ServeTarget | None,
     keys: Keys,
-    place: Place,
+    address: ListenAddress,
     names: set[str] | None,
 ) -> App:
     """Put the router, the chat page and the guard around an app."""
@@ -122,32 +127,32 @@ def _surround(
         limits=RequestLimits(),
         models=names,
         pages=page_paths(),
-        local=is_loopback(place.host),
+        local=is_loopback(address.host),
     )
 
 
 @contextlib.contextmanager
-def _listening(place: Place, keys: Keys) -> Iterator[socket.socket]:
-    """A socket at a place; connections are taken once the server runs.
+def _listening(address: ListenAddress, keys: Keys) -> Iterator[socket.socket]:
+    """A socket at an address; connections are taken once the server runs.
 
     Raises:
         ServeError: it is taken, not of this machine, or not safe without keys.
     """
-    check_bind(place.host, keys)
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    check_bind(address.host, keys)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((place.host, place.port))
+            listening.bind((address.host, address.port))
         except (OSError, OverflowError) as e:
             reason = getattr(e, "strerror", None) or str(e)
             raise ServeError(
-                f"--host {place.host} --port {place.port}: cannot listen there: {reason}"
+                f"--host {address.host} --port {address.port}: cannot listen there: {reason}"
             ) from e
         yield listening
 
 
-class _Server(uvicorn.Server):
+class _AnnouncedServer(uvicorn.Server):
     """Says where it is once it can be asked."""
 
     def __init__(self, config: uvicorn.Config, say: Callable[[], None]) -> None:
@@ -177,7 +182,7 @@ def _run(app: App, listening: socket.socket, say: Say, what: str, router: Router
     # uvicorn raises the signal that ended it again: ending when asked to is no failure
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        _Server(config, announce).run(sockets=[listening])
+        _AnnouncedServer(config, announce).run(sockets=[listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deimos.bench.decodings import LOCKED, decodings_of
+from deimos.chat_template import TemplateArguments
 from deimos.lab.weights import resolve_model
-from deimos.models.context import context_length
+from deimos.models.context import context_of
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.models.switch import find_switch
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.recipe.runtime import Runtime
 from deimos.recipe.sets import apply_set
-from deimos.route.policy import DEFAULT, Policy
+from deimos.route.policy import Policy, default_policy
 from deimos.runs.artifacts import load_run
 from deimos.serve.middleware import sampling_fields
 from deimos.serve.router import Router
@@ -49,6 +50,8 @@ class ServeTarget:
     defaults: DecodingConfig
     """How it is decoded if a request leaves that open."""
     policy: Policy
+    template: TemplateArguments = field(default_factory=TemplateArguments)
+    """What its chat template is given with every prompt."""
     notes: Sequence[str] = ()
     """What a user should know of it, a sentence each."""
 
@@ -110,7 +113,8 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         tags=model.thinking_tags(),
         runtime=validate(Runtime, runtime, "runtime"),
         defaults=_shipped(recipe, swept["tuned"] if swept else None),
-        policy=DEFAULT,
+        policy=default_policy(),
+        template=model.template_arguments(),
         notes=notes,
     )
 
@@ -147,7 +151,7 @@ def _target_of_model(name: str, sets: Sequence[str], tags: Tags | None) -> Serve
         tags=(tags or usual) if thinks else None,
         runtime=validate(Runtime, runtime, "runtime"),
         defaults=DecodingConfig(_recommended(ref)),
-        policy=DEFAULT,
+        policy=default_policy(),
     )
 
 
@@ -155,7 +159,7 @@ def _recommended(ref: ModelRef) -> Sampling:
     """The sampler that a model's own generation config recommends, with all the room there is."""
     from transformers import GenerationConfig
 
-    room = Sampling(max_tokens=context_length(ref) or NO_CONTEXT_TOKENS)
+    room = Sampling(max_tokens=context_of(ref) or NO_CONTEXT_TOKENS)
     try:
         config = GenerationConfig.from_pretrained(ref.path, revision=ref.revision or "main")
     except OSError:  # a model need not come with a generation config

@@ -117,17 +117,14 @@ class AnswerText:
         self._undecided = rendered.shape is Shape.FREE
         self._lead = ""
         """Text that may still open a thought."""
+        self.answered_at_once = False
+        """Whether the model opened no thought where it might have: then all is answer."""
         self._stops = StopSeeker(stops)
 
     @property
     def stopped_by(self) -> str | None:
         """The stop text that ended the answer."""
         return self._stops.found
-
-    @property
-    def answered_at_once(self) -> bool:
-        """Whether the model opened no thought where it might have: then all is answer."""
-        return self._splitter.shape is Shape.PLAIN
 
     @property
     def is_open(self) -> bool:
@@ -155,6 +152,7 @@ class AnswerText:
                 return []
             self._undecided, text = False, self._lead
             if begun and not tag.startswith(begun) and not begun.startswith(tag):
+                self.answered_at_once = True
                 self._splitter = StreamSplitter(Shape.PLAIN, None)
         return self._cut(self._splitter.push(text))
 
