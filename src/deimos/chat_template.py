@@ -21,7 +21,7 @@ RENDERING = (
     "return_assistant_tokens_mask", "tokenizer_kwargs", NOW, "raise_exception",
 )  # fmt: skip
 """Names that rendering sets itself, or that are no variables of the template."""
-Messages = Sequence[Mapping[str, str]]
+Conversation = Sequence[Mapping[str, str]]
 _PROBE = "Is this sentence rendered, or is it left out?"
 _SWITCHES = re.compile(r"\b\w*(?:think|reason)\w*\b")
 """Words in a template that may name a switch of thinking; each is tried."""
@@ -48,7 +48,7 @@ class ChatTemplate:
     tokenizer: Any
     given: Mapping[str, Any]
 
-    def render(self, messages: Messages, *, begin_answer: bool = True, **changes: Any) -> str:
+    def render(self, messages: Conversation, *, begin_answer: bool = True, **changes: Any) -> str:
         """The messages as the template renders them, up to where the assistant begins to write.
 
         Raises:
@@ -59,7 +59,7 @@ class ChatTemplate:
             [dict(m) for m in messages], add_generation_prompt=begin_answer, **options
         )
 
-    def try_render(self, messages: Messages, **options: Any) -> str | None:
+    def try_render(self, messages: Conversation, **options: Any) -> str | None:
         """The same; None if the template refuses."""
         from jinja2 import TemplateError
 
@@ -77,7 +77,7 @@ def date_argument(today: date | None) -> dict[str, Any]:
     return {} if today is None else {NOW: datetime.combine(today, time()).strftime}
 
 
-def find_ignored(template: ChatTemplate, messages: Messages) -> str:
+def find_ignored(template: ChatTemplate, messages: Conversation) -> str:
     """What the template ignores of the messages or of the turn that is to begin.
 
     Returns:
@@ -98,7 +98,7 @@ def find_ignored(template: ChatTemplate, messages: Messages) -> str:
     return ""
 
 
-def _say_dropped(template: ChatTemplate, messages: Messages, at: int) -> str:
+def _say_dropped(template: ChatTemplate, messages: Conversation, at: int) -> str:
     """Of a message whose text makes no difference: what is dropped, and what to do."""
     role = messages[at]["role"]
     said = messages[at]["content"]
@@ -114,7 +114,7 @@ def _say_dropped(template: ChatTemplate, messages: Messages, at: int) -> str:
     return f"the chat template drops the {role} message: {hint}, or use a template that renders it"
 
 
-def _missing_header(template: ChatTemplate, messages: Messages, text: str) -> str:
+def _missing_header(template: ChatTemplate, messages: Conversation, text: str) -> str:
     """What the template writes before an assistant's turn and the prompt does not end with."""
     if template.try_render(messages, begin_answer=False) != text:
         return ""  # the argument makes a difference
@@ -124,7 +124,7 @@ def _missing_header(template: ChatTemplate, messages: Messages, text: str) -> st
     return header.strip() if found and whole.startswith(text) else ""
 
 
-def find_switches(template: ChatTemplate, messages: Messages) -> Iterator[str]:
+def find_switches(template: ChatTemplate, messages: Conversation) -> Iterator[str]:
     """Names in the template by which the prompt becomes another one: true against false."""
     for name in sorted({*_SWITCHES.findall(template.tokenizer.get_chat_template())}):
         on, off = (template.try_render(messages, **{name: value}) for value in (True, False))
@@ -133,7 +133,7 @@ def find_switches(template: ChatTemplate, messages: Messages) -> Iterator[str]:
 
 
 def find_ignored_switch(
-    template: ChatTemplate, messages: Messages, key: str, opening: str, closing: str
+    template: ChatTemplate, messages: Conversation, key: str, opening: str, closing: str
 ) -> str:
     """Why a prompt that leaves the thought to the model is not one of a model that thinks in tags.
 
@@ -159,7 +159,7 @@ def find_ignored_switch(
 
 
 def say_wrong_end(
-    template: ChatTemplate, messages: Messages, key: str, thinking: bool, closing: str
+    template: ChatTemplate, messages: Conversation, key: str, thinking: bool, closing: str
 ) -> str:
     """One sentence about a prompt that ends in an empty thought and should not, or the reverse."""
     fault = f"the rendered prompt {'ends' if thinking else 'does not end'} with {closing}"
@@ -167,7 +167,7 @@ def say_wrong_end(
 
 
 def _say_fault(
-    template: ChatTemplate, messages: Messages, key: str, thinking: bool, fault: str
+    template: ChatTemplate, messages: Conversation, key: str, thinking: bool, fault: str
 ) -> str:
     """A prompt is not as ``model.thinking`` asks: one sentence with what to do about it."""
     other = next((name for name in find_switches(template, messages) if name != key), None)
@@ -179,7 +179,7 @@ def _say_fault(
 
 
 def _treats_thoughts(
-    template: ChatTemplate, messages: Messages, opening: str, closing: str
+    template: ChatTemplate, messages: Conversation, opening: str, closing: str
 ) -> bool:
     """Whether the template does something about thoughts of an assistant's turn between these tags.
 

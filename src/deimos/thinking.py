@@ -18,7 +18,7 @@ from itertools import accumulate
 from typing import Any, Literal
 
 from deimos import chat_template
-from deimos.chat_template import ChatTemplate, Messages, TemplateArguments
+from deimos.chat_template import ChatTemplate, Conversation, TemplateArguments
 
 # Whitespace as text, and as byte-level BPE and SentencePiece spell it in their vocabularies.
 BLANKS = " \t\n\r\u0120\u010a\u0109\u010d\u2581"
@@ -117,7 +117,7 @@ def shape_of(prompt_text: str, tags: Tags | None) -> Shape:
 
 def render(
     tokenizer: Any,
-    messages: Messages,
+    messages: Conversation,
     *,
     tags: Tags | None,
     thinking: bool | None,
