@@ -57,19 +57,21 @@ class PlainTrainer(sft.TokenTrainer):
 
 
 class StepClock(TrainerCallback):
-    """Seconds and loss of every optimizer step."""
+    """Seconds, the process's CPU seconds and the loss of every optimizer step."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.cpu: list[float] = []
         self.losses: list[float] = []
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._began, self._spent = time.perf_counter(), time.process_time()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the step's time."""
         self.seconds.append(time.perf_counter() - self._began)
+        self.cpu.append(time.process_time() - self._spent)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Note the step's loss."""
@@ -118,8 +120,16 @@ def train(
     return clock
 
 
-def interval(logs: list[float]) -> tuple[float, list[float]]:
-    """Geometric mean of ratios from their logarithms, with Student's 95% interval."""
+def pair_steps(clocks: dict[str, list[StepClock]], field: str) -> list[tuple[float, float]]:
+    """What the same step took with our head and with TRL's, without each round's first."""
+    rounds = zip(clocks["ours"], clocks["trl"], strict=True)
+    each = (zip(getattr(a, field), getattr(b, field), strict=True) for a, b in rounds)
+    return [pair for steps in each for pair in list(steps)[1:]]
+
+
+def interval(pairs: list[tuple[float, float]]) -> tuple[float, list[float]]:
+    """Geometric mean of how much longer TRL's took, with Student's 95% interval."""
+    logs = [math.log(trls / ours) for ours, trls in pairs]
     mean = statistics.fmean(logs)
     if len(logs) < 2:
         return math.exp(mean), [math.nan, math.nan]
@@ -154,18 +164,16 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         exact[head] = train(head, model, tokenizer, examples, settings, narrow, args.exact).losses
         del model
         gc.collect()
-    pairs = [
-        (ours, trls)
-        for a, b in zip(clocks["ours"], clocks["trl"], strict=True)
-        for ours, trls in list(zip(a.seconds, b.seconds, strict=True))[1:]
-    ]
-    ratio, ratio_ci = interval([math.log(trls / ours) for ours, trls in pairs])
+    pairs = pair_steps(clocks, "seconds")
+    ratio, ratio_ci = interval(pairs)
+    cpu_ratio, cpu_ratio_ci = interval(pair_steps(clocks, "cpu"))
     order = list(sft.StepOrder(examples, per_step, settings.seed))
     timed = [examples[i] for i in order[per_step : per_step * args.steps]]
     tokens = sum(len(one.input_ids) for one in timed) * args.rounds
     labels = sum(one.supervised for one in timed) * args.rounds
     return {
         "ratio": ratio, "ratio_ci": ratio_ci, "n": len(pairs),
+        "cpu_ratio": cpu_ratio, "cpu_ratio_ci": cpu_ratio_ci,
         "tokens_per_second": {
             "ours": tokens / sum(ours for ours, _ in pairs),
             "trl": tokens / sum(trls for _, trls in pairs),
@@ -189,6 +197,7 @@ def difference(one: list[float], other: list[float]) -> float:
 def page(found: dict[str, Any], args: argparse.Namespace) -> str:
     """The section of the results page."""
     speed, (low, high) = found["tokens_per_second"], found["ratio_ci"]
+    cpu, (cpu_low, cpu_high) = found["cpu_ratio"], found["cpu_ratio_ci"]
     losses = "; ".join(
         f"{' → '.join(f'{loss:.4f}' for loss in found['losses'][head])} ({name})"
         for head, name in (("ours", "train stage"), ("trl", "plain TRL"))
@@ -205,7 +214,9 @@ def page(found: dict[str, Any], args: argparse.Namespace) -> str:
             f"{transformers.__version__}, trl {trl.__version__}.", "",
             "| | train stage | plain TRL | ratio [95%] | n |", "|---|---|---|---|---|",
             f"| tokens a second | {speed['ours']:.1f} | {speed['trl']:.1f} | {found['ratio']:.2f} "
-            f"[{low:.2f}, {high:.2f}] | {found['n']} pairs of steps |", "",
+            f"[{low:.2f}, {high:.2f}] | {found['n']} pairs of steps |",
+            f"| the same by the process's CPU seconds | | | {cpu:.2f} [{cpu_low:.2f}, {cpu_high:.2f}] "
+            f"| {found['n']} |", "",
             f"Loss, largest relative difference of a step: {found['loss_difference']['float32']:.1e} in "
             f"float32 ({found['exact_steps']} steps), {found['loss_difference']['bfloat16']:.1e} as "
             f"timed ({args.rounds} x {args.steps} steps). Round 1: {losses}.",
