@@ -11,6 +11,7 @@ STAMP := $(VENV)/.deimos-installed
 RAY_STAMP := $(VENV)/.ray-installed
 VLLM := .venv-vllm
 VLLM_STAMP := $(VLLM)/.deimos-installed
+PLUGINS := .venv-litellm/.installed .venv-vllm-sr/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-real check bench
@@ -40,13 +41,19 @@ $(VLLM_STAMP): pyproject.toml constraints.txt
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
+# What other projects' programs need, each in an environment of its own: LiteLLM, vLLM's Semantic Router.
+$(PLUGINS): .venv-%/.installed: tests/serve/environments/%.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 demo: $(STAMP)
 	$(BIN)/deimos demo --out runs/lab
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
 
-test-real: $(STAMP) $(RAY_STAMP) $(VLLM_STAMP)
+test-real: $(STAMP) $(RAY_STAMP) $(VLLM_STAMP) $(PLUGINS)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
 		echo "chromium could not be installed: its tests will say so"
