@@ -67,7 +67,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	for script in $(filter-out benchmarks/_% benchmarks/run_table.py benchmarks/lora_dev.py \
-			benchmarks/engines.py benchmarks/vllm_overhead.py benchmarks/adaptive_n.py benchmarks/bandwidth.py benchmarks/suite_%.py,$(wildcard benchmarks/*.py)); do \
+			benchmarks/engines.py benchmarks/vllm_overhead.py benchmarks/adaptive_n.py benchmarks/bandwidth.py benchmarks/suite_%.py benchmarks/serve_%.py,$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/race.py --grid --n 300
 	$(BIN)/python benchmarks/adaptive_n.py --prompts 100

@@ -2,7 +2,7 @@
 
 Not a benchmark: `serve_overhead.py` and tests use them. Both are written on bare sockets, so that
 they cost little beside what is measured. Run as a program it is the mock upstream server:
-``python benchmarks/_http_load.py PORT [--events N --gap SECONDS]``.
+``python benchmarks/_http_load.py PORT [--events N --gap SECONDS --size BYTES]``.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class MockProtocol(asyncio.Protocol):
 
     events = 16
     gap = 0.02
-    left: list[float] = []
-    """Times (``time.monotonic``) at which a client left a stream that was not over."""
+    size = 0
+    """Characters that each event has besides its word."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -64,11 +64,27 @@ class MockProtocol(asyncio.Protocol):
         self.transport = transport
         self.got = b""
         self.timer: asyncio.TimerHandle | None = None
+        self.waiting: int | None = None
+        """The event that waits until the client reads; None: the client does."""
+        self.paused = False
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self.paused, number = False, self.waiting
+        if number is not None:
+            self.waiting = None
+            self._say(number)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left."""
-        if self.timer is not None:
-            self.timer.cancel()
+        if self.timer is not None or self.waiting is not None:
+            if self.timer is not None:
+                self.timer.cancel()
+            self.timer = self.waiting = None
             print(json.dumps({"left": time.monotonic()}), flush=True)
 
     def data_received(self, data: bytes) -> None:
@@ -98,7 +114,10 @@ class MockProtocol(asyncio.Protocol):
             self.timer = None
             last = make_event("", "stop") + make_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
             return self.transport.write(last)
-        self.transport.write(make_event(f"word{number} "))
+        if self.paused:
+            self.timer, self.waiting = None, number
+            return None
+        self.transport.write(make_event(f"word{number} " + "x" * self.size))
         self.timer = asyncio.get_running_loop().call_later(self.gap, self._say, number + 1)
         return None
 
@@ -191,8 +210,9 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--events", type=int, default=16)
     parser.add_argument("--gap", type=float, default=0.02)
+    parser.add_argument("--size", type=int, default=0)
     args = parser.parse_args()
-    MockProtocol.events, MockProtocol.gap = args.events, args.gap
+    MockProtocol.events, MockProtocol.gap, MockProtocol.size = args.events, args.gap, args.size
     asyncio.run(_serve(args.port))
 
 

@@ -13,6 +13,7 @@ import http
 import json
 import re
 import resource
+import socket
 from typing import Any
 
 import h11
@@ -27,6 +28,8 @@ HEAD_BYTES = 32 << 10
 HEAD_LINES = 100
 CONNECTIONS = 16384
 """Open at one time; the next is closed."""
+SEND_BYTES = 256 << 10
+"""Of an answer that the system keeps for a client that does not read."""
 _DOUBTFUL = re.compile(rb"(?<!\r)\n|\n[ \t]|\r(?!\n)|\0")
 """In a request's head: a bare line feed or carriage return, a folded line, a null byte."""
 
@@ -51,6 +54,9 @@ class CarefulProtocol(H11Protocol):
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS:
             return transport.abort()
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES
+        )
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
