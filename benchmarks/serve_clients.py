@@ -104,7 +104,7 @@ def same(got: Reply, wanted: Reply) -> bool:
 def row(place: str, url: str, problems: list[Prompt], wanted: dict[tuple[str, bool], Reply]) -> str:
     """A place's line of the table."""
     client = OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=600)
-    cells, by = [], "text"
+    cells, by, wrong = [], "text", set()
     started = time.perf_counter()
     with client, ThreadPoolExecutor(CLIENTS) as pool:
         for stream in (False, True):
@@ -112,11 +112,14 @@ def row(place: str, url: str, problems: list[Prompt], wanted: dict[tuple[str, bo
                 got = pool.map(lambda p, t=thinking, s=stream: ask(client, p, t, s), problems)
                 pairs = [(reply, wanted[p.id, thinking]) for reply, p in zip(got, problems)]
                 by = "ids" if all(reply.ids for reply, _ in pairs) else by
-                cells.append(sum(same(*pair) for pair in pairs))
-    low, high = wilson(sum(cells), 4 * len(problems))
+                right = [same(*pair) for pair in pairs]
+                cells.append(sum(right))
+                wrong |= {p.id for p, fits in zip(problems, right) if not fits}
+    share = 1 - len(wrong) / len(problems)
+    low, high = wilson(share, len(problems)) or (0.0, 1.0)
     shares = " | ".join(f"{cell} of {len(problems)}" for cell in cells)
     print(f"{place}: {cells} in {time.perf_counter() - started:.0f} s", flush=True)
-    return f"| {place} | {by} | {shares} | {sum(cells) / len(problems) / 4:.3f} [{low:.3f}, {high:.3f}] |"
+    return f"| {place} | {by} | {shares} | {share:.3f} [{low:.3f}, {high:.3f}] |"
 
 
 def places(vllm: Path | None, litellm: Path | None) -> Generator[tuple[str, str], None, None]:
@@ -161,8 +164,8 @@ def main() -> None:
         f"greedily (float32, at most {BUDGET} tokens, {CLIENTS} at a time), thinking ON and OFF by "
         "`extra_body`, streamed and not. Counted is how many answers are, id for id, what the benchmark's "
         "own evaluator decodes on the local engine, with the mode in `x-deimos-mode`; “text”: the place "
-        "hands on no ids, so thought and answer are compared as texts. Brackets are 95% intervals "
-        f"(Wilson). {note}\n\n| place | compared by | {columns} | all |\n|{'---|' * 7}\n"
+        "hands on no ids, so thought and answer are compared as texts. The last column is the share of "
+        f"problems with all four alike (Wilson's 95% interval). {note}\n\n| place | compared by | {columns} | all four |\n|{'---|' * 7}\n"
         + "\n".join(rows),
         PAGE,
     )
