@@ -1,14 +1,23 @@
 """The chat page as a reader meets it, in a headless Chromium on a real socket."""
 
 import io
+import re
 import time
 
 import pytest
 from browser import Browser, chromium
 from page_server import DONE, ScriptedServer, event, thoughtful, usage
+from running import serving
 
-from deimos.models.switch import NO_SWITCH
+from deimos.models.switch import NO_SWITCH, find_switch
+from deimos.report.snippet import QUESTION
+from deimos.serve.app import make_app
+from deimos.serve.chat_page import ChatPage, page_paths
+from deimos.serve.guard import Guard
 from deimos.serve.keys import Keys
+from deimos.serve.metrics import ServingMetrics
+from deimos.serve.middleware import ThinkingRouter
+from deimos.serve.router import Router
 
 pytestmark = pytest.mark.real
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -385,4 +394,36 @@ def test_a_server_with_keys_asks_for_one_as_the_password(browser):
             browser.ask("Fetch.disable")
             browser.login = None
         assert text(browser, ".answer .text") == "Four."
+        assert browser.complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_lab_thinks_answers_and_is_stopped(browser, lab_model, width):
+    router = Router(switch=find_switch(lab_model.tokenizer.chat_template))
+    app = ThinkingRouter(make_app({"lab": lab_model}, ServingMetrics()), router)
+    app = Guard(ChatPage(app, router.switch), models=["lab"], pages=page_paths())
+    with serving(app) as port:
+        browser.complaints.clear()
+        browser.open(f"http://127.0.0.1:{port}/", width=width, height=800)
+        browser.wait("document.querySelector('#model').options.length")
+        ask(browser, QUESTION)
+        browser.wait("document.querySelector('#stop').hidden", 120)
+        assert text(browser, ".decision").startswith("Thinking ON: ")
+        assert re.match(r"[1-9]\d* tokens, \d+\.\d s$", text(browser, ".thought .count"))
+        assert re.match(r"[1-9]\d* tokens, \d+\.\d s$", text(browser, ".answer .count"))
+        assert text(browser, ".answer .text").strip() and text(browser, ".note") is None
+        browser.click("#fresh")
+        browser.click("input[value=off]")
+        ask(browser, QUESTION)
+        browser.wait("document.querySelector('#stop').hidden", 120)
+        assert text(browser, ".decision").startswith("Thinking OFF: set by the client")
+        assert text(browser, ".thought") is None and text(browser, ".answer .text").strip()
+        browser.click("#fresh")
+        browser.click("input[value=on]")
+        ask(browser, QUESTION)
+        browser.wait("/^[1-9]/.test(document.querySelector('.thought .count')?.textContent)", 60)
+        browser.press("Escape")
+        browser.wait("document.querySelector('#stop').hidden")
+        assert text(browser, ".note").startswith("Stopped.")
+        assert "tokens, " in text(browser, ".thought .count"), "counted so far"
         assert browser.complaints == []
