@@ -80,7 +80,12 @@ def litellm_with_hook(python: Path, upstream: str) -> Iterator[str]:
         command = [str(python), str(program), "--config", str(config), "--port", str(port),
                    "--host", "127.0.0.1"]  # fmt: skip
         url = f"http://127.0.0.1:{port}"
-        with _started(command, environment(LITELLM_LOCAL_MODEL_COST_MAP="True")) as (process, log):
+        # It would fetch a list of prices, and since some version wants a key of its own.
+        env = environment(
+            LITELLM_LOCAL_MODEL_COST_MAP="True",
+            LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true",
+        )
+        with _started(command, env) as (process, log):
             yield _wait(process, log, lambda: url if _answers(f"{url}/health/liveliness") else "")
 
 

@@ -27,12 +27,14 @@ needs_vllm = pytest.mark.skipif(
 
 
 def neighbour(name: str) -> ModuleType:
-    """A module of the benchmarks."""
+    """A module of the benchmarks, which may import its neighbours."""
     if name not in sys.modules:
+        sys.path.append(str(ROOT / "benchmarks"))
         spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
         assert spec and spec.loader
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        sys.path.remove(str(ROOT / "benchmarks"))
     return sys.modules[name]
 
 

@@ -141,6 +141,21 @@ def test_the_servers_command_is_one_that_a_shell_can_read(tmp_path, adapter):
     assert subprocess.run(["bash", "-n", "-c", card.blocks("sh")[0]]).returncode == 0
 
 
+def test_client_of_the_card_asks_deimos_serve(tmp_path, adapter):
+    """The same program, its port aside, at our own server of the run."""
+    card = write_card(tmp_path, adapter, KINDS["lab"], LOCKED["greedy"], budget=512)
+    settings = {**runfolder.recipe().model_dump(mode="json"), "model": KINDS["lab"]}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(settings))
+    (client,) = [p for p in card.blocks("python") if "openai" in p]
+    with neighbour("_serve_places").serve(str(tmp_path)) as url:
+        client = client.replace(f"http://localhost:{snippet.PORT}", url)
+        marked = client.replace("print(reply", "print('REPLY', thinking, reply")
+        said = run_program(marked, tmp_path).split("REPLY ")[1:]
+    assert [text.split(" ", 1)[0] for text in said] == ["True", "False"]
+    assert all(text.split(" ", 1)[1].strip() not in ("", "None") for text in said)
+    assert "think>" not in "".join(said), "the thought has a field of its own"
+
+
 CLI = """
 import importlib.metadata as metadata, sys
 

@@ -8,7 +8,7 @@ import pytest
 from openai_client import OFF, ON, ask, check_headers_of_errors, check_modes, open_client
 from tests.engines.environments import ROOT, VLLM, needs_vllm, neighbour
 
-LITELLM = ROOT / ".venv-litellm/bin/python"
+LITELLM = ROOT / ".venv-litellm"
 MODEL = "lab"
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]
 
@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(3600), needs_vllm]
 @pytest.fixture(scope="module")
 def places():
     """How each place is started, once; all of them before one vLLM server."""
-    neighbour("_vllm_server")  # which the next one imports
     module = neighbour("_serve_places")
     with contextlib.ExitStack() as stack:
         vllm = stack.enter_context(module.vllm_with_middleware(VLLM))
@@ -27,7 +26,7 @@ def places():
                 if name == "forwarder":
                     place = module.serve("lab", "--upstream", vllm)
                 else:
-                    place = module.litellm_with_hook(LITELLM, vllm)
+                    place = module.litellm_with_hook(LITELLM / "bin/python", vllm)
                 urls[name] = stack.enter_context(place)
             return urls[name]
 
@@ -36,8 +35,8 @@ def places():
 
 @pytest.fixture(scope="module", params=["vllm", "forwarder", "litellm"])
 def client(request, places):
-    if request.param == "litellm" and not LITELLM.exists():
-        pytest.skip("there is no environment with LiteLLM: .venv-litellm")
+    if request.param == "litellm" and not (LITELLM / ".installed").is_file():
+        pytest.skip("there is no environment with LiteLLM: make .venv-litellm/.installed builds one")
     with open_client(places(request.param) + "/v1") as opened:
         yield opened
 
