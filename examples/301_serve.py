@@ -13,7 +13,10 @@ import sys
 
 from openai import OpenAI
 
-STORY = "Nora has 39 stamps. Nora buys 19 more stamps. How many stamps does Nora have now?"
+STORY = (
+    "Nora has 39 stamps. Nora buys 19 more stamps. Nora gives 6 stamps to Ray. "
+    "Then Nora sells half of the stamps. How many stamps does Nora have now?"
+)
 OFF = {"chat_template_kwargs": {"enable_thinking": False}}
 QUESTIONS = [
     (STORY, None),

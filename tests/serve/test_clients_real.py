@@ -36,7 +36,9 @@ def places():
 @pytest.fixture(scope="module", params=["vllm", "forwarder", "litellm"])
 def client(request, places):
     if request.param == "litellm" and not (LITELLM / ".installed").is_file():
-        pytest.skip("there is no environment with LiteLLM: make .venv-litellm/.installed builds one")
+        pytest.skip(
+            "there is no environment with LiteLLM: make .venv-litellm/.installed builds one"
+        )
     with open_client(places(request.param) + "/v1") as opened:
         yield opened
 

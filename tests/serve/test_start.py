@@ -141,7 +141,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run_is_served_as_it_ships(run):
     found = find_target(str(run), ["bench.budget=77", "bench.locked.temperature=0.5"])
-    assert found.name == "lab" and found.tags == Tags()
+    assert found.name == "base" and found.tags == Tags()
     assert found.defaults.sampling.temperature == 0.5
     assert found.defaults.sampling.max_tokens == 77
     assert found.ref.adapter is None and "no trained adapter" in found.notes[0]

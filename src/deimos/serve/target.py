@@ -108,7 +108,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         None if adapter is None else str(adapter.resolve()),
     )
     return ServeTarget(
-        name=_name(recipe.name),
+        name="base" if adapter is None else "tuned",  # as benchmark, card and its client call it
         ref=ref,
         tags=model.thinking_tags(),
         runtime=validate(Runtime, runtime, "runtime"),
