@@ -62,6 +62,27 @@ def test_budget_curve_of_one_model_and_one_budget():
     drawn(figures.budget_curve(curve("base", [0.5]), None, "locked", figures.WIDE), figures.WIDE)
 
 
+def test_closed_thoughts_are_dots_at_the_tokens_they_took():
+    dot = {"accuracy": 0.5, "accuracy_ci": [0.4, 0.6], "budget": 128, "total_tokens_mean": 9.6}
+    closed = [
+        {**dot, "model": "base", "think_budget": 5},
+        {
+            **dot,
+            "model": "tuned",
+            "think_budget": 40,
+            "total_tokens_mean": 70.2,
+            "accuracy_ci": None,
+        },
+    ]
+    rows = curve("base", [0, 0.1, 0.5, 0.8]) + curve("tuned", [0.1, 0.7, 0.8, 0.8])
+    root = drawn(figures.budget_curve(rows, 40, "locked", figures.WIDE, closed), figures.WIDE)
+    circles = [c for c in root.iter("circle") if c.attrib["class"].startswith("front")]
+    assert [c.attrib["class"] for c in circles] == ["front base", "front tuned"]
+    assert float(circles[0].attrib["cx"]) < float(circles[1].attrib["cx"])
+    words = root.attrib["aria-label"]
+    assert "base 50.0% at a think budget of 5, 10 tokens on average" in words
+
+
 def test_a_config_name_cannot_break_out():
     markup = figures.budget_curve(curve("base", [0.5, 0.6]), None, '"><script>', figures.WIDE)
     assert "<script" not in markup

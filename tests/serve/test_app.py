@@ -52,7 +52,7 @@ def greedy(model: ServedModel, thinking: bool, budget: int = 512) -> Any:
     request = Request(prompt, rendered, 0, 0, Sampling(temperature=0, max_tokens=budget))
 
     async def main() -> Any:
-        engine = model.thread._shared._engine
+        engine = model.thread.engine
         (found,) = [c async for c in collect(engine, model.tokenizer, model.eos_ids, [request])]
         return found
 
@@ -333,7 +333,7 @@ def leave(url: str, stream: bool) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_frees_its_row(lab_model, lab_server, stream, monkeypatch):
     stopped: list[tuple[float, Key]] = []
-    engine = lab_model.thread._shared._engine
+    engine = lab_model.thread.engine
     own = engine.stop
     monkeypatch.setattr(
         engine, "stop", lambda key: (stopped.append((time.monotonic(), key)), own(key))
@@ -359,7 +359,7 @@ def test_a_client_that_leaves_frees_its_row(lab_model, lab_server, stream, monke
 
 
 def test_requests_join_one_batch(lab_model, lab_server, monkeypatch):
-    engine = lab_model.thread._shared._engine
+    engine = lab_model.thread.engine
     rows: list[int] = []
     own = engine.step
 
@@ -377,7 +377,7 @@ def test_requests_join_one_batch(lab_model, lab_server, monkeypatch):
 def test_an_engine_that_fails_is_a_clear_answer_and_the_next_one_works(
     lab_model, lab_server, monkeypatch
 ):
-    engine = lab_model.thread._shared._engine
+    engine = lab_model.thread.engine
 
     def fail(*_: Any) -> Any:
         raise RuntimeError("secret detail")

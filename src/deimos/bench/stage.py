@@ -18,6 +18,7 @@ from typing import Any
 from deimos.bench import splits, tables
 from deimos.bench.baseline_tables import tabulate_baseline
 from deimos.bench.baselines import BUDGET, LOW_EFFORT, list_baselines
+from deimos.bench.closed import measure_closed
 from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.routed import GivenPolicy, measure_routed
 from deimos.bench.suites import (
@@ -135,8 +136,11 @@ def run(
         votes = asyncio.run(find_votes(suite, models, compare))
         samples = _reduce_samples(suite, models, tight, votes)
         routed = measure_routed(suite, models, judge, job.progress, policy)
+        slices = [(on, name, names_in(tasks, on, name)) for on, name in list_slices(tasks)]
+        closed = measure_closed(suite, models, judge, job.progress, slices)
     write_rows(job.out / ROUTED, map(dict, routed))
     made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
+    made[BUDGET_CURVE] += map(dict, closed)
     for name, rows in made.items():
         write_rows(job.out / name, rows)
     whole = samples.whole

@@ -87,7 +87,8 @@ def count_completions(bench: Bench, decodings: Decodings, problems: int) -> int:
         problems: of all tasks together, each task's own counted apart.
     """
     stored = list_stored(bench, decodings)
-    return problems * sum(decodings.named[arm.config].repeats for arm in stored)
+    closed = len(MODELS) * len(bench.think_budgets)
+    return problems * (closed + sum(decodings.named[arm.config].repeats for arm in stored))
 
 
 def count_timed(bench: Bench, decodings: Decodings, problems: int) -> int:

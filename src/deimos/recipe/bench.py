@@ -15,7 +15,7 @@ from pydantic import (
 
 from deimos.recipe.prompts import SourceSettings
 from deimos.recipe.sampling import SamplingSettings
-from deimos.recipe.section import Section, Seed, Text
+from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.types import Kind
 
 BaselineName = Literal["instruction", "low_effort", "budget"]
@@ -102,6 +102,10 @@ class Bench(Section):
     )
     """Of the baseline ``instruction``; the default is Chain of Draft's (Xu et al. 2025,
     arXiv:2502.18600), without its last sentence, which asks for another form of the answer."""
+    think_budgets: list[Count] = []
+    """Think budgets at which base and tuned are decoded too, at the locked decoding: every thought
+    closed there, and the answer behind it decoded. Accuracy against budget has them beside the cut
+    traces, which never answer."""
     timing_problems: int = Field(default=48, ge=0)
     timing_concurrency: int = Field(default=4, ge=1)
     seed: Seed = 0
@@ -115,6 +119,7 @@ class Bench(Section):
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A benchmark without a suite or a limit keeps the identity that it has without the keys."""
         unused = {k for k in ("suite", "suite_data", "limit") if getattr(self, k) is None}
+        unused |= set() if self.think_budgets else {"think_budgets"}
         return {key: value for key, value in dump(self).items() if key not in unused}
 
     @model_validator(mode="after")
@@ -132,6 +137,13 @@ class Bench(Section):
         if not text.strip():
             raise ValueError(f"bench.instruction = {text!r}: must say something")
         return text
+
+    @field_validator("think_budgets")
+    @classmethod
+    def _each_budget_once(cls, budgets: list[int]) -> list[int]:
+        if len(set(budgets)) < len(budgets):
+            raise ValueError(f"bench.think_budgets = {budgets!r}: no budget may be named twice")
+        return sorted(budgets)
 
     @field_validator("settings", "baselines")
     @classmethod

@@ -248,6 +248,11 @@ class Recipe(Section):
     def _baselines_have_a_thought(self) -> None:
         """Refuse to shorten a thought that no test problem asks for."""
         about = [name for name in self.bench.baselines if name != "instruction"]
+        if self.bench.think_budgets and self.model.tags is None:
+            raise ValueError(
+                f"bench.think_budgets = {self.bench.think_budgets!r}: model.tags is null (the model "
+                "thinks in no tags, so nothing can be closed): leave it out"
+            )
         if "budget" in about and self.model.tags is None:
             raise ValueError(
                 "bench.baselines: budget closes a thought, but model.tags is null (the model thinks in "

@@ -54,7 +54,9 @@ def curve_figures(run: RunResults) -> list[tuple[str, list[Figure]]]:
         for config in decoding_labels.ordered(row["config"] for row in parts[part]):
             own = [row for row in parts[part] if row["config"] == config]
             title = decoding_labels.CONFIGS.get(config, config)
-            drawn = tuple(figures.budget_curve(own, tight, title, w) for w in WIDTHS)
+            cut = [row for row in own if "think_budget" not in row]
+            closed = [row for row in own if "think_budget" in row]
+            drawn = tuple(figures.budget_curve(cut, tight, title, w, closed) for w in WIDTHS)
             named.append(Figure(title[0].upper() + title[1:], drawn))
         found.append((name_task(parts[part][0]), named))
     return found

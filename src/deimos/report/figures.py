@@ -80,10 +80,19 @@ def lengths(
     return _svg(width, height, f"Distribution of {title}: {description}.", parts)
 
 
-def budget_curve(rows: Sequence[AnyRow], tight: int | None, config: str, width: int) -> Markup:
-    """Accuracy against budget, base and tuned, from cut traces, with 95% bands."""
+def budget_curve(
+    rows: Sequence[AnyRow],
+    tight: int | None,
+    config: str,
+    width: int,
+    closed: Sequence[AnyRow] = (),
+) -> Markup:
+    """Accuracy against budget, base and tuned, from cut traces, with 95% bands.
+
+    ``closed``: rows of thoughts closed at a budget, drawn as dots at the mean tokens that they took.
+    """
     height, left, right, top, floor = 290, 44, 20, 28, 246
-    budgets = sorted({row["budget"] for row in rows})
+    budgets = sorted({*(r["budget"] for r in rows), *(_mean_tokens(r) for r in closed)})
     x = Scale(budgets[0], budgets[-1], left, width - right, log=budgets[0] > 0)
     y = Scale(0, 1, floor, top)
     parts = [
@@ -97,8 +106,9 @@ def budget_curve(rows: Sequence[AnyRow], tight: int | None, config: str, width: 
     for model, line in lines.items():
         if line:
             parts += _curve(line, model, x, y)
+    parts += [part for row in closed for part in _closed_mark(row, x, y)]
     parts += _names(lines, x, y)
-    return _svg(width, height, _curve_words(lines, config), parts)
+    return _svg(width, height, _curve_words(lines, config) + _closed_words(closed), parts)
 
 
 def front(trials: Sequence[AnyRow], model: str, width: int) -> Markup:
@@ -258,6 +268,31 @@ def _curve_words(lines: dict[str, list[AnyRow]], config: str) -> str:
         if line
     ]
     return f"Accuracy against budget, {config}: {'; '.join(description)}."
+
+
+def _mean_tokens(row: AnyRow) -> int:
+    return max(1, round(row["total_tokens_mean"]))
+
+
+def _closed_mark(row: AnyRow, x: Scale, y: Scale) -> list[str]:
+    """A dot with its interval."""
+    at = x(_mean_tokens(row))
+    low, high = row["accuracy_ci"] or (row["accuracy"], row["accuracy"])
+    dot = (
+        f'<circle class="front {row["model"]}" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="4"/>'
+    )
+    return [_line(at, y(low), at, y(high), "whisker"), dot]
+
+
+def _closed_words(closed: Sequence[AnyRow]) -> str:
+    if not closed:
+        return ""
+    dots = [
+        f"{row['model']} {percent(row['accuracy'], 1)} at a think budget of "
+        f"{number(row['think_budget'])}, {number(_mean_tokens(row))} tokens on average"
+        for row in closed
+    ]
+    return f" Dots, thoughts closed at a budget: {'; '.join(dots)}."
 
 
 def _budget(row: AnyRow) -> int:

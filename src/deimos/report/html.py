@@ -133,6 +133,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             lengths=charts.length_figures(run, config) if config else [],
             length_config=decoding_labels.CONFIGS.get(config or "", config),
             curves=charts.curve_figures(run),
+            closed_thoughts=any("think_budget" in row for row in run.curve),
             sweep=sweep_section(run),
             proposers=proposers_section(run),
             efficiency=efficiency_metrics(run),

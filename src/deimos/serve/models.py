@@ -45,6 +45,8 @@ class EngineThread:
 
     def __init__(self, engine: Engine, tokenizer: Any, eos_ids: frozenset[int]) -> None:
         self.name = engine.name
+        self.engine = engine
+        """What samples; only from here while requests run."""
         self._shared = Shared(engine)
         self._tokenizer, self._eos_ids = tokenizer, eos_ids
         self._loop = asyncio.new_event_loop()

@@ -23,7 +23,7 @@ from deimos.models.switch import find_switch
 from deimos.recipe import Recipe, RecipeError, load, validate
 from deimos.recipe.runtime import Runtime
 from deimos.recipe.sets import apply_set
-from deimos.route.policy import Policy, default_policy
+from deimos.route.policy import Policy, default_policy, read_policy
 from deimos.runs.artifacts import load_run
 from deimos.serve.middleware import sampling_fields
 from deimos.serve.router import Router
@@ -100,7 +100,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
     if adapter is None:
         notes.append(f"{path} has no trained adapter yet: the base model is served")
     swept = artifacts.locked_configs()
-    model = recipe.model
+    model, found = recipe.model, artifacts.policy_path
     ref = ModelRef(
         resolve_model(model.id),
         model.revision,
@@ -113,7 +113,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         tags=model.thinking_tags(),
         runtime=validate(Runtime, runtime, "runtime"),
         defaults=_shipped(recipe, swept["tuned"] if swept else None),
-        policy=default_policy(),
+        policy=default_policy() if found is None else read_policy(found),
         template=model.template_arguments(),
         notes=notes,
     )

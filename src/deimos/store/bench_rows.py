@@ -146,7 +146,10 @@ class ByConfigRow(TypedDict):
 
 
 class BudgetCurveRow(TypedDict):
-    """Accuracy with every trace cut at one budget (``budget_curve.jsonl``)."""
+    """Accuracy at one budget, every trace cut there (``budget_curve.jsonl``).
+
+    In rows with ``think_budget`` every thought is closed there and the answer behind it decoded.
+    """
 
     task: str
     thinking: bool | None
@@ -156,3 +159,9 @@ class BudgetCurveRow(TypedDict):
     n: int
     accuracy: float | None
     accuracy_ci: Sequence[float] | None
+    think_budget: NotRequired[int]
+    """Tokens after which thoughts were closed; ``budget`` is that of the whole completion then."""
+    total_tokens_mean: NotRequired[float | None]
+    """Of the completions with closed thoughts."""
+    answered: NotRequired[float | None]
+    """The share of those that ended."""
