@@ -79,7 +79,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CandidatePrompt:
     """How one candidate comes about."""
 
     rendered: Rendered
@@ -97,12 +97,12 @@ class RacePrompt:
     """What its candidates are trained on, and sampled from unless ``asked`` says otherwise."""
     done: tuple[Completion, ...] = ()
     """What earlier calls of ``race`` kept of it, for prompts that come one by one."""
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[CandidatePrompt, ...] = ()
     """How each candidate is asked, by index; empty: all are plain."""
 
-    def asked_at(self, index: int) -> Asked:
+    def asked_at(self, index: int) -> CandidatePrompt:
         """How a candidate is asked."""
-        return self.asked[index] if self.asked else Asked(self.rendered)
+        return self.asked[index] if self.asked else CandidatePrompt(self.rendered)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ STEP = 32
 Ids = tuple[int, ...]
 
 
-class _Part(NamedTuple):
+class _Pass(NamedTuple):
     """Sequences of one pass."""
 
     members: list[int]
@@ -56,7 +56,7 @@ def prefill(
     found: dict[int, Prefix] = {}
     alone = [i for i in range(len(sequences)) if i not in leaders]
     for members in _split(alone, [len(ids) for ids in sequences], 0, exact):
-        _run(model, types, sequences, _Part(members, 0, ()), None, found, device)
+        _run(model, types, sequences, _Pass(members, 0, ()), None, found, device)
     together: dict[tuple[Ids, int], list[int]] = defaultdict(list)
     for i, leader in leaders.items():
         together[leader].append(i)
@@ -64,7 +64,7 @@ def prefill(
     for (leader, shared), followers in together.items():
         source = known[leader] if leader in known else by_ids[leader]
         for members in _split(followers, [len(ids) for ids in sequences], shared, exact):
-            part = _Part(members, shared, leader)
+            part = _Pass(members, shared, leader)
             _run(model, types, sequences, part, source, found, device)
     return [found[i] for i in range(len(sequences))]
 
@@ -120,7 +120,7 @@ def _run(
     model: Any,
     types: Sequence[str],
     sequences: Sequence[Ids],
-    part: _Part,
+    part: _Pass,
     source: Prefix | None,
     found: dict[int, Prefix],
     device: torch.device,

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from deimos.evaluate.arms import add_instruction
 from deimos.recipe import FewShotProposer, InstructionProposer, Proposer
 from deimos.sample.model import RenderMessages
-from deimos.sample.prompt_race import Asked, RacePrompt
+from deimos.sample.prompt_race import CandidatePrompt, RacePrompt
 from deimos.sample.proposers.exemplars import Exemplars
 from deimos.store.schema import ExemplarRow
 from deimos.thinking import Shape
@@ -23,7 +23,7 @@ _HEAD = "Worked examples; think as tersely as they do."
 
 def ask_prompt(
     entry: RacePrompt, proposers: Sequence[Proposer], exemplars: Exemplars, render: RenderMessages
-) -> tuple[Asked, ...]:
+) -> tuple[CandidatePrompt, ...]:
     """How the candidates of one prompt are asked, by index.
 
     Args:
@@ -32,7 +32,7 @@ def ask_prompt(
         exemplars: what few_shot shows.
         render: as the recipe says.
     """
-    known: dict[str, Asked] = {}
+    known: dict[str, CandidatePrompt] = {}
     for proposer in proposers:
         if proposer.name not in known:
             known[proposer.name] = _ask(entry, proposer, exemplars, render)
@@ -41,16 +41,16 @@ def ask_prompt(
 
 def _ask(
     entry: RacePrompt, proposer: Proposer, exemplars: Exemplars, render: RenderMessages
-) -> Asked:
+) -> CandidatePrompt:
     messages = entry.prompt.messages
     if isinstance(proposer, InstructionProposer):
         longer = add_instruction(messages, proposer.instruction)
-        return Asked(render(longer), proposer.name)
+        return CandidatePrompt(render(longer), proposer.name)
     if isinstance(proposer, FewShotProposer):
         shown = exemplars.choose(proposer, entry.prompt)
         turns = entry.rendered.shape is Shape.PLAIN
-        return Asked(render(add_exemplars(messages, shown, turns=turns)), proposer.name)
-    return Asked(entry.rendered, proposer.name)
+        return CandidatePrompt(render(add_exemplars(messages, shown, turns=turns)), proposer.name)
+    return CandidatePrompt(entry.rendered, proposer.name)
 
 
 def add_exemplars(

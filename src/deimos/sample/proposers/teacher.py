@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deimos import engines
-from deimos.chat_template import TemplateArguments
+from deimos.chat_template import Messages, TemplateArguments
 from deimos.engines.base import Job, Key
 from deimos.models.ref import ModelRef
 from deimos.recipe import RewriteProposer
@@ -16,8 +16,6 @@ from deimos.recipe.runtime import Runtime
 from deimos.sample.proposers.jobs import JobQueue
 from deimos.thinking import Tags, render
 from deimos.types import Sampling
-
-Messages = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
