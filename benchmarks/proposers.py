@@ -93,8 +93,8 @@ def recipe_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def sample(args: argparse.Namespace) -> None:
     """Sample and select the pool; resumes."""
-    args.out.mkdir(parents=True, exist_ok=True)
-    recipe = args.out / "proposers.yaml"
+    recipe = args.out.with_name(f"{args.out.name}.yaml")
+    recipe.parent.mkdir(parents=True, exist_ok=True)
     recipe.write_text(write_yaml(recipe_of(args)), encoding="utf-8")
     code = "import sys; from deimos.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "run", str(recipe), "--out", str(args.out)]
@@ -224,7 +224,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     lines = table(rows, len(prompts))
     print("\n".join(lines))
     if args.page:
-        given = " ".join(sys.argv[1:] if argv is None else argv)
+        words = sys.argv[1:] if argv is None else argv
+        given = " ".join(Path(word).name if "/" in word else word for word in words)
         text = [f"## {args.title}", "", f"`python benchmarks/proposers.py {given}`", "", *lines]
         write_section("proposers", "\n".join(text), args.page)
     print(json.dumps({"n": len(prompts), "proposers": rows}))
