@@ -17,19 +17,28 @@ from deimos.bench.baselines import require_effort
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.task_files import config_of, is_local
 from deimos.engines.local.options import LocalOptions
-from deimos.engines.openai.options import options_of
+from deimos.engines.openai.options import check_url, options_of
 from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
 from deimos.engines.vllm.options import check_options
 from deimos.models.effort import find_lowest_effort, read_template
 from deimos.models.memory import EMBEDDING, HEAD, is_tied, model_folder, modules_in
+from deimos.models.ref import check_folder
 from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
-from deimos.recipe import Recipe, RecipeError, SourceSettings, validate
+from deimos.recipe import (
+    Recipe,
+    RecipeError,
+    RewriteProposer,
+    SourceSettings,
+    TeacherSettings,
+    validate,
+)
 from deimos.recipe.runtime import Runtime
 from deimos.registry import BUILTIN, Group, UnknownName, content_hash, resolve
 from deimos.route.counts import require_sklearn
+from deimos.sample.proposers.exemplars import check_examples
 from deimos.sweep.space import require_optuna
 from deimos.train.targets import check_targets
 
@@ -56,6 +65,8 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
     if not elsewhere:
         _installed(runtime)
     _check_engine_options(runtime, load=not elsewhere)
+    check_examples(recipe.sample, on_cluster=runtime.cluster is not None)
+    _check_teachers(recipe, runtime, load="sample" not in runtime.python)
     for kind, spec in recipe.select.graders.items():
         _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)
     for kind, spec in recipe.bench.graders.items():
@@ -108,6 +119,33 @@ def _check_engine_options(runtime: Runtime, *, load: bool) -> None:
                     f"runtime.engine_options.{name}: engine {runtime.engine!r} has no such option: "
                     f"accepted: {accepted}"
                 )
+
+
+def _check_teachers(recipe: Recipe, runtime: Runtime, *, load: bool) -> None:
+    """Refuse a teacher that the sample stage would refuse once everything has been sampled."""
+    for proposer in recipe.sample.proposers or []:
+        teacher = proposer.teacher if isinstance(proposer, RewriteProposer) else None
+        if teacher is None:
+            continue
+        try:
+            _check_teacher(teacher, runtime, load=load)
+        except RecipeError as e:
+            text = str(e).replace("runtime.engine_options", "teacher.engine_options")
+            raise RecipeError(f"sample.proposers {proposer.name!r}: {text}") from e
+
+
+def _check_teacher(teacher: TeacherSettings, runtime: Runtime, *, load: bool) -> None:
+    if teacher.url:
+        url = check_url(teacher.url, "teacher.url")
+        options_of({"urls": [url], "api_key_env": teacher.api_key_env})
+        return
+    check_folder(teacher.path or "", "teacher.path")
+    own = {"engine": teacher.engine, "engine_options": teacher.engine_options}
+    its = runtime.model_copy(update=own)
+    _find("engine", its.engine, "teacher.engine", load=load)
+    _check_engine_options(its, load=load)
+    if load:
+        _installed(its)
 
 
 def _find_targets(recipe: Recipe) -> None:

@@ -28,8 +28,7 @@ from typing import Any
 
 from deimos.engines.multiplex import Shared
 from deimos.engines.ray.cluster import ActorPool, connect
-from deimos.recipe import Recipe, RecipeError, Sample
-from deimos.recipe.proposers import OWN
+from deimos.recipe import Recipe, Sample
 from deimos.recipe.runtime import Cluster, Runtime
 from deimos.runs.plan import StageJob
 from deimos.runs.progress import ProgressBar
@@ -43,7 +42,7 @@ from deimos.sample.dev_pass import (
 )
 from deimos.sample.model import OpenModel, made_with_of, open_model, open_tokenizer
 from deimos.sample.pool import RaceFiles, race_prompts
-from deimos.sample.proposers.exemplars import LoadTests, few_shots, freeze_brought
+from deimos.sample.proposers.exemplars import LoadTests, check_examples, freeze_brought
 from deimos.sample.shards import (
     Shard,
     ShardFiles,
@@ -128,7 +127,7 @@ def run(
     """
     cluster, recipe = job.runtime.cluster, job.recipe
     assert cluster
-    _refuse_own_examples(recipe.sample)
+    check_examples(recipe.sample, on_cluster=True)
     shown = freeze_brought(job.out, recipe.sample, recipe.prompts.decontaminate, load_tests)
     config = WorkerConfig(
         job.recipe, job.runtime, job.model_path, job.inputs["prompts"].resolve(), job.out.resolve(),
@@ -138,16 +137,6 @@ def run(
     )  # fmt: skip
     with connect(cluster) as ray:
         return {**asyncio.run(_drive(ray, cluster, config, job)), **shown}
-
-
-def _refuse_own_examples(settings: Sample) -> None:
-    """A shard's actor knows the golds of its own prompts only."""
-    for proposer in few_shots(settings):
-        if proposer.exemplars == OWN:
-            raise RecipeError(
-                f"sample.proposers {proposer.name!r}: exemplars: own are the golds of all prompts, which "
-                "no engine of runtime.cluster knows: name a file, or sample without a cluster"
-            )
 
 
 async def _drive(ray: Any, cluster: Cluster, config: WorkerConfig, job: StageJob) -> dict[str, Any]:

@@ -34,6 +34,23 @@ def few_shots(settings: Sample) -> list[FewShotProposer]:
     return [p for p in settings.proposers or [] if isinstance(p, FewShotProposer)]
 
 
+def check_examples(settings: Sample, *, on_cluster: bool) -> None:
+    """Refuse examples that cannot be shown, before anything is sampled.
+
+    Raises:
+        RecipeError: a file cannot be read or has a bad row; or they are to be the run's own on a
+            cluster, where who races a shard knows the golds of its own prompts only.
+    """
+    for proposer in few_shots(settings):
+        if proposer.exemplars != OWN:
+            _read_file(proposer)
+        elif on_cluster:
+            raise RecipeError(
+                f"sample.proposers {proposer.name!r}: exemplars: own are the golds of all prompts, which "
+                "no engine of runtime.cluster knows: name a file, or sample without a cluster"
+            )
+
+
 def question_in(prompt: Prompt) -> str:
     """What the user says last."""
     users = [m["content"] for m in prompt.messages if m["role"] == "user"]

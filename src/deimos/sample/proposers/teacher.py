@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deimos import engines
-from deimos.chat_template import Messages, TemplateArguments
+from deimos.chat_template import Conversation, TemplateArguments
 from deimos.engines.base import Job, Key
 from deimos.models.ref import ModelRef
 from deimos.recipe import RewriteProposer
@@ -36,7 +36,7 @@ class Rewritten:
 class Teacher(Protocol):
     """Rewrites; any number at a time."""
 
-    async def write(self, key: Key, messages: Messages, seed: int) -> Rewritten:
+    async def write(self, key: Key, messages: Conversation, seed: int) -> Rewritten:
         """The teacher's answer; ``key`` names the candidate that it is for."""
         ...
 
@@ -50,7 +50,7 @@ class EngineTeacher:
     sampling: Sampling
     template: TemplateArguments | None = None
 
-    async def write(self, key: Key, messages: Messages, seed: int) -> Rewritten:
+    async def write(self, key: Key, messages: Conversation, seed: int) -> Rewritten:
         """See ``Teacher.write``."""
         # Plain: nothing is cut while it decodes. A template with a switch is asked not to think.
         rendered = render(
@@ -76,7 +76,7 @@ class ServerTeacher:
     def __init__(self, client: Any, sampling: Sampling) -> None:
         self._client, self._sampling = client, sampling
 
-    async def write(self, key: Key, messages: Messages, seed: int) -> Rewritten:
+    async def write(self, key: Key, messages: Conversation, seed: int) -> Rewritten:
         """See ``Teacher.write``."""
         answer = await self._client.ask(messages, self._sampling, seed)
         return Rewritten(leave_thought(answer.text), answer.tokens, answer.finish)
