@@ -14,6 +14,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
+from tests.serve.running import Upstream
+from tests.serve.test_selftest import make_server
 
 from deimos.cli.main import main
 from deimos.planning.arguments import recipe_file
@@ -21,6 +24,8 @@ from deimos.recipe import RecipeError
 from deimos.serve.target import find_target
 from deimos.thinking import Tags
 
+SAID: dict[str, list[str]] = {}
+"""What a server printed before it served, by its address."""
 ASK = [{"role": "user", "content": "What is 17 + 25 - 8?"}]
 
 
@@ -34,11 +39,13 @@ def started(*arguments: str, **environment: str) -> Iterator[tuple[str, subproce
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        url = ""
+        url, said = "", []
         for line in process.stdout:
+            said.append(line.strip())
             if line.startswith("serving "):
                 url = line.partition(" at ")[2].partition("/v1")[0]
                 break
+        SAID[url] = said
         assert url, process.stderr.read() if process.stderr else ""
         yield url, process
     finally:
@@ -72,6 +79,7 @@ def ask(url: str, **body: object) -> httpx2.Response:
 
 def test_the_lab_is_served_and_forwarded_and_drained():
     with started("lab") as (url, process), started("--upstream", url) as (before, _):
+        assert "self-test: it does all that it is told" in SAID[before]
         direct, forwarded = ask(url), ask(before)
         assert direct.json()["choices"] == forwarded.json()["choices"]
         assert direct.json()["choices"][0]["message"]["content"]
@@ -115,12 +123,37 @@ def test_keys_are_asked_for():
         assert answer.json()["data"][0]["id"] == "lab"
 
 
+def test_what_an_upstream_server_ignores_is_said_at_start():
+    with (
+        Upstream(make_server({"switch"})) as upstream,
+        started("--upstream", upstream.url) as (url, _),
+    ):
+        ignored = [line for line in SAID[url] if line.startswith("self-test")]
+        assert all("enable_thinking is ignored" in line for line in ignored) and len(ignored) == 2
+        unknown = httpx2.post(f"{url}/v1/chat/completions", json={"model": "x", "messages": ASK})
+        assert unknown.status_code == 404 and "served here: m" in unknown.text
+
+
+def test_the_policy_is_written_for_another_router(capsys, monkeypatch):
+    words = ["deimos", "serve", "lab", "--emit", "vllm-sr", "--upstream", "http://10.0.0.1:8000"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    config = yaml.safe_load(capsys.readouterr().out)
+    (model,) = config["providers"]["models"]
+    assert model["name"] == "lab" and model["backend_refs"][0]["endpoint"] == "10.0.0.1:8000"
+    assert model["reasoning"]["parameter"] == "enable_thinking"
+
+
 def test_what_cannot_be_served_is_said_before_a_model_is_loaded(tmp_path, refused):
     assert "--host" in refused("lab", "--host", "0.0.0.0")
     assert "say what to serve" in refused()
     assert "neither a run folder" in refused(str(tmp_path))
     assert "no such folder" in refused("./nothing")
     assert "--upstream" in refused("--upstream", "ftp://x")
+    assert "gives no models" in refused("--upstream", "http://127.0.0.1:9")
+    assert "must be vllm-sr" in refused("lab", "--emit", "yaml")
     assert "model.id" in refused("lab", "--set", "model.id=x")
     assert "runtime.engine" in refused("lab", "--set", "runtime.engine=3")
     with socket.socket() as taken:

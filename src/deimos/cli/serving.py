@@ -21,6 +21,10 @@ def serve(
     upstream: Annotated[
         str | None, typer.Option(metavar="URL", help="Stand before this server; load no model.")
     ] = None,
+    emit: Annotated[
+        str | None,
+        typer.Option(metavar="vllm-sr", help="Print a Semantic Router config; serve nothing."),
+    ] = None,
     sets: SetOption = None,
     open_tag: OpenTagOption = None,
     close_tag: CloseTagOption = None,
@@ -32,11 +36,14 @@ def serve(
 
     require_extra()
     from deimos.serve.start import ListenAddress, forward
+    from deimos.serve.start import emit as write_emitted
     from deimos.serve.start import serve as serve_model
     from deimos.serve.target import find_target
 
     tags = Tags(open_tag or "<think>", close_tag or "</think>") if open_tag or close_tag else None
     found = None if target is None else find_target(target, sets or [], tags)
+    if emit is not None:
+        return typer.echo(write_emitted(emit, found, upstream), nl=False)
     address = ListenAddress(host, port)
     if upstream is not None:
         return forward(upstream, found, address, typer.echo)

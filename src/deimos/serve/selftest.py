@@ -174,14 +174,13 @@ async def _read_stream(answer: httpx2.Response) -> TrialReply:
 
 
 def _judge_off(reply: TrialReply, switch: Switch) -> list[str]:
-    found = []
-    if switch.ends_thinking and (reply.thought.strip() or _tags_in(reply.content)):
-        found.append(f"{switch} is ignored: thinking is off and there is a thought all the same")
-    if reply.content is None:
-        found.append(
-            "content is null with thinking off: the reasoning parser takes the answer for a thought"
-        )
-    return found
+    thinks = bool(reply.thought.strip() or _tags_in(reply.content)) and switch.ends_thinking
+    if thinks and reply.content is None:
+        cause = f"{switch} is ignored, or the reasoning parser takes the answer for a thought"
+        return [f"{cause}: with thinking off there is a thought, and content is null"]
+    if thinks:
+        return [f"{switch} is ignored: with thinking off there is a thought all the same"]
+    return ["content is null with thinking off"] if reply.content is None else []
 
 
 def _judge_on(reply: TrialReply, switch: Switch) -> list[str]:

@@ -6,6 +6,7 @@ forwarder to another server. Everything that the user can mend is refused before
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -30,8 +31,12 @@ from deimos.serve.metrics import ServingMetrics
 from deimos.serve.middleware import ThinkingRouter
 from deimos.serve.models import open_model
 from deimos.serve.router import Router
+from deimos.serve.selftest import examine_upstream
 from deimos.serve.target import ServeTarget
+from deimos.serve.vllm_sr import write_router_config
 
+VLLM = "http://127.0.0.1:8000"
+"""Where vLLM serves unless told otherwise."""
 DRAIN_SECONDS = 30
 """Seconds that answers get to be finished once the server is asked to end."""
 Say = Callable[[str], None]
@@ -91,18 +96,45 @@ def forward(upstream: str, target: ServeTarget | None, address: ListenAddress, s
         say: prints a line.
 
     Raises:
-        ServeError: as ``serve``, or the upstream address is none.
+        ServeError: as ``serve``, or the upstream server cannot be reached or has no models.
     """
     keys = read_keys()
-    template = None
-    if target is not None:
-        template = str(load_tokenizer(target.ref).chat_template)
-    router = Router() if target is None else target.router(template)
+    router = _router_of(target)
     with _listening(address, keys) as listening:
-        forwarder = Forwarder(upstream, key=os.environ.get(UPSTREAM_KEY))
         _say_notes(target, say)
-        app = _surround(Metered(forwarder, ServingMetrics()), router, target, keys, address, None)
+        key = os.environ.get(UPSTREAM_KEY)
+        say(f"trying {upstream}: each thinking mode, a budget, streaming …")
+        report = asyncio.run(examine_upstream(upstream, router.switch, key=key))
+        for finding in report.findings or ("self-test: it does all that it is told",):
+            say(finding)
+        forwarder = Forwarder(upstream, key=key, software=report.software)
+        metered = Metered(forwarder, ServingMetrics())
+        app = _surround(metered, router, target, keys, address, {*report.models})
         _run(app, listening, say, upstream, router)
+
+
+def emit(kind: str, target: ServeTarget | None, upstream: str | None) -> str:
+    """What is known about a model's thinking, for another program.
+
+    Args:
+        kind: ``vllm-sr``, a configuration of vLLM's Semantic Router.
+        target: the model; None: any, by the policy that ships with the package.
+        upstream: where it is served; None: where vLLM serves unless told.
+
+    Raises:
+        ServeError: another kind, or an address that is none.
+    """
+    if kind != "vllm-sr":
+        raise ServeError(f"--emit = {kind!r}: must be vllm-sr")
+    router = _router_of(target)
+    name = target.name if target else "replace-with-your-model"
+    return write_router_config(router.policy, router.switch, name, upstream or VLLM)
+
+
+def _router_of(target: ServeTarget | None) -> Router:
+    if target is None:
+        return Router()
+    return target.router(str(load_tokenizer(target.ref).chat_template))
 
 
 def _say_notes(target: ServeTarget | None, say: Say) -> None:
