@@ -115,20 +115,12 @@ def run(
     compared = models_of(job)
     decodings = decodings_of(bench, artifacts.locked_configs())
     suite = Suite(bench, decodings, compared, tasks, job.out)
-    together = bench.timing_problems > 0
     tags = job.recipe.model.thinking_tags()
-    today = read_template_date(job.inputs["sample"])
-    with (
-        close_judges(tasks),
-        open_models(
-            compared,
-            job.runtime,
-            tags,
-            today=today,
-            together=together,
-            template=job.recipe.model.template_arguments(),
-        ) as models,  # fmt: skip
-    ):
+    opened = open_models(
+        compared, job.runtime, tags, today=read_template_date(job.inputs["sample"]),
+        together=bench.timing_problems > 0, template=job.recipe.model.template_arguments(),
+    )  # fmt: skip
+    with close_judges(tasks), opened as models:
         effort = find_lowest_effort(models.tokenizer.get_chat_template())
         suite = dataclasses.replace(suite, effort=effort)
         write_keys(keys_path(job.out), suite.record_keys(models))
@@ -136,8 +128,7 @@ def run(
         votes = asyncio.run(find_votes(suite, models, compare))
         samples = _reduce_samples(suite, models, tight, votes)
         routed = measure_routed(suite, models, judge, job.progress, policy)
-        slices = [(on, name, names_in(tasks, on, name)) for on, name in list_slices(tasks)]
-        closed = measure_closed(suite, models, judge, job.progress, slices)
+        closed = measure_closed(suite, models, judge, job.progress, _members(tasks))
     write_rows(job.out / ROUTED, map(dict, routed))
     made = tabulate(bench, decodings, tasks, samples, timings, tight, suite.describe_baseline)
     made[BUDGET_CURVE] += map(dict, closed)
@@ -317,6 +308,11 @@ def names_in(tasks: Sequence[TestTask], thinking: bool | None, name: str) -> lis
     """The tasks that rows called ``name`` pool: one task, a group's, or all."""
     alike = (task for task in tasks if task.thinking is thinking)
     return [task.name for task in alike if name in (task.name, task.group, POOLED)]
+
+
+def _members(tasks: Sequence[TestTask]) -> list[tuple[bool | None, str, list[str]]]:
+    """The slices with the tasks that each pools."""
+    return [(on, name, names_in(tasks, on, name)) for on, name in list_slices(tasks)]
 
 
 def draw_curves(

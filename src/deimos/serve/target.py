@@ -100,7 +100,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
     if adapter is None:
         notes.append(f"{path} has no trained adapter yet: the base model is served")
     swept = artifacts.locked_configs()
-    model, found = recipe.model, artifacts.policy_path
+    model, found = recipe.model, artifacts.policy_path()
     ref = ModelRef(
         resolve_model(model.id),
         model.revision,
