@@ -44,6 +44,7 @@ from _pages import ROOT, write_section
 from _vllm_server import VLLMServer
 from numpy.typing import ArrayLike
 
+from deimos.evaluate.merged import model_path
 from deimos.evaluate.ratios import mean_reduction
 from deimos.evaluate.stats import (
     Estimate,
@@ -54,7 +55,6 @@ from deimos.evaluate.stats import (
 )
 from deimos.models.loading import load_model
 from deimos.models.ref import ModelRef
-from deimos.pipeline.identity import model_path
 from deimos.recipe import Recipe, load
 from deimos.store.candidates import read_candidates
 from deimos.store.journal import read

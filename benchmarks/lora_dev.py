@@ -30,11 +30,11 @@ import numpy as np
 from deimos import engines
 from deimos.engines.collect import Request, collect
 from deimos.evaluate import stats
+from deimos.evaluate.merged import model_path
 from deimos.graders.worker.pool import Judge
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
-from deimos.pipeline.identity import model_path
 from deimos.report import formatting
 from deimos.runs.artifacts import read_prompts
 from deimos.runs.folder import RunFolder

@@ -170,7 +170,7 @@ def sample(job: StageJob) -> None:
 
 def model_of(recipe: Recipe) -> str:
     if recipe.model.id != "lab":
-        return recipe.model.id
+        return recipe.model.name
     from deimos.lab.weights import lab_path
 
     return str(lab_path())

@@ -24,13 +24,13 @@ from statistics import mean
 import numpy as np
 from _pages import write_section
 
+from deimos.evaluate.merged import model_path
 from deimos.evaluate.models import open_models
 from deimos.evaluate.outcomes import Outcome
 from deimos.evaluate.samples import Evaluator
 from deimos.evaluate.stats import wilson
 from deimos.graders.worker.pool import Judge
 from deimos.models.ref import ModelRef
-from deimos.pipeline.identity import model_path
 from deimos.recipe import Bench, SweepParameters
 from deimos.runs.artifacts import load_run
 from deimos.runs.folder import RunFolder

@@ -36,9 +36,9 @@ from _pages import ROOT, write_section
 
 from deimos import engines
 from deimos.engines.base import Job
+from deimos.evaluate.merged import model_path
 from deimos.models.loading import load_tokenizer
 from deimos.models.ref import ModelRef
-from deimos.pipeline.identity import model_path
 from deimos.recipe import load
 from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve

@@ -13,7 +13,7 @@ from tests.sample.worlds import Keys, Track, World, golds, latest, needs_of, rec
 from deimos.engines.base import Done, Job, Key, Progress
 from deimos.engines.collect import RETRIES
 from deimos.engines.echo import EchoEngine
-from deimos.sample.prompt_race import SEPARATOR
+from deimos.sample.prompt_race import SEPARATOR, MedianFloor
 from deimos.select.policy import choose, needs_more_decoding
 from deimos.store.hashing import derive_seed
 from deimos.types import Completion, Prompt, Verdict
@@ -86,6 +86,34 @@ def check_nothing_needs_decoding(pool: dict[Keys, Completion], recipe: dict) -> 
         passing = [c for c in mine if c.verdict and c.verdict.ok]
         winner = choose(passing, "shortest", **needs_of(recipe))
         assert not any(needs_more_decoding(c, winner, "shortest") for c in mine)
+
+
+@settings(max_examples=300)
+@given(worlds(), recipes, st.sampled_from([0.3, 0.5, 0.8, 1.0]), st.data())
+def test_a_floor_by_the_probes_median_keeps_the_same_golds_raced_and_resumed(
+    world: World, recipe: dict, ratio: float, data: st.DataObject
+) -> None:
+    probe = data.draw(st.integers(1, len(world.table[0])), "probe")
+    floor = MedianFloor(ratio, range(probe))
+    recipe = {**recipe, "probe": probe, "floor": floor}
+    needs = {**needs_of(recipe), "min_ratio": ratio, "probe": probe}
+    full, _ = world.race(**recipe, exhaustive=True)
+    wanted = golds(latest(full), **needs)
+    raced, _ = world.race(**recipe, streamed=data.draw(st.booleans(), "streamed"))
+    assert golds(latest(raced), **needs) == wanted
+    done = raced[: data.draw(st.integers(0, len(raced)), "journaled")]
+    world.asked.clear()
+    resumed, _ = world.race(list(latest(done).values()), **recipe)
+    assert golds(latest(done, resumed), **needs) == wanted
+
+
+def test_a_thought_under_the_floor_stops_no_longer_one() -> None:
+    # The median of the first three is 10: with a ratio of 0.5 the thought of 2 is not kept.
+    world = World([[Track(10), Track(2), Track(12), Track(6), Track(9)]])
+    kept, _ = world.race(probe=3, floor=MedianFloor(0.5, range(3)))
+    pool = {c.index: c for c in kept}
+    assert pool[3].finish == "stop" and pool[3].verdict and pool[3].verdict.ok
+    assert pool[4].finish == "outpaced" and pool[4].outpaced_by == 3
 
 
 def test_a_regrade_that_unseats_the_winner_resumes_what_it_had_outpaced() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import statistics
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +24,7 @@ from deimos.types import Completion, Prompt, Verdict
 EOS, OPEN, CLOSE, THOUGHT, ANSWER = range(5)
 FINISH = {"stop": "stop", "length": "length", "stopped": "outpaced", "error": "error"}
 Keys = tuple[str, int]
-PARAMETERS = ("min_pass", "min_think_tokens", "unjudged")
+PARAMETERS = ("min_pass", "min_think_tokens", "floor", "unjudged")
 """What a race is given beside the recipe's sample section."""
 
 
@@ -159,13 +161,23 @@ def latest(*runs: Iterable[Completion]) -> dict[Keys, Completion]:
     return {(c.prompt_id, c.index): c for run in runs for c in run}
 
 
-def golds(pool: dict[Keys, Completion], min_pass: int = 1, min_think_tokens: int = 0) -> dict:
+def golds(
+    pool: dict[Keys, Completion],
+    min_pass: int = 1,
+    min_think_tokens: int = 0,
+    min_ratio: float | None = None,
+    probe: int = 0,
+) -> dict:
+    """What selection keeps; with a ratio, of at least that share of the probe's median thought."""
     found = {}
     for prompt_id in {p for p, _ in pool}:
-        passing = [
-            c for c in pool.values() if c.prompt_id == prompt_id and c.verdict and c.verdict.ok
-        ]
-        needs = {"min_pass": min_pass, "min_think_tokens": min_think_tokens}
+        mine = [c for c in pool.values() if c.prompt_id == prompt_id]
+        passing = [c for c in mine if c.verdict and c.verdict.ok]
+        least = min_think_tokens
+        if min_ratio is not None:
+            first = [c.think_tokens for c in mine if c.index < probe and c.finish != "error"]
+            least = max(least, math.ceil(min_ratio * statistics.median(first)))
+        needs = {"min_pass": min_pass, "min_think_tokens": least}
         found[prompt_id] = choose(passing, "shortest", **needs)
     return {k: (c and (c.index, c.completion_ids)) for k, c in found.items()}
 

@@ -201,6 +201,20 @@ def test_min_pass_and_min_think_say_why_nothing_is_kept(tmp_path: Path) -> None:
     assert "fewer than min_pass" in why[4]
 
 
+def test_a_floor_by_the_prompts_own_median_is_progressive(tmp_path: Path) -> None:
+    pool = [One(10), One(20, WRONG), One(30), One(5), One(9), One(70, finish="outpaced")]
+    settings = {"min_ratio": 0.5}
+    _, rows, golds = select(make(tmp_path, [pool], select=settings, sample={"probe": 3}))
+    assert [g["index"] for g in golds] == [0], "the median of the probe is 20, of which half is 10"
+    assert "fewer than 10: 50% of the prompt's median (min_ratio)" in rows[3]["because"]
+    assert "fewer than 10" in rows[4]["because"]
+
+
+def test_a_floor_by_the_median_needs_candidates_that_nothing_stops(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"select\.min_ratio = 0\.5: needs .* sample\.probe"):
+        make(tmp_path, [[One(3)]], select={"min_ratio": 0.5})
+
+
 def test_a_quota_takes_golds_back_and_says_so(tmp_path: Path) -> None:
     job = make(tmp_path, [[One(3)]] * 6, select={"quota": {"max_per_task": 1}})
     counts, rows, golds = select(job)

@@ -166,7 +166,7 @@ async def _measure(
     return suite, await time_models(
         models,
         suite.timed_arms(),
-        timing_subset(suite, models),
+        {name: timing_subset(suite, models, name) for name in MODELS},
         suite.out / TIMING,
         concurrency=suite.bench.timing_concurrency,
         label="bench timing",
@@ -185,13 +185,15 @@ def read_tight_budget(job: StageJob) -> int:
     return min(int(budget), job.recipe.bench.budget)
 
 
-def timing_subset(suite: Suite, models: Models) -> list[tuple[str, Request]]:
+def timing_subset(suite: Suite, models: Models, model: str) -> list[tuple[str, Request]]:
     """The fixed problems that are timed, at one decoding: by hash, so about evenly by task.
+
+    They are the same for every model; ``model`` says whose requests they become.
 
     A problem that two tasks share (thinking on and off) is timed in the first one only: an engine
     tells candidates apart by prompt id.
     """
-    arm = ArmName(MODELS[0], TIMED)  # seeds and prompts are the same for every model
+    arm = ArmName(model, TIMED)
     every = {
         request.prompt.id: (task.name, request)
         for task in reversed(suite.tasks)

@@ -105,10 +105,11 @@ def count_timed(bench: Bench, decodings: Decodings, problems: int) -> int:
 
 def models_of(job: StageJob) -> dict[str, ModelRef]:
     """Base and tuned, by name, the base first."""
-    model = job.recipe.model
+    model, teach = job.recipe.model, job.recipe.train.teach
     base = ModelRef(job.model_path, model.revision, model.dtype)
     adapter = str(adapter_path(job.inputs["train"].resolve()))
-    return {"base": base, "tuned": replace(base, adapter=adapter)}
+    taught = teach.tags if teach else None
+    return {"base": base, "tuned": replace(base, adapter=adapter, taught=taught)}
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ def _stage_command(name: str, summary: str) -> None:
 
 _stage_command("prompts", "Gather prompts and hold the dev slice out (one stage).")
 _stage_command("sample", "Race candidates for every prompt (one stage).")
+_stage_command("teach", "Make golds that think in tags, for a model without (one stage).")
 _stage_command("train", "Fine-tune the adapter on the golds (one stage).")
 _stage_command("sweep", "Try decoding settings on dev prompts and lock one a model (one stage).")
 _stage_command("route", "Measure thinking on and off on dev prompts, and recommend (one stage).")

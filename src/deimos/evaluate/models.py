@@ -1,7 +1,8 @@
 """The models of an evaluation: engines opened when first needed, and the tokenizer they share.
 
 The only place that opens an engine for an evaluation. All models here are one base with or without
-adapters: prompts are rendered by the base's chat template, turns end with the base's end tokens.
+adapters: prompts are rendered by the base's chat template (of an adapter that teaches tags by the one
+that lies with it), turns end with the base's end tokens.
 """
 
 from __future__ import annotations
@@ -69,9 +70,11 @@ class Models:
         self._shared: dict[ModelRef, Shared | None] = {}
         """Engines that several may sample from; None: not opened yet."""
         self._made_with: dict[tuple[ModelRef, Sampling], str] = {}
-        self._rendered: dict[tuple[str, bool | None, str, str | None], Rendered] = {}
+        self._taught: dict[ModelRef, Any] = {}
+        """Tokenizers of adapters that teach tags."""
+        self._rendered: dict[tuple[Any, ...], Rendered] = {}
         self._tags, self._today, self._template = tags, today, template or TemplateArguments()
-        self._closing: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+        self._closing: dict[Tags, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self.tokenizer: Any = load_tokenizer(base)
         self.eos_ids = eos_ids_of(self.tokenizer, base)
 
@@ -113,34 +116,49 @@ class Models:
         *,
         instruction: str = "",
         effort: str | None = None,
+        model: ModelRef | None = None,
     ) -> Rendered:
-        """A prompt as every model here sees it.
+        """A prompt as a model here sees it.
 
         Args:
             prompt: the prompt.
             thinking: passed to the chat template as its switch; None leaves it out.
             instruction: added to the last user message, behind a blank line.
             effort: passed to the chat template as ``reasoning_effort``; None leaves it out.
+            model: which; all see the same but those with tags of their own. None: the base.
         """
-        name = prompt.id, thinking, instruction, effort
+        tokenizer, tags, template = self._view(model)
+        name = prompt.id, thinking, instruction, effort, tags
         if name not in self._rendered:
             options = {} if effort is None else {EFFORT: effort}
             self._rendered[name] = render(
-                self.tokenizer, add_instruction(prompt.messages, instruction), tags=self._tags,
-                thinking=thinking, today=self._today, template=self._template, arguments=options,
+                tokenizer, add_instruction(prompt.messages, instruction), tags=tags,
+                thinking=thinking, today=self._today, template=template, arguments=options,
             )  # fmt: skip
         return self._rendered[name]
 
     def render_for(self, arm: Arm, prompt: Prompt) -> Rendered:
         """A prompt as an arm's model sees it."""
-        return self.render(prompt, arm.thinking, instruction=arm.instruction, effort=arm.effort)
+        return self.render(
+            prompt, arm.thinking, instruction=arm.instruction, effort=arm.effort, model=arm.model
+        )
+
+    def _view(self, model: ModelRef | None) -> tuple[Any, Tags | None, TemplateArguments]:
+        """The tokenizer whose chat template renders a model's prompts, its tags and arguments."""
+        if model is None or model.taught is None:
+            return self.tokenizer, self._tags, self._template
+        if model not in self._taught:
+            self._taught[model] = load_tokenizer(model)
+        return self._taught[model], model.taught, TemplateArguments(fixed=self._template.fixed)
 
     def think_budget(self, arm: Arm) -> ThinkBudget | None:
         """Where an arm's thoughts are closed, and by which ids; None: nowhere."""
-        if arm.think_budget is None or self._tags is None:
+        tokenizer, tags, template = self._view(arm.model)
+        if arm.think_budget is None or tags is None:
             return None
-        self._closing = self._closing or find_closing(self.tokenizer, self._tags, self._template)
-        return ThinkBudget(arm.think_budget, *self._closing)
+        if tags not in self._closing:
+            self._closing[tags] = find_closing(tokenizer, tags, template)
+        return ThinkBudget(arm.think_budget, *self._closing[tags])
 
     def explain_no_switch(self, prompt: Prompt) -> str:
         """Why thinking cannot be turned on and off for a prompt; empty if it can."""
@@ -172,7 +190,7 @@ class Models:
                 model.path,
                 revision=model.revision,
                 dtype=model.dtype,
-                template=str(self.tokenizer.chat_template),
+                template=str(self._view(model)[0].chat_template),
                 sampling=decoding,
                 adapter=Path(model.adapter) if model.adapter else None,
             )

@@ -37,7 +37,7 @@ DecodeAll = Callable[[Sequence[Any]], AsyncIterator[Completion]]
 async def time_models(
     models: Models,
     arms: Mapping[str, Arm],
-    requests: Sequence[tuple[str, Request]],
+    requests: Mapping[str, Sequence[tuple[str, Request]]],
     path: Path,
     *,
     concurrency: int,
@@ -51,7 +51,8 @@ async def time_models(
     Args:
         models: opened with ``together``.
         arms: those that take turns, by model name; of one decoding.
-        requests: see ``time_in_turns``; each of index 0.
+        requests: by model name, of the same problems in the same order, each of index 0; see
+            ``time_in_turns``. A model with tags of its own is asked in its own way.
         path: journal, one row a block.
         concurrency: requests in flight.
         label: what progress calls it.
@@ -63,8 +64,9 @@ async def time_models(
     Raises:
         EvaluationError: the engine failed on a request.
     """
-    just = [request for _, request in requests]
-    keys = {name: models.record_keys(arm, just) for name, arm in arms.items()}
+    own = {name: [request for _, request in requests[name]] for name in arms}
+    keys = {name: models.record_keys(arm, own[name]) for name, arm in arms.items()}
+    same = next(iter(requests.values()))
 
     def is_wanted(row: Timed) -> bool:
         # Rows of before keys were noted are of the folder's own config.
@@ -73,13 +75,13 @@ async def time_models(
 
     rows = merge_timing(path, is_wanted)
     count = Counter(row.prompt_id for row in rows)
-    left = [each for each in requests if count[each[1].prompt.id] < len(arms)]
+    left = [each for each in same if count[each[1].prompt.id] < len(arms)]
     if not left:
         return rows
     again = {request.prompt.id for _, request in left}
     first = max((row.block for row in rows), default=-1) + 1
     rows = [row for row in rows if row.prompt_id not in again]
-    loops = {name: _closed_loop(models, arm.model, concurrency) for name, arm in arms.items()}
+    loops = {n: _closed_loop(models, arm.model, concurrency, own[n]) for n, arm in arms.items()}
     with Journal(path) as journal:
         blocks = time_in_turns(
             loops, left, block=BLOCKS_OF * concurrency, warmup=concurrency, first=first
@@ -88,14 +90,20 @@ async def time_models(
             block = [replace(row, key=keys[row.model][row.prompt_id, 0]) for row in block]
             journal.append(timing_row(block))
             rows += block
-            progress(label, len(rows), len(requests) * len(arms))
+            progress(label, len(rows), len(same) * len(arms))
     return rows
 
 
-def _closed_loop(models: Models, model: ModelRef, concurrency: int) -> DecodeAll:
+def _closed_loop(
+    models: Models, model: ModelRef, concurrency: int, own: Sequence[Request]
+) -> DecodeAll:
+    """A model's closed loop; it is given any model's requests and decodes its own of those problems."""
+    by_problem = {request.prompt.id: request for request in own}
+
     def decode(requests: Sequence[Request]) -> AsyncIterator[Completion]:
         engine = models.engine(model, alone=True)
-        return collect(engine, models.tokenizer, models.eos_ids, requests, concurrency=concurrency)
+        asked = [by_problem[request.prompt.id] for request in requests]
+        return collect(engine, models.tokenizer, models.eos_ids, asked, concurrency=concurrency)
 
     return decode
 

@@ -17,28 +17,27 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def load_tokenizer(ref: ModelRef) -> Any:
-    """The model's tokenizer.
+    """The model's tokenizer; of an adapter that has taught tags the one that lies with it.
 
     Raises:
         RecipeError: there is none, or it has no chat template.
     """
     from transformers import AutoTokenizer
 
-    check_folder(ref.path, "model")
+    path, revision = ref.path, ref.revision
+    if ref.taught and ref.adapter:
+        path, revision = ref.adapter, None
+    check_folder(path, "model")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(ref.path, revision=ref.revision)
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except Exception as e:
-        raise RecipeError(
-            f"model {ref.path!r}: no tokenizer could be loaded ({first_line(e)})"
-        ) from e
+        raise RecipeError(f"model {path!r}: no tokenizer could be loaded ({first_line(e)})") from e
     if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_encoder):
         # For a folder without a tokenizer, transformers makes an empty one that suits the model type.
-        raise RecipeError(
-            f"model {ref.path!r}: no tokenizer could be loaded (it has no vocabulary)"
-        )
+        raise RecipeError(f"model {path!r}: no tokenizer could be loaded (it has no vocabulary)")
     if not getattr(tokenizer, "chat_template", None):
         raise RecipeError(
-            f"model {ref.path!r}: its tokenizer has no chat template, so prompts cannot be rendered"
+            f"model {path!r}: its tokenizer has no chat template, so prompts cannot be rendered"
         )
     return tokenizer
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deimos.recipe import RecipeError
+from deimos.thinking import Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class ModelRef:
     """auto, float32, bfloat16 or float16."""
     adapter: str | None = None
     """Folder of a LoRA adapter to put on top."""
+    taught: Tags | None = None
+    """Tags that the adapter has taught a model which thinks in none; the adapter's folder then holds
+    the tokenizer with the chat template that opens the thought. None: it has taught none."""
 
 
 def check_folder(path: str, what: str) -> None:

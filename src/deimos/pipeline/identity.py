@@ -15,6 +15,7 @@ from typing import Any
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import REVISIONS
 from deimos.bench.lm_eval.task_files import task_data
+from deimos.evaluate.merged import model_identity
 from deimos.models.merge import BESIDE
 from deimos.recipe import (
     FewShotProposer,
@@ -26,13 +27,6 @@ from deimos.recipe import (
 from deimos.recipe.proposers import OWN
 from deimos.registry import Source, UnknownName, content_hash, resolve
 from deimos.store.hashing import data_hashes, file_hash, fingerprint, model_hash
-
-
-def model_path(recipe: Recipe) -> str:
-    """Folder or Hub id of the recipe's model; ``lab`` is the packaged one."""
-    from deimos.lab.weights import resolve_model
-
-    return resolve_model(recipe.model.id)
 
 
 def prompt_data(recipe: Recipe) -> dict[str, Any]:
@@ -67,9 +61,9 @@ def test_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def model_data(recipe: Recipe) -> dict[str, str]:
-    """Content of the model's folder; nothing if the model is a Hub id."""
-    folder = Path(model_path(recipe))
-    return {"model": model_hash(folder)} if folder.is_dir() else {}
+    """Content of the model's folder, or of what a run's is merged of; nothing of a Hub id."""
+    identity = model_identity(recipe)
+    return {"model": identity} if identity else {}
 
 
 def sample_data(recipe: Recipe) -> dict[str, str]:

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from deimos.pipeline.identity import model_path
+from deimos.evaluate.merged import merge_model, model_path
 from deimos.pipeline.stages import STAGES
 from deimos.runs.folder import RunFolder, run_stage
-from deimos.runs.plan import PlanError, Stage, plan_fingerprint
+from deimos.runs.plan import PlanError, Stage, find_stage, plan_fingerprint
 
 FULL = 1 << 16
 """A disk with fewer bytes free counts as full."""
@@ -43,7 +43,10 @@ def main(argv: Sequence[str], stages: Sequence[Stage] = STAGES) -> int:
         plan = run.frozen_plan(stages)
         if plan_fingerprint(plan) != expected:
             raise PlanError(f"{name}: the run folder's plan is not the one to run: run again")
-        run_stage(run, plan, name, model_path(recipe))
+        loads = "model" in find_stage(plan, name).stage.keys
+        if loads:
+            merge_model(recipe)
+        run_stage(run, plan, name, model_path(recipe) if loads else recipe.model.name)
     except KeyboardInterrupt:
         return 130
     except Exception as e:

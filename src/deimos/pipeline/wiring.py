@@ -8,14 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deimos.pipeline.identity import model_path
+from deimos.evaluate.merged import model_path
 from deimos.recipe import Recipe, RecipeError
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.folder import RunError, RunFolder
 from deimos.runs.plan import Planned, StageJob
+from deimos.thinking import Shape
 from deimos.types import Prompt
 
 if TYPE_CHECKING:
@@ -70,6 +72,16 @@ def select(job: StageJob) -> Mapping[str, Any]:
 
     with judge_of(job) as judge:
         return stage.run(job, gate_for=gates(job, judge, second=judge.second))
+
+
+def teach(job: StageJob) -> Mapping[str, Any]:
+    """Golds to golds that think in tags."""
+    from deimos.select.filters import gate_for
+    from deimos.teach import stage
+
+    with judge_of(job) as judge:
+        make = gate_for(job.recipe.select, stage.settings_of(job).tags, judge)
+        return stage.run(job, gate_for=lambda constants: make(Shape.OPEN, constants))
 
 
 def train(job: StageJob) -> Mapping[str, Any]:
@@ -194,7 +206,11 @@ def report(job: StageJob) -> Mapping[str, Any]:
     from deimos.runs.earlier import find_last_whole
 
     earlier = {} if job.inputs else find_last_whole(job.out)
-    counts = stage.run(job.out, job.inputs or earlier, job.recipe)
+    merged = None
+    if job.recipe.model.run is not None:
+        with contextlib.suppress(RecipeError):  # the run that trained it may be gone by now
+            merged = Path(model_path(job.recipe))
+    counts = stage.run(job.out, job.inputs or earlier, job.recipe, merged)
     return {**counts, "stages_of_an_earlier_version": len(earlier)} if earlier else counts
 
 
@@ -273,7 +289,9 @@ def preview_select(
         told = _say_kept(row)
         yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"
     names = [proposer.name for proposer in recipe.sample.proposers or []]
-    for row in preview_subsets(prompts, recipe.select, names) if len(names) > 1 else ():
+    for row in (
+        preview_subsets(prompts, recipe.select, recipe.sample, names) if len(names) > 1 else ()
+    ):
         not_known = f", {row['unknown']} not known (stopped)" if row["unknown"] else ""
         yield f"{' + '.join(row['proposers'])}: {_say_kept(row)}{not_known}"
 

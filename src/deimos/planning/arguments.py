@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import deimos
+from deimos.evaluate.merged import merge_model
 from deimos.pipeline.stages import ALL, names_of, plan
 from deimos.planning.check import check
 from deimos.recipe import Recipe, RecipeError, load, validate
@@ -144,6 +145,7 @@ def planned(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[
     """
     check_until(until)
     _check_section(until, recipe)
+    merge_model(recipe)  # what looks at the model's files finds them
     check(recipe, runtime)
     return plan(recipe, until)
 

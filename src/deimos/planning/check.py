@@ -21,10 +21,10 @@ from deimos.engines.openai.options import check_url, options_of
 from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
 from deimos.engines.vllm.options import check_options
+from deimos.evaluate.merged import model_path
 from deimos.models.effort import find_lowest_effort, read_template
 from deimos.models.memory import EMBEDDING, HEAD, is_tied, model_folder, modules_in
 from deimos.models.ref import check_folder
-from deimos.pipeline.identity import model_path
 from deimos.pipeline.stages import ALL
 from deimos.prompts.load import check_source
 from deimos.recipe import (
@@ -42,7 +42,7 @@ from deimos.sample.proposers.exemplars import check_examples
 from deimos.sweep.space import require_optuna
 from deimos.train.targets import check_targets
 
-ENGINE_STAGES = ("sample", "sweep", "route", "bench")
+ENGINE_STAGES = ("sample", "teach", "sweep", "route", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
 
 

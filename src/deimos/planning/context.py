@@ -37,14 +37,14 @@ def refuse_beyond_context(
         if longest >= context:
             raise RecipeError(
                 f"{what}: the longest prompt has {longest:,} tokens, and the context of model "
-                f"{recipe.model.id!r} is {context:,}, prompt and completion together: leave such "
+                f"{recipe.model.name!r} is {context:,}, prompt and completion together: leave such "
                 "prompts out, or take a model with a longer context"
             )
     for key, most, longest in _budgets(recipe, prompt, test):
         if longest + most > context:
             behind = f" and the longest prompt has {longest:,}" if longest else ""
             raise RecipeError(
-                f"{key} = {most}: the context of model {recipe.model.id!r} is {context:,} tokens, "
+                f"{key} = {most}: the context of model {recipe.model.name!r} is {context:,} tokens, "
                 f"prompt and completion together{behind}: set it to at most {context - max(longest, 1)}"
             )
 

@@ -14,6 +14,7 @@ from deimos.recipe import Recipe, Sample, Select
 from deimos.sample.adaptive import decide_wanted, result_of
 from deimos.sample.prompt_race import Bound
 from deimos.select.policy import choose
+from deimos.store.candidates import has_length, least_kept
 from deimos.types import Completion
 
 BYTES_PER_TOKEN = 18.0
@@ -106,7 +107,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
     Args:
         pool: all candidates, each to its end, of each of some prompts.
         sample: whose probe and exhaustive count.
-        select: whose policy, min_pass and min_think_tokens count.
+        select: whose policy and least lengths count.
         seconds: wall clock of decoding the pool.
     """
     prompts: dict[str, list[Completion]] = defaultdict(list)
@@ -114,7 +115,9 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
         prompts[completion.prompt_id].append(completion)
     raced, shortest, right, gold = 0, [], [], []
     for mine in prompts.values():
-        needs = {"min_pass": select.min_pass, "min_think_tokens": select.min_think_tokens}
+        lengths = [c.think_tokens for c in mine if c.index in sample.measured and has_length(c)]
+        least = least_kept(lengths, select.min_think_tokens, select.min_ratio)
+        needs = {"min_pass": select.min_pass, "min_think_tokens": least}
         run = decide_wanted(sample, {c.index: result_of(c) for c in mine}, **needs)
         mine = [c for c in mine if c.index < run.count]
         bound = Bound(**needs, unstoppable=run.unstoppable)

@@ -155,7 +155,7 @@ def _assumptions(
         )
     if needs.assumed and needs.parameters:
         yield (
-            f"model {recipe.model.id!r}: parameters by its name, and keys and values as dense models "
+            f"model {recipe.model.name!r}: parameters by its name, and keys and values as dense models "
             "of that size have"
         )
     if guess:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from deimos.evaluate.merged import model_path
 from deimos.models import memory
 from deimos.models.loading import check_folder, load_tokenizer
 from deimos.models.ref import ModelRef
-from deimos.pipeline.identity import model_path
 from deimos.planning.context import refuse_beyond_context
 from deimos.planning.pilot import render_prompt
 from deimos.recipe import Recipe
@@ -85,10 +85,10 @@ def weigh_model(
     known = Memory(name, total, free, None, None, None, rows, tokens, note)
     dtype = recipe.model.dtype
     if folder is None:
-        return _weigh_by_name(known, recipe.model.id, dtype)
+        return _weigh_by_name(known, recipe.model.name, dtype)
     if runtime.engine == "local":
         where = "of memory" if name == "RAM" else "of GPU memory"
-        memory.refuse_too_large(recipe.model.id, folder, dtype, free, where)
+        memory.refuse_too_large(recipe.model.name, folder, dtype, free, where)
     weights, config = memory.weights_in(folder), memory.text_config(folder)
     if config is not None:
         tested, _ = _measure_longest(recipe, folder, problems)
@@ -162,7 +162,7 @@ def _measure_longest(
     if not prompts:
         return 0, "prompts are not loaded"
     if folder is None:
-        return 0, f"model {recipe.model.id!r} is not on this machine yet"
+        return 0, f"model {recipe.model.name!r} is not on this machine yet"
     if find_spec("transformers") is None:
         return 0, "transformers is not installed here"
     path = model_path(recipe)

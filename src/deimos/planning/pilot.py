@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deimos.pipeline.identity import model_path
+from deimos.evaluate.merged import model_path
 from deimos.pipeline.wiring import gates, judge_of
 from deimos.planning.estimate import Pilot, pilot_of
 from deimos.prompts.splits import rank

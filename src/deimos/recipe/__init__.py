@@ -33,6 +33,7 @@ from deimos.recipe.sampling import AdaptiveN, Sample, SamplingSettings, StopWhen
 from deimos.recipe.section import Section
 from deimos.recipe.sets import apply_set
 from deimos.recipe.sweep import PricePerToken, Sweep, SweepParameters
+from deimos.recipe.teach import Teach
 from deimos.recipe.yaml_text import read_yaml, write_yaml
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "SweepParameters",
     "TagSettings",
     "TaskSettings",
+    "Teach",
     "TeacherSettings",
     "Train",
     "apply_set",

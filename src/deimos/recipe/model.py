@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -27,6 +25,7 @@ from deimos.recipe.route import Route
 from deimos.recipe.sampling import Sample
 from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.recipe.sweep import Sweep
+from deimos.recipe.teach import Teach
 from deimos.thinking import Tags
 from deimos.types import Kind
 
@@ -50,9 +49,6 @@ def _check_values(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-_TEMPLATE_KEYS = ("thinking_key", "template_kwargs")
-
-
 class TagSettings(Section):
     """The strings that open and close a thought."""
 
@@ -63,8 +59,11 @@ class TagSettings(Section):
 class ModelSettings(Section):
     """The model to be made terse."""
 
-    id: Text
+    later = ("run", "thinking_key", "template_kwargs")
+    id: Text | None = None
     """Hub id, local folder, or ``lab`` (the small model that is part of the package)."""
+    run: Text | None = None
+    """Instead of ``id``: a run folder, whose trained model, merged, is the one to be made terser."""
     revision: str | None = None
     """Hub commit; required for Hub models that are to be reproducible."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -76,6 +75,28 @@ class ModelSettings(Section):
     """Other arguments of the chat template, by its own names: ``{reasoning_effort: low}`` (Qwen3.8)."""
     tags: TagSettings | None = TagSettings()
     """null: the model does not think in tags (the plain grammar)."""
+
+    @property
+    def name(self) -> str:
+        """What the recipe calls the model: its id, or the run that it comes from."""
+        return self.id or self.run or ""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ModelSettings:
+        if self.id is None and self.run is None:
+            given = "id" in self.model_fields_set
+            fault = "= null: must be text" if given else "is missing: it is required"
+            raise ValueError(f"model.id {fault}, unless model.run names a run folder")
+        if self.id is not None and self.run is not None:
+            raise ValueError(
+                f"model.id = {self.id!r} and model.run = {self.run!r}: one of them says where the "
+                "model comes from, so leave the other out"
+            )
+        if self.run is not None and self.revision is not None:
+            raise ValueError(
+                f"model.revision = {self.revision!r}: is of a Hub id, and model.run names a run: leave it out"
+            )
+        return self
 
     def thinking_tags(self) -> Tags | None:
         """The tags as everything but the recipe takes them; None: the model thinks in none."""
@@ -102,13 +123,6 @@ class ModelSettings(Section):
             )
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A model whose template needs none of these keeps the identity that it has without them."""
-        fields = type(self).model_fields
-        unused = {k for k in _TEMPLATE_KEYS if getattr(self, k) == fields[k].default}
-        return {key: value for key, value in dump(self).items() if key not in unused}
-
 
 class Quota(Section):
     """Bounds on what selection keeps."""
@@ -121,6 +135,7 @@ class Quota(Section):
 class Select(Section):
     """The four filters' settings."""
 
+    later = ("min_ratio",)
     graders: dict[Kind, Text] = {
         "math": "math", "choice": "choice", "instruction": "instruction", "code": "code",
     }  # fmt: skip
@@ -134,6 +149,9 @@ class Select(Section):
     policy: str = "shortest"
     """shortest, or one that needs the whole pool (``median``, ``quantile:0.25``): exhaustive only."""
     min_think_tokens: int = Field(default=0, ge=0)
+    min_ratio: float | None = Field(default=None, gt=0, le=1)
+    """No thought is kept under this share of the model's own median for the prompt (that of its
+    candidates that nothing could stop: needs sample.probe or sample.exhaustive); null: any may be."""
     quota: Quota = Quota()
 
     @field_validator("policy")
@@ -165,6 +183,7 @@ SchedulerName = Literal[
 class Train(Section):
     """The card's training block; defaults are the card's values."""
 
+    later = ("teach",)
     lora: Lora = Lora()
     learning_rate: float = Field(default=3e-5, gt=0)
     scheduler: SchedulerName = "cosine"
@@ -180,6 +199,8 @@ class Train(Section):
     max_grad_norm: float = Field(default=1.0, gt=0)
     save_steps: int = Field(default=50, ge=1)
     seed: Seed = 0
+    teach: Teach | None = None
+    """Tags that a model which thinks in none (``model.tags: null``) learns; null: none."""
 
     def batches(self, micro_batch: int | None) -> tuple[int, int]:
         """Sequences per forward pass, and forward passes per optimizer step.
@@ -226,12 +247,19 @@ class Recipe(Section):
     def _coherent(self) -> Recipe:
         self._something_can_be_kept()
         self._proposers_have_a_thought()
+        self._teach_is_new()
         self._baselines_have_a_thought()
         quota, measured = self.select.quota, self.sample.exhaustive or self.sample.probe
         if quota.max_share_easy is not None and not measured:
             raise ValueError(
                 f"select.quota.max_share_easy = {quota.max_share_easy}: needs pass rates, so set "
                 "sample.probe above 0 or sample.exhaustive to true"
+            )
+        if self.select.min_ratio is not None and not self.sample.measured:
+            raise ValueError(
+                f"select.min_ratio = {self.select.min_ratio}: needs each prompt's median length, so set "
+                "sample.probe above 0 (3 or more make a median) or sample.exhaustive to true, with a "
+                "plain proposer among those first candidates"
             )
         if self.select.policy != "shortest" and not self.sample.exhaustive:
             raise ValueError(
@@ -244,6 +272,14 @@ class Recipe(Section):
                 "no thought to close (model.tags is null or model.thinking is false): leave it out"
             )
         return self
+
+    def _teach_is_new(self) -> None:
+        """Refuse to teach tags to a model that thinks in some already."""
+        if self.train.teach and self.model.tags is not None:
+            raise ValueError(
+                f"train.teach teaches tags to a model that thinks in none, but model.tags is "
+                f"{self.model.tags.open} … {self.model.tags.close}: set model.tags to null, or leave train.teach out"
+            )
 
     def _baselines_have_a_thought(self) -> None:
         """Refuse to shorten a thought that no test problem asks for."""

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from pydantic import (
     BeforeValidator,
     Field,
-    SerializerFunctionWrapHandler,
     TypeAdapter,
-    model_serializer,
     model_validator,
 )
 
@@ -106,6 +104,7 @@ def _count_or_rule(value: Any) -> int | AdaptiveN:
 class Sample(Section):
     """The race."""
 
+    later = ("proposers",)
     n: Annotated[Count | AdaptiveN, BeforeValidator(_count_or_rule)] = 8
     """Candidates a prompt: a number, or ``{max, min, stop_when, give_up}``. With ``proposers`` it is
     left out: it is the sum of theirs."""
@@ -127,6 +126,17 @@ class Sample(Section):
         return self.n.max if isinstance(self.n, AdaptiveN) else self.n
 
     @property
+    def uncensored(self) -> int:
+        """So many first candidates of a prompt are decoded to their end, whatever the others do."""
+        return self.candidates if self.exhaustive else self.probe
+
+    @property
+    def measured(self) -> list[int]:
+        """Those of them, by index, that show how long the model itself thinks: the plain ones."""
+        first = range(self.uncensored)
+        return [at for at, p in zip(first, self.proposer_of) if isinstance(p, PlainProposer)]
+
+    @property
     def proposer_of(self) -> list[Proposer]:
         """Each candidate's proposer, by index."""
         return order_candidates(self.proposers or [PlainProposer(n=self.candidates)])
@@ -134,11 +144,6 @@ class Sample(Section):
     def count_started(self, stage: int) -> int:
         """Candidates of a prompt whose proposer starts at this stage or before; see ``stage_of``."""
         return sum(stage_of(proposer) <= stage for proposer in self.proposer_of)
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A recipe without proposers keeps the identity that it has without the key."""
-        return {k: v for k, v in dump(self).items() if k != "proposers" or v is not None}
 
     @model_validator(mode="before")
     @classmethod

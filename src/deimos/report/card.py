@@ -98,7 +98,7 @@ def specification(run: RunResults) -> list[tuple[str, str]]:
     recorded = formatting.NOT_MEASURED.replace("measured", "recorded")
     number = trained.get("trainable_parameters")
     return [
-        ("base model", model.id),
+        ("base model", model.name),
         ("revision", model.revision or "none named"),
         ("data type", model.dtype),
         ("thinking tags", f"{tags}{f'; the prompt leaves the thought {shape}' if shape else ''}"),

@@ -81,8 +81,8 @@ def front_matter(run: RunResults) -> str:
 
 
 def base_on_hub(run: RunResults) -> str | None:
-    """The base's Hub id; None for the lab, and for a local folder."""
-    name = run.recipe.model.id
+    """The base's Hub id; None for the lab, for a local folder, and for what another run has trained."""
+    name = run.recipe.model.id or ""
     return name if HUB_ID.fullmatch(name) and not Path(name).is_dir() else None
 
 
@@ -217,7 +217,7 @@ def _notes(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> 
         switches.get(row.get("thinking"), ""),
         f"setting {row['setting']}, budget {formatting.number(row.get('budget'))} tokens",
         f"config {decoding_labels.short(row)}",
-        f"base {run.recipe.model.id} with a LoRA adapter, measured by Deimos {__version__}",
+        f"base {run.recipe.model.name} with a LoRA adapter, measured by Deimos {__version__}",
     )
     return "; ".join(part for part in parts if part)
 

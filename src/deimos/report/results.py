@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,22 @@ class RunResults:
     curve: list[BudgetCurveRow]
     constants: AnyRow
     outcomes: list[SampleFacts]
+    run_dir: Path = Path()
+    """The run folder, where report and card lie."""
+    merged: Path | None = None
+    """Folder of the base if another run has trained it; None: the recipe's ``model.id`` names it."""
+
+    @property
+    def base(self) -> str:
+        """Folder or Hub id of the base."""
+        return str(self.merged) if self.merged else self.recipe.model.name
+
+    @property
+    def base_place(self) -> str:
+        """The same as a program that runs in the run folder names it."""
+        if self.merged is None:
+            return self.recipe.model.name
+        return os.path.relpath(self.merged, self.run_dir)
 
     @property
     def folders(self) -> Mapping[str, Path]:
@@ -48,7 +65,9 @@ class RunResults:
         return self.recipe.model.tags is None
 
 
-def read_results(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> RunResults:
+def read_results(
+    run_dir: Path, folders: Mapping[str, Path], recipe: Recipe, merged: Path | None = None
+) -> RunResults:
     """Read what the stages left in ``folders`` (stage name to folder)."""
     artifacts = Artifacts(folders)
     return RunResults(
@@ -62,4 +81,6 @@ def read_results(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> 
         curve=artifacts.budget_curve(),
         constants=artifacts.constants(),
         outcomes=list(artifacts.sample_facts()),
+        run_dir=run_dir,
+        merged=merged,
     )

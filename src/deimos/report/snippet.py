@@ -76,7 +76,7 @@ def knows_switch(run: RunResults) -> bool | None:
     rows = (*run.bench, *run.by_config)
     if run.artifacts.routing() or any(row.get("thinking") is False for row in rows):
         return True
-    folder = lab_path() if run.lab else Path(run.recipe.model.id)
+    folder = lab_path() if run.lab else Path(run.base)
     template, key = read_template(folder), run.recipe.model.thinking_key
     if template is None:
         return None
@@ -127,7 +127,7 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
             "from peft import PeftModel",
             "from transformers import AutoModelForCausalLM, AutoTokenizer",
             "",
-            f"base = {'str(lab_path())' if run.lab else quoted(model.id)}",
+            f"base = {'str(lab_path())' if run.lab else quoted(run.base_place)}",
             f"adapter = {quoted(adapter_place(run))}  # a folder beside this card",
             f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
             *check,
@@ -164,7 +164,7 @@ def serve_command(run: RunResults) -> str | None:
         find = "from deimos.lab.weights import lab_path; print(lab_path())"
         base = f"\"$(python -c '{find}')\""
     else:
-        base = shlex.quote(model.id)
+        base = shlex.quote(run.base_place)
     words = [
         "--enable-lora",
         f"--lora-modules {shlex.quote(f'tuned={adapter_place(run)}')}",

@@ -21,18 +21,21 @@ from deimos.store.journal import write_atomic
 from deimos.store.names import CARD, EVAL_RESULTS, REPORT, SUMMARY
 
 
-def run(run_dir: Path, folders: Mapping[str, Path], recipe: Recipe) -> dict[str, int]:
+def run(
+    run_dir: Path, folders: Mapping[str, Path], recipe: Recipe, merged: Path | None = None
+) -> dict[str, int]:
     """Report on what a run's stages left.
 
     Args:
         run_dir: The run folder; the files are written here, at its top.
         folders: Stage name to its folder, for the stages that are complete.
         recipe: The recipe the run was made from.
+        merged: Folder of the base if another run has trained it.
 
     Returns:
         Counts: bench and compare rows, golds, benchmark completions, bytes of the report, score files.
     """
-    found = read_results(run_dir, folders, recipe)
+    found = read_results(run_dir, folders, recipe, merged)
     tally = read_rejects(found)
     made = making(found)
     numbers = summary(found, tally)

@@ -193,7 +193,7 @@ def _reduce(
     outcomes = []
     for completion in completions:
         prompt = by_id[completion.prompt_id]
-        rendered = models.render(prompt, wanted.arm.thinking)
+        rendered = models.render_for(wanted.arm, prompt)
         shorter = cut(completion, budget, models.grammar(rendered))
         outcomes.append(
             reduce_completion(shorter, prompt.task, wanted.arm.thinking, rendered.shape)

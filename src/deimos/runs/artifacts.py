@@ -168,9 +168,9 @@ class Artifacts:
         """What became of each candidate, in the file's order."""
         return self._values("select", names.VERDICTS, schema.VerdictRow)
 
-    def golds(self) -> Iterator[schema.Gold]:
-        """The kept training examples, in the file's order."""
-        return self._values("select", names.GOLD, schema.Gold)
+    def golds(self, stage: str = "select") -> Iterator[schema.Gold]:
+        """The kept training examples, in the file's order; of ``teach`` those that it made of them."""
+        return self._values(stage, names.GOLD, schema.Gold)
 
     # --- train ---
 

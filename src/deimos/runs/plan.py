@@ -32,7 +32,7 @@ class StageJob:
     recipe: Recipe
     runtime: Runtime
     model_path: str
-    """``recipe.model.id`` with ``lab`` resolved to the packaged folder."""
+    """Folder or Hub id of the recipe's model: the packaged folder of ``lab``, the merged one of a run."""
     inputs: Mapping[str, Path]
     """Folders of the stages that it needs, by stage name."""
     out: Path

@@ -29,7 +29,7 @@ from deimos.sample.model import (
     render_prompts,
     require_one_shape,
 )
-from deimos.sample.prompt_race import Bound, RacePrompt
+from deimos.sample.prompt_race import Bound, RacePrompt, floor_of
 from deimos.sample.proposers.asked import ask_prompt
 from deimos.sample.proposers.attempt import Tools
 from deimos.sample.proposers.derive import Derivation, derive, find_origins
@@ -163,6 +163,7 @@ class _Pool:
             decode=self.model.decode,
             min_pass=select.min_pass,
             min_think_tokens=select.min_think_tokens,
+            floor=floor_of(select, self.settings),
             done=done,
             partial=partials.ids.copy(),
             checkpoint=partials.write,
@@ -198,22 +199,22 @@ class _Pool:
     def _bounds(self, count: int) -> dict[str, Bound]:
         """How far the races of the first ``count`` candidates have come, by prompt id."""
         select = self.job.recipe.select
+        floor = floor_of(select, self.settings)
         bounds: dict[str, Bound] = {}
         for (prompt_id, index), completion in self._read().items():
-            if index < count and completion.verdict and completion.verdict.ok:
-                bound = bounds.setdefault(
-                    prompt_id,
-                    Bound(
-                        min_pass=select.min_pass, min_think_tokens=select.min_think_tokens,
-                        unstoppable=self._unstoppable,
-                    ),
-                )  # fmt: skip
+            if index >= count or completion.finish == "outpaced":
+                continue
+            bound = bounds.setdefault(
+                prompt_id,
+                Bound(
+                    min_pass=select.min_pass, min_think_tokens=select.min_think_tokens,
+                    unstoppable=self.settings.uncensored, floor=floor,
+                ),
+            )  # fmt: skip
+            bound.note(completion)
+            if completion.verdict and completion.verdict.ok:
                 bound.add(completion)
         return bounds
-
-    @property
-    def _unstoppable(self) -> int:
-        return self.settings.candidates if self.settings.exhaustive else self.settings.probe
 
     async def _derive(self) -> int:
         """Make the candidates that are made of others; returns how many have nothing to start from."""
@@ -226,8 +227,9 @@ class _Pool:
         ]
         for one in found:
             one.origins = find_origins(
-                one.entry, one.source, self.settings, recipe.select, self.made_with
-            )
+                one.entry, one.source, self.settings, recipe.select, self.made_with,
+                least=one.bound.min_think_tokens,
+            )  # fmt: skip
         self._want(
             {
                 Key(one.entry.prompt.id, origin.index): origin.record_key

@@ -8,20 +8,34 @@ stay passed, so the bound only falls, and a candidate that was over it once stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deimos.engines.base import Key
 from deimos.engines.collect import Request
-from deimos.recipe import Sample
+from deimos.recipe import Sample, Select
 from deimos.sample.adaptive import CandidateResult, decide_wanted, result_of
-from deimos.store.candidates import rank
+from deimos.store.candidates import has_length, least_kept, rank
 from deimos.store.hashing import derive_seed
 from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
 
 SEPARATOR = ":"
 """Of the seeds of a race; evaluations derive theirs with another."""
+
+
+@dataclass(frozen=True, slots=True)
+class MedianFloor:
+    """The shortest thought that is kept, as a share of the median of some of a prompt's candidates."""
+
+    ratio: float
+    measured: Collection[int]
+    """By index: nothing can stop these, and they are plain, so they show the model's own lengths."""
+
+
+def floor_of(select: Select, sample: Sample) -> MedianFloor | None:
+    """The recipe's; None if it has none."""
+    return None if select.min_ratio is None else MedianFloor(select.min_ratio, sample.measured)
 
 
 class Bound:
@@ -33,25 +47,56 @@ class Bound:
         min_pass: how many must pass before any is kept, and so before any is stopped.
         min_think_tokens: a shorter thought passes but is never kept, so it stops no other.
         unstoppable: this many first candidates are never stopped (the probe).
+        floor: the shortest keepable thought as a share of a median; until that is known nothing can be
+            kept, so nothing is stopped. None: there is none.
     """
 
     def __init__(
-        self, *, min_pass: int = 1, min_think_tokens: int = 0, unstoppable: int = 0
+        self,
+        *,
+        min_pass: int = 1,
+        min_think_tokens: int = 0,
+        unstoppable: int = 0,
+        floor: MedianFloor | None = None,
     ) -> None:
         self.min_pass = min_pass
         self.min_think_tokens = min_think_tokens
         self.unstoppable = unstoppable
         self.passed = 0
         self._shortest: Completion | None = None
+        self._floor = floor
+        """None once it is known: it is in ``min_think_tokens`` then."""
+        self._ended: dict[int, Completion] = {}
+        """By index: those by which it is measured."""
+        self._waiting: list[Completion] = []
+        """Those that passed before it was known."""
 
     def add(self, completion: Completion) -> bool:
         """Take in a candidate that passed filters 1 to 3; True if the limit has changed."""
         before = self.limit
         self.passed += 1
+        if self._floor is not None:
+            self._waiting.append(completion)
+        else:
+            self._take(completion)
+        return self.limit != before
+
+    def note(self, completion: Completion) -> None:
+        """Take in how a candidate has ended, also one that failed: the floor may be known then."""
+        if self._floor is None or completion.index not in self._floor.measured:
+            return
+        self._ended[completion.index] = completion
+        if len(self._ended) == len(self._floor.measured):
+            lengths = [c.think_tokens for c in self._ended.values() if has_length(c)]
+            ratio, self._floor = self._floor.ratio, None
+            self.min_think_tokens = least_kept(lengths, self.min_think_tokens, ratio)
+            for waiting in self._waiting:
+                self._take(waiting)
+
+    def _take(self, completion: Completion) -> None:
         keepable = completion.think_tokens >= self.min_think_tokens
         if keepable and (self._shortest is None or rank(completion) < rank(self._shortest)):
             self._shortest = completion
-        return self.limit != before
 
     @property
     def shortest(self) -> Completion | None:
@@ -163,8 +208,12 @@ class PromptRace:
 
     def settle(self, completion: Completion) -> bool:
         """Take in a candidate that has ended and is judged; True if the bound has fallen."""
+        before = self.bound.limit
         result = self.results[completion.index] = result_of(completion)
-        return bool(result.ok) and self.bound.add(completion)
+        self.bound.note(completion)
+        if result.ok:
+            self.bound.add(completion)
+        return self.bound.limit != before
 
     def take_wanted(self, partial: Mapping[Key, tuple[int, ...]]) -> Iterator[ActiveCandidate]:
         """The candidates that are to start now, each with the ids decoded of it already."""

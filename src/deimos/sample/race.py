@@ -21,7 +21,13 @@ from typing import Protocol
 from deimos.engines.base import Done, Engine, Job, Key, Progress
 from deimos.engines.collect import RETRIES, Request, open_task_group
 from deimos.recipe import Sample
-from deimos.sample.prompt_race import ActiveCandidate, Bound, PromptRace, RacePrompt
+from deimos.sample.prompt_race import (
+    ActiveCandidate,
+    Bound,
+    MedianFloor,
+    PromptRace,
+    RacePrompt,
+)
 from deimos.types import Completion, Prompt, Verdict
 
 UNJUDGED = 256
@@ -72,6 +78,7 @@ async def race(
     decode: Callable[[Done, Request], Completion],
     min_pass: int = 1,
     min_think_tokens: int = 0,
+    floor: MedianFloor | None = None,
     done: Iterable[Completion] = (),
     partial: Mapping[Key, tuple[int, ...]] | None = None,
     checkpoint: Callable[[Key, tuple[int, ...]], None] | None = None,
@@ -93,6 +100,7 @@ async def race(
         decode: makes the completion of a job that has ended, its finish as the engine reported it.
         min_pass: how many of a prompt must pass before any is stopped.
         min_think_tokens: shorter thoughts are never kept, so they stop no other.
+        floor: nor is a thought under this share of a median.
         done: what earlier calls kept, last state of each candidate. One without a verdict (or with
             a null one) is judged again first; an outpaced one goes on unless it is still beaten;
             one whose engine failed is decoded again.
@@ -107,7 +115,7 @@ async def race(
     """
     running = _Race(
         engine, settings, gate, keep, decode, partial or {}, checkpoint, unjudged,
-        lambda: Bound(min_pass=min_pass, min_think_tokens=min_think_tokens),
+        lambda: Bound(min_pass=min_pass, min_think_tokens=min_think_tokens, floor=floor),
         _one_by_one(prompts, done),
     )  # fmt: skip
     start = time.monotonic()

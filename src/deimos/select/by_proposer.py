@@ -72,7 +72,7 @@ def list_subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def preview_subsets(
-    prompts: Sequence[PromptCandidates], select: Select, names: Sequence[str]
+    prompts: Sequence[PromptCandidates], select: Select, sample: Sample, names: Sequence[str]
 ) -> list[dict[str, Any]]:
     """What subsets of the proposers would have kept of this pool.
 
@@ -83,11 +83,11 @@ def preview_subsets(
         One row a subset: ``proposers``, ``kept`` prompts, ``think_tokens_median`` of those, and
         ``unknown``: prompts of which a stopped candidate could be the one that is kept.
     """
-    return [_preview(prompts, select, subset) for subset in list_subsets(names)]
+    return [_preview(prompts, select, sample, subset) for subset in list_subsets(names)]
 
 
 def _preview(
-    prompts: Sequence[PromptCandidates], select: Select, subset: Collection[str]
+    prompts: Sequence[PromptCandidates], select: Select, sample: Sample, subset: Collection[str]
 ) -> dict[str, Any]:
     kept: list[int] = []
     unknown = 0
@@ -97,7 +97,7 @@ def _preview(
             [c for c in mine if c.verdict and c.verdict.ok],
             select.policy,
             min_pass=select.min_pass,
-            min_think_tokens=select.min_think_tokens,
+            min_think_tokens=one.find_least(select, sample),
         )
         if any(needs_more_decoding(c, winner, select.policy) for c in mine):
             unknown += 1

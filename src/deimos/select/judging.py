@@ -12,10 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deimos.engines.collect import RETRIES
+from deimos.recipe import Sample, Select
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.plan import StageJob
 from deimos.select.filters import CandidateFilters, correctness_of
-from deimos.store.candidates import Candidate, filters_of, read_filters
+from deimos.store.candidates import (
+    Candidate,
+    filters_of,
+    has_length,
+    least_kept,
+    read_filters,
+)
 from deimos.store.merge import Skipped
 from deimos.thinking import Shape
 from deimos.types import Completion, Prompt, Verdict
@@ -43,6 +50,14 @@ class PromptCandidates:
     def judged(self) -> list[Completion]:
         """Those that have a verdict of true or false."""
         return [c for c in self.completions if c.verdict and c.verdict.ok is not None]
+
+    def find_least(self, select: Select, sample: Sample) -> int:
+        """Think tokens under which none of them is kept, as the race counts it."""
+        measured = [] if select.min_ratio is None else sample.measured
+        lengths = [
+            c.think_tokens for c in self.completions if c.index in measured and has_length(c)
+        ]
+        return least_kept(lengths, select.min_think_tokens, select.min_ratio)
 
 
 def judge_candidates(

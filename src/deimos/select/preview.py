@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from deimos.recipe import Select
+from deimos.recipe import Recipe
 from deimos.runs.plan import StageJob
 from deimos.select.judging import MakeFilters, PromptCandidates, judge_candidates
 from deimos.select.policy import choose
@@ -44,7 +44,7 @@ def preview(
     rows = []
     for policy in policies:
         known = pool != "raced" or policy == "shortest"
-        lengths = _kept_lengths(prompts, job.recipe.select, policy, limit) if known else []
+        lengths = _kept_lengths(prompts, job.recipe, policy, limit) if known else []
         rows.append(
             {
                 "policy": policy,
@@ -57,9 +57,16 @@ def preview(
 
 
 def _kept_lengths(
-    prompts: Sequence[PromptCandidates], select: Select, policy: str, limit: int
+    prompts: Sequence[PromptCandidates], recipe: Recipe, policy: str, limit: int
 ) -> list[int]:
-    needs = {"min_pass": select.min_pass, "min_think_tokens": select.min_think_tokens}
-    passing = ([c for c in one.passing if c.index < limit] for one in prompts)
-    kept = (choose(candidates, policy, **needs) for candidates in passing)
+    select = recipe.select
+    kept = (
+        choose(
+            [c for c in one.passing if c.index < limit],
+            policy,
+            min_pass=select.min_pass,
+            min_think_tokens=one.find_least(select, recipe.sample),
+        )
+        for one in prompts
+    )
     return [c.think_tokens for c in kept if c]

@@ -78,16 +78,16 @@ def _select_one(
     candidates: PromptCandidates, select: Select, sample: Sample
 ) -> tuple[list[VerdictRow], Chosen | None, int]:
     """A prompt's verdicts, the candidate kept, and how many candidates need more decoding."""
+    least = candidates.find_least(select, sample)
     winner = choose(
-        candidates.passing,
-        select.policy,
-        min_pass=select.min_pass,
-        min_think_tokens=select.min_think_tokens,
+        candidates.passing, select.policy, min_pass=select.min_pass, min_think_tokens=least
     )
     more = {
         c.index for c in candidates.completions if needs_more_decoding(c, winner, select.policy)
     }
-    rows = [_verdict_row(c, candidates, winner, more, select) for c in candidates.completions]
+    rows = [
+        _verdict_row(c, candidates, winner, more, select, least) for c in candidates.completions
+    ]
     if winner is None or more:
         return rows, None, len(more)
     rate = pass_rate(candidates, sample)
@@ -97,8 +97,7 @@ def _select_one(
 
 def pass_rate(candidates: PromptCandidates, sample: Sample) -> float | None:
     """Share of passing candidates among those that could not be stopped; None if all could be."""
-    uncensored = sample.candidates if sample.exhaustive else sample.probe
-    passed = [c.verdict.ok for c in candidates.judged if c.verdict and c.index < uncensored]
+    passed = [c.verdict.ok for c in candidates.judged if c.verdict and c.index < sample.uncensored]
     return sum(map(bool, passed)) / len(passed) if passed else None
 
 
@@ -108,6 +107,7 @@ def _verdict_row(
     winner: Completion | None,
     more: set[int],
     select: Select,
+    least: int,
 ) -> VerdictRow:
     verdict = c.verdict or Verdict(False)
     if c.finish == "outpaced" and c.index in more:
@@ -115,7 +115,7 @@ def _verdict_row(
     elif c.finish == "outpaced":
         verdict = Verdict(False, f"outpaced by {c.outpaced_by}", "length")
     elif verdict.ok:
-        verdict = _judge_length(c, candidates, winner, more, select)
+        verdict = _judge_length(c, candidates, winner, more, select, least)
     second = c.verdict.second if c.verdict else None
     return VerdictRow(
         c.prompt_id, c.index, verdict.ok, verdict.stage, verdict.because, c.finish, second,
@@ -129,13 +129,19 @@ def _judge_length(
     winner: Completion | None,
     more: set[int],
     select: Select,
+    least: int,
 ) -> Verdict:
-    """Filter 4's verdict on a candidate that passed the first three."""
+    """Filter 4's verdict on a candidate that passed the others; ``least``: of tokens, to be kept."""
     passing = len(candidates.passing)
     if passing < select.min_pass:
         because = f"{passing} of the prompt's candidates pass, fewer than min_pass"
     elif c.think_tokens < select.min_think_tokens:
         because = f"thinks in {c.think_tokens} tokens, fewer than min_think_tokens"
+    elif c.think_tokens < least:
+        because = (
+            f"thinks in {c.think_tokens} tokens, fewer than {least}: {select.min_ratio:.0%} of the "
+            "prompt's median (min_ratio)"
+        )
     elif more:
         because = "waits for candidates that need more decoding: run `deimos sample`"
         return Verdict(None, because, "length")

@@ -15,6 +15,7 @@ from typing import Any
 
 from deimos.bench.decodings import LOCKED, decodings_of
 from deimos.chat_template import TemplateArguments
+from deimos.evaluate.merged import merge_model, model_path
 from deimos.lab.weights import resolve_model
 from deimos.models.context import context_of
 from deimos.models.loading import load_tokenizer
@@ -101,20 +102,25 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         notes.append(f"{path} has no trained adapter yet: the base model is served")
     swept = artifacts.locked_configs()
     model, found = recipe.model, artifacts.policy_path()
+    merge_model(recipe)
+    taught = recipe.train.teach.tags if recipe.train.teach and adapter else None
     ref = ModelRef(
-        resolve_model(model.id),
+        model_path(recipe),
         model.revision,
         model.dtype,
         None if adapter is None else str(adapter.resolve()),
+        taught,
     )
     return ServeTarget(
         name="base" if adapter is None else "tuned",  # as benchmark, card and its client call it
         ref=ref,
-        tags=model.thinking_tags(),
+        tags=taught or model.thinking_tags(),
         runtime=validate(Runtime, runtime, "runtime"),
         defaults=_shipped(recipe, swept["tuned"] if swept else None),
         policy=default_policy() if found is None else read_policy(found),
-        template=model.template_arguments(),
+        template=TemplateArguments(fixed=model.template_kwargs)
+        if taught
+        else model.template_arguments(),
         notes=notes,
     )
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,24 @@ class Candidate:
 def rank(completion: Completion) -> tuple[int, int, int]:
     """Order of merit: fewer think tokens, fewer answer tokens, lower index."""
     return completion.think_tokens, completion.answer_tokens, completion.index
+
+
+def least_kept(lengths: Collection[int], min_think_tokens: int, min_ratio: float | None) -> int:
+    """Think tokens under which no candidate of a prompt is kept.
+
+    Args:
+        lengths: think tokens of those of its candidates that nothing could stop (``has_length``).
+        min_think_tokens: the least for any prompt.
+        min_ratio: the least as a share of the median of ``lengths``; None: there is none.
+    """
+    if min_ratio is None or not lengths:
+        return min_think_tokens
+    return max(min_think_tokens, math.ceil(min_ratio * statistics.median(lengths)))
+
+
+def has_length(completion: Completion) -> bool:
+    """Whether a completion shows how long its model thinks: it ended, or was cut at a budget."""
+    return completion.finish in ("stop", "length", "malformed")
 
 
 def filters_of(select: Select) -> Filters:

@@ -155,7 +155,8 @@ class Gold:
     completion_ids: tuple[int, ...]
     """End-of-turn token included."""
     ids: str
-    """``sampled``: exactly what the engine sampled; ``rendered``: made from its text."""
+    """``sampled``: exactly what the engine sampled; ``rendered``: made from its text, or tags were put
+    between what was sampled."""
     think_tokens: int
     answer_tokens: int
     passed: int

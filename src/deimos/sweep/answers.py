@@ -20,6 +20,7 @@ from deimos.models.ref import ModelRef
 from deimos.runs.artifacts import samples_path
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.space import effective
+from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
 
 
@@ -107,14 +108,17 @@ class ModelAnswers:
                 if is_same_answer(completion, longer, config):
                     return completion
                 if is_beginning(completion, longer, config):
-                    rendered = self.evaluator.models.render(prompt, self.thinking)
+                    rendered = self._render(prompt)
                     grammar = self.evaluator.models.grammar(rendered)
                     return cut(completion, config.sampling.max_tokens, grammar)
         return None
 
     def _reduce(self, prompt: Prompt, completion: Completion) -> Outcome:
-        shape = self.evaluator.models.render(prompt, self.thinking).shape
+        shape = self._render(prompt).shape
         return reduce_completion(completion, prompt.task, self.thinking, shape)
+
+    def _render(self, prompt: Prompt) -> Rendered:
+        return self.evaluator.models.render(prompt, self.thinking, model=self.model)
 
 
 def is_same_answer(completion: Completion, of: DecodingConfig, config: DecodingConfig) -> bool:

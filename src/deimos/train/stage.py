@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
+from deimos.models.taught import teach_tokenizer
 from deimos.runs.artifacts import Artifacts, adapter_path, metrics_in
 from deimos.store import journal
 from deimos.store.names import ADAPTER_WEIGHTS, CHECKPOINTS, DROPPED, GOLD, METRICS, TRAINED_ON
@@ -63,6 +64,9 @@ def run(job: StageJob) -> dict[str, Any]:
             micro_batch=runtime.train_micro_batch,
             report=job.progress,
         )
+    if settings.teach:
+        # With it the adapter's folder says how its model is asked; the weights alone do not.
+        teach_tokenizer(tokenizer, settings.teach.tags).save_pretrained(adapter)
     return {
         **_data_counts(examples, dropped),
         **metrics.summary(metrics_in(losses)),
@@ -74,14 +78,15 @@ def run(job: StageJob) -> dict[str, Any]:
 
 
 def _examples(job: StageJob, eos_ids: frozenset[int]) -> tuple[list[Example], list[Dropped]]:
-    golds = list(Artifacts(job.inputs).golds())
+    stage = "teach" if "teach" in job.inputs else "select"
+    golds = list(Artifacts(job.inputs).golds(stage))
     examples, dropped = examples_of(golds, max_length=job.recipe.train.max_length, eos_ids=eos_ids)
     journal.write_rows(job.out / DROPPED, map(row_of, dropped))
     if not examples:
         reasons = Counter(d.because for d in dropped)
         why = "; ".join(f"{n} {because}" for because, n in reasons.items())
         raise TokensError(
-            f"nothing to train on: {job.inputs['select'] / GOLD} has {len(golds)} golds ({why or 'none'})"
+            f"nothing to train on: {job.inputs[stage] / GOLD} has {len(golds)} golds ({why or 'none'})"
         )
     return examples, dropped
 

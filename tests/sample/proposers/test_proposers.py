@@ -282,7 +282,10 @@ def test_subsets_of_an_exhaustive_pool_are_all_known(tokenizer: Any, tmp_path: P
         prompts = judge_candidates(job, gate_for(job.recipe.select, Tags(), judge))
         names = [proposer["kind"] for proposer in world.proposers]
         rows.append(
-            {tuple(r["proposers"]): r for r in preview_subsets(prompts, job.recipe.select, names)}
+            {
+                tuple(r["proposers"]): r
+                for r in preview_subsets(prompts, job.recipe.select, job.recipe.sample, names)
+            }
         )
         assert rows[-1][tuple(names)]["kept"] == len(world.golds())
     whole, raced = rows

@@ -50,11 +50,20 @@ class Derivation:
 
 
 def find_origins(
-    entry: RacePrompt, source: Completion, settings: Sample, select: Select, made_with: str
+    entry: RacePrompt,
+    source: Completion,
+    settings: Sample,
+    select: Select,
+    made_with: str,
+    *,
+    least: int,
 ) -> list[Origin]:
-    """A prompt's candidates that are made of ``source``, with the keys that name them."""
+    """A prompt's candidates that are made of ``source``, with the keys that name them.
+
+    ``least``: tokens of the shortest thought that is kept of the prompt.
+    """
     first, order = settings.count_started(1), settings.proposer_of
-    filters = [filters_of(select), select.min_think_tokens]
+    filters = [filters_of(select), least]
     found: list[Origin] = []
     for index in range(first, len(order)):
         proposer = order[index]

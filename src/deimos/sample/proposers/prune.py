@@ -27,7 +27,7 @@ async def prune(attempt: Attempt) -> Completion:
     source, tools = attempt.source, attempt.tools
     span = find_thought(source.completion_ids, attempt.entry.rendered.think)
     thought = source.completion_ids[span]
-    least = tools.select.min_think_tokens
+    least = attempt.bound.min_think_tokens
     cuts = [cut for cut in find_cuts(thought, tools.text) if cut >= least]
     if not cuts:
         return attempt.fail(f"the thought of candidate {source.index} has nowhere to be cut")

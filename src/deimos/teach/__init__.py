@@ -1,0 +1,1 @@
+"""Teaching tags: verified texts become thoughts, with the model's own answers behind them."""
