@@ -12,6 +12,7 @@ import typer
 
 from deimos.cli.exit import run_guarded
 from deimos.cli.options import (
+    STAGE_COMMANDS,
     CloseTagOption,
     ContaminationOption,
     JsonOption,
@@ -165,13 +166,8 @@ def _stage_command(name: str, summary: str) -> None:
     app.command(name)(command)
 
 
-_stage_command("prompts", "Gather prompts and hold the dev slice out (one stage).")
-_stage_command("sample", "Race candidates for every prompt (one stage).")
-_stage_command("teach", "Make golds that think in tags, for a model without (one stage).")
-_stage_command("train", "Fine-tune the adapter on the golds (one stage).")
-_stage_command("sweep", "Try decoding settings on dev prompts and lock one a model (one stage).")
-_stage_command("route", "Measure thinking on and off on dev prompts, and recommend (one stage).")
-_stage_command("report", "Write summary.json, report.html and MODEL_CARD.md (one stage).")
+for _name, _summary in STAGE_COMMANDS.items():
+    _stage_command(_name, _summary)
 
 
 @app.command()

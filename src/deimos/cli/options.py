@@ -43,3 +43,13 @@ CloseTagOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, e.g. runs/lab.")]
+STAGE_COMMANDS = {
+    "prompts": "Gather prompts and hold the dev slice out (one stage).",
+    "sample": "Race candidates for every prompt (one stage).",
+    "teach": "Make golds that think in tags, for a model without (one stage).",
+    "train": "Fine-tune the adapter on the golds (one stage).",
+    "sweep": "Try decoding settings on dev prompts and lock one a model (one stage).",
+    "route": "Measure thinking on and off on dev prompts, and recommend (one stage).",
+    "report": "Write summary.json, report.html and MODEL_CARD.md (one stage).",
+}
+"""Verbs that run one stage and take no option of their own, and what their help says."""
