@@ -58,6 +58,12 @@ def test_a_switch_is_what_changes_the_prompt(template, text):
     assert str(find_switch(template)) == text
 
 
+def test_a_name_of_the_recipes_own_is_tried_first():
+    template = "{{ '<think>' if deep_mode else '</think>' }}"
+    assert find_switch(template) == NO_SWITCH
+    assert str(find_switch(template, "deep_mode")) == "deep_mode"
+
+
 @pytest.mark.parametrize(
     "text", ["none", "thinking", "reasoning_effort=medium/low", "enable_thinking+reasoning_effort=xhigh/"]
 )  # fmt: skip

@@ -68,6 +68,13 @@ def test_the_lowest_effort_stands_for_off_if_the_template_has_no_off():
     assert router.decide(STRICT, {"reasoning_effort": "low"}).mode == "off"
 
 
+def test_a_clients_own_switch_counts_by_the_templates_values():
+    router = Router(switch=Switch.parse("deep_mode"))
+    assert router.decide(STRICT, {"chat_template_kwargs": {"deep_mode": True}}).mode == "on"
+    assert router.decide(STRICT, {"chat_template_kwargs": {"deep_mode": False}}).mode == "off"
+    assert router.decide(STRICT, {"chat_template_kwargs": {"deep_mode": [1]}}).mode == "default"
+
+
 @pytest.mark.parametrize(
     "messages", [None, [], "x", [None], [{"role": "user", "content": None}], [{"role": "user", "content": "\ud800"}]]
 )  # fmt: skip

@@ -71,6 +71,9 @@ class Switch:
         """
         own = request.get("chat_template_kwargs")
         own = own if isinstance(own, Mapping) else {}
+        for name in self.names:
+            if own.get(name) is not None and own[name] in (self.on.get(name), self.off.get(name)):
+                return "off" if own[name] == self.off.get(name) else "on"
         for name in NAMES:
             if isinstance(own.get(name), bool):
                 return "on" if own[name] else "off"
@@ -124,11 +127,12 @@ ENABLE_THINKING = Switch({"enable_thinking": True}, {"enable_thinking": False})
 NO_SWITCH = Switch()
 
 
-def find_switch(template: str) -> Switch:
+def find_switch(template: str, key: str = NAMES[0]) -> Switch:
     """The switch of a chat template, by rendering it.
 
     Args:
         template: its text (Jinja).
+        key: the name that is tried before the customary ones (``model.thinking_key``).
 
     Returns:
         ``NO_SWITCH`` if nothing makes a difference, or the template cannot be rendered.
@@ -139,7 +143,7 @@ def find_switch(template: str) -> Switch:
     levels = find_levels(template)
     default = _default_level(render, levels)
     effort = {} if default is None else {ARGUMENT: default}
-    for name in NAMES:
+    for name in dict.fromkeys((key, *NAMES)):
         if _differ(render({name: True}), render({name: False})):
             return Switch({name: True, **effort}, {name: False})
     return Switch(effort, {ARGUMENT: levels[0]}) if effort and levels[0] != default else NO_SWITCH

@@ -116,7 +116,7 @@ def run(
             which: _reduce(opened, prompts, found[which], wanted, models[which[0]].shipped)
             for which, wanted in sets.items()
         }
-        switch = find_switch(opened.tokenizer.get_chat_template())
+        switch = find_switch(opened.tokenizer.get_chat_template(), model.thinking_key)
     answers = {
         name: Modes(outcomes[name, "on"], outcomes[name, "off"], models[name].values())
         for name in reversed(list(models))  # the tuned model first
