@@ -100,6 +100,20 @@ def test_fewer_tokens_pay_only_if_accuracy_is_shown_to_hold():
     assert modes(many, notes(20, rng)).count("off") >= 19
 
 
+def test_the_base_is_taken_for_kinds_that_the_adapter_loses():
+    rng = random.Random(8)
+    paired = answered(sums(200, rng), rng, on=0.5, off=0.1)
+    paired += answered(notes(200, rng), rng, on=0.8, off=0.2)
+    base_right = [rng.random() < (0.9 if i < 200 else 0.8) for i in range(400)]
+    policy = fit_policy("planted", "made up", paired, 0.02, default_policy(), base_right)
+    assert {s.kind: s.gain_bound > 0 for s in policy.base} == {"reasoning": True, "format": False}
+    choices = [
+        policy.choose([{"role": "user", "content": t}]) for t in sums(20, rng) + notes(20, rng)
+    ]
+    assert [c.base for c in choices].count(True) >= 18
+    assert not any(c.base for c in choices[20:])
+
+
 @pytest.mark.parametrize("n", [0, 1, 9])
 def test_too_few_prompts_make_a_policy_that_abstains(n):
     rng = random.Random(4)

@@ -76,6 +76,16 @@ def test_prompts_unlike_those_that_were_measured_abstain():
     assert choice.mode == "on" and "unlike" in choice.reason
 
 
+def test_kinds_that_the_adapter_loses_go_to_the_base():
+    chosen = policy([], base=[Stratum("reasoning", None, 0.05, "the base is more accurate (n=90)")])
+    choice = ask(chosen, MATH)
+    assert (choice.mode, choice.base) == ("on", True) and "base is more accurate" in choice.reason
+    assert not ask(chosen, FORMAT).base
+    unsure = policy([], sure=0.5, base=chosen.base)
+    assert not ask(unsure, MATH).base
+    assert not ask(policy([], base=[Stratum("reasoning", None, -0.05, "not shown")]), MATH).base
+
+
 @pytest.mark.parametrize("messages", [[], None, [{"role": "user", "content": " "}], "x"])
 def test_without_a_text_it_abstains(messages):
     choice = policy([Stratum("format", None, 0.1, "gains")]).choose(messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 from typing import Any
@@ -241,6 +242,21 @@ def test_the_environment_says_what_arguments_would(monkeypatch, tmp_path):
     monkeypatch.delenv("DEIMOS_POLICY")
     got, _ = call({}, chat("2 + 2"))
     assert ours(got)["policy"] == default_policy().identity
+
+
+@pytest.mark.parametrize(("model", "text", "sent"), [
+    ("tuned", "x = 2", "plain"), ("tuned", "hello", "tuned"), ("other", "x = 2", "other"),
+])  # fmt: skip
+def test_where_the_adapter_loses_the_base_answers(monkeypatch, model, text, sent):
+    policy = dataclasses.replace(
+        strict(), base=[Stratum("reasoning", None, 0.1, "the base is more accurate")]
+    )
+    router = {"router": Router(policy), "sampling": {}}
+    got, _ = call(router, chat(text, model=model))
+    assert json.loads(got["raw"])["model"] == model, "only if the server's two names are given"
+    monkeypatch.setenv("DEIMOS_BASE", "tuned=plain")
+    got, _ = call(router, chat(text, model=model))
+    assert json.loads(got["raw"])["model"] == sent
 
 
 def test_inside_vllm_the_switch_is_that_of_the_served_template(tmp_path, monkeypatch):

@@ -172,7 +172,7 @@ class _Vocabulary(dict[str, _Word]):
     MOST = 1 << 16
 
     def __missing__(self, token: str) -> _Word:
-        number = token[0].isdigit() or token in phrases.NUMBER_WORDS
+        number = token[0].isdecimal() or token in phrases.NUMBER_WORDS
         if number and token != "0":
             return self["0"]
         if len(self) >= self.MOST:

@@ -77,7 +77,12 @@ def fit_recogniser(
 
 
 def fit_policy(
-    name: str, evidence: str, paired: Sequence[Paired], margin: float, start: Policy
+    name: str,
+    evidence: str,
+    paired: Sequence[Paired],
+    margin: float,
+    start: Policy,
+    base_right: Sequence[bool] = (),
 ) -> Policy:
     """The policy of a run.
 
@@ -87,15 +92,16 @@ def fit_policy(
         paired: dev prompts that were judged in both modes.
         margin: accuracy that OFF may be short of if it saves tokens, as in ``route.margin``.
         start: whose recogniser it uses, and what it takes unmeasured kinds to lose.
+        base_right: whether the model without its adapter was right on each prompt, ON; none: unknown.
 
     Returns:
         A policy without strata, so one that always abstains, if there are too few prompts.
     """
     found = [find_features(each.text) for each in paired]
     kinds = [_recognise(start.recogniser, each) for each in found]
-    base = replace(start, name=name, evidence=evidence, strata=[], gains=None, familiar=0.0)
+    empty = replace(start, name=name, evidence=evidence, strata=[], gains=None, familiar=0.0)
     if len(paired) < 2 * FOLDS:
-        return base
+        return empty
     gains = np.array([_gain(each, paired, margin) for each in paired])
     known = _common_buckets(found)
     penalty, expected = _cross_fit(found, gains, known)
@@ -106,8 +112,9 @@ def fit_policy(
         own = [part for each, part in parts if each == kind]
         strata += _choose_strata(kind, own, paired, expected, level, margin) if own else []
     return replace(
-        base,
+        empty,
         strata=strata,
+        base=_compare_base(kinds, paired, base_right) if base_right else [],
         gains=_fit_gains(found, gains, known, penalty),
         familiar=_least_familiar(found, known),
     )
@@ -198,6 +205,36 @@ def _measure(
         "recommended": said.recommended,
     }  # fmt: skip
     return Stratum(kind, part.at_least, bound, f"{said.because} (n={n})", evidence)
+
+
+def _compare_base(
+    kinds: Sequence[str], paired: Sequence[Paired], base_right: Sequence[bool]
+) -> list[Stratum]:
+    """What the model without its adapter gains on each kind, both ON; a kind a comparison."""
+    found, level = [], joint_level(len(set(kinds)))
+    for kind in KINDS:
+        both = [
+            (base, own.on)
+            for each, own, base in zip(kinds, paired, base_right, strict=True)
+            if each == kind
+        ]
+        gained = sum(base and not own for base, own in both)
+        lost = sum(own and not base for base, own in both)
+        bounds = stats.tango(gained, lost, len(both), level=level)
+        if bounds is None:
+            continue
+        shown = "the base is more accurate" if bounds[0] > 0 else "the base is not shown to gain"
+        evidence = {
+            "n": len(both),
+            "base": sum(base for base, _ in both) / len(both),
+            "tuned": sum(own for _, own in both) / len(both),
+            "delta": (gained - lost) / len(both),
+            "delta_ci": as_list(stats.tango(gained, lost, len(both))),
+            "delta_bounds": as_list(bounds),
+            "level": level,
+        }
+        found.append(Stratum(kind, None, bounds[0], f"{shown} (n={len(both)})", evidence))
+    return found
 
 
 # --- the linear models ---

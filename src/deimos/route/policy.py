@@ -50,6 +50,8 @@ class PolicyChoice(NamedTuple):
     """The likeliest of ``KINDS``; empty if there is no text."""
     probability: float = 0.0
     """Of that kind."""
+    base: bool = False
+    """Whether the model without its adapter is shown to be more accurate on such prompts."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ class Policy:
         unmeasured: what OFF is taken to gain on kinds that nobody measured; below 0.
         gains: what OFF is expected to gain, a single score; None: prompts of a kind are alike.
         familiar: the share of a prompt's n-grams that ``gains`` must know; less: it abstains.
+        base: where the model without its adapter was compared with it, both ON, by kind;
+            ``gain_bound`` is then what the base gains.
         switch: of the model that it was fitted on (``models.switch``), or empty.
     """
 
@@ -179,6 +183,7 @@ class Policy:
     gains: LinearModel | None = None
     familiar: float = 0.0
     switch: str = ""
+    base: Sequence[Stratum] = ()
 
     @cached_property
     def identity(self) -> str:
@@ -206,17 +211,25 @@ class Policy:
                 return PolicyChoice("on", reason, self.unmeasured, kind, chance)
             expected = self.gains.score(found)[0]
         held = [self._find_stratum(each, expected) for each in KINDS]
-        bounds = [self.unmeasured if stratum is None else stratum.gain_bound for stratum in held]
-        margin = sum(p * bound for p, bound in zip(chances, bounds, strict=True))
-        own = held[best]
+        margin, own = self._weigh(held, chances), held[best]
         if margin > 0:
             return PolicyChoice(
                 "off", f"{label}: {own.because if own else ''}", margin, kind, chance
             )
+        rival = next((s for s in self.base if s.kind == kind), None)
+        if rival and self._weigh(self.base, chances) > 0:
+            return PolicyChoice("on", f"{label}: {rival.because}", margin, kind, chance, base=True)
         why = "no gain of thinking off is shown" if own is None else own.because
         if own is not None and own.gain_bound > 0:
             why = "too uncertain a kind"
         return PolicyChoice("on", f"{label}: {why}", margin, kind, chance)
+
+    def _weigh(self, strata: Sequence[Stratum | None], chances: Sequence[float]) -> float:
+        """The lower bound of a gain on a prompt of an uncertain kind; a stratum a kind at most."""
+        bounds = {s.kind: s.gain_bound for s in strata if s is not None}
+        return sum(
+            p * bounds.get(kind, self.unmeasured) for kind, p in zip(KINDS, chances, strict=True)
+        )
 
     def _find_stratum(self, kind: str, expected: float) -> Stratum | None:
         own = [s for s in self.strata if s.kind == kind]
@@ -236,6 +249,7 @@ class Policy:
             "unmeasured": self.unmeasured,
             "familiar": self.familiar,
             "strata": [stratum.row() for stratum in self.strata],
+            "base": [stratum.row() for stratum in self.base],
             "recogniser": self.recogniser.row(),
             "gains": None if self.gains is None else self.gains.row(),
         }
@@ -250,6 +264,7 @@ class Policy:
             evidence=str(row["evidence"]),
             recogniser=LinearModel.read(row["recogniser"], len(KINDS)),
             strata=[Stratum.read(each) for each in row["strata"]],
+            base=[Stratum.read(each) for each in row["base"]],
             unmeasured=float(row["unmeasured"]),
             gains=None if row["gains"] is None else LinearModel.read(row["gains"], 1),
             familiar=float(row["familiar"]),

@@ -123,24 +123,34 @@ def run(
     }
     rows = tabulate(answers, group_prompts(prompts), _settings(job).margin)
     write_rows(job.out / ROUTING, map(dict, rows))
-    _write_policy(job, prompts, answers["tuned"], switch)
+    _write_policy(job, prompts, answers, switch)
     taken_over = sum(_count_taken_over(others, own) for own in keys.values())
     recommended = Counter(row["recommended"] for row in rows if row["model"] == "tuned")
     return {**_count(prompts, found.values(), taken_over), "recommended": dict(recommended)}
 
 
-def _write_policy(job: StageJob, prompts: Sequence[Prompt], tuned: Modes, switch: Switch) -> None:
-    """Fit the policy on the prompts that were judged in both modes."""
-    paired = [
-        Paired(read_text(prompt.messages), on.ok, off.ok, on.total_tokens, off.total_tokens)
-        for prompt, on, off in zip(prompts, *_by_prompt(prompts, tuned), strict=True)
-        if on.ok is not None and off.ok is not None
+def _write_policy(
+    job: StageJob, prompts: Sequence[Prompt], answers: Mapping[str, Modes], switch: Switch
+) -> None:
+    """Fit the policy on the prompts that were judged in both modes, and of the base with a thought."""
+    tuned, base = (list(_by_prompt(prompts, answers[model])) for model in ("tuned", "base"))
+    judged = [
+        (
+            Paired(read_text(prompt.messages), on.ok, off.ok, on.total_tokens, off.total_tokens),
+            rival.ok,
+        )
+        for prompt, on, off, rival in zip(prompts, *tuned, base[0], strict=True)
+        if on.ok is not None and off.ok is not None and rival.ok is not None
     ]
+    paired = [each for each, _ in judged]
     evidence = (
         f"{len(paired)} dev prompts of the run {job.recipe.name}, each answered by the tuned model with "
         "thinking on and off."
     )
-    policy = fit_policy(job.recipe.name, evidence, paired, _settings(job).margin, default_policy())
+    policy = fit_policy(
+        job.recipe.name, evidence, paired, _settings(job).margin, default_policy(),
+        [right for _, right in judged],
+    )  # fmt: skip
     write_policy(job.out / POLICY, dataclasses.replace(policy, switch=str(switch)))
 
 

@@ -38,6 +38,9 @@ from deimos.serve.router import Decision, Router
 from deimos.store.sweep_rows import DecodingConfig, locked_config, read_locked
 
 POLICY, LOCKED, SWITCH = "DEIMOS_POLICY", "DEIMOS_LOCKED", "DEIMOS_SWITCH"
+BASE = "DEIMOS_BASE"
+"""Optional, ``ADAPTER=MODEL``, two names under which the server serves: requests for the first go to
+the second, the base, where the policy says that the adapter makes it less accurate."""
 """Environment variables that are read where no argument can be given: a run's ``policy.json``, its
 ``locked.yaml``, and the template's switch as ``Switch.parse`` reads it."""
 DECISION = "deimos.decision"
@@ -70,6 +73,7 @@ class ThinkingRouter:
         if sampling is None:
             sampling = {} if self._is_told else read_sampling()
         self.sampling = dict(sampling)
+        self.adapter, _, self.base = os.environ.get(BASE, "").partition("=")
         if not self._is_told:
             _log_to_stderr()
             log.info(
@@ -100,6 +104,8 @@ class ThinkingRouter:
             decision.mode, decision.margin, decision.policy, decision.reason,
         )  # fmt: skip
         changed = {**data, **find_open_fields(data, decision, self.sampling)}
+        if decision.base and self.base and data.get("model") == self.adapter:
+            changed["model"] = self.base
         if changed != data:
             body = json.dumps(changed).encode()
         scope = {**scope, "headers": _with_length(scope["headers"], len(body)), REQUEST: changed}

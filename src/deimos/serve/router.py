@@ -30,6 +30,8 @@ class Decision(NamedTuple):
     """Lower bound of what OFF gains over ON, as accuracy (a fraction); above 0: OFF."""
     policy: str
     """Name and short hash of the policy."""
+    base: bool = False
+    """Whether the model without its adapter is shown to be more accurate on such prompts."""
 
 
 class Router:
@@ -62,7 +64,8 @@ class Router:
             return Decision({}, "default", reason, 0.0, self._identity)
         choice = self.policy.choose(messages)
         kwargs = self.switch.arguments(choice.mode)
-        return Decision(kwargs, choice.mode, choice.reason, choice.margin, self._identity)
+        margin, identity = choice.margin, self._identity
+        return Decision(kwargs, choice.mode, choice.reason, margin, identity, choice.base)
 
 
 @cache
