@@ -23,6 +23,7 @@ VERSION = 1
 """Of the features: a policy that was fitted on others is refused."""
 BUCKETS = 2**18
 """n-grams are counted by their hash modulo this."""
+_MASK = BUCKETS - 1
 WINDOW = 1_500
 """Characters of a longer text that are read, at its beginning and again at its end."""
 SHORT = 30
@@ -87,38 +88,48 @@ def find_features(text: str) -> Features:
         text = f"{text[:WINDOW]}\n{text[-WINDOW:]}"
     lowered = text.lower().replace("’", "'")
     words = [_VOCABULARY[token] for token in _TOKEN.findall(lowered)]
-    hashes = [word.hashed for word in words]
-    twos = {_hash_two(a, b) for a, b in zip([1, *hashes], hashes)}
+    unlike = set(words)
+    grams = {word.bucket for word in unlike}
+    before = 1
+    for word in words:  # written out, as this is half of a decision's time: see _bucket_of_two
+        here = word.hashed
+        grams.add((before * 31 ^ here * 17) >> 3 & _MASK)
+        before = here
     rules = {_AT[name] for name in _find_shape(text, lowered, words)}
-    for word in set(words):
-        rules.update(word.rules)
     rules.update(_find_pairs(words))
-    if begun := twos & _LONGER.keys():
+    for word in unlike:
+        if word.rules:
+            rules.update(word.rules)
+    if begun := _LONGER.keys() & grams:
         spaced = f" {' '.join([word.text for word in words])} "
-        rules.update(rule for two in begun for phrase, rule in _LONGER[two] if phrase in spaced)
+        rules.update([rule for two in begun for phrase, rule in _LONGER[two] if phrase in spaced])
     if not lowered.isascii():
-        rules.update(
-            _AT[name]
-            for name, all_of in phrases.UNSPACED.items()
-            if any(p in lowered for p in all_of)
-        )
-    mask = BUCKETS - 1
-    return Features(tuple(sorted(rules)), frozenset([each & mask for each in (*twos, *hashes)]))
+        rules.update(_find_unspaced(lowered))
+    return Features(tuple(sorted(rules)), frozenset(grams))
 
 
-def _hash_two(first: int, second: int) -> int:
-    return (first * 31 ^ second * 17) >> 3
+def _bucket_of_two(first: int, second: int) -> int:
+    """The bucket of two words that follow each other, by their hashes."""
+    return (first * 31 ^ second * 17) >> 3 & _MASK
+
+
+def _find_unspaced(lowered: str) -> Iterator[int]:
+    for name, wanted in phrases.UNSPACED.items():
+        if any(phrase in lowered for phrase in wanted):
+            yield _AT[name]
 
 
 def _find_pairs(words: Sequence[_Word]) -> Iterator[int]:
     """Rules of two words that stand near each other."""
     last: dict[int, int] = {}
     for at, word in enumerate(words):
-        for pair, span in word.seconds:
-            if at - last.get(pair, -span - 1) <= span:
-                yield pair
-        for pair in word.firsts:
-            last[pair] = at
+        if word.seconds:
+            for pair, span in word.seconds:
+                if at - last.get(pair, -span - 1) <= span:
+                    yield pair
+        if word.firsts:
+            for pair in word.firsts:
+                last[pair] = at
 
 
 def _find_shape(text: str, lowered: str, words: Sequence[_Word]) -> Iterator[str]:
@@ -156,11 +167,12 @@ class _Lexicon:
 class _Word:
     """What is known of a token."""
 
-    __slots__ = ("firsts", "hashed", "rules", "seconds", "text")
+    __slots__ = ("bucket", "firsts", "hashed", "rules", "seconds", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.hashed = _hash_word(text)
+        self.bucket = self.hashed & _MASK
         self.rules = tuple(rule for rule, lexicon in _SINGLE if lexicon.has(text))
         self.firsts = tuple(rule for rule, first, _, _ in _PAIRED if first.has(text))
         self.seconds = tuple((rule, n) for rule, _, second, n in _PAIRED if second.has(text))
@@ -191,7 +203,7 @@ def _index_longer() -> dict[int, list[tuple[str, int]]]:
         for phrase in wanted:
             first, *rest = phrase.split(" ")
             if rest:
-                two = _hash_two(_hash_word(first), _hash_word(rest[0]))
+                two = _bucket_of_two(_hash_word(first), _hash_word(rest[0]))
                 found[two].append((f" {phrase} ", _AT[name]))
     return dict(found)
 
