@@ -1,4 +1,4 @@
-"""Does a server do what it is told about thinking? One short request for each mode, asked at start.
+"""Does a server do what requests say about thinking? One short request for each mode, asked at start.
 
 Servers take arguments that they do not know and say nothing: a template without the switch, a
 reasoning parser that is missing or takes the answer for the thought, a budget that this version does
