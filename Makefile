@@ -51,7 +51,7 @@ demo: $(STAMP)
 	$(BIN)/deimos demo --out runs/lab
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 test-real: $(STAMP) $(RAY_STAMP) $(VLLM_STAMP) $(PLUGINS)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
