@@ -163,8 +163,8 @@ def section(items: Sequence[Item], found: Mapping[str, dict[str, Any]]) -> str:
         "verdict is that of the Qwen2.5-Math harness, which takes a number out of an unfinished thought "
         "where nothing is stated, so not every disagreement is an error.",
         "Passes that the reference verdict calls wrong were read by hand, ours and the peers': of seven "
-        "that math-verify and lighteval share, five are right answers without a box, which ours misses, "
-        "and two are texts that break off.",
+        "that math-verify and lighteval share, five are right answers without a box, which ours missed "
+        "then, and two are texts that break off.",
     ])  # fmt: skip
 
 
