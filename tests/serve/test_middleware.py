@@ -208,6 +208,9 @@ def test_the_decision_is_logged_and_the_prompt_is_not(caplog):
     call(told(), chat("a secret in 20 words", model="m\nmode=on"))
     assert "mode=off" in caplog.text and "secret" not in caplog.text
     assert "\nmode=on" not in caplog.text
+    caplog.set_level(logging.DEBUG, "deimos.serve")  # deimos serve --log-prompts
+    call(told(), chat("a secret in 20 words"))
+    assert "a secret in 20 words" in caplog.text
 
 
 def test_no_header_can_hold_a_second_line():

@@ -193,6 +193,7 @@ def test_a_model_is_decoded_as_it_recommends(tmp_path):
     assert (sampling.temperature, sampling.top_p, sampling.top_k) == (0.6, 0.95, 20)
     assert sampling.max_tokens == 1024 and found.runtime.threads == 1
     assert found.name == tmp_path.name
+    assert found.sampling() == {}, "another server knows them itself"
 
 
 def test_a_model_without_tags_has_no_thought(tmp_path):

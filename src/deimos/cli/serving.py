@@ -25,6 +25,9 @@ def serve(
         str | None,
         typer.Option(metavar="vllm-sr", help="Print a Semantic Router config; serve nothing."),
     ] = None,
+    log_prompts: Annotated[
+        bool, typer.Option("--log-prompts", help="Write what is asked into the log.")
+    ] = False,
     sets: SetOption = None,
     open_tag: OpenTagOption = None,
     close_tag: CloseTagOption = None,
@@ -46,7 +49,7 @@ def serve(
         return typer.echo(write_emitted(emit, found, upstream), nl=False)
     address = ListenAddress(host, port)
     if upstream is not None:
-        return forward(upstream, found, address, typer.echo)
+        return forward(upstream, found, address, typer.echo, log_prompts=log_prompts)
     if found is None:
         raise RecipeError("say what to serve: a run folder, a model's folder or Hub id, or lab")
-    return serve_model(found, address, typer.echo)
+    return serve_model(found, address, typer.echo, log_prompts=log_prompts)

@@ -4,7 +4,7 @@ Inside vLLM (``vllm serve MODEL --middleware deimos.serve.middleware.ThinkingRou
 app that answers for a model on this machine, and around the forwarder that stands before any other
 server. It writes chat-template arguments and sampling values into requests that leave them open, and
 the decision into the headers of every answer and the log. What the client sets is never touched, and
-a request that cannot be read passes as it is. Prompts are not logged. Not covered: refusing anything
+a request that cannot be read passes as it is. Prompts are logged at the level DEBUG only. Not covered: refusing anything
 (``guard``).
 """
 
@@ -103,6 +103,9 @@ class ThinkingRouter:
             "%s model=%r mode=%s margin=%.4f policy=%s reason=%s", path, data.get("model"),
             decision.mode, decision.margin, decision.policy, decision.reason,
         )  # fmt: skip
+        if log.isEnabledFor(logging.DEBUG):
+            asked = data.get("messages" if path == CHAT else "prompt")
+            log.debug("%s prompt=%s", path, json.dumps(asked))
         changed = {**data, **find_open_fields(data, decision, self.sampling)}
         if decision.base and self.base and data.get("model") == self.adapter:
             changed["model"] = self.base

@@ -50,18 +50,22 @@ class ListenAddress:
     port: int = 8000
 
 
-def serve(target: ServeTarget, address: ListenAddress, say: Say) -> None:
+def serve(
+    target: ServeTarget, address: ListenAddress, say: Say, *, log_prompts: bool = False
+) -> None:
     """Serve a model from this machine until a signal ends it.
 
     Args:
         target: the model.
         address: where to listen.
         say: prints a line.
+        log_prompts: whether what is asked is written into the log.
 
     Raises:
         ServeError: the address cannot be listened on, or is not safe without keys.
         RecipeError: the model cannot be loaded.
     """
+    _show_log(log_prompts)
     keys = read_keys()
     with _listening(address, keys) as listening:
         _say_notes(target, say)
@@ -85,7 +89,14 @@ def serve(target: ServeTarget, address: ListenAddress, say: Say) -> None:
             model.thread.close()
 
 
-def forward(upstream: str, target: ServeTarget | None, address: ListenAddress, say: Say) -> None:
+def forward(
+    upstream: str,
+    target: ServeTarget | None,
+    address: ListenAddress,
+    say: Say,
+    *,
+    log_prompts: bool = False,
+) -> None:
     """Stand before another server until a signal ends it.
 
     Args:
@@ -94,10 +105,12 @@ def forward(upstream: str, target: ServeTarget | None, address: ListenAddress, s
             not known.
         address: where to listen.
         say: prints a line.
+        log_prompts: whether what is asked is written into the log.
 
     Raises:
         ServeError: as ``serve``, or the upstream server cannot be reached or has no models.
     """
+    _show_log(log_prompts)
     keys = read_keys()
     router = _router_of(target)
     with _listening(address, keys) as listening:
@@ -199,7 +212,6 @@ class _AnnouncedServer(uvicorn.Server):
 
 def _run(app: App, listening: socket.socket, say: Say, what: str, router: Router) -> None:
     """Take connections until SIGTERM or SIGINT; running answers are finished first."""
-    _show_log()
     raise_file_limit()
     host, port = listening.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -219,11 +231,11 @@ def _run(app: App, listening: socket.socket, say: Say, what: str, router: Router
         signal.signal(signal.SIGTERM, before)
 
 
-def _show_log() -> None:
-    """Decisions and refusals on stderr, a line each; prompts are not in them."""
+def _show_log(prompts: bool) -> None:
+    """Decisions and refusals on stderr, a line each; prompts are among them if asked for."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("deimos.serve")
     log.handlers = [handler]
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG if prompts else logging.INFO)
     log.propagate = False

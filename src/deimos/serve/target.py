@@ -53,12 +53,14 @@ class ServeTarget:
     policy: Policy
     template: TemplateArguments = field(default_factory=TemplateArguments)
     """What its chat template is given with every prompt."""
+    locked: bool = False
+    """Whether a run chose the defaults. Else they are the model's own, which every server knows."""
     notes: Sequence[str] = ()
     """What a user should know of it, a sentence each."""
 
     def sampling(self) -> dict[str, Any]:
-        """The defaults as fields of a request."""
-        return sampling_fields(self.defaults)
+        """What is written into requests that leave it open: what a run locked, or nothing."""
+        return sampling_fields(self.defaults) if self.locked else {}
 
     def router(self, template: str | None) -> Router:
         """Decides requests for it.
@@ -121,6 +123,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         template=TemplateArguments(fixed=model.template_kwargs)
         if taught
         else model.template_arguments(),
+        locked=True,
         notes=notes,
     )
 
