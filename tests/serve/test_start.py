@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from tests.serve.test_selftest import make_server
 from deimos.cli.main import main
 from deimos.planning.arguments import recipe_file
 from deimos.recipe import RecipeError
+from deimos.route.policy import PolicyError, default_policy, write_policy
 from deimos.serve.target import find_target
 from deimos.thinking import Tags
 
@@ -179,6 +181,22 @@ def test_a_run_is_served_as_it_ships(run):
     assert found.defaults.sampling.max_tokens == 77
     assert found.ref.adapter is None and "no trained adapter" in found.notes[0]
     assert found.sampling()["max_tokens"] == 77 and found.sampling()["top_k"] == -1
+
+
+def test_a_run_is_routed_by_its_own_policy_and_its_own_switch(run):
+    folder = run / "route-00000000"
+    folder.mkdir()
+    own = dataclasses.replace(default_policy(), name="terse")
+    write_policy(folder / "policy.json", own)
+    record = {"stage": "route", "number": 1, "inputs": {}}
+    (folder / "record.json").write_text(json.dumps(record))
+    found = find_target(str(run), ["model.thinking_key=deep_mode"])
+    router = found.router("{{ '<think>' if deep_mode else '</think>' }}")
+    assert router.policy.identity == own.identity and str(router.switch) == "deep_mode"
+    assert str(found.router(None).switch) == "enable_thinking"
+    (folder / "policy.json").write_text("{}")
+    with pytest.raises(PolicyError, match=r"policy\.json"):
+        find_target(str(run))
 
 
 def test_a_model_is_decoded_as_it_recommends(tmp_path):

@@ -68,9 +68,9 @@ class ServeTarget:
         Args:
             template: its chat template; None: not known, so the customary switch is taken.
         """
-        return (
-            Router(self.policy) if template is None else Router(self.policy, find_switch(template))
-        )
+        if template is None:
+            return Router(self.policy)
+        return Router(self.policy, find_switch(template, self.template.thinking_key))
 
 
 def find_target(name: str, sets: Sequence[str] = (), tags: Tags | None = None) -> ServeTarget:
