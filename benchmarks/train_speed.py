@@ -156,7 +156,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             )
             del model
             gc.collect()
-            print(json.dumps({"round": turn + 1, "head": head, **vars(clocks[head][-1])}), flush=True)
+            print(
+                json.dumps({"round": turn + 1, "head": head, **vars(clocks[head][-1])}), flush=True
+            )
     exact = {}
     for head in HEADS:
         model = load_model(ModelRef(str(args.model), dtype="float32"), "cpu")

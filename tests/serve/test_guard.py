@@ -285,7 +285,7 @@ PATHS = [
     "/v1//chat/completions", "/%2e%2e/v1/chat/completions", "/v1/../pause", "/v1/chat/completions/",
     "/v1/chat/completions;/x", "/v1/Chat/Completions", "/V1/chat/completions",
     "/v1/chat/completions.", "/v1/chat/completions%00", "/v1/chat%2fcompletions",
-    "/v1/chat/%63ompletions", "http://localhost/v1/chat/completions", "/docs", "/openapi.json",
+    "/v1/chat/%63ompletions", "/v1/models/", "/v1/models/other", "/v1/models/../pause",  "http://localhost/v1/chat/completions", "/docs", "/openapi.json",
 ]  # fmt: skip
 
 
@@ -293,6 +293,11 @@ PATHS = [
 def test_other_paths_are_unknown(path, port, upstream):
     before = len(upstream.requests)
     refused(post(port, chat(), path), 404, "is not served here", upstream, before)
+
+
+def test_one_models_card_can_be_read(port, upstream):
+    assert status_of(ask(port, b"GET /v1/models/m HTTP/1.1\r\nhost: localhost\r\n\r\n")) == 200
+    assert upstream.heads[-1].startswith("GET /v1/models/m ")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])

@@ -146,8 +146,13 @@ def _choice(*choices: str) -> Check:
     return check
 
 
+def is_model_name(value: str) -> bool:
+    """Whether a text can be a model's name."""
+    return bool(MODEL_NAME.fullmatch(value)) and ".." not in value
+
+
 def _model(value: Any, limits: RequestLimits) -> str | None:
-    fits = isinstance(value, str) and MODEL_NAME.fullmatch(value) and ".." not in value
+    fits = isinstance(value, str) and is_model_name(value)
     return None if fits else "must be the name of a model"
 
 

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 
-from deimos.serve.fields import RequestLimits, check_request
+from deimos.serve.fields import RequestLimits, check_request, is_model_name
 from deimos.serve.http import (
     CHAT,
     COMPLETIONS,
@@ -93,7 +93,7 @@ class Guard:
         try:
             async with asyncio.timeout(self.limits.total_seconds):
                 sent.digest = self._admit(scope)
-                if self.paths[scope["path"]] == "POST":
+                if scope["method"] == "POST":
                     await self._complete(scope, receive, sent)
                 else:
                     await self.app(scope, receive, sent)
@@ -108,8 +108,10 @@ class Guard:
         log.info(
             "%s %s refused: %s %s", scope["method"], _printable(scope["path"]), fault.status, fault
         )
+        if sent.started and ABORT in scope:
+            scope[ABORT]()
+            return await asyncio.sleep(0)  # so that the server knows it, and does not wonder
         if sent.started:
-            scope.get(ABORT, _do_nothing)()
             raise ConnectionAbortedError(str(fault))
         # What was sent of the body is not read on: the connection cannot be used again.
         await send_fault(sent.send, RequestFault(
@@ -126,15 +128,21 @@ class Guard:
             raise RequestFault(400, "Content-Length and Transfer-Encoding exclude each other")
         path = scope["path"]
         digest = b"" if path == HEALTH else self._check_key(scope)
-        if scope.get("raw_path", path.encode()) != path.encode() or path not in self.paths:
+        method = self.paths.get(path) or ("GET" if self._is_model(path) else None)
+        if scope.get("raw_path", path.encode()) != path.encode() or method is None:
             raise RequestFault(404, f"{_printable(path)[:80]} is not served here")
-        method = self.paths[path]
         if scope["method"] != method:
             allow = [(b"allow", method.encode())]
             raise RequestFault(
                 405, f"{path} takes {method}, not {scope['method'][:16]}", headers=allow
             )
         return digest
+
+    def _is_model(self, path: str) -> bool:
+        """Whether a path is that of one model's card."""
+        name = path.removeprefix(f"{MODELS}/")
+        known = self.models is None or name in self.models
+        return name != path and known and is_model_name(name)
 
     def _check_key(self, scope: Scope) -> bytes:
         try:
@@ -208,7 +216,3 @@ def _check_headers(scope: Scope) -> None:
 
 def _printable(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode() if text.isprintable() else ascii(text)
-
-
-def _do_nothing() -> None:
-    pass
