@@ -1,7 +1,7 @@
 """The app on the local engine: tokens per second beside the same prompts decoded in one batch, first tokens.
 
-usage: python benchmarks/serve_local.py [--model lab] [--prompts 96] [--rounds 4] [--budget-prompts 200]
-                                        [--out docs/results/serve.md]
+usage: python benchmarks/serve_local.py [--model lab] [--prompts 96] [--rounds 4] [--tokens 256]
+                                        [--budget-prompts 200] [--note TEXT] [--out docs/results/serve.md]
 
 (a) 1, 8 and 32 clients, each of which asks for the next prompt when its last answer is whole, greedy
 and streamed over sockets from a process of their own, in turn with the same requests through the
@@ -130,28 +130,32 @@ def bodies_of(prompts: Sequence[Prompt], **more: Any) -> list[dict[str, Any]]:
 
 
 def compare(
-    model: ServedModel, port: int, prompts: Sequence[Prompt], rounds: int
+    model: ServedModel, port: int, prompts: Sequence[Prompt], rounds: int, most: int
 ) -> dict[int, Any]:
-    """Both ways in turn, at each number of clients."""
-    most = model.defaults.max_tokens
-    found: dict[int, Any] = {k: {"ratios": [], "rates": [], "first": []} for k in CLIENTS}
+    """Both ways in turn, at each number of clients; ``most``: tokens of an answer."""
+    found: dict[int, Any] = {
+        k: {"ratios": [], "costs": [], "rates": [], "first": []} for k in CLIENTS
+    }
     for at in range(rounds):
         for clients in CLIENTS:
-            part = prompts[: max(8, len(prompts) * clients // max(CLIENTS))]
-            rates, tokens = {}, {}
+            part = prompts[: max(2, len(prompts) * clients // max(CLIENTS))]
+            rates, tokens, cost = {}, {}, {}
             for way in ("direct", "served") if at % 2 else ("served", "direct"):
+                spent = time.process_time()
                 if way == "direct":
                     tokens[way], seconds = direct(model, part, clients, most)
                 else:
-                    said = ask_all(port, bodies_of(part), clients)
+                    said = ask_all(port, bodies_of(part, max_tokens=most), clients)
                     tokens[way], seconds = sum(t for t, *_ in said["found"]), said["seconds"]
                     found[clients]["first"] += [first for _, first, _ in said["found"] if first]
                 rates[way] = tokens[way] / seconds
+                cost[way] = time.process_time() - spent
             assert tokens["direct"] == tokens["served"], "other ids were decoded"
             found[clients]["ratios"].append(rates["served"] / rates["direct"])
             found[clients]["rates"].append(rates["served"])
+            found[clients]["costs"].append(cost["direct"] / cost["served"])
             found[clients]["n"] = len(part)
-            print(clients, rates, file=sys.stderr)
+            print(clients, rates, cost, file=sys.stderr)
     return found
 
 
@@ -179,22 +183,25 @@ def budget(model: ServedModel, port: int, prompts: Sequence[Prompt]) -> dict[str
     }  # fmt: skip
 
 
-def table(found: dict[int, Any], closed: dict[str, Any], model: str) -> str:
-    """The section of the page."""
+def table(found: dict[int, Any], closed: dict[str, Any], model: str, note: str) -> str:
+    """The section of the page; ``note``: what else is to be known of the measurement."""
     lines = [
         "## The local engine under concurrent clients", "",
         f"`python benchmarks/serve_local.py` ({model}, greedy, streamed; two processor cores that "
         "clients, server and model share): tokens per second relative to the same requests through "
-        "the engine alone, as many at a time, in turn. Both give the same ids.", "",
-        "| clients | prompts × rounds | tokens/s | relative, median (quartiles) | aim | time to first token, median | 95th percentile |",
-        "|---|---|---|---|---|---|---|",
+        "the engine alone, as many at a time, in turn. Both give the same ids. Processor time is that "
+        "of the process with server and model, which other programs on the machine disturb less. "
+        + note, "",
+        "| clients | prompts × rounds | tokens/s | relative, median (range) | aim | tokens per second of processor time, relative | time to first token, median | 95th percentile |",
+        "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for clients, own in found.items():
-        low, middle, high = statistics.quantiles(own["ratios"], n=4, method="inclusive")
+        low, middle, high = min(own["ratios"]), statistics.median(own["ratios"]), max(own["ratios"])
+        least, cost, most = min(own["costs"]), statistics.median(own["costs"]), max(own["costs"])
         first = sorted(own["first"])
         lines.append(
             f"| {clients} | {own['n']} × {len(own['ratios'])} | {statistics.median(own['rates']):,.0f} "
-            f"| {middle:.2f} ({low:.2f} to {high:.2f}) | 0.9 | {1000 * statistics.median(first):,.0f} ms "
+            f"| {middle:.2f} ({low:.2f} to {high:.2f}) | 0.9 | {cost:.2f} ({least:.2f} to {most:.2f}) | {1000 * statistics.median(first):,.0f} ms "
             f"| {1000 * first[int(0.95 * len(first))]:,.0f} ms |"
         )
     low, high = wilson(closed["answered"] / closed["n"], closed["n"]) or (0.0, 1.0)
@@ -213,7 +220,9 @@ def main() -> None:
     parser.add_argument("--model", default="lab")
     parser.add_argument("--prompts", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=256, help="of an answer in (a), at most")
     parser.add_argument("--budget-prompts", type=int, default=200)
+    parser.add_argument("--note", default="", help="a sentence for the page, on the machine's load")
     parser.add_argument("--out", type=Path, default=Path("docs/results/serve.md"))
     given = parser.parse_args()
     target = find_target(given.model)
@@ -222,11 +231,11 @@ def main() -> None:
     )
     with served(make_app({model.name: model}, ServingMetrics())) as port:
         ask_all(port, bodies_of(prompts_of(8)), 8)  # both are warm then
-        direct(model, prompts_of(8), 8, model.defaults.max_tokens)
-        found = compare(model, port, prompts_of(given.prompts), given.rounds)
+        direct(model, prompts_of(8), 8, 256)
+        found = compare(model, port, prompts_of(given.prompts), given.rounds, given.tokens)
         closed = budget(model, port, prompts_of(given.budget_prompts))
     model.thread.close()
-    write_section("local engine", table(found, closed, given.model), given.out)
+    write_section("local engine", table(found, closed, given.model, given.note), given.out)
     short = {
         str(k): {"ratio": statistics.median(v["ratios"]), "n": v["n"]} for k, v in found.items()
     }

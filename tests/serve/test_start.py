@@ -180,6 +180,8 @@ def test_a_run_is_served_as_it_ships(run):
     assert found.defaults.sampling.temperature == 0.5
     assert found.defaults.sampling.max_tokens == 77
     assert found.ref.adapter is None and "no trained adapter" in found.notes[0]
+    clustered = find_target(str(run), ["runtime.cluster={address: local}"])
+    assert any("cluster" in note for note in clustered.notes)
     assert found.sampling()["max_tokens"] == 77 and found.sampling()["top_k"] == -1
 
 

@@ -102,6 +102,9 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
     adapter = artifacts.adapter
     if adapter is None:
         notes.append(f"{path} has no trained adapter yet: the base model is served")
+    settings = validate(Runtime, runtime, "runtime")
+    if settings.cluster:
+        notes.append("runtime.cluster is not used here: the model is served from this process")
     swept = artifacts.locked_configs()
     model, found = recipe.model, artifacts.policy_path()
     merge_model(recipe)
@@ -117,7 +120,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         name="base" if adapter is None else "tuned",  # as benchmark, card and its client call it
         ref=ref,
         tags=taught or model.thinking_tags(),
-        runtime=validate(Runtime, runtime, "runtime"),
+        runtime=settings,
         defaults=_shipped(recipe, swept["tuned"] if swept else None),
         policy=default_policy() if found is None else read_policy(found),
         template=TemplateArguments(fixed=model.template_kwargs)
