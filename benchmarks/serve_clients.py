@@ -86,7 +86,8 @@ def ask(client: OpenAI, problem: Prompt, thinking: bool, stream: bool) -> Reply:
     choices = [c.choices[0] for c in reply if c.choices] if stream else [reply.choices[0]]
     parts = [c.delta if stream else c.message for c in choices]
     ids = [i for c in choices for i in (getattr(c, "token_ids", None) or [])]
-    thought = "".join(getattr(part, "reasoning", None) or "" for part in parts)
+    names = ("reasoning", "reasoning_content")  # the second is LiteLLM's
+    thought = "".join(next(filter(None, (getattr(p, n, "") for n in names)), "") for p in parts)
     answer = "".join(part.content or "" for part in parts)
     return Reply(tuple(ids), thought, answer, raw.headers.get("x-deimos-mode", "none"))
 

@@ -69,7 +69,10 @@ def ask(
 
 
 def _add(answer: Answer, part: Any, choice: Any) -> None:
-    answer.thought += getattr(part, "reasoning", None) or ""
+    # LiteLLM has a name of its own for the thought.
+    answer.thought += (
+        getattr(part, "reasoning", None) or getattr(part, "reasoning_content", "") or ""
+    )
     if part.content is not None:
         answer.text = (answer.text or "") + part.content
     answer.finish = choice.finish_reason or answer.finish
