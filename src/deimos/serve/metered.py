@@ -86,9 +86,10 @@ class _WatchedSend:
             self._clock.note("request")
 
     def _look(self, body: bytes) -> None:
-        if _TOKEN.search(body):
+        near = self._end[-64:] + body  # what is looked for may be cut in two
+        if _TOKEN.search(near):
             self._clock.note("first_token")
-        if _ANSWER.search(body):
+        if _ANSWER.search(near):
             self._clock.note("first_answer")
         self._end = (self._end + body)[-self._most :]
 
