@@ -8,7 +8,7 @@ import runfolder
 from card_reader import read_card
 from test_headline import BENCH, COMPARE, run_of
 
-from deimos.report import metrics, snippet, stage
+from deimos.report import card, incidents, metrics, snippet, stage
 from deimos.runs.artifacts import Artifacts
 
 MODEL = {
@@ -170,3 +170,14 @@ def test_a_template_without_a_switch_is_known_from_the_routing():
     run = dataclasses.replace(run, records=records, recipe=settings)
     assert snippet.knows_switch(run) is False
     assert "thinking cannot be turned off" in snippet.say_no_switch(run)
+
+
+def test_how_the_adapter_was_benched_is_said_in_report_and_card():
+    run = dataclasses.replace(
+        run_of(), records={"bench": {"counts": {"adapter": "merged in float32"}}}
+    )
+    said = "The tuned model was decoded with its adapter merged in float32."
+    assert said in incidents.benchmark_incidents(run)
+    assert ("adapter while benched", "merged in float32") in card.specification(run)
+    old = dataclasses.replace(run, records={})
+    assert ("adapter while benched", "not recorded") in card.specification(old)

@@ -31,8 +31,14 @@ def benchmark_incidents(run: RunResults) -> list[str]:
     return [
         *_benchmark_engines(engines(run)),
         *_unknown_keys(run, "bench", "benchmark answers"),
+        *_adapter(run.counts("bench")),
         *_judging(run.counts("bench")),
     ]
+
+
+def _adapter(counts: AnyRow) -> Iterator[str]:
+    if use := counts.get("adapter"):
+        yield f"The tuned model was decoded with its adapter {use}."
 
 
 def _judging(counts: AnyRow) -> Iterator[str]:
