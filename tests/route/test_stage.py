@@ -104,6 +104,25 @@ def test_modes_that_answer_alike_go_off_once_that_is_shown(job, tmp_path):
     )
 
 
+def test_the_benchmark_says_what_the_policy_is_worth(job, asked):
+    task = {**TEST_TASK, "source": {**TEST_TASK["source"], "options": {"start": 300}}}
+    settings = {"tasks": [task], "budget": 200, "settings": ["ship"], "timing_problems": 0}
+    j = job(route={"margin": 0.5}, bench=settings)
+    write_prompts(j.inputs["prompts"] / "train.jsonl", [sum_of(1)])
+    wiring.route(j)
+    bench = dataclasses.replace(j, inputs={**j.inputs, "route": j.out}, out=j.out.parent / "bench")
+    asked.clear()
+    wiring.bench(bench)
+    rows = read_rows(bench.out / "routed.jsonl")
+    by_way = {row["way"]: row for row in rows if row["against"] == "always_on"}
+    assert {row["policy"] for row in rows} == {read_policy(j.out / "policy.json").identity}
+    assert (by_way["routed"]["n"], by_way["always_off"]["accuracy_delta"]) == (12, -0.5)
+    assert Counter(asked_mode for model, asked_mode, _ in asked if model == "tuned") == {
+        "on": 12,
+        "off": 12,
+    }
+
+
 def test_run_again_it_decodes_nothing(job, asked):
     j = job()
     first = wiring.route(j)
