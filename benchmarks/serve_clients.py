@@ -1,6 +1,6 @@
 """The unmodified OpenAI client at every place that answers: are greedy ids those of `deimos bench`?
 
-    python benchmarks/serve_clients.py [--n 100] [--vllm PYTHON] [--litellm PYTHON]
+usage: python benchmarks/serve_clients.py [--n 100] [--vllm PYTHON] [--litellm PYTHON]
 
 The lab model's test problems, greedy, float32, thinking ON and OFF by ``extra_body``, streamed and
 not, eight clients at a time: at `deimos serve lab` (the local engine), at vLLM's CPU server with the
