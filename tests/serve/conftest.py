@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.serve.servers import served
+from tests.serve.running import serving
 
 from deimos.lab.weights import lab_path
 from deimos.models.ref import ModelRef
@@ -35,5 +35,5 @@ def lab_model() -> Iterator[ServedModel]:
 @pytest.fixture(scope="session")
 def lab_server(lab_model: ServedModel) -> Iterator[str]:
     """The URL of a server with the lab model and nothing around it."""
-    with served(make_app({"lab": lab_model}, ServingMetrics())) as url:
-        yield url
+    with serving(make_app({"lab": lab_model}, ServingMetrics())) as port:
+        yield f"http://127.0.0.1:{port}"
