@@ -20,9 +20,12 @@ from deimos.cli.options import (
     OpenTagOption,
     OutOption,
     RecipeArg,
+    RoundsOption,
     RunArg,
     SetOption,
     WeakOption,
+    allowed,
+    limited,
 )
 from deimos.cli.printing import degrade_output
 from deimos.cli.serving import serve
@@ -59,12 +62,18 @@ def run(
     out: OutOption = None,
     sets: SetOption = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    rounds: RoundsOption = None,
     limit: LimitOption = None,
     allow_contamination: ContaminationOption = False,
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
-    sets = [*(sets or []), *_limited(limit)]
+    sets = [*(sets or []), *limited(limit)]
+    if rounds is not None:
+        from deimos.cli.rounds import run_rounds
+
+        sets += allowed(allow_contamination)
+        return run_rounds(recipe, out, sets, rounds, lambda *one: run(*one), until)
     with _prepare(recipe, out, sets, until, allow_contamination) as (folder, plan):
         _run_stages(folder, plan)
     _end_of_run(folder, plan, recipe)
@@ -101,7 +110,7 @@ def plan(
     from deimos.planning.forecast import forecast
     from deimos.runs.folder import RunFolder
 
-    sets = [*(sets or []), *_limited(limit), *_allowed(allow_contamination)]
+    sets = [*(sets or []), *limited(limit), *allowed(allow_contamination)]
     loaded, runtime = arguments.load_recipe(recipe, sets)
     stages = arguments.planned(loaded, runtime)
     folder = RunFolder(arguments.run_path(recipe, out, loaded))
@@ -180,7 +189,7 @@ def bench(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Measure base against tuned (one stage)."""
-    sets = [*(sets or []), *_limited(limit)]
+    sets = [*(sets or []), *limited(limit)]
     with _prepare(recipe, out, sets, "bench", allow_contamination) as (folder, plan):
         _run_stages(folder, plan, alone=True)
     _end_of_run(folder, plan, recipe)
@@ -198,7 +207,7 @@ def select(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
-    sets = [*(sets or []), *_allowed(allow_contamination)]
+    sets = [*(sets or []), *allowed(allow_contamination)]
     if not preview:
         with _prepare(recipe, out, sets, "select") as (folder, plan):
             _run_stages(folder, plan, alone=True)
@@ -339,19 +348,11 @@ def _prepare(
     from deimos.cli.console import changed_lines
     from deimos.planning.arguments import prepare
 
-    given = [*(sets or []), *_allowed(allow_contamination)]
+    given = [*(sets or []), *allowed(allow_contamination)]
     with prepare(recipe, out, given, until) as (folder, plan, changed):
         for line in changed_lines(folder.path, changed):
             typer.echo(line, err=True)
         yield folder, plan
-
-
-def _allowed(contamination: bool) -> list[str]:
-    return ["allow_contamination=true"] if contamination else []
-
-
-def _limited(limit: int | None) -> list[str]:
-    return [] if limit is None else [f"bench.limit={limit}"]
 
 
 def _run_stages(folder: RunFolder, plan: Sequence[Planned], *, alone: bool = False) -> None:

@@ -31,6 +31,12 @@ LimitOption = Annotated[
         "--limit", metavar="N", min=1, help="Benchmark on the first N problems of each task."
     ),
 ]
+RoundsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--rounds", metavar="K", min=1, help="Train again from what was trained, K times at most."
+    ),
+]
 WeakOption = Annotated[
     bool,
     typer.Option("--allow-weak-sandbox", callback=_allow_weak_sandbox, help="Judge code anyway."),
@@ -50,6 +56,17 @@ STAGE_COMMANDS = {
     "train": "Fine-tune the adapter on the golds (one stage).",
     "sweep": "Try decoding settings on dev prompts and lock one a model (one stage).",
     "route": "Measure thinking on and off on dev prompts, and recommend (one stage).",
+    "gain": "Compare base and tuned on dev prompts: is another round worth it (one stage)?",
     "report": "Write summary.json, report.html and MODEL_CARD.md (one stage).",
 }
 """Verbs that run one stage and take no option of their own, and what their help says."""
+
+
+def allowed(contamination: bool) -> list[str]:
+    """The set that ``--allow-contamination`` stands for."""
+    return ["allow_contamination=true"] if contamination else []
+
+
+def limited(limit: int | None) -> list[str]:
+    """The set that ``--limit`` stands for."""
+    return [] if limit is None else [f"bench.limit={limit}"]

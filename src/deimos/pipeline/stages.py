@@ -99,6 +99,17 @@ STAGES = (
         tracks=identity.test_settings,
     ),
     Stage(
+        "gain",
+        version=1,
+        needs=("prompts", "sample", "train", "sweep"),
+        keys=("model", "gain", *DECISION_KEYS),
+        reads={**DECISION_READS, "sweep": (LOCKED,)},
+        run=wiring.gain,
+        when=lambda recipe: recipe.gain is not None,
+        data=identity.decision_data,
+        tracks=identity.test_settings,
+    ),
+    Stage(
         "bench",
         version=4,
         needs=("prompts", "sample", "train", "sweep", "route"),
@@ -116,7 +127,7 @@ STAGES = (
     Stage(
         "report",
         version=1,
-        needs=("prompts", "sample", "select", "teach", "train", "sweep", "route", "bench"),
+        needs=("prompts", "sample", "select", "teach", "train", "sweep", "route", "gain", "bench"),
         keys=("name",),
         run=wiring.report,
         summary=(SUMMARY, REPORT, CARD),

@@ -170,6 +170,17 @@ def route(job: StageJob) -> Mapping[str, Any]:
         return stage.run(job, models=models, seeds=seeds, judge=judge, check=check)
 
 
+def gain(job: StageJob) -> Mapping[str, Any]:
+    """Base against tuned on the dev prompts, which are held to the tests."""
+    from deimos.bench import gain as stage
+
+    def check(prompts: Collection[Prompt]) -> None:
+        refuse_tests(job.recipe, job.runtime, prompts, "gain")
+
+    with judge_of(job, job.recipe.bench_graders) as judge:
+        return stage.run(job, judge=judge, check=check)
+
+
 def bench(job: StageJob) -> Mapping[str, Any]:
     """Base against tuned."""
     from deimos.bench import stage

@@ -42,7 +42,7 @@ from deimos.sample.proposers.exemplars import check_examples
 from deimos.sweep.space import require_optuna
 from deimos.train.targets import check_targets
 
-ENGINE_STAGES = ("sample", "teach", "sweep", "route", "bench")
+ENGINE_STAGES = ("sample", "teach", "sweep", "route", "gain", "bench")
 """Stages that load the engine, by names that ``runtime.python`` knows."""
 
 

@@ -7,6 +7,7 @@ what changes where and how fast, never what comes out.
 
 from deimos.recipe.bench import Bench, TaskSettings
 from deimos.recipe.errors import RecipeError
+from deimos.recipe.gain import Gain
 from deimos.recipe.load import load, parse, schema, validate
 from deimos.recipe.model import (
     Lora,
@@ -41,6 +42,7 @@ __all__ = [
     "Bench",
     "Decontaminate",
     "FewShotProposer",
+    "Gain",
     "InstructionProposer",
     "Lora",
     "ModelSettings",

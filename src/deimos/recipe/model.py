@@ -20,6 +20,7 @@ from pydantic import (
 from deimos.chat_template import RENDERING, TemplateArguments
 from deimos.recipe.bench import Bench
 from deimos.recipe.errors import RecipeError, show_value
+from deimos.recipe.gain import Gain
 from deimos.recipe.prompts import PromptSettings
 from deimos.recipe.route import Route
 from deimos.recipe.sampling import Sample
@@ -234,6 +235,8 @@ class Recipe(Section):
     sweep: Sweep | None = None
     """null: the recipe has no such stage, and ``bench.locked`` is the config under test."""
     route: Route | None = None
+    """null: the recipe has no such stage."""
+    gain: Gain | None = None
     """null: the recipe has no such stage."""
     bench: Bench = Bench()
     allow_contamination: bool = False

@@ -20,6 +20,7 @@ from deimos.report import (
     side_by_side,
     snippet,
 )
+from deimos.report.chain import chain_section
 from deimos.report.html import commands, groups, templates
 from deimos.report.locked import read_locked
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
@@ -66,6 +67,7 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         locked=locked,
         locked_yaml=_yaml(locked.decoding),
         sweep=sweep_section(run),
+        chain=chain_section(run),
         proposers=proposers_section(run),
         groups=groups(run),
         efficiency=efficiency_metrics(run),

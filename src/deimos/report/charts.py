@@ -1,7 +1,8 @@
-"""Which charts a report has: their data from a run, drawn by ``figures.py``."""
+"""What a part of a report is made of: sentences, tables, and charts, drawn by ``figures.py``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -20,6 +21,29 @@ class Figure:
 
     title: str
     drawings: tuple[Markup, ...]
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text; no cell is markup."""
+
+    title: str
+    """Empty if the section's own says it."""
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    folded: bool = False
+    """In the report it is shown only when asked for; the card leaves it to the report."""
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """What one part of a run has to show."""
+
+    sentences: tuple[str, ...]
+    """Before the tables; what was not measured says so here."""
+    tables: tuple[TextTable, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    """Of the report; the card has none."""
 
 
 def length_figures(run: RunResults, config: str) -> list[Figure]:

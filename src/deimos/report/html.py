@@ -30,6 +30,7 @@ from deimos.report import (
     side_by_side,
     unfair,
 )
+from deimos.report.chain import chain_section
 from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
@@ -135,6 +136,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             curves=charts.curve_figures(run),
             closed_thoughts=any("think_budget" in row for row in run.curve),
             sweep=sweep_section(run),
+            chain=chain_section(run),
             proposers=proposers_section(run),
             efficiency=efficiency_metrics(run),
             accuracy=accuracy_metrics(run),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deimos.report import baselines, judges
-from deimos.report.charts import name_task
+from deimos.report.charts import ReportSection, TextTable, name_task
 from deimos.report.formatting import (
     NOT_MEASURED,
     change,
@@ -21,7 +21,6 @@ from deimos.report.formatting import (
     points,
 )
 from deimos.report.results import RunResults
-from deimos.report.section import ReportSection, TextTable
 from deimos.store.schema import AnyRow
 
 Form = Callable[[float | None], str]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from deimos.graders.second import Differences
+from deimos.report.charts import ReportSection, TextTable
 from deimos.report.formatting import number, percent
 from deimos.report.results import RunResults
-from deimos.report.section import ReportSection, TextTable
 from deimos.report.side_by_side import clip
 from deimos.select.filters import is_correct
 from deimos.store.schema import VerdictRow

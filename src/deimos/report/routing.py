@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from deimos.report import formatting
+from deimos.report.charts import ReportSection, TextTable
 from deimos.report.results import RunResults
-from deimos.report.section import ReportSection, TextTable
 from deimos.store.route_rows import ModeRow, RoutedRow, RouteRow, Way
 from deimos.store.schema import AnyRow
 

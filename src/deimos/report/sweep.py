@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deimos.report import figures
-from deimos.report.charts import WIDTHS, Figure
+from deimos.report.charts import WIDTHS, Figure, ReportSection, TextTable
 from deimos.report.formatting import NOT_MEASURED, interval, number, percent, plural, points
 from deimos.report.results import RunResults
-from deimos.report.section import ReportSection, TextTable
 from deimos.store.schema import AnyRow
 from deimos.store.sweep_rows import LockedFile, LockedModel
 from deimos.types import Sampling

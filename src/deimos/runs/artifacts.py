@@ -86,6 +86,7 @@ class SampleFacts:
     index: int
     think_tokens: int
     answer_tokens: int
+    total_tokens: int
     finish: str
     ok: bool | None
     engine: str
@@ -113,13 +114,12 @@ class Artifacts:
 
     def prompts(self, split: str) -> list[Prompt]:
         """The prompts of ``train`` or ``dev``; ``ArtifactError`` if the file is not there."""
-        path = self._needed("prompts", {"train": names.TRAIN, "dev": names.DEV}[split])
-        return read_prompts(path)
+        return read_prompts(self._needed("prompts", {"train": names.TRAIN, "dev": names.DEV}[split]))
 
     def licences(self) -> list[str]:
         """The licences of the train prompts, once each, in order of name."""
-        found = {row.get("licence") for row in self._lines("prompts", names.TRAIN)}
-        return sorted(filter(None, found))
+        rows = self._lines("prompts", names.TRAIN)
+        return sorted({row["licence"] for row in rows if row.get("licence")})
 
     def prompt_origins(self) -> set[str]:
         """``source`` of the train prompts, once each."""
@@ -127,8 +127,7 @@ class Artifacts:
 
     def problem_origins(self) -> dict[str, str]:
         """``source`` of each test problem, by its id."""
-        found = self._lines("bench", names.PROBLEMS)
-        return {row["id"]: row.get("source") or "" for row in found}
+        return {p["id"]: p.get("source") or "" for p in self._lines("bench", names.PROBLEMS)}
 
     def questions(self, wanted: Collection[str]) -> dict[str, str]:
         """The last user message of each prompt that is wanted, if a stage wrote the prompt down."""
@@ -221,6 +220,10 @@ class Artifacts:
         dev, swept = self._find("sample", names.DEV), self._file("sweep", names.SAMPLES)
         return [*([dev] if dev else []), *sorted(swept.glob("*.jsonl") if swept else [])]
 
+    def gain(self) -> Row:
+        """What the round gained on dev prompts; empty: not measured."""
+        return _json(self._file("gain", names.GAIN))
+
     # --- bench ---
 
     def routed(self) -> list[route_rows.RoutedRow]:
@@ -311,8 +314,8 @@ class Artifacts:
     def _needed(self, stage: str, name: str) -> Path:
         if path := self._find(stage, name):
             return path
-        missing = self._file(stage, name) or name
-        raise ArtifactError(f"{missing} is not there: run `deimos {stage}` first")
+        path = self._file(stage, name) or name
+        raise ArtifactError(f"{path} is not there: run `deimos {stage}` first")
 
     def _lines(self, stage: str, name: str) -> Iterator[Row]:
         if not (path := self._find(stage, name)):
@@ -380,12 +383,12 @@ def _parsed(path: Path, number: int, line: bytes) -> Row:
 
 
 def _facts(row: Keyed) -> SampleFacts:
-    light = {**row.row, "prompt_ids": (), "completion_ids": ()}
-    sample = schema.bench_sample_from(light, row.path)
+    tokens, light = len(row.row["completion_ids"]), {"prompt_ids": (), "completion_ids": ()}
+    sample = schema.bench_sample_from({**row.row, **light}, row.path)
     c = sample.completion
     return SampleFacts(
         sample.task, sample.model, sample.config, c.prompt_id, c.index, c.think_tokens,
-        c.answer_tokens, c.finish, sample.ok, c.engine, hash(c.text), row.path,
+        c.answer_tokens, tokens, c.finish, sample.ok, c.engine, hash(c.text), row.path,
     )  # fmt: skip
 
 

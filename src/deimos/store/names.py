@@ -63,6 +63,7 @@ TRAINED_ON = "trained_on.json"
 TRIALS = "trials.jsonl"
 LOCKED = "locked.yaml"
 ROUTING = "routing.jsonl"
+GAIN = "gain.json"
 POLICY = "policy.json"
 
 PROBLEMS = "prompts.jsonl"
