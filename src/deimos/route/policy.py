@@ -78,17 +78,23 @@ class LinearModel:
         """Its scores for a text."""
         weights = [w for rule in found.rules if (w := self._by_rule[rule])]
         totals = [math.fsum(each) for each in zip(self.bias, *weights, strict=True)]
-        if known := [self.buckets[gram] for gram in self._known(found)]:
-            share = 1 / math.sqrt(len(found.grams))
-            totals = [t + share * sum(w) for t, w in zip(totals, zip(*known, strict=True))]
+        packed = self._packed
+        if known := [packed[gram] for gram in found.grams if gram in packed]:
+            summed, share = sum(known), 1 / (SCALE * math.sqrt(len(found.grams)))
+            for i, total in enumerate(totals):
+                own = (summed >> i * _BITS & _FIELD) - len(known) * _ZERO
+                totals[i] = total + share * own
         return totals
+
+    @cached_property
+    def _packed(self) -> dict[int, int]:
+        """Each bucket's weights in one number, so that one sum adds those of all scores."""
+        return {bucket: _pack(_round(weights)) for bucket, weights in self.buckets.items()}
 
     def familiarity(self, found: Features) -> float:
         """The share of a text's n-grams that it has weights for."""
-        return len(self._known(found)) / max(len(found.grams), 1)
-
-    def _known(self, found: Features) -> set[int]:
-        return self.buckets.keys() & found.grams
+        known = sum(gram in self.buckets for gram in found.grams)
+        return known / max(len(found.grams), 1)
 
     def row(self) -> dict[str, Any]:
         """The model as JSON, weights in thousandths."""
@@ -109,6 +115,16 @@ class LinearModel:
         if found.rules.keys() - set(RULE_NAMES) or not all(0 <= b < BUCKETS for b in found.buckets):
             raise ValueError("weights of features that there are not")
         return found
+
+
+_BITS = 40
+_FIELD = (1 << _BITS) - 1
+_ZERO = 1 << 24  # added to each weight, so that fields hold no sign; thousands of them fit
+
+
+def _pack(weights: Sequence[int]) -> int:
+    held = (min(max(weight + _ZERO, 0), 2 * _ZERO) for weight in weights)
+    return sum(weight << i * _BITS for i, weight in enumerate(held))
 
 
 def _round(weights: Sequence[float]) -> list[int]:
