@@ -41,7 +41,7 @@ class RequestLimits:
     n: int = 8
     """Answers to one request."""
     max_tokens: int = 65536
-    concurrency: int = 256
+    concurrency: int = 512
     """Requests that are answered at one time; the next gets 429."""
     body_seconds: float = 30.0
     """Until a body is whole."""
