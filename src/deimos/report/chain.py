@@ -63,7 +63,7 @@ def find_rounds(run: RunResults) -> tuple[list[Round], str]:
             return rounds, f"{before} starts from itself"
         seen.add(path.resolve())
         try:
-            recipe = RunFolder(path).settings()[0]
+            recipe = RunFolder.open(path).settings()[0]
             rounds.insert(0, Round(recipe.name, recipe, load_run(path)))
         except (ArtifactError, ValueError) as e:
             return rounds, str(e)
