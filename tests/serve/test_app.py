@@ -399,7 +399,7 @@ def test_metrics_count_what_was_answered(lab_server):
         return {name: float(value) for name, value in lines}
 
     before = read()
-    usage = answer(lab_server)["usage"]
+    usage = events(lab_server, stream_options={"include_usage": True})[-1]["usage"]
     ask(lab_server, n=0)
     after = read()
 

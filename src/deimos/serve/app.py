@@ -47,7 +47,7 @@ from deimos.serve.http import (
 )
 from deimos.serve.metrics import CONTENT_TYPE, RequestClock, ServingMetrics
 from deimos.serve.middleware import DECISION
-from deimos.serve.models import PACE_SECONDS, ServedModel
+from deimos.serve.models import ServedModel
 from deimos.serve.replies import DONE, ChatForm, ReplyForm, TextForm, sse
 from deimos.serve.strict_json import parse_strictly
 from deimos.thinking import Part
@@ -241,8 +241,6 @@ class _Streamed:
                 if completion.finish:
                     chunks.append(form.closing(completion))
                 await self._send(chunks)
-                if not completion.finish:
-                    await asyncio.sleep(PACE_SECONDS)
 
     async def _send(self, chunks: Sequence[dict[str, Any] | None]) -> None:
         if body := b"".join(sse(chunk) for chunk in chunks if chunk is not None):
@@ -255,8 +253,7 @@ async def _run_all(completions: Sequence[RunningCompletion], clock: RequestClock
     async def run_one(completion: RunningCompletion) -> None:
         async with contextlib.aclosing(_timed(completion, clock)) as batches:
             async for _ in batches:
-                if not completion.finish:
-                    await asyncio.sleep(PACE_SECONDS)
+                pass
 
     async with open_task_group() as group:
         for completion in completions:
@@ -269,8 +266,9 @@ async def _timed(
     """A completion's texts; the first token and the first of the answer are noted."""
     async with contextlib.aclosing(completion.follow()) as batches:
         async for parts in batches:
-            clock.note("first_token")
-            if any(part == "answer" for part, _ in parts):
+            if completion.request.stream:
+                clock.note("first_token")
+            if completion.request.stream and any(part == "answer" for part, _ in parts):
                 clock.note("first_answer")
             yield parts
 

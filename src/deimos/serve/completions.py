@@ -144,7 +144,8 @@ class RunningCompletion:
         self.request = Request(
             prompt=Prompt(name, "chat", "instruction", (), None), rendered=rendered, index=index,
             seed=seed, sampling=asked.sampling,
-            think_budget=asked.model.think_budget(asked.think_budget), stream=True,
+            think_budget=asked.model.think_budget(asked.think_budget),
+            stream=bool(body.stream or body.stops),  # else its end is all that is needed
             drawn_as=drawn_as,
         )  # fmt: skip
 
@@ -177,7 +178,8 @@ class RunningCompletion:
         if event.finish == "error":
             raise EngineFailed(event.error)
         self.ids = [*event.completion_ids]
-        parts = self._text.finish()
+        parts = [] if self.request.stream else self._text.push(self.ids, event.text)
+        parts += self._text.finish()
         self._end("length" if event.finish == "length" else "stop")
         return parts
 

@@ -51,8 +51,11 @@ class ServingMetrics:
         self._first_token, self._first_answer, self._seconds = (
             Histogram(name, text, registry=registry, buckets=SECONDS)
             for name, text in (
-                ("deimos_first_token_seconds", "From request to the first token."),
-                ("deimos_first_answer_seconds", "From request to the first token of the answer."),
+                ("deimos_first_token_seconds", "From request to the first token, of streams."),
+                (
+                    "deimos_first_answer_seconds",
+                    "From request to the first token of the answer, of streams.",
+                ),
                 ("deimos_request_seconds", "From request to the end of the answer."),
             )
         )

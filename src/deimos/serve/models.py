@@ -29,9 +29,11 @@ from deimos.recipe.runtime import Runtime
 from deimos.thinking import Rendered, Tags, render
 from deimos.types import Sampling
 
-PACE_SECONDS = 0.03
+PACE_SECONDS = 0.04
 """Between two chunks of one stream: what comes within is sent together. No eye sees the difference,
-and a chunk for each token would take the processor from the model."""
+and waking up for each token would take the processor from the model."""
+AT_HAND_SECONDS = 0.0005
+"""An event that comes within is one that was there already."""
 
 
 class EngineThread:
@@ -75,9 +77,14 @@ class EngineThread:
         self._thread.join(timeout=10)
 
     async def _decode(self, request: Request, inbox: _Inbox) -> None:
+        first, since = True, self._loop.time()
         try:
             async for event in stream(self._shared, self._tokenizer, self._eos_ids, [request]):
+                awaited = self._loop.time() - since > AT_HAND_SECONDS
+                if awaited and not first and isinstance(event, Token):
+                    await asyncio.sleep(PACE_SECONDS)  # more tokens gather meanwhile
                 inbox.put(event)
+                first, since = False, self._loop.time()
             inbox.put(None)
         except Exception as e:
             inbox.put(e)

@@ -29,7 +29,8 @@ class Detokenizer:
     """
 
     def __init__(self, tokenizer: Any, silent_ids: Collection[int]) -> None:
-        self._decode = tokenizer.decode
+        # the library's own object where there is one: the wrapper around it takes longer than it
+        self._decode = getattr(tokenizer, "backend_tokenizer", tokenizer).decode
         self._silent_ids = silent_ids
         self._ids: list[int] = []
         self._from = 0
@@ -42,18 +43,21 @@ class Detokenizer:
         self._ids += [i for i in ids if i not in self._silent_ids]
         total = len(self._ids)
         for end in range(total, max(self._read, total - LONGEST_CHARACTER), -1):
-            if not self._text(end).endswith(UNFINISHED):
-                return self._hand_out(end)
-        return self._hand_out(total) if total - self._read > LONGEST_CHARACTER else ""
+            if not (text := self._text(end)).endswith(UNFINISHED):
+                return self._hand_out(end, text)
+        if total - self._read <= LONGEST_CHARACTER:
+            return ""
+        return self._hand_out(total, self._text(total))
 
     def finish(self) -> str:
         """No more ids come; returns what was held back."""
-        return self._hand_out(len(self._ids))
+        end = len(self._ids)
+        return self._hand_out(end, self._text(end))
 
-    def _hand_out(self, end: int) -> str:
-        old, new = self._text(self._read), self._text(end)
+    def _hand_out(self, end: int, text: str) -> str:
+        old = self._text(self._read) if self._read > self._from else ""
         self._from, self._read = self._read, end
-        return new[len(old) :]
+        return text[len(old) :]
 
     def _text(self, end: int) -> str:
         return self._decode(self._ids[self._from : end], skip_special_tokens=False)
