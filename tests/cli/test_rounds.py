@@ -1,6 +1,7 @@
 """``--rounds``: which recipe each round runs, where, and when the chain ends."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def chain(
     """The rounds that were run, each leaving the gain stage's verdict in its run folder."""
     ran: list[tuple[Path, list[str]]] = []
 
-    def run_one(name: str, folder: Path, sets: list[str]) -> None:
+    def run_one(name: str, folder: Path, sets: Sequence[str]) -> None:
         loaded, _ = load(Path(name), sets)
         gain = folder / "gain-00000000"
         gain.mkdir(parents=True)
@@ -37,7 +38,7 @@ def chain(
         (gain / "gain.json").write_text(
             json.dumps({"verdict": verdict, "because": f"it is {verdict}"})
         )
-        ran.append((folder, sets))
+        ran.append((folder, [*sets]))
 
     run_rounds(str(recipe), out, [], rounds, run_one)
     return ran

@@ -1,5 +1,6 @@
 """The stage as the pipeline runs it: folders in, folder and counts out."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from safetensors.torch import load_file
 
 from deimos import recipe
+from deimos.models.loading import load_tokenizer
+from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.runs.artifacts import metrics_in
 from deimos.runs.plan import StageJob
@@ -135,3 +138,25 @@ def test_nothing_to_train_on_says_why(job, golds):
         stage.run(job(golds(3), max_length=2))
     with pytest.raises(TokensError, match="has 0 golds"):
         stage.run(job([]))
+
+
+def test_a_taught_model_is_trained_on_taught_golds_and_lies_with_its_chat_template(job, golds):
+    first = job(golds(4))
+    taught_on = first.out.parent / "teach"
+    journal.write_rows(taught_on / "gold.jsonl", golds(9)[4:])
+    settings = first.recipe.model_dump(mode="json")
+    settings["model"] |= {"tags": None, "thinking": None}
+    settings["train"] |= {"teach": {"open": "<think>", "close": "</think>"}, "max_length": 60}
+    taught = dataclasses.replace(
+        first, recipe=recipe.parse(settings), inputs={**first.inputs, "teach": taught_on}
+    )
+    counts = stage.run(taught)
+    assert counts["examples"] == 5, "what teach made, not what was selected"
+    tokenizer = load_tokenizer(ModelRef(str(first.out / "adapter")))
+    ask = [{"role": "user", "content": "Tom"}]
+    on, off = (
+        tokenizer.apply_chat_template(ask, tokenize=False, add_generation_prompt=True, **switch)
+        for switch in ({}, {"enable_thinking": False})
+    )
+    assert on.endswith("<|im_start|>assistant <think>\n")
+    assert off == f"{on}\n</think>\n\n"

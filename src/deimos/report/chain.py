@@ -20,7 +20,7 @@ from deimos.report.charts import ReportSection, TextTable
 from deimos.report.results import RunResults
 from deimos.runs.artifacts import ArtifactError, Artifacts, SampleFacts, load_run
 from deimos.runs.folder import RunFolder
-from deimos.store.schema import AnyRow
+from deimos.store.schema import AnyRow, Row
 
 LOCKED = "locked"
 COLUMNS = (
@@ -74,7 +74,7 @@ def _row(at: int, each: Round) -> tuple[str, ...]:
     gain, golds = each.artifacts.gain(), each.artifacts.record("select").get("counts", {})
     dev: AnyRow = gain.get("compare", {})
     bench = {r["model"]: r for r in each.artifacts.bench() if _is_whole(r)}
-    test: AnyRow = next((dict(r) for r in each.artifacts.compare() if _is_whole(r)), {})
+    test: Row = next(({**r} for r in each.artifacts.compare() if _is_whole(r)), {})
     medians = [bench.get(model, {}).get("total_tokens_median") for model in ("base", "tuned")]
     return (
         str(at),
@@ -119,13 +119,13 @@ def _overall(rounds: list[Round]) -> Iterator[str]:
         return
     sides = [[each[name] for name in both] for each in (first, last)]
     delta = stats.accuracy_delta(*([float(bool(f.ok)) for f in side] for side in sides))
-    lengths = (
+    base, tuned = (
         stats.Clustered(
             np.array([f.total_tokens for f in side], float), np.arange(len(side), dtype=np.int64)
         )
         for side in sides
     )
-    saved = stats.median_reduction(*lengths, len(both))
+    saved = stats.median_reduction(base, tuned, len(both))
     yield (
         f"The whole chain, last tuned model against first base, at the locked config on the same "
         f"{formatting.number(len(both))} test problems: accuracy {formatting.points(delta.value)} points "
