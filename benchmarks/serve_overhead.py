@@ -221,9 +221,11 @@ def time_decisions() -> dict[int, float]:
 def describe(args: argparse.Namespace, cells: Cells, more: Mapping[str, Any]) -> str:
     """The section of the page."""
     leaving = more["leaving"]
+    given = f"--rounds {args.rounds} --divide {args.divide}"
+    given += " --portkey FOLDER" * bool(args.portkey) + " --litellm PYTHON" * bool(args.litellm)
     lines = [
         "## Overhead", "",
-        f"`python benchmarks/serve_overhead.py --rounds {args.rounds} --portkey FOLDER --litellm PYTHON`; two cores "
+        f"`python benchmarks/serve_overhead.py {given}`; two cores "
         "shared by load, gateway and a mock upstream server that streams 16 events 20 ms apart; all in turn, "
         f"{args.rounds} rounds; Python {sys.version.split()[0]}. Requests have 2,000 characters. On Node 20.20 Portkey's "
         "gateway answers every stream with 500 (it writes into the headers of a fetched answer): "
