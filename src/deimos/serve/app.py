@@ -45,7 +45,7 @@ from deimos.serve.http import (
     send_fault,
     send_json,
 )
-from deimos.serve.metrics import CONTENT_TYPE, RequestClock, ServingMetrics
+from deimos.serve.metrics import CLIENT_LEFT, CONTENT_TYPE, RequestClock, ServingMetrics
 from deimos.serve.middleware import DECISION
 from deimos.serve.models import ServedModel
 from deimos.serve.replies import DONE, ChatForm, ReplyForm, TextForm, sse
@@ -53,8 +53,6 @@ from deimos.serve.strict_json import parse_strictly
 from deimos.thinking import Part
 
 log = logging.getLogger("deimos.serve")
-CLIENT_LEFT = 499
-"""The status under which a request is counted whose client left first (nginx's)."""
 BODY = 64 << 20
 """Bytes of a body that are read at most; the guard's limit is lower."""
 LONG_BODY = 65_536

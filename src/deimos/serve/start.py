@@ -26,8 +26,7 @@ from deimos.serve.forward import UPSTREAM_KEY, Forwarder
 from deimos.serve.guard import Guard
 from deimos.serve.http import App
 from deimos.serve.keys import Keys, ServeError, check_bind, is_loopback, read_keys
-from deimos.serve.metered import Metered
-from deimos.serve.metrics import ServingMetrics
+from deimos.serve.metrics import Metered, ServingMetrics
 from deimos.serve.middleware import ThinkingRouter
 from deimos.serve.models import open_model
 from deimos.serve.router import Router

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from deimos.serve.http import CHAT, METRICS, MODELS
-from deimos.serve.metered import Metered
-from deimos.serve.metrics import ServingMetrics
+from deimos.serve.metrics import Metered, ServingMetrics
 from deimos.serve.middleware import DECISION
 from deimos.serve.router import Decision
 
