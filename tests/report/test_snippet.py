@@ -162,3 +162,18 @@ def test_without_an_adapter_there_is_no_program(reported, tmp_path):
     stage.run(tmp_path, folders, reported.recipe)
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "nothing has been trained" in card and "```python" not in card
+
+
+def test_a_taught_model_is_asked_by_the_template_that_lies_with_its_adapter(tmp_path):
+    folders = {"train": tmp_path / "train-0"}
+    settings = {
+        "name": "t", "model": {"id": "a/b", "tags": None, "thinking": None},
+        "prompts": {"sources": [{"source": "lab"}]}, "train": {"teach": {}},
+    }  # fmt: skip
+    run = RunResults("t", parse(settings), Artifacts(folders), {}, [], [], [], [], {}, [])
+    made = snippet.quick_starts(run)
+    assert made.no_switch == ""
+    for program in (made.on, made.off):
+        assert program and "AutoTokenizer.from_pretrained(adapter)" in program
+    assert made.off and "enable_thinking=False" in made.off
+    assert made.serve and "--chat-template train-0/adapter/chat_template.jinja" in made.serve

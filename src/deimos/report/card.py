@@ -94,7 +94,9 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
 def specification(run: RunResults) -> list[tuple[str, str]]:
     """What the adapter is: names and values, from the recipe as it ran and the stages' records."""
     model, lora, trained = run.recipe.model, run.recipe.train.lora, run.counts("train")
-    tags = f"{model.tags.open} … {model.tags.close}" if model.tags else "none (the plain grammar)"
+    own = model.tags or run.recipe.train.teach
+    tags = f"{own.open} … {own.close}" if own else "none (the plain grammar)"
+    tags += " (taught: the base has none)" if run.taught else ""
     thinking = {None: "as the chat template does by itself", True: "on", False: "off"}
     shape = run.constants.get("shape")
     recorded = formatting.NOT_MEASURED.replace("measured", "recorded")

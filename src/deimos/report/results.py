@@ -60,6 +60,11 @@ class RunResults:
         return self.recipe.model.id == "lab"
 
     @property
+    def taught(self) -> bool:
+        """The tuned model has learnt thinking tags, which its base does not have."""
+        return self.recipe.train.teach is not None
+
+    @property
     def plain(self) -> bool:
         """The model does not think in tags: its whole text is trace and answer."""
         return self.recipe.model.tags is None

@@ -69,6 +69,8 @@ def quick_starts(run: RunResults) -> QuickStarts:
 
 def knows_switch(run: RunResults) -> bool | None:
     """Whether the chat template has the recipe's switch; None if neither records nor template say."""
+    if run.taught:
+        return True
     if run.plain:
         return False
     if run.counts("route").get("no_switch"):
@@ -87,7 +89,7 @@ def knows_switch(run: RunResults) -> bool | None:
 
 def say_no_switch(run: RunResults) -> str:
     """Why thinking cannot be turned off, in one sentence; empty if it can, or if that is not known."""
-    if run.plain:
+    if run.plain and not run.taught:
         return "This model does not think in tags, so there is no thinking to turn off."
     if knows_switch(run) is False:
         key = run.recipe.model.thinking_key
@@ -129,7 +131,9 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
             "",
             f"base = {'str(lab_path())' if run.lab else quoted(run.base_place)}",
             f"adapter = {quoted(adapter_place(run))}  # a folder beside this card",
-            f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
+            "tokenizer = AutoTokenizer.from_pretrained(adapter)  # its chat template opens the thought"
+            if run.taught
+            else f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
             *check,
             f"model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype={quoted(model.dtype)})",
             "model = PeftModel.from_pretrained(model, adapter).eval()",
@@ -167,6 +171,11 @@ def serve_command(run: RunResults) -> str | None:
         base = shlex.quote(run.base_place)
     words = [
         "--enable-lora",
+        *(
+            [f"--chat-template {shlex.quote(f'{adapter_place(run)}/chat_template.jinja')}"]
+            if run.taught
+            else []
+        ),
         f"--lora-modules {shlex.quote(f'tuned={adapter_place(run)}')}",
         f"--max-lora-rank {rank}",
         f"--dtype {model.dtype}",
@@ -193,7 +202,9 @@ def client(run: RunResults) -> str | None:
     if given:
         pairs = ", ".join(f'"{name}": {value}' for name, value in given.items())
         body.append(f'"chat_template_kwargs": {{{pairs}}}')
-    if not run.plain:  # a tag may be a special token, which a server leaves out of its reply
+    if (
+        run.taught or not run.plain
+    ):  # a tag may be a special token, which a server leaves out of its reply
         body.append('"skip_special_tokens": False')
     indent = "    " if switched else ""
     return "\n".join(
