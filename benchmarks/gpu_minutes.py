@@ -180,6 +180,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         subprocess.run(
             [sys.executable, str(ROOT / "benchmarks/run_table.py"), str(place), "--title", title,
              "--command", told, "--out", str(args.out / "table.md")], check=True,
+            env=own_packages(),
         )  # fmt: skip
     elif place.is_dir():
         with tarfile.open(args.store / RUN_ARCHIVE, "w:gz") as packed:
@@ -191,11 +192,16 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def own_packages() -> dict[str, str]:
+    """The environment of a process that imports deimos from this checkout."""
+    paths = f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep)
+    return {**os.environ, "PYTHONPATH": paths}
+
+
 def run_for(command: list[str], seconds: float) -> int | None:
     """A command's exit code; None: time was up, and it was interrupted."""
-    paths = f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep)
     print(" ".join(command), flush=True)
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths})
+    process = subprocess.Popen(command, env=own_packages())
     try:
         return process.wait(max(1.0, seconds))
     except subprocess.TimeoutExpired:
