@@ -24,7 +24,8 @@ def unescaped(markdown: str) -> str:
 def test_summary_has_the_contract_fields_and_the_records_numbers(reported):
     summary = json.loads(reported.text("summary.json"))
     assert list(summary) == [
-        "prompts", "sample", "select", "bench", "compare", "routing", "engines", "environment",
+        "prompts", "sample", "select", "bench", "compare", "routing", "routed", "engines",
+            "environment",
     ]  # fmt: skip
     assert summary["prompts"] == {
         "train": 60, "dev": 10, "decontaminated": 3, "decontamination": runfolder.OVERLAPS,
