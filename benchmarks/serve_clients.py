@@ -105,14 +105,14 @@ def same(got: Reply, wanted: Reply) -> bool:
 def row(place: str, url: str, problems: list[Prompt], wanted: dict[tuple[str, bool], Reply]) -> str:
     """A place's line of the table."""
     client = OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=600)
-    cells, by, wrong = [], "text", set()
+    cells, by, wrong = [], "ids", set()
     started = time.perf_counter()
     with client, ThreadPoolExecutor(CLIENTS) as pool:
         for stream in (False, True):
             for thinking in (True, False):
                 got = pool.map(lambda p, t=thinking, s=stream: ask(client, p, t, s), problems)
                 pairs = [(reply, wanted[p.id, thinking]) for reply, p in zip(got, problems)]
-                by = "ids" if all(reply.ids for reply, _ in pairs) else by
+                by = by if all(reply.ids for reply, _ in pairs) else "text, or ids if there are any"
                 right = [same(*pair) for pair in pairs]
                 cells.append(sum(right))
                 wrong |= {p.id for p, fits in zip(problems, right) if not fits}
