@@ -14,7 +14,7 @@ from typing import Any
 
 from deimos.recipe.errors import show_value, suggest_name
 from deimos.serve.http import CHAT, RequestFault
-from deimos.serve.json_schema import find_schema_fault
+from deimos.serve.strict_json import find_schema_fault
 
 INT64 = 1 << 63
 TEMPLATE_KWARGS = frozenset(
