@@ -15,6 +15,7 @@ from deimos.cli.main import app
 from deimos.lab.weights import lab_path
 from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_in
 from deimos.planning.arguments import load_recipe, planned
+from deimos.planning.context import refuse_beyond_context
 from deimos.planning.estimate import count_raced, expect_tokens, pilot_of
 from deimos.recipe import RecipeError, Sample, Select, parse
 from deimos.sample.prompt_race import Bound
@@ -238,13 +239,9 @@ def test_what_the_model_s_context_does_not_hold_is_refused(tmp_path, monkeypatch
         refused = CliRunner().invoke(app, ["plan", "lab", *SMALL[:8], *sets]).exception
         assert isinstance(refused, RecipeError), setting
         assert re.match(sentence, str(refused)), refused
-    other = (
-        "--set",
-        "runtime.engine=openai",
-        "--set",
-        "runtime.engine_options={urls: ['http://x']}",
-    )
-    assert say("plan", "lab", *SMALL, *other, "--set", "bench.budget=4096")
+    loaded, runtime = load_recipe("lab")  # a server says itself what it holds
+    other = runtime.model_copy(update={"engine": "openai"})
+    refuse_beyond_context(loaded, other, {"max_position_embeddings": 8}, prompt=100, test=100)
 
 
 def test_a_pilot_for_real(tmp_path, monkeypatch):
