@@ -1,8 +1,9 @@
 """The router: what its recogniser makes of prompts it was not fitted on, and what a decision takes.
 
-    python benchmarks/routing.py DATA --fit       # fit and write src/deimos/route/default_policy.json
-    python benchmarks/routing.py DATA             # docs/results/serve.md, section "Routing"
+usage: python benchmarks/routing.py DATA [--fit]
 
+With ``--fit`` it fits and writes src/deimos/route/default_policy.json, else the section "Routing" of
+docs/results/serve.md.
 DATA is a folder of public data sets (gsm8k/train.jsonl, math/test.jsonl, ifeval/input_data.jsonl, …).
 """
 

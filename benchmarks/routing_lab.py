@@ -1,8 +1,9 @@
 """The lab model routed by a policy fitted on its own dev answers, measured on test problems.
 
-    python benchmarks/routing_lab.py FOLDER      # decodes into FOLDER what is not there yet; writes
-                                                 # docs/results/serve.md, section "Routing the lab"
+usage: python benchmarks/routing_lab.py FOLDER
 
+Decodes into FOLDER what is not there yet, and writes the section "Routing the lab" of
+docs/results/serve.md.
 Dev is drawn from the lab's train split, test from its test split, as in recipes/lab.yaml but for the
 numbers of steps: a mixed stream of short and long problems of four kinds. Both are decoded greedily by
 the packaged model with thinking on and off.
