@@ -120,7 +120,7 @@ def pilot_of(pool: Sequence[Completion], sample: Sample, select: Select, seconds
         needs = {"min_pass": select.min_pass, "min_think_tokens": least}
         run = decide_wanted(sample, {c.index: result_of(c) for c in mine}, **needs)
         mine = [c for c in mine if c.index < run.count]
-        bound = Bound(**needs, unstoppable=run.unstoppable)
+        bound = Bound(min_pass=select.min_pass, min_think_tokens=least, unstoppable=run.unstoppable)
         together = sample.n if isinstance(sample.n, int) else sample.n.min
         for start in range(0, run.count, together):
             wave = [c for c in mine if start <= c.index < start + together]
