@@ -59,7 +59,8 @@ def recipe(place, rows=None, **sections):
         "name": "own",
         "model": {"id": "lab", "dtype": "float32"},
         "prompts": {"sources": [{"source": "jsonl", "options": {"path": "own.jsonl"}}]},
-        "bench": {"tasks": [{"name": "tests", "source": lab}]},
+        "sample": {"sampling": {"max_tokens": 512}},  # what the lab model's context has room for
+        "bench": {"tasks": [{"name": "tests", "source": lab}], "budget": 512},
         **sections,
     }
     (place / "own.yaml").write_text(yaml.safe_dump(data))

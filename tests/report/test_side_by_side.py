@@ -11,7 +11,9 @@ from deimos.runs.artifacts import SampleFacts
 
 def outcome(model, problem, think, ok=True, finish="stop", config="locked"):
     name = f"{problem:03}"
-    return SampleFacts("t", model, config, name, 0, think, 5, finish, ok, "e", 0, Path("x"))
+    return SampleFacts(
+        "t", model, config, name, 0, think, 5, think + 5, finish, ok, "e", 0, Path("x")
+    )
 
 
 def pair(problem, base, tuned, base_ok=True, tuned_ok=True, finish="stop"):

@@ -42,7 +42,7 @@ def refuse_beyond_context(
             )
     for key, most, longest in _budgets(recipe, prompt, test):
         if longest + most > context:
-            behind = f" and the longest prompt has {longest:,}" if longest else ""
+            behind = f", and the longest prompt has {longest:,}" if longest else ""
             raise RecipeError(
                 f"{key} = {most}: the context of model {recipe.model.name!r} is {context:,} tokens, "
                 f"prompt and completion together{behind}: set it to at most {context - max(longest, 1)}"
