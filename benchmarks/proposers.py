@@ -1,10 +1,11 @@
 """Proposers side by side on one model's train prompts: pass rates, lengths, golds, tokens a gold.
 
 usage: python benchmarks/proposers.py MODEL --train train.jsonl --out RUN [--prompts 60] [--tags]
-           [--plain 4] [--teacher FOLDER] [--title TITLE] [--page docs/results/terse.md]
+           [--plain 4] [--exemplars FILE] [--teacher FOLDER] [--title TITLE] [--page docs/results/terse.md]
 
 MODEL and the teacher are folders or Hub ids; train.jsonl is OpenAI's grade-school-math file, without
-it the Hub's copy is taken. The prompts are sampled by `deimos run --until select` with every candidate
+it the Hub's copy is taken; few_shot shows the examples of each FILE as well as the run's own. The
+prompts are sampled by `deimos run --until select` with every candidate
 decoded to its end, so that each proposer is seen by itself and every subset of them is known; run
 again with the same folder it resumes. Of a model that thinks in tags (`--tags`), prune is among them.
 
@@ -62,6 +63,9 @@ def recipe_of(args: argparse.Namespace) -> dict[str, Any]:
         {"kind": "few_shot", "n": 2, "exemplars": "own", "shots": args.shots},
         {"kind": "rewrite", "name": "rewrite (itself)", "n": 1},
     ]
+    for path in args.exemplars:
+        shown = {"exemplars": str(path), "shots": args.shots}
+        proposers.append({"kind": "few_shot", "name": f"few_shot ({path.stem})", "n": 2, **shown})
     if args.teacher:
         teacher = {"path": args.teacher, "dtype": args.dtype}
         proposers.append(
@@ -203,6 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dev", type=int, default=8)
     parser.add_argument("--plain", type=int, default=4)
     parser.add_argument("--shots", type=int, default=4)
+    parser.add_argument("--exemplars", type=Path, action="append", default=[])
     parser.add_argument("--teacher")
     parser.add_argument("--tags", action="store_true")
     parser.add_argument("--dtype", default="bfloat16")

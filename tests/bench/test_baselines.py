@@ -1,6 +1,7 @@
 """What a user would pick instead, on a scripted engine: arms, keys, resuming, rows, and the verdict."""
 
 import dataclasses
+import json
 import re
 import shutil
 from pathlib import Path
@@ -138,6 +139,47 @@ def test_the_budget_closes_the_bases_own_thoughts(bench, judge):
         assert row["answer"].startswith("The answer is") and row["finish"] == "stop"
     assert sum(closed for _, closed in asked) == 12 * 3, "no thought was decoded again"
     assert len(asked) == 12 * 3 * 3
+
+
+def write_lines(path, *rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_worked_examples_stand_before_each_question(bench, judge, tmp_path):
+    path = write_lines(
+        tmp_path / "examples.jsonl",
+        {"question": "What is 3 plus 3?", "answer": "6"},  # a test problem
+        {"question": "Ann has four draft pencils and loses one.", "think": "4-1", "answer": "3 left"},
+        {"question": "How many legs have seven sheep?", "answer": "28"},
+    )  # fmt: skip
+    j = bench(["few_shot"], settings=["ship"], exemplars=path, shots=1)
+    stage.run(j, judge=judge)
+    shown = [prompt for prompt, _ in asked if "Ann has four" in prompt]
+    assert (
+        len(shown) == 12 * 2 == len([prompt for prompt, _ in asked if "Worked examples" in prompt])
+    )
+    for prompt in shown:
+        assert prompt.index("3 left") < prompt.index("What is"), "before the question"
+        assert "sheep" not in prompt and "What is 3 plus 3?\nAnswer" not in prompt
+    row = one(read_rows(j.out / "bench.jsonl"), model="base+few_shot", task="sums")
+    assert row["baseline"] == {"examples": 1}
+    against = one(read_rows(j.out / "compare.jsonl"), against="base+few_shot", task="sums")
+    assert against["result"] in ("beats", "does not beat", "undecided")
+    asked.clear()
+    stage.run(j, judge=judge)
+    assert asked == []
+    other = bench(["few_shot"], settings=["ship"], exemplars=path, shots=2)
+    stage.run(other, judge=judge)
+    assert len(asked) == 12 * 2 and all("sheep" in prompt for prompt, _ in asked), (
+        "asked in another way"
+    )
+
+
+def test_examples_that_are_all_test_problems_are_refused(bench, judge, tmp_path):
+    path = write_lines(tmp_path / "e.jsonl", {"question": "What is 3 plus 3?", "answer": "6"})
+    with pytest.raises(RecipeError, match="every example overlaps with a test problem"):
+        stage.run(bench(["few_shot"], settings=["ship"], exemplars=path), judge=judge)
 
 
 def test_a_bench_cut_short_goes_on_where_it_stopped(bench, judge):

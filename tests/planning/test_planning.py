@@ -194,6 +194,18 @@ def test_a_stage_that_the_recipe_has_no_section_for_is_one_sentence(tmp_path, mo
         planned(*load_recipe("lab"), "route")
 
 
+def test_a_plan_says_what_a_round_and_its_tags_take(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("plan", "lab", *SMALL, "--tokens-per-second", "100", "--set", "gain={}")
+    assert "of gain at that speed (16 answers to dev prompts)" in say(*words).stdout  # 8 x 2 models
+    plain = ("--set", "sweep=null", "--set", "model.tags=null", "--set", "model.thinking=null")
+    plain += ("--set", "train.teach={answers: 3, max_tokens: 40}")
+    told = json.loads(say(*words, *plain, "--json").stdout)
+    assert (told["gain_answers"], told["teach_answers"]) == (16, 12 * 3)
+    assert told["teach_hours"] == 12 * 3 * 40 / 100 / 3600
+    assert "(36 answers behind closed thoughts" in say(*words, *plain).stdout
+
+
 def test_baselines_are_counted_and_refused_if_the_template_cannot(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = ["plan", "lab", *SMALL, "--tokens-per-second", "100", "--set"]

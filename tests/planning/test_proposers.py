@@ -12,10 +12,11 @@ from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.runtime import Runtime
 
 
-def recipe(*proposers: dict[str, Any]) -> Recipe:
+def recipe(*proposers: dict[str, Any], **more: Any) -> Recipe:
     sample = {"proposers": [{"kind": "plain", "n": 2}, *proposers]}
     sources = {"sources": [{"source": "lab"}]}
-    return parse({"name": "t", "model": {"id": "lab"}, "prompts": sources, "sample": sample})
+    given = {"name": "t", "model": {"id": "lab"}, "prompts": sources, "sample": sample}
+    return parse({**given, **more})
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,9 @@ def test_examples_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
         check(recipe({"kind": "few_shot", "exemplars": str(path)}), Runtime())
     path.write_text('{"question": "a", "answer": "b"}\n')
     check(recipe({"kind": "few_shot", "exemplars": str(path)}, {"kind": "rewrite"}), Runtime())
+    path.write_text("[1]\n")
+    bench = {"baselines": ["few_shot"], "exemplars": str(path)}
+    with pytest.raises(
+        RecipeError, match=r"bench.exemplars = .*, line 1 = \[1\]: must be a JSON object"
+    ):
+        check(recipe(bench=bench), Runtime())

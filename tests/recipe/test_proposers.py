@@ -12,13 +12,19 @@ from deimos.recipe import Recipe, RecipeError, parse
 from deimos.recipe.proposers import INSTRUCTIONS
 
 
-def recipe(*proposers: Any, model: dict[str, Any] | None = None, **sample: Any) -> Recipe:
+def recipe(
+    *proposers: Any,
+    model: dict[str, Any] | None = None,
+    bench: dict[str, Any] | None = None,
+    **sample: Any,
+) -> Recipe:
     return parse(
         {
             "name": "t",
             "model": {"id": "lab", **(model or {})},
             "prompts": {"sources": [{"source": "lab"}]},
             "sample": {"proposers": [*proposers], **sample},
+            "bench": bench or {},
         }
     )
 
@@ -108,3 +114,20 @@ def test_what_proposers_bring_is_part_of_the_identity(tmp_path: Path) -> None:
             planned.folder for planned in plan(made, "sample") if planned.stage.name == "sample"
         ]
     assert len(set(folders)) == 3
+
+
+def test_the_benchs_examples_are_part_of_its_identity(tmp_path: Path) -> None:
+    path = tmp_path / "shots.jsonl"
+    test = {"name": "t", "source": {"source": "lab", "options": {"kind": "math"}}}
+    bench = {"tasks": [test], "baselines": ["few_shot"], "exemplars": str(path)}
+
+    def folders() -> dict[str, str]:
+        return {each.stage.name: each.folder for each in plan(recipe(PLAIN, bench=bench))}
+
+    with pytest.raises(RecipeError, match=r"bench.exemplars = .*must be a JSONL file that exists"):
+        folders()
+    path.write_text("a")
+    first = folders()
+    path.write_text("b")
+    second = folders()
+    assert first.pop("bench") != second.pop("bench") and first == second

@@ -56,6 +56,14 @@ def test_there_are_shipped_recipes():
         (least(train={"packing": True}), "train.packing = true: must be false"),
         (least(bench={"tasks": [{"name": "t", "sauce": 1}]}), "bench.tasks.0."),
         (
+            least(bench={"baselines": ["few_shot"]}),
+            "bench.baselines: few_shot shows worked examples: name their file in bench.exemplars",
+        ),
+        (
+            least(bench={"exemplars": "shots.jsonl"}),
+            "bench.exemplars = 'shots.jsonl' is for the baseline few_shot",
+        ),
+        (
             least(model={"id": "m", "tags": None}, bench={"baselines": ["budget"]}),
             "bench.baselines: budget closes a thought, but model.tags is null",
         ),

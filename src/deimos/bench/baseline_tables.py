@@ -1,6 +1,6 @@
 """Rows of a baseline, beside those of base and tuned; no I/O, no model.
 
-A bench row says in ``baseline`` what makes it of the base: ``{"instruction": text}``,
+A bench row says in ``baseline`` what makes it of the base: ``{"instruction": text}``, ``{"examples": how many}``,
 ``{"reasoning_effort": level}`` or ``{"think_budget": tokens}`` (of several tasks: tokens by task). A
 compare row says in ``against`` which model the tuned one is compared with, and in ``result`` whether
 it beats that (``baselines.judge_baseline``). Seconds are not measured.

@@ -1,23 +1,27 @@
 """What a user would pick instead of training, and whether the tuned model beats it.
 
 A baseline is the base model, untrained, asked or decoded in another way: ``base+instruction`` (a
-terse instruction behind what the user says), ``base+low_effort`` (the chat template's lowest
-``reasoning_effort``), ``base+budget`` (the thought closed at the tuned model's median length). It
-answers the same problems at the same decodings with the same seeds and budget as the base.
+terse instruction behind what the user says), ``base+few_shot`` (worked examples before it),
+``base+low_effort`` (the chat template's lowest ``reasoning_effort``), ``base+budget`` (the thought
+closed at the tuned model's median length). It answers the same problems at the same decodings with the same seeds and budget as the base.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from deimos.recipe import Bench, RecipeError
+from deimos.prompts.decontaminate import Index, TestText
+from deimos.prompts.examples import WorkedExample, read_examples
+from deimos.recipe import Bench, Recipe, RecipeError
 from deimos.store.schema import AnyRow
 from deimos.types import Completion
 
-INSTRUCTION, LOW_EFFORT, BUDGET = "base+instruction", "base+low_effort", "base+budget"
+INSTRUCTION, FEW_SHOT = "base+instruction", "base+few_shot"
+LOW_EFFORT, BUDGET = "base+low_effort", "base+budget"
 """Baselines as rows call them."""
 ACCURACY_MARGIN = 0.02
 """A loss of accuracy that is smaller counts as none."""
@@ -43,6 +47,33 @@ def require_effort(effort: str | None) -> str:
             "the model's has none: leave low_effort out"
         )
     return effort
+
+
+def choose_examples(recipe: Recipe, asked: Iterable[str]) -> tuple[WorkedExample, ...]:
+    """The worked examples of the baseline ``few_shot``: the file's first that no test problem overlaps.
+
+    Args:
+        recipe: its ``bench`` section names the file, ``prompts.decontaminate`` the rules.
+        asked: what the test problems ask.
+
+    Returns:
+        At most ``bench.shots``; empty if the recipe has no such baseline.
+
+    Raises:
+        RecipeError: the file cannot be read or has a bad row, or every example overlaps.
+    """
+    bench = recipe.bench
+    if bench.exemplars is None:
+        return ()
+    key = f"bench.exemplars = {bench.exemplars!r}"
+    rules = recipe.prompts.decontaminate
+    rules = rules if rules.enabled else rules.model_copy(update={"near_duplicates": None})
+    index = Index([TestText("", text) for text in asked], rules)
+    read = read_examples(Path(bench.exemplars), key)
+    free = [one for one in read if index.find(one.question) is None]
+    if not free:
+        raise RecipeError(f"{key}: every example overlaps with a test problem: bring others")
+    return tuple(free[: bench.shots])
 
 
 def find_think_budget(tuned: Sequence[Completion]) -> int:

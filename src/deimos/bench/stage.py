@@ -17,7 +17,7 @@ from typing import Any
 
 from deimos.bench import splits, tables
 from deimos.bench.baseline_tables import tabulate_baseline
-from deimos.bench.baselines import BUDGET, LOW_EFFORT, list_baselines
+from deimos.bench.baselines import BUDGET, LOW_EFFORT, choose_examples, list_baselines
 from deimos.bench.closed import measure_closed
 from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.routed import GivenPolicy, measure_routed
@@ -114,7 +114,9 @@ def run(
     write_rows(job.out / PROBLEMS, map(prompt_row, problems.values()))
     compared = models_of(job)
     decodings = decodings_of(bench, artifacts.locked_configs())
-    suite = Suite(bench, decodings, compared, tasks, job.out)
+    asked = [p.messages[-1]["content"] for p in problems.values()]
+    examples = choose_examples(job.recipe, asked)
+    suite = Suite(bench, decodings, compared, tasks, job.out, examples=examples)
     tags = job.recipe.model.thinking_tags()
     opened = open_models(
         compared, job.runtime, tags, today=read_template_date(job.inputs["sample"]),

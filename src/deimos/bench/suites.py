@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from deimos.bench.baselines import (
     BUDGET,
+    FEW_SHOT,
     INSTRUCTION,
     LOW_EFFORT,
     find_think_budget,
@@ -25,6 +26,7 @@ from deimos.evaluate.arms import Arm
 from deimos.evaluate.models import Models
 from deimos.evaluate.samples import SampleSet
 from deimos.models.ref import ModelRef
+from deimos.prompts.examples import WorkedExample
 from deimos.recipe import Bench
 from deimos.runs.artifacts import adapter_path, samples_path
 from deimos.runs.plan import StageJob
@@ -124,6 +126,8 @@ class Suite:
     """The stage's folder."""
     effort: str | None = None
     """The lowest that the chat template offers."""
+    examples: tuple[WorkedExample, ...] = ()
+    """Of the baseline ``few_shot``."""
     think_budgets: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Of the baseline ``budget``, by task and stored decoding; empty until the tuned model has
     answered."""
@@ -157,6 +161,8 @@ class Suite:
         """A baseline's arm; any other as it is."""
         if plain.model_name == INSTRUCTION:
             return replace(plain, instruction=self.bench.instruction)
+        if plain.model_name == FEW_SHOT:
+            return replace(plain, examples=self.examples)
         if plain.model_name == LOW_EFFORT:
             return replace(plain, effort=require_effort(self.effort))
         if plain.model_name == BUDGET:
@@ -176,6 +182,7 @@ class Suite:
             return {"think_budget": own if len(own) > 1 else next(iter(own.values()), None)}
         return {
             INSTRUCTION: {"instruction": self.bench.instruction},
+            FEW_SHOT: {"examples": len(self.examples)},
             LOW_EFFORT: {"reasoning_effort": self.effort},
         }.get(arm.model)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from deimos.models.ref import ModelRef
+from deimos.prompts.examples import WorkedExample
 from deimos.store.hashing import fingerprint
 from deimos.types import Sampling
 
@@ -30,6 +32,8 @@ class Arm:
     """Tokens after which a thought is closed, so that the answer follows; None: never."""
     instruction: str = ""
     """Added to the last user message."""
+    examples: tuple[WorkedExample, ...] = ()
+    """Shown before the last user message."""
     effort: str | None = None
     """Passed to the chat template as ``reasoning_effort``; None leaves it out."""
 
@@ -41,7 +45,9 @@ def arm_key(made_with: str, arm: Arm) -> str:
         made_with: fingerprint of model, template, decoding and think budget.
         arm: how its prompts are rendered.
     """
-    asked = [arm.instruction, arm.effort] if arm.instruction or arm.effort else []
+    asked: list[Any] = [arm.instruction, arm.effort] if arm.instruction or arm.effort else []
+    if arm.examples:
+        asked.append([[one.question, one.think, one.answer] for one in arm.examples])
     return fingerprint([made_with, arm.thinking, *asked])[:32]
 
 

@@ -31,6 +31,7 @@ from deimos.models.end_of_turn import eos_ids_of
 from deimos.models.loading import load_tokenizer
 from deimos.models.merge import BESIDE
 from deimos.models.ref import ModelRef
+from deimos.prompts.examples import WorkedExample, add_examples
 from deimos.recipe.runtime import Runtime
 from deimos.store.candidates import record_key, sampled_with
 from deimos.store.hashing import fingerprint
@@ -115,6 +116,7 @@ class Models:
         thinking: bool | None,
         *,
         instruction: str = "",
+        examples: tuple[WorkedExample, ...] = (),
         effort: str | None = None,
         model: ModelRef | None = None,
     ) -> Rendered:
@@ -124,15 +126,17 @@ class Models:
             prompt: the prompt.
             thinking: passed to the chat template as its switch; None leaves it out.
             instruction: added to the last user message, behind a blank line.
+            examples: shown before the last user message.
             effort: passed to the chat template as ``reasoning_effort``; None leaves it out.
             model: which; all see the same but those with tags of their own. None: the base.
         """
         tokenizer, tags, template = self._view(model)
-        name = prompt.id, thinking, instruction, effort, tags
+        name = prompt.id, thinking, instruction, examples, effort, tags
         if name not in self._rendered:
             options = {} if effort is None else {EFFORT: effort}
+            longer = add_instruction(prompt.messages, instruction)
             self._rendered[name] = render(
-                tokenizer, add_instruction(prompt.messages, instruction), tags=tags,
+                tokenizer, add_examples(longer, examples, turns=tags is None), tags=tags,
                 thinking=thinking, today=self._today, template=template, arguments=options,
             )  # fmt: skip
         return self._rendered[name]
@@ -140,8 +144,9 @@ class Models:
     def render_for(self, arm: Arm, prompt: Prompt) -> Rendered:
         """A prompt as an arm's model sees it."""
         return self.render(
-            prompt, arm.thinking, instruction=arm.instruction, effort=arm.effort, model=arm.model
-        )
+            prompt, arm.thinking, instruction=arm.instruction, examples=arm.examples,
+            effort=arm.effort, model=arm.model,
+        )  # fmt: skip
 
     def _view(self, model: ModelRef | None) -> tuple[Any, Tags | None, TemplateArguments]:
         """The tokenizer whose chat template renders a model's prompts, its tags and arguments."""

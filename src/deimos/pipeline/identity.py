@@ -75,17 +75,18 @@ def sample_data(recipe: Recipe) -> dict[str, str]:
     data = model_data(recipe)
     for proposer in recipe.sample.proposers or []:
         if isinstance(proposer, FewShotProposer) and proposer.exemplars != OWN:
-            path = Path(proposer.exemplars)
-            if not path.is_file():
-                raise RecipeError(
-                    f"sample.proposers {proposer.name!r}: exemplars = {proposer.exemplars!r}: must be "
-                    "own, or a JSONL file that exists"
-                )
-            data[f"exemplars of {proposer.name}"] = file_hash(path)
+            key = f"sample.proposers {proposer.name!r}: exemplars = {proposer.exemplars!r}: must be own, or"
+            data[f"exemplars of {proposer.name}"] = _examples_hash(Path(proposer.exemplars), key)
         teacher = proposer.teacher if isinstance(proposer, RewriteProposer) else None
         if teacher and teacher.path and Path(teacher.path).is_dir():
             data[f"teacher of {proposer.name}"] = model_hash(Path(teacher.path))
     return data
+
+
+def _examples_hash(path: Path, accepted: str) -> str:
+    if not path.is_file():
+        raise RecipeError(f"{accepted} a JSONL file that exists")
+    return file_hash(path)
 
 
 def grader_data(recipe: Recipe) -> dict[str, str]:
@@ -115,6 +116,9 @@ def filter_settings(recipe: Recipe) -> dict[str, Any]:
 def bench_data(recipe: Recipe) -> dict[str, str]:
     """Test problems, graders and model; and what a suite's word means in this version."""
     own = {**_test_data(recipe), **_suite_data(recipe), **_adapter_data(recipe)}
+    if recipe.bench.exemplars is not None:
+        key = f"bench.exemplars = {recipe.bench.exemplars!r}: must be"
+        own["exemplars"] = _examples_hash(Path(recipe.bench.exemplars), key)
     return {**own, **_graders_data(recipe.bench_graders), **model_data(recipe)}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from deimos.bench.baselines import require_effort
+from deimos.bench.baselines import choose_examples, require_effort
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.task_files import config_of, is_local
 from deimos.engines.local.options import LocalOptions
@@ -66,6 +66,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
         _installed(runtime)
     _check_engine_options(runtime, load=not elsewhere)
     check_examples(recipe.sample, on_cluster=runtime.cluster is not None)
+    choose_examples(recipe, ())
     _check_teachers(recipe, runtime, load="sample" not in runtime.python)
     for kind, spec in recipe.select.graders.items():
         _find("grader", spec, f"select.graders.{kind}", load=not elsewhere)

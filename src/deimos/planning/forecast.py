@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deimos.bench.decodings import Decodings, decodings_of
-from deimos.bench.suites import count_completions
+from deimos.bench.suites import MODELS, count_completions
 from deimos.planning.counts import PromptCounts, count_prompts
 from deimos.planning.estimate import (
     ASSUMED_TOKENS,
@@ -68,6 +69,14 @@ class Forecast:
     """To dev prompts, at most: both models with thinking on and off; 0 without a route section."""
     route_hours: float | None
     """The same for them as ``bench_hours``."""
+    gain_answers: int
+    """To dev prompts, at most: of both models; 0 without a gain section."""
+    gain_hours: float | None
+    """The same for them as ``bench_hours``."""
+    teach_answers: int | None
+    """Behind closed thoughts, at most: of every train prompt a gold; 0 without ``train.teach``."""
+    teach_hours: float | None
+    """At most, of answers up to ``train.teach.max_tokens``."""
     bytes_per_token: float
     disk_needed: int | None
     """Bytes of the candidates' rows, of the same tokens as ``hours``."""
@@ -120,21 +129,45 @@ def forecast(
     if not speed:
         speed, basis = assume_speed(needs, runtime)
     decoded = tokens.raced if tokens else bound
-    # Answers of the benchmark, the sweep and the routing: as long as a pilot's, else at most.
+    # Answers of the benchmark, the sweep, the routing and the gain: as long as a pilot's, else at most.
     each = found.exhaustive / (found.prompts * found.n) if found else decodings.budget
-    swept, routed = count_swept(recipe, dev), routing.count_answers(recipe, dev)
     return Forecast(
         prompts=prompts, candidates=candidates,
         adaptive=not isinstance(recipe.sample.n, int), token_bound=bound, tokens=tokens,
         tokens_assumed=guess, pilot=found, memory=needs, tokens_per_second=speed,
         hours=_hours(decoded, speed), hours_assumed=_hours(guess.raced if guess else None, speed),
         bench_answers=answers, bench_hours=_hours(None if answers is None else answers * each, speed),
-        sweep_answers=swept, sweep_hours=_hours(swept * each, speed),
-        route_answers=routed, route_hours=_hours(routed * each, speed), bytes_per_token=row_bytes,
+        bytes_per_token=row_bytes, **_count_others(recipe, train, dev, each, speed),
         disk_needed=None if decoded is None else round(decoded * row_bytes),
         disk_free=shutil.disk_usage(_existing(place)).free,
         assumed=tuple(_assumptions(recipe, prompts, needs, guess, basis)),
     )  # fmt: skip
+
+
+def _count_others(
+    recipe: Recipe, train: int, dev: int, each: float, speed: float | None
+) -> dict[str, Any]:
+    """Answers and hours of the stages that a recipe may do without, by the forecast's fields.
+
+    Args:
+        recipe: the whole of it.
+        train: prompts.
+        dev: prompts.
+        each: tokens of an answer to a dev prompt.
+        speed: tokens per second.
+    """
+    asked = {
+        "sweep": count_swept(recipe, dev),
+        "route": routing.count_answers(recipe, dev),
+        "gain": len(MODELS) * dev if recipe.gain else 0,
+    }
+    found: dict[str, Any] = {f"{stage}_answers": count for stage, count in asked.items()}
+    found |= {f"{stage}_hours": _hours(count * each, speed) for stage, count in asked.items()}
+    teach = recipe.train.teach
+    behind = train * teach.answers if teach else 0
+    found["teach_answers"] = behind if behind or not teach else None
+    found["teach_hours"] = _hours(behind * teach.max_tokens if teach else 0, speed)
+    return found
 
 
 def _pilot(

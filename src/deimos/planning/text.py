@@ -119,10 +119,19 @@ def _times(f: Forecast) -> Iterator[str]:
                 f"{'':9} {_at_most(f)}{_format_hours(f.bench_hours)} of bench at that speed "
                 f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
             )
-        if f.route_hours:
+        for stage, hours, answers in (
+            ("routing", f.route_hours, f.route_answers),
+            ("gain", f.gain_hours, f.gain_answers),
+        ):
+            if hours:
+                yield (
+                    f"{'':9} {_at_most(f)}{_format_hours(hours)} of {stage} at that speed "
+                    f"({answers:,} answers to dev prompts)"
+                )
+        if f.teach_hours:
             yield (
-                f"{'':9} {_at_most(f)}{_format_hours(f.route_hours)} of routing at that speed "
-                f"({f.route_answers:,} answers to dev prompts)"
+                f"{'':9} at most {_format_hours(f.teach_hours)} of teaching tags at that speed "
+                f"({f.teach_answers:,} answers behind closed thoughts, if every prompt has a gold)"
             )
     if f.tokens:
         yield f"{'':9} training reads {_format_count(f.tokens.train)} tokens; its speed is not measured"

@@ -18,7 +18,7 @@ from deimos.recipe.sampling import SamplingSettings
 from deimos.recipe.section import Count, Section, Seed, Text
 from deimos.types import Kind
 
-BaselineName = Literal["instruction", "low_effort", "budget"]
+BaselineName = Literal["instruction", "low_effort", "budget", "few_shot"]
 """What a user would pick instead of training; see ``Bench.baselines``."""
 
 
@@ -94,14 +94,20 @@ class Bench(Section):
     """Samples per problem at the recommended sampler (greedy decoding is never repeated)."""
     baselines: list[BaselineName] = []
     """Untrained alternatives that are benched beside base and tuned: the base with ``instruction``
-    added to what the user says, at its chat template's lowest ``reasoning_effort``, or with its
-    thought closed at the tuned model's median length."""
+    added to what the user says, with worked examples before it, at its chat template's lowest
+    ``reasoning_effort``, or with its thought closed at the tuned model's median length."""
     instruction: Text = (
         "Think step by step, but only keep a minimum draft for each thinking step, with 5 words at "
         "most."
     )
     """Of the baseline ``instruction``; the default is Chain of Draft's (Xu et al. 2025,
     arXiv:2502.18600), without its last sentence, which asks for another form of the answer."""
+    exemplars: Text | None = None
+    """Of the baseline ``few_shot``: a JSONL file as ``sample.proposers`` takes it, with a ``question``,
+    ``think`` (may be left out) and ``answer`` a line. Those that overlap with a test problem are
+    left out."""
+    shots: Count = 4
+    """Of the baseline ``few_shot``: how many examples stand before each question, the file's first."""
     think_budgets: list[Count] = []
     """Think budgets at which base and tuned are decoded too, at the locked decoding: every thought
     closed there, and the answer behind it decoded. Accuracy against budget has them beside the cut
@@ -120,6 +126,7 @@ class Bench(Section):
         """A benchmark without a suite or a limit keeps the identity that it has without the keys."""
         unused = {k for k in ("suite", "suite_data", "limit") if getattr(self, k) is None}
         unused |= set() if self.think_budgets else {"think_budgets"}
+        unused |= set() if self.exemplars else {"exemplars", "shots"}
         return {key: value for key, value in dump(self).items() if key not in unused}
 
     @model_validator(mode="after")
@@ -128,6 +135,20 @@ class Bench(Section):
             raise ValueError(
                 f"bench.suite_data = {self.suite_data!r} is for lm-eval's tasks, and there are none: "
                 "give bench.suite too (card, hard or easy), or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _examples_of_few_shot(self) -> Bench:
+        if "few_shot" in self.baselines and self.exemplars is None:
+            raise ValueError(
+                "bench.baselines: few_shot shows worked examples: name their file in bench.exemplars "
+                "(JSONL with question and answer), or leave few_shot out"
+            )
+        if self.exemplars is not None and "few_shot" not in self.baselines:
+            raise ValueError(
+                f"bench.exemplars = {self.exemplars!r} is for the baseline few_shot, which "
+                f"bench.baselines = {self.baselines!r} does not have: add it, or leave exemplars out"
             )
         return self
 

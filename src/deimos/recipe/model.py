@@ -286,7 +286,7 @@ class Recipe(Section):
 
     def _baselines_have_a_thought(self) -> None:
         """Refuse to shorten a thought that no test problem asks for."""
-        about = [name for name in self.bench.baselines if name != "instruction"]
+        about = [name for name in self.bench.baselines if name in ("low_effort", "budget")]
         if self.bench.think_budgets and self.model.tags is None:
             raise ValueError(
                 f"bench.think_budgets = {self.bench.think_budgets!r}: model.tags is null (the model "

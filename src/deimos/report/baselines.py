@@ -21,6 +21,7 @@ from deimos.store.schema import AnyRow
 BASE = "base"
 NAMES = {
     "base+instruction": "base + terse instruction",
+    "base+few_shot": "base + terse examples",
     "base+low_effort": "base at its lowest reasoning effort",
     "base+budget": "base with its thought closed at the tuned model's median",
 }

@@ -139,6 +139,7 @@ class RunningCompletion:
         """``stop`` or ``length``; empty: it is not over."""
         self.closed = False
         """Whether there is an answer: the thought, if there was one, has been closed."""
+        self._stops = body.stops
         self._text = AnswerText(asked.model.tokenizer, rendered, asked.model.silent_ids, body.stops)
         seed, drawn_as = _seed(body.seed, rendered, index)
         self.request = Request(
@@ -159,6 +160,8 @@ class RunningCompletion:
         """
         async with contextlib.aclosing(self.model.thread.follow(self.request)) as batches:
             async for events in batches:
+                if not self._stops:  # behind a stop text no token counts, so each is looked at
+                    events = _merge_tokens(events)
                 parts = [part for event in events for part in self._take(event)]
                 for part, text in parts:
                     self.texts[part] += text
@@ -194,6 +197,19 @@ class RunningCompletion:
         if self.rendered.shape is Shape.PLAIN or self._text.answered_at_once:
             return Counts(0, max(counts.think_tokens, counts.answer_tokens))
         return counts
+
+
+def _merge_tokens(events: Sequence[Token | Done]) -> list[Token | Done]:
+    """The events with tokens that came together as one: their text is made at once, not one by one."""
+    merged: list[Token | Done] = []
+    for event in events:
+        last = merged[-1] if merged else None
+        if isinstance(event, Token) and isinstance(last, Token):
+            text = None if event.text is None else (last.text or "") + event.text
+            merged[-1] = Token(event.key, last.token_ids + event.token_ids, text)
+        else:
+            merged.append(event)
+    return merged
 
 
 def _seed(seed: int | None, rendered: Rendered, index: int) -> tuple[int, Key | None]:

@@ -8,14 +8,12 @@ an example whose question overlaps with it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from deimos.prompts.decontaminate import Index, TestText
+from deimos.prompts.examples import read_examples
 from deimos.recipe import Decontaminate, FewShotProposer, RecipeError, Sample
-from deimos.recipe.errors import show_value
 from deimos.recipe.proposers import OWN
 from deimos.store.candidates import rank
 from deimos.store.journal import read_rows, write_rows
@@ -179,32 +177,6 @@ def _checked(row: ExemplarRow, index: Index | None) -> ExemplarRow:
 
 
 def _read_file(proposer: FewShotProposer) -> list[ExemplarRow]:
-    path = Path(proposer.exemplars)
-    where = f"sample.proposers {proposer.name!r}: exemplars {proposer.exemplars!r}"
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as e:
-        raise RecipeError(f"{where} cannot be read: {e}") from e
-    rows = [
-        _read_row(proposer, line, f"{where}, line {number}")
-        for number, line in enumerate(lines, 1)
-        if line.strip()
-    ]
-    if not rows:
-        raise RecipeError(f"{where} is empty: one example a line is needed")
-    return rows
-
-
-def _read_row(proposer: FewShotProposer, line: str, where: str) -> ExemplarRow:
-    accepted = 'must be a JSON object with texts under "question" and "answer", and maybe "think"'
-    try:
-        row: Any = json.loads(line)
-    except json.JSONDecodeError as e:
-        raise RecipeError(f"{where}: {accepted}: {e}") from e
-    if not isinstance(row, dict):
-        raise RecipeError(f"{where} = {show_value(row)}: {accepted}")
-    texts = {"think": "", **row}
-    for name in ("question", "think", "answer"):
-        if not isinstance(texts.get(name), str) or (name != "think" and not texts[name].strip()):
-            raise RecipeError(f"{where}: {name} = {show_value(texts.get(name))}: {accepted}")
-    return ExemplarRow(proposer.name, texts["question"], texts["think"], texts["answer"])
+    key = f"sample.proposers {proposer.name!r}: exemplars {proposer.exemplars!r}"
+    found = read_examples(Path(proposer.exemplars), key)
+    return [ExemplarRow(proposer.name, one.question, one.think, one.answer) for one in found]
