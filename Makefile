@@ -65,9 +65,13 @@ check: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# What needs a model, a server or other arguments is run by hand, as its page says.
+BY_HAND := adaptive_n bandwidth engines gpu_minutes lora_dev proposers routing routing_lab run_table \
+	serve_clients serve_local serve_overhead serve_soak suite_beside_lm_eval suite_data terse_table \
+	train_speed vllm_overhead
+
 bench: $(STAMP)
-	for script in $(filter-out benchmarks/_% benchmarks/run_table.py benchmarks/lora_dev.py \
-			benchmarks/engines.py benchmarks/vllm_overhead.py benchmarks/adaptive_n.py benchmarks/bandwidth.py benchmarks/suite_%.py benchmarks/serve_%.py,$(wildcard benchmarks/*.py)); do \
+	for script in $(filter-out benchmarks/_% $(BY_HAND:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
 		$(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/race.py --grid --n 300
 	$(BIN)/python benchmarks/adaptive_n.py --prompts 100

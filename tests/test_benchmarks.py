@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -66,3 +67,16 @@ def test_a_file_that_comes_in_loads_of_parts_is_whole_at_the_end(tmp_path):
     assert joined.stdout.split()[-1] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert sorted(path.name for path in store.iterdir()) == ["a.gguf", "a.gguf.parts.json"]
     assert gpu_minutes("receive", parts, store)["missing"] == {"a.gguf": []}
+
+
+def test_make_bench_runs_only_what_needs_no_arguments():
+    shown = subprocess.run(
+        ["make", "-n", "bench"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    run = set(re.findall(r"benchmarks/(\w+)\.py", shown))
+    needs = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("[a-z]*.py")
+        if re.search(r'add_argument\("[a-z]|required=True', path.read_text(encoding="utf-8"))
+    }
+    assert run and needs and not run & needs
