@@ -113,3 +113,32 @@ def test_a_set_that_fails_ends_all_and_what_is_done_is_kept(models, model, probl
     else:
         raise AssertionError("it must say why it ended")
     assert len(second.read(models)) == 1
+
+
+class Lingering(Watched):
+    """An engine that takes a moment to leave ``sample``, and takes one call at a time."""
+
+    busy = False
+
+    async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
+        assert not self.busy, "already sampling"
+        self.busy = True
+        try:
+            async for event in super().sample(jobs):
+                yield event
+            await asyncio.sleep(0.05)
+        finally:
+            self.busy = False
+
+
+def test_the_next_sets_wait_until_the_engine_has_been_left(models, model, problems, folder):
+    arm = Arm(model, GREEDY, None, "base", "locked")
+    models._engines[model] = Lingering(models.engine(model))
+    first, second = sets(arm, problems(4), folder, 2)
+
+    async def one_after_the_other() -> None:
+        for each in (first, second):
+            await fill_together(Evaluator(models, right), [(each, right)])
+
+    asyncio.run(one_after_the_other())
+    assert len(first.read(models)) == len(second.read(models)) == 2

@@ -93,6 +93,14 @@ class Shared:
         finally:
             self._leave(stream)
 
+    async def settle(self) -> None:
+        """Wait until the engine has been left: nobody samples from it any more, and it may be used again.
+
+        The last caller has its last event a moment before that.
+        """
+        if self._runner is not None:
+            await asyncio.wait({self._runner})
+
     def _cap_early(self, key: Key, think_tokens: int) -> None:
         """Keep a cap for a job that the engine does not have yet; keys that are done are ignored."""
         if any(stream.holds(key) for stream in self._streams):

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -96,14 +96,15 @@ class Models:
         """Whether engines are on a cluster."""
         return self._open_elsewhere is not None
 
-    @contextlib.contextmanager
-    def share(self, model: ModelRef) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def share(self, model: ModelRef) -> AsyncIterator[None]:
         """Let several callers sample from a model's engine at once, in one event loop."""
         self._shared[model] = None
         try:
             yield
         finally:
-            del self._shared[model]
+            if (shared := self._shared.pop(model)) is not None:
+                await shared.settle()
 
     def close(self) -> None:
         """Release the memory of all engines; they are opened again if needed."""

@@ -32,11 +32,10 @@ async def fill_together(evaluator: Evaluator, wanted: Sequence[Judged]) -> None:
     """
     for wave in split_waves(wanted, together=not evaluator.models.elsewhere):
         report = evaluator.progress if len(wave) == 1 else _add_up(evaluator, wave)
-        with evaluator.models.share(wave[0][0].arm.model):
-            async with open_task_group() as group:
-                for each, judge in wave:
-                    own = dataclasses.replace(evaluator, judge=judge, progress=report)
-                    group.create_task(own.fill(each))
+        async with evaluator.models.share(wave[0][0].arm.model), open_task_group() as group:
+            for each, judge in wave:
+                own = dataclasses.replace(evaluator, judge=judge, progress=report)
+                group.create_task(own.fill(each))
 
 
 def split_waves(wanted: Sequence[Judged], *, together: bool = True) -> list[list[Judged]]:
