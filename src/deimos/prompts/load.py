@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import traceback
 import typing
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -31,6 +33,16 @@ def load_source(block: SourceSettings, seed: int) -> list[Prompt]:
         half = ascii(e.object[max(0, e.start - 20) : e.end + 20])
         raise RecipeError(
             f"source {block.source!r} gave a text with half a surrogate pair, which is no character: {half}"
+        ) from e
+    except (RecipeError, OSError):
+        raise
+    except Exception as e:
+        if block.source in registry.BUILTIN["source"]:
+            raise
+        place = traceback.extract_tb(e.__traceback__)[-1]
+        raise RecipeError(
+            f"source {block.source!r} failed with {type(e).__name__}: {' '.join(str(e).split())} "
+            f"({Path(place.filename).name}, line {place.lineno})"
         ) from e
     if not prompts:
         raise RecipeError(f"source {block.source!r} gave no prompts")
