@@ -19,6 +19,7 @@ from typing import Any
 from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand
 from deimos.graders.choice_words import ANSWER_IS, DENIED, ENDS, OR
 from deimos.graders.extract import BOX, boxes, last_line
+from deimos.graders.statements import is_withdrawn, speaks_of_another
 from deimos.registry import grader
 from deimos.types import Verdict
 
@@ -128,6 +129,8 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     end = max(
         end, opened, plain.rfind(_BOX_MARK), len(plain) - len(line) if closing or framed else 0
     )
+    if named and is_withdrawn(reader.behind_label(plain[end:])):
+        return set()
     if named:
         named |= reader.second_thoughts(plain[end:])
         for box in bared:  # a box with another option's text, and no letter
@@ -148,10 +151,10 @@ def _said(plain: str, reader: _ClaimReader, options: list[str]) -> tuple[set[str
             rest = plain[statement.end() : statement.end() + STATEMENT]
             if labels := reader.statement(rest, options):
                 end = max(end, statement.end())
-                if _claimed(plain, statement.start(), doubts):
+                if _claimed(plain, statement, doubts):
                     found.append(Stated(statement.start(), statement.end() + 1, frozenset(labels)))
     for match in reader.correct.finditer(plain):
-        if _claimed(plain, match.start(), _UNCERTAIN):
+        if _doubtless(plain, match.start(), _UNCERTAIN):
             end = max(end, match.start())
             found.append(Stated(match.start(), match.end(), frozenset([match[1]])))
     if reader.labels == LETTERS:
@@ -282,6 +285,10 @@ class _ClaimReader:
         begun = rf"^\s{{0,9}}[(\[]?({self.label}){behind}"
         return len(set(re.findall(begun, rest, re.MULTILINE))) > 1
 
+    def behind_label(self, text: str) -> str:
+        """A text without the label that it begins with."""
+        return re.sub(rf"^[\s\f(\[]{{0,6}}(?:{self.any_case})[)\].:]{{0,2}}", "", text)
+
     def denied(self, text: str) -> set[str]:
         """Labels that a text calls wrong: "B is incorrect", "B is not the answer"."""
         said = rf"(?<!\w)\(?({self.label})\)?\s{{1,3}}(?:is|was)(?:\s{{1,3}}(?:wrong|incorrect|false|not)\b|n[’']t)"
@@ -330,7 +337,14 @@ _LETTERS = _reader(
 _DIGITS = _reader("[0-9]", DIGITS, _NAMED_SO)
 
 
-def _claimed(text: str, at: int, doubts: re.Pattern[str]) -> bool:
+def _claimed(text: str, statement: re.Match[str], doubts: re.Pattern[str]) -> bool:
+    """Whether a statement is about the answer, and nothing before it denies, doubts or supposes it."""
+    at = statement.start()
+    names_it = doubts is _UNCERTAIN and not re.match(r"(?:i|we)\b", statement[0], re.IGNORECASE)
+    return _doubtless(text, at, doubts) and not (names_it and speaks_of_another(text, at))
+
+
+def _doubtless(text: str, at: int, doubts: re.Pattern[str]) -> bool:
     """Whether nothing in the clause before a statement denies, doubts or supposes it."""
     before = text[max(0, at - CLAUSE) : at]
     clause = _CLAUSE_END.split(before)[-1]

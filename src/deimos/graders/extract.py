@@ -13,6 +13,7 @@ BOX = r"\\(?:boxed|fbox|framebox)(?![A-Za-z])(?:\s{0,4}\[[^\[\]{}\n]{0,20}\]){0,
 """A box's command; LaTeX's ``\\framebox`` may be given a width and a place."""
 _BRACES = re.compile(BOX + r"\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(BOX + r"\s{1,4}([^\s\\${}]{1,40})")
+_BOX_AT_END = re.compile(BOX + r"\s*$")
 _PHANTOM = re.compile(r"\\h?phantom\s*\{[^{}]*\}")
 _HASHES = re.compile(r"^[ \t]{0,8}####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
@@ -54,6 +55,8 @@ def find_boxes(text: str) -> tuple[list[Box], bool]:
                     found.pop()  # lies inside this one
                 found.append((*start, token.start()))
     last = max((box[0] for box in opened if box is not None), default=-1)
+    if at_end := _BOX_AT_END.search(text, max(0, len(text) - 40)):
+        last = max(last, at_end.start())
     unclosed = last > (found[-1][0] if found else -1)
     if not found:
         bare = _BARE_BOX.finditer(text)

@@ -1,5 +1,7 @@
 """Where an answer says what it is: in boxes, frames, statements and last lines, or nowhere."""
 
+import re
+
 import pytest
 
 from deimos.graders.math import final_expressions, math
@@ -239,6 +241,6 @@ FORMULAS = [
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_say_an_answer_says_it_and_no_other(way):
     for formula in FORMULAS:
-        text = way.replace("F", formula)
+        text = re.sub(r"\bF\b", lambda _, said=formula: said, way)
         passed = [reference for reference in FORMULAS if math(text, reference).ok]
         assert passed == [formula], text

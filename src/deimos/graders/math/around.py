@@ -3,6 +3,7 @@ r"""What stands around a box or a stated answer, and makes it none: a bound, a q
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from deimos.graders.extract import Box
 
@@ -57,6 +58,28 @@ def spoilt(text: str, box: Box) -> str:
     if _DIVIDED.match(behind) or (_in_formula(text, box.start) and _is_part(before, behind, box)):
         return "the last box is a part of a formula"
     return ""
+
+
+def are_steps(text: str, found: Sequence[Box]) -> bool:
+    """Whether boxes before the last one hold steps, by name, and the last one the answer, in so many words."""
+    last, earlier = found[-1], found[:-1]
+    lead = text[max(earlier[-1].end, last.start - BEFORE) : last.start]
+    if not _FINAL_LEAD.search(lead) or _TURNED.search(text[earlier[0].start : last.start]):
+        return False
+    return all(_STEP.search(text[max(0, box.start - BEFORE) : box.start]) for box in earlier)
+
+
+_FINAL_LEAD = re.compile(
+    r"\b(?:the\s(?:final\s)?answer|final(?:\sanswer|ly)?)\b[^.\n]{0,30}$", re.IGNORECASE
+)
+_TURNED = re.compile(
+    r"\b(?:wait|actually|no|not|wrong|error|mistake|incorrect|or|maybe|perhaps|alternatively|instead|hmm|oops)\b",
+    re.IGNORECASE,
+)
+_STEP = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z](?:_\{?\w\}?)?\s{0,2}=\s{0,2}\$?|\b(?:intermediate|partial)\b[^.\n]{0,40}|\bstep\s\d{1,2}\b[^.\n]{0,40})$",
+    re.IGNORECASE,
+)
 
 
 def _is_part(before: str, behind: str, box: Box) -> bool:

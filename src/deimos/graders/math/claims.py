@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from deimos.graders.math.prose import (
     alone_and_affirmed,
     called_correct,
+    equations_at_end,
     list_at_end,
     number_in_words,
     says_there_is_none,
@@ -20,8 +21,16 @@ from deimos.graders.math.prose import (
     would_be,
 )
 from deimos.graders.math.retractions import TAKEN_BACK
-from deimos.graders.math.sides import only_mentions, whole_equation
+from deimos.graders.math.sides import (
+    expression_at_end,
+    is_bare_formula,
+    only_mentions,
+    stands_alone,
+    unit_in,
+    whole_equation,
+)
 from deimos.graders.math.tokens import word_set
+from deimos.graders.statements import speaks_of_another
 
 CLAUSE = 80
 """Characters before a statement in which it may be denied."""
@@ -33,7 +42,7 @@ MOST_STATEMENTS = 60
 
 _ANSWER = re.compile(
     r"(?:\b(?:answers?|ans)\b|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
-    r"(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes)(?![\w'’])|[:=])[ \t*_:]{0,6}",
+    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=])[ \t*_:]{0,6}",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADING = re.compile(
@@ -51,7 +60,7 @@ _NAMED_ANSWER = re.compile(
 """44 is the correct answer."""
 _ADVERBS = re.compile(
     r"(?:(?:not\s-?\d[\d,.]{0,20}\sbut|therefore|thus|then|hence|simply|just|clearly|indeed|obviously|now|also|equal\sto|given\sby|exactly"
-    r"|precisely|found\sto\sbe|as\sfollows|calculated\sas|of\scourse|finally)\b[,:]?[ \t]{0,3}|:[ \t]{0,3}){1,4}",
+    r"|precisely|found\sto\sbe|as\sfollows|calculated\sas|of\scourse|finally|actually|always|in\sfact|really|again)\b[,:]?[ \t]{0,3}|[:,][ \t]{0,3}){1,4}",
     re.IGNORECASE,
 )
 _REMARKS = word_set(
@@ -80,12 +89,13 @@ _FIRST_WORD_DENIES = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"[.!?](?=\s|$|[*_\"'”)])|;|,?\s+i\.e\.|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
+    r"[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)|,?\s+i\.e\.|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
     r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,\s*(?:not|with|and\s(?:we|this|that|the|it|so|not))\b"
-    r"|,?\s+(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
+    r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b", re.IGNORECASE)  # fmt: skip
+_CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b|\bi\s(?:guess|suppose)\b", re.IGNORECASE)  # fmt: skip
+_ELSEWHERE = re.compile(r"\sin\sthe\s(?:previous|last|earlier)\b|\sor$", re.IGNORECASE)
 _FORMULA = re.compile(
     r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)",
     re.DOTALL,
@@ -107,6 +117,13 @@ _STATES = re.compile(
     r"|lasts?|scored?|scores|wins?|won|loses?|lost|works?|worked|drives?|drove|can|lives?|finish(?:es|ed)?|gained|gains?)\b|=",
     re.IGNORECASE,
 )
+_OF_AN_ANSWER = re.compile(r"\banswers?\b(?!\s{0,2}[,.]|$)", re.IGNORECASE)
+"""Whatever is said of the answer has been read by ``stated``, and refused."""
+_SUBORDINATE = re.compile(
+    r"\W{0,4}(?:because|since|for|with|until|except|unless|when|where|while|although|though)\b[^,]*$",
+    re.IGNORECASE,
+)
+_FACTORIAL = re.compile(r"\d!\s*[.,;]$")
 _MENTION = re.compile(
     r"\b(?:problems?|questions?|exercises?|steps?|equations?|eq|theorems?|lemmas?|pages?|parts?|cases?|figures?|tables?|lines?"
     r"|rows?|columns?|sections?|chapters?|examples?|methods?|options?|choices?|attempts?|no|numbers?|items?|notes?|tasks?|versions?"
@@ -116,9 +133,10 @@ _MENTION = re.compile(
 )
 _NO_RESULT = re.compile(
     r"^\W{0,4}(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
+    r"|set|we\slet|now\s(?:consider|let|set)|find|prove|show|determine|compute|we\s(?:want|need|require|seek|reject|discard|exclude|must\sshow)|by\sno"
     r"|take|start|starting|pick|choose|test|verify|say|add|subtract|multiply|divide|substitute|plug|what|why|how|when|where|who"
     r"|is|are|does|do|can|could|would|will|has|have|did|should)\b|\b(?:started|begins?|began|(?:is|are|was|were|been)\sgiven|given\sthat|originally|asked?|asks|mentions?"
-    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
+    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|contradict\w*|reject\w*|discard\w*|extraneous|exclud\w*|contrary|might|may|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -186,7 +204,7 @@ def stated(text: str) -> list[Claim]:
         denied = _FIRST_WORD_DENIES.match(expression) and not says_there_is_none(
             f"There is {expression}"
         )
-        if _claims(text, start) and not denied:
+        if _claims(text, start) and not denied and not speaks_of_another(text, start):
             found.append(Claim(expression, start, end + at + length))
     for match in _NAMED_ANSWER.finditer(text):
         if _claims(text, match.start()):
@@ -218,6 +236,8 @@ def leading_expression(rest: str) -> tuple[str, int]:
     if _CONDITION.search(remark):
         return "", skipped + end
     expression = line[:end].strip().strip("*_`\"' ").rstrip(",;: ")
+    if _ELSEWHERE.search(expression):
+        return "", skipped + end
     return expression, skipped + end
 
 
@@ -264,7 +284,7 @@ def closing(text: str, *, number: bool) -> str:
     for i, line in enumerate(lines):
         sentences = _sentences(line)
         for sentence in sentences:
-            if _FORMULA.search(sentence) or re.search(r"\d", sentence):
+            if _FORMULA.search(sentence) or re.search(r"[\dπ½¼¾⅓⅔⅕⅛]", sentence):
                 numbered = i + 1 < len(lines) and re.match(r"\s*\d+[.)]", lines[i + 1])
                 begins = sentence == sentences[-1] and not numbered
                 alone = alone_and_affirmed(sentence, affirmation) if begins else ""
@@ -312,6 +332,10 @@ def _of_sentence(sentence: str, number: bool) -> str:
     prose = _FORMULA.sub(" ", body)
     if _NO_RESULT.search(prose) or _DOUBT.search(prose) or only_mentions(prose):
         return ""
+    if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
+        return ""
+    if not number and (several := equations_at_end(body)):
+        return several
     body = _RELATIVE.sub("", body)
     if not number and (several := list_at_end(body)):
         return several
@@ -331,8 +355,13 @@ def _of_sentence(sentence: str, number: bool) -> str:
         return whole_equation(body[:at] if cut or opens else "", body[at:])
     if len(_SAYS_NUMBER.findall(body)) > 1:
         return ""  # "the least is 7 and the most is 9"
-    if (_CONCLUDES.search(body) or "=" in body) and (last := _LAST_NUMBER.search(body)):
-        return last["number"].rstrip(",") + (last["unit"] or "")
+    concludes = _CONCLUDES.search(body) or "=" in body
+    if concludes and (last := _LAST_NUMBER.search(body)):
+        at = last.start("number"), last.end("number")
+        if stands_alone(body, *at):
+            return last["number"].rstrip(",") + unit_in(last["unit"] or "")
+    if concludes and (expression := expression_at_end(body)):
+        return "" if _BOUND.search(body) else expression
     numbers = list(_NUMBER.finditer(body))
     if (
         len(numbers) != 1
@@ -341,17 +370,21 @@ def _of_sentence(sentence: str, number: bool) -> str:
     ):
         return ""
     one = numbers[0]
+    if not stands_alone(body, one.start(), one.end()):
+        return ""
     if _MENTION.search(body[: one.start()]) or len(re.findall(r"\d+", body)) > len(
         re.findall(r"\d+", one[0])
     ):
         return ""
     unit = re.match(r"\s{0,2}[A-Za-z]{1,12}(?:/[A-Za-z]{1,5})?", body[one.end() :])
-    return one[0].rstrip(",") + (unit[0] if unit else "")
+    return one[0].rstrip(",") + (unit_in(unit[0]) if unit else "")
 
 
 def _of_formulas(body: str, formulas: list[re.Match[str]], number: bool) -> str:
     """The only formula of a sentence that claims something, or the one that its last verb leads to."""
     last = formulas[-1]
+    if not is_bare_formula(body, last.start(), last.end()):
+        return ""
     content = next(group for group in last.groups() if group is not None).strip()
     if number and _CONCLUDES.search(body) and (plain := _LAST_NUMBER.search(body, last.end())):
         behind = plain["number"].rstrip(",") + (plain["unit"] or "")

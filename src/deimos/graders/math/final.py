@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from deimos.graders.extract import Box, find_boxes, hashes, last_line
-from deimos.graders.math.around import alternative, spoilt
+from deimos.graders.math.around import alternative, are_steps, spoilt
 from deimos.graders.math.claims import closing, lone_formula, stated
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
@@ -26,6 +26,7 @@ _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
 _FRAMED = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
+_WORDS_OR_MARKS = re.compile(r"\\(?:boxed|fbox)|####|[a-z]{2,}\s[a-z]{2,}", re.IGNORECASE)
 _OPENS, _CLOSES = "<answer>", "</answer>"
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
@@ -74,9 +75,14 @@ def _of_frames(answer: str, reference: str) -> Finals:
         framed = answer[opened:closed].strip() if closed >= 0 else ""
         if not framed:
             return Finals(trouble="the last answer frame never closes, or is empty")
-        inner = find_finals(framed, reference) if _OPENS not in framed.lower() else Finals()
+        inner = find_finals(framed, reference) if _has_words(framed) else Finals()
         found += inner.expressions or (framed,)
     return Finals(tuple(found))
+
+
+def _has_words(framed: str) -> bool:
+    """Whether a frame holds sentences, or marks of its own; else it is an expression as a whole."""
+    return _OPENS not in framed.lower() and _WORDS_OR_MARKS.search(framed) is not None
 
 
 def _of_boxes(answer: str, found: list[Box]) -> Finals:
@@ -100,6 +106,8 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
         if all(len(text) <= LONGEST_JOINT and _JOINED.fullmatch(text) for text in between):
             joint = " or " if any(" or " in text for text in between) else ", "
             return Finals((joint.join(box.content for box in found),))
+        if are_steps(answer, found):
+            return Finals((last.content,))
     return Finals(tuple(box.content for box in found))
 
 

@@ -43,6 +43,12 @@ _LIST = re.compile(
     rf"(?P<items>{_ITEM}(?:,\s{_ITEM}){{0,9}}(?:,?\s(?:and|or)\s{_ITEM})?)$",
     re.IGNORECASE,
 )
+_EQUATION = r"\$[A-Za-z](?:_\w)?\s?=\s?[^$=\n]{1,40}\$"
+_EQUATIONS = re.compile(
+    r"(?:so|thus|therefore|hence|consequently|we\s(?:get|have|find|obtain|conclude)(?:\sthat)?)\s{0,2},?\s{1,3}(?:either\s)?"
+    rf"(?P<items>{_EQUATION}(?:,\s{_EQUATION}){{0,6}},?\s(?:and|or)\s{_EQUATION})",
+    re.IGNORECASE,
+)
 _CANDIDATES = re.compile(r"\b(?:possible|potential|candidates?|trial|rational)\b", re.IGNORECASE)
 """The possible roots are not the roots."""
 _LACKING = re.compile(
@@ -109,6 +115,12 @@ def list_at_end(sentence: str) -> str:
         return ""
     items = re.findall(_ITEM, match["items"])
     return match["items"] if len(items) > 1 else ""
+
+
+def equations_at_end(sentence: str) -> str:
+    """The formulas that a conclusion ends with, joined by "and" or "or": "Therefore, $p = 5$ or $p = 9$"."""
+    match = _EQUATIONS.fullmatch(sentence)
+    return match["items"] if match else ""
 
 
 def says_there_is_none(sentence: str) -> str:

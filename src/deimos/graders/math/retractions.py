@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from deimos.graders.math.numerals import with_digits
+from deimos.graders.statements import is_withdrawn
 
 REMARK = 120
 """Characters behind an answer in which it may be taken back."""
@@ -54,6 +55,8 @@ def taken_back(text: str) -> str:
     text = text[:REMARK]
     if remark := TAKEN_BACK.search(text) or _IS_WRONG.match(text):
         return remark[0].strip()
+    if is_withdrawn(text):
+        return "a remark behind it"
     for turn in _SECOND_THOUGHT.finditer(text):
         rest = text[turn.end() : turn.end() + CLAUSE].partition("\n")[0]
         if number := _INSTEAD.match(rest):

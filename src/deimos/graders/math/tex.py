@@ -13,7 +13,7 @@ import unicodedata
 from deimos.graders.math.limits import LENGTH
 
 _SIGNS = {
-    "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "∙": "\\cdot ", "÷": "/", "⁄": "/",
+    "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "∙": "\\cdot ", "÷": "/", "⁄": "/", "∕": "/",
     "≤": "\\le ", "⩽": "\\le ", "≥": "\\ge ", "⩾": "\\ge ", "≠": "\\ne ", "≈": "\\approx ", "∞": "\\infty ",
     "±": "\\pm ", "∓": "\\mp ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "∉": "\\notin ", "∅": "\\emptyset ",
     "∖": "\\setminus ", "ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℚ": "\\mathbb{Q}", "ℕ": "\\mathbb{N}", "ℂ": "\\mathbb{C}",
@@ -40,7 +40,7 @@ _ROOT_SIGN = re.compile(r"([√∛∜])\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z
 _ROOTS = {"√": "\\sqrt", "∛": "\\sqrt[3]", "∜": "\\sqrt[4]"}
 
 _COLOUR = re.compile(
-    r"\\(?:textcolor|colorbox)\s*\{[^{}]*\}\s*(?=\{)|\\color\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}"
+    r"\\(?:textcolor|colorbox)\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}\s*(?=\{)|\\color\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}"
 )
 _DRESS = re.compile(
     r"\\(?:boldsymbol|mathbf|bm|pmb|mathit|mathsf|mathtt|mathnormal|underline|ensuremath|boxed|fbox"
@@ -63,12 +63,17 @@ _TEXT = re.compile(
 _UPRIGHT_LETTER = re.compile(r"(?<!_)\\text\{\s*([ied])\s*\}")
 _UPRIGHT_FUNCTION = re.compile(r"\\text\{\s*(sin|cos|tan|cot|sec|csc|log|ln|exp|gcd|lcm)\s*\}")
 _TEXT_WITH_NUMBER = re.compile(
-    r"\\text\{\s*([-+]?\$?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
+    r"\\text\{\s*([-+]?(?:\\?\$)?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
 )
 _DEGREES = re.compile(
     r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![A-Za-z]))|\\(?:text)?degree(?![A-Za-z])\s?"
 )
 _PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
+_TEXT_COMMAND = re.compile(r"\\text\{\s*(\\(?!text|\$)[A-Za-z]+)\s*\}")
+_SUPERSCRIPT = re.compile(r"\\textsuperscript\s*\{\s*(st|nd|rd|th)\s*\}")
+_ALIGNED = re.compile(r"&\s*(=|<|>|\\[lg]eq?(?![A-Za-z]))")
+_GROUP = re.compile(r"\{[^{}]*\}")
+_INFIX = re.compile(r"\\(?:over|choose)(?![A-Za-z])")
 _NESTED_TEXT = re.compile(r"\\text\{\s*\\text\{([^{}]*)\}\s*\}")
 _POWER_IN_TEXT = re.compile(r"(\\text\{[^{}]*\^)\{\s*(-?\d)\s*\}")
 _TEMPERATURE = re.compile(r"\\degree\s*([CF])(?![A-Za-z])")
@@ -105,14 +110,16 @@ def clean(expression: str) -> str:
     if not text.isascii():
         text = _ascii(text)
     text = _undelimited(text)
-    if "\\" in text or "{" in text or "~" in text:
+    if "\\" in text or "{" in text or "~" in text or "&" in text:
         text = _undressed(text)
     text = " ".join(text.split())
+    if text.endswith("\\") and not text.endswith("\\\\"):
+        text = text[:-1].rstrip()  # of "\ ", a space
     text = _DIGIT_GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ""), text)
     text = _LAST.sub("", text).strip()
     while (inner := _inside_braces(text)) and ("," not in inner or expression.lstrip()[0] == "\\"):
         text = _LAST.sub("", inner).strip()  # braces with a comma of somebody's own are a set
-    return text
+    return f"{{{text}}}" if _INFIX.search(_GROUP.sub("", text)) else text
 
 
 def _inside_braces(text: str) -> str:
@@ -169,6 +176,8 @@ def _undressed(text: str) -> str:
     text = _DRESS.sub("", _SWITCH.sub("", text))
     text = _SIZE.sub("", text)
     text = _TEXT.sub(r"\\text{", text)
+    text = _TEXT_COMMAND.sub(r"\1 ", _SUPERSCRIPT.sub(r"^{\\text{\1}}", text))
+    text = _ALIGNED.sub(r"\1", text)
     text = _NESTED_TEXT.sub(r"\\text{\1}", text)
     text = _POWER_IN_TEXT.sub(r"\1\2", text)
     text = _PRIMES.sub(lambda m: "'" * m[0].count("prime"), text)

@@ -1,0 +1,89 @@
+r"""Whether "the answer is …" speaks of the answer itself, and whether a text stands by what it has said.
+
+"The wrong answer is 7", "twice the answer is 7" and "I deny that the answer is 7" state no answer, and "The
+answer is 7. Actually no." takes it back. What may stand before the noun is listed, not what may not: a word
+that nobody has thought of ("the naive answer") makes it another thing. English only; all scans are linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+CLAUSE = 80
+"""Characters before a statement that are looked at."""
+REMARK = 100
+"""Characters behind an answer in which it may be taken back."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\S+", text))
+
+
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+_CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
+_DENIES = re.compile(
+    r"\b(?:den(?:y|ies|ied|ying)|refus\w*|disprov\w*|refut\w*|reject\w*|contradict\w*|false|untrue|wrong|incorrect|mistaken"
+    r"|lie|lied|pretend\w*|claim\w*|claimed|(?:show|prove|check|verify|suppose|assume|find\sout|ask|asks)\s(?:that|if|whether|why|how)"
+    r"|by\sno\smeans|no\sway|under\sno|what\sif|who\ssays|why|need\snot|nobody|no\sone|hope|wish|many|people|some|one\smight"
+    r"|you\smight|you\smay|might\sthink|may\sthink|could\sthink|would\sthink|thinks|thought|unlikely|impossible|doubt\w*)\b",
+    re.IGNORECASE,
+)
+_SOURCES = re.compile(r"\baccording\sto\s(?!the\b|this\b|our\b|these\b)", re.IGNORECASE)
+_DESCRIBES = _words(
+    "correct right final exact numerical numeric simplified full complete desired required requested overall ultimate actual"
+    " true only single unique integer best proper same accurate resulting short quick direct"
+)
+"""Adjectives that leave the answer what it is."""
+_POINTS = _words("the my our your this that")
+_LEADS = _words(
+    "so thus therefore hence then and but finally now consequently accordingly is here's conclusion summary short brief"
+    " get have obtain get: gives give find see conclude be or"
+)
+"""Words that may stand before the noun without an article: "Therefore answer: 7"."""
+_CHANGES = _words(
+    "of in twice half double triple thrice plus minus times than beyond below above without within near around from not"
+    " against like unlike deny denies behind under over exceeds exceed before after to"
+)
+"""Before "the answer" these speak of something else: "the square of the answer"."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*$")
+_WITHDRAWN = re.compile(
+    r"^\W{0,4}(?:wrong|incorrect|false|nope|not\sreally)\b|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
+    r"|\b(?:that|this|it|which)\s(?:can[’']?t|cannot|can\snot|couldn[’']?t|could\snot)\s(?:possibly\s|really\s)?be\b"
+    r"|\b(?:no,?\s?wait|wait,?\sno)\b,?\s(?:it|that|this)\s(?:is|was|[’']s)\snot\b"
+    r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"
+    r"|\b(?:that|this|it)(?:\s(?:is|was)|[’']s)\s(?:just\s|only\s|merely\s)?(?:an?\s(?:guess|joke|lie|wild\sguess)|wrong|incorrect|not\s(?:right|correct|true))\b"
+    r"|\bi\s(?:was|am)\s(?:wrong|mistaken|joking|kidding)\b",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_another(text: str, at: int) -> bool:
+    """Whether the noun at a place ("answer") is not simply the answer, or is denied, doubted or asked for.
+
+    Args:
+        text: the whole of it.
+        at: where "answer" begins, or "correct answer".
+    """
+    sentence = _SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
+    clause = _CLAUSE_ENDS.split(sentence)[-1]
+    if _DENIES.search(clause) or _SOURCES.search(sentence):
+        return True
+    before = re.sub(r"[*_`\"“”]", "", clause).rstrip()
+    pointed = False
+    while match := _WORD.search(before):
+        word = match[0].lower()
+        before = before[: match.start()].rstrip()
+        if pointed or word in _CHANGES:
+            return word in _CHANGES
+        if word in _POINTS:
+            pointed = True
+        elif word in _LEADS:
+            return False
+        elif word not in _DESCRIBES:
+            return True
+    return False
+
+
+def is_withdrawn(behind: str) -> bool:
+    """Whether what follows an answer takes it back without giving another: "(wrong)", "Actually no."."""
+    return _WITHDRAWN.search(behind[:REMARK]) is not None
