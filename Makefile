@@ -50,8 +50,9 @@ $(PLUGINS): .venv-%/.installed: tests/serve/environments/%.txt
 demo: $(STAMP)
 	$(BIN)/deimos demo --out runs/lab
 
+# Two processes, each with one thread: with more, torch's threads wait for each other.
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 test-real: $(STAMP) $(RAY_STAMP) $(VLLM_STAMP) $(PLUGINS)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || \
