@@ -85,15 +85,15 @@ def _described_otherwise(one: str, other: str) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    if _is_code(one) and _is_code(other):
+    if is_code(one) and is_code(other):
         return one == other
-    if _is_code(one) or _is_code(other):
+    if is_code(one) or is_code(other):
         return True
     ours, theirs = _singulars(one), _singulars(other)
     return bool(ours & theirs) or any(ours & kind and theirs & kind for kind in _SYNONYMS)
 
 
-def _is_code(word: str) -> bool:
+def is_code(word: str) -> bool:
     """Whether it is no ordinary word: a genotype (``Rr``), a formula (``CO``), an abbreviation (``pcs``)."""
     return not word.islower() or not re.search(r"[aeiouy]", word) or len(word) < 3
 

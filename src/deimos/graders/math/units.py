@@ -11,34 +11,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from deimos.graders.math.nouns import are_other_things, counted_things
+from deimos.graders.math.nouns import are_other_things, counted_things, is_code
 from deimos.graders.math.tokens import BARE, FUNCTIONS, is_word, word_set
+from deimos.graders.math.unit_names import (
+    COMPOUNDS,
+    NAMES,
+    SYMBOLS,
+    may_abbreviate,
+    meanings,
+    powers_of,
+    spell_signs,
+    spelled_out,
+    with_phrases,
+)
 
-_SPELLINGS = (
-    "meter m meters metre metres", "centimeter cm centimeters centimetre centimetres cms",
-    "millimeter mm millimeters millimetre millimetres", "kilometer km kilometers kilometre kilometres kms",
-    "inch in inches", "foot ft feet", "yard yd yards yds", "mile mi miles", "second s sec secs seconds",
-    "minute min mins minutes", "hour h hr hrs hours", "day d days", "week weeks wk wks", "month months mo",
-    "year y yr yrs years", "gram g grams", "kilogram kg kilograms kgs", "milligram mg milligrams",
-    "pound lb lbs pounds", "ounce oz ounces", "ton tons tonne tonnes", "liter l L liters litre litres",
-    "milliliter ml mL milliliters millilitre millilitres", "gallon gal gallons", "cent cents", "dollar dollars USD usd bucks",
-    "euro euros EUR", "degree degrees deg", "radian rad rads radians", "newton N newtons", "joule J joules",
-    "kilojoule kJ kilojoules", "watt W watts", "kilowatt kW kilowatts", "volt V volts", "ampere A amp amps amperes",
-    "ohm ohms Omega", "hertz Hz", "kelvin K", "celsius C", "fahrenheit F", "pascal Pa pascals", "kilopascal kPa",
-    "coulomb C coulombs", "mole mol moles", "tesla T", "electronvolt eV", "acre acres", "hectare ha hectares", "unit units",
-)  # fmt: skip
-_NAMES: dict[str, str] = {}
-for _line in _SPELLINGS:
-    for _spelling in _line.split():
-        _NAMES.setdefault(_spelling, _line.split()[0])
-_COMPOUNDS = {
-    "mph": {"mile": 1, "hour": -1}, "kmh": {"kilometer": 1, "hour": -1}, "kph": {"kilometer": 1, "hour": -1},
-    "kmph": {"kilometer": 1, "hour": -1}, "cc": {"centimeter": 3}, "mps": {"meter": 1, "second": -1},
-    "fps": {"foot": 1, "second": -1}, "mpg": {"mile": 1, "gallon": -1}, "ms": {"millisecond": 1},
-}  # fmt: skip
 _ATTACHED = word_set("cm km kg lbs mph kmh kph hrs mins secs mL Hz")
 """Abbreviations that are units directly behind a digit too; ``7m`` and ``2mg`` are products."""
-_PRODUCTS = word_set("mg ml hr ha ms mm mi ft Pa kW kJ eV")
+_PRODUCTS = word_set(
+    "mg ml hr ha ms mm mi ft Pa eV Hz dB Wb lm lx cd Bq Gy Sv hp pt qt kn kt sr pc ly"
+) | {*SYMBOLS}
 """Abbreviations that may be products of letters: units only if upright, or if the other side has them."""
 _AFTER_NUMBERS = _PRODUCTS - {"mg", "ha"}
 r"""Of these, the ones that are units behind a blank and a plain number: ``5 ft``, but not ``\pi hr``."""
@@ -63,7 +54,7 @@ _NO_UNITS = word_set(
 )  # fmt: skip
 _FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
 """Words that belong to the formula; those left out are units behind a number."""
-_CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
+_CURRENCIES = {"$": "dollar", "€": "euro", "£": "poundsterling", "¥": "yen", "₹": "rupee"}
 _CURRENCY = re.compile(r"^([-+]?)\s*([$€£¥₹])\s*(?=[-.\d\\])")
 _CURRENCY_BEHIND = re.compile(r"(?<=\d)\s*([$€£¥₹])$")
 _ORDINAL = re.compile(
@@ -87,7 +78,7 @@ _PER_SECOND = re.compile(r"\\text\{\s*ms\s*\}\s*\^\s*\{?\s*-\s?(1|2)\s*\}?$")
 """A metre per second, not one over a millisecond."""
 _POWER_BEHIND = re.compile(r"(?<=[\d\s}])(mm|cm|dm|km|ft|in|yd|mi)([23])$")
 _DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^{\-A-Za-z\d])\d")
-_WORD = re.compile(r"[A-Za-z]+|\^?\{?-?\d\}?|/|%")
+_WORD = re.compile(r"[A-Za-z]+|\^?\{?-?\d\}?|[/()%]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +98,15 @@ class Unit:
         if not self.known or not other.known:
             if _is_price_of(self, other) or _is_price_of(other, self):
                 return True
+            if not generic and (_is_no_name_of(self, other) or _is_no_name_of(other, self)):
+                return True
             return not generic and are_other_things(self.things, other.things)
         if generic and len(self.powers) == len(other.powers) == 1:
             return self.powers[0][1] != other.powers[0][1]
-        return self.powers != other.powers
+        return not meanings(self.powers) & meanings(other.powers)
 
 
-_MONEY = word_set("dollar cent euro pound yen rupee") | {"pound sterling"}
+_MONEY = word_set("dollar cent euro pound yen rupee yuan peso franc ruble penny poundsterling")
 _BESIDE_MONEY = word_set("total altogether profit change more left cost in")
 
 
@@ -123,6 +116,15 @@ def _is_price_of(money: Unit, things: Unit) -> bool:
         return False
     counted = {name for name, power in things.powers if power > 0}
     return bool(counted - _BESIDE_MONEY) and not counted & _MONEY
+
+
+def _is_no_name_of(known: Unit, short: Unit) -> bool:
+    """Whether one is in the table, and the other an abbreviation that cannot mean it (dBV, hours)."""
+    if not known.known or short.known or not short.things or not is_code(short.things[0]):
+        return False
+    return not may_abbreviate(
+        short.things[0], tuple(name for name, power in known.powers if power > 0)
+    )
 
 
 DEGREE = Unit((("degree", 1),))
@@ -140,6 +142,7 @@ class Quantity:
 
 def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
+    text = spell_signs(text)
     text = _spell_ratio(_POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text)))
     currency = _CURRENCY.match(text)
     if currency:
@@ -216,7 +219,7 @@ def _is_unit_word(word: str) -> bool:
         return False
     pieces = re.split(r"[-/]", word.rstrip("."))
     return all(
-        piece in _NAMES or piece.lower() in _COMPOUNDS or piece.lower() in SCALES or is_word(piece)
+        piece in NAMES or piece.lower() in COMPOUNDS or piece.lower() in SCALES or is_word(piece)
         or piece.lower() in _KNOWN_WORDS or (len(piece) == 1 and len(pieces) > 1)
         for piece in pieces
     )  # fmt: skip
@@ -258,7 +261,7 @@ def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
     if any(word in _NO_UNITS or word in SCALES for word in flat):
         return None
     first = re.match(r"[A-Za-z]+", words[0]) if words else None
-    if first is not None and len(first[0]) == 1 and first[0] not in _NAMES:
+    if first is not None and len(first[0]) == 1 and first[0] not in NAMES:
         return None  # an upright letter that is no unit is a variable
     if not words:
         return None, factor, percent
@@ -268,7 +271,8 @@ def _read_tail(tail: str) -> tuple[Unit | None, int, bool] | None:
 def _unit_of(text: str) -> Unit | None:
     """The unit that words name, with exponents (``square cm``, ``m/s^2``, ``km per hour``)."""
     powers: dict[str, int] = {}
-    known, sign, ahead, last = True, 1, 1, ""
+    known, sign, ahead, last, held = True, 1, 1, "", False
+    text = with_phrases(text)
     for token in _WORD.findall(text):
         word = token.lower()
         if token[0] in "^{-0123456789":
@@ -276,28 +280,23 @@ def _unit_of(text: str) -> Unit | None:
                 powers[last] *= int(token.strip("^{}"))
         elif word in ("/", "per"):
             sign = -1
+        elif word in "()":
+            held = word == "(" and sign < 0  # J/(kg K): below the line until the bracket closes
+            sign = -1 if held else 1
         elif word in ("square", "sq", "squared", "cubic", "cu", "cubed"):
             power = 2 if word.startswith("sq") else 3
             if word.endswith("ed") and last in powers:
                 powers[last] *= power
             else:
                 ahead = power
-        elif word not in ("a", "an", "of", "each"):
-            known = known and _add_power(powers, token, sign * ahead)
-            last = _NAMES.get(token, _NAMES.get(word, word))
-            sign, ahead = 1, 1
+        elif token != "a" and word not in ("an", "of", "each"):
+            found = powers_of(token)
+            known = known and found is not None
+            for name, exponent in (found or {word: 1}).items():
+                powers[name] = powers.get(name, 0) + exponent * sign * ahead
+                last = name
+            sign, ahead = (-1 if held else 1), 1
     powers = {name: power for name, power in powers.items() if power}
-    things = tuple(_NAMES.get(thing, thing) for thing in counted_things(text.split()))
+    words = [spelled_out(word) for word in text.split()]
+    things = tuple(NAMES.get(thing, thing) for thing in counted_things(words))
     return Unit(tuple(sorted(powers.items())), known, things) if powers else None
-
-
-def _add_power(powers: dict[str, int], word: str, power: int) -> bool:
-    """Count a word's unit in; whether the word is a unit of the table."""
-    low = word.lower()
-    if low in _COMPOUNDS:
-        for name, exponent in _COMPOUNDS[low].items():
-            powers[name] = powers.get(name, 0) + exponent * power
-        return True
-    name = _NAMES.get(word, _NAMES.get(low))
-    powers[name or low] = powers.get(name or low, 0) + power
-    return name is not None
