@@ -6,8 +6,9 @@ blocks, else the whole answer, else what goes on from the prompt's signature (``
 ``entry_point`` that it begins). It runs in a box of its own; the tests, in another, see plain values
 (``deimos.sandbox``). Reference: ``{"tests": text or list, "entry_point"?, "setup"?, "test_imports"?}``.
 ``because`` begins with the outcome: pass; wrong, error, timeout, memory, output (false);
-unsupported, infrastructure (null: cannot be said). Tests that assert nothing judge nobody, and what tests
-that look past values (captured output, mocks, seeds) call wrong is unsupported. The sandbox's tier stands behind it.
+unsupported, infrastructure (null: cannot be said). Tests that assert nothing, or that programs pass which
+return any constant (``trivial_programs``), judge nobody, and what tests that look past values
+(captured output, mocks, seeds) call wrong is unsupported. The sandbox's tier stands behind it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from deimos.graders.trivial_programs import compare_with_a_value, constants_that_pass
 from deimos.recipe import RecipeError
 from deimos.registry import grader
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
@@ -27,14 +29,17 @@ LIMITS = Limits()
 _sandbox: Sandbox | None = None
 _checked: set[bytes] = set()
 """Digests of tests that were found fit to judge by."""
+_say_nothing: dict[bytes, tuple[str, ...]] = {}
+"""Digest of tests to the constants that pass them; empty if they tell programs apart."""
 
 
 EXAMPLES = [
     ("```python\ndef add(a, b):\n    return a + b\n```", {"tests": "assert add(1, 2) == 3"}),
     ("```python\ndef twice(x):\n    return 2 * x\n```", {"tests": ["assert twice(4) == 8"]}),
 ]
-# The sandbox has a wall limit of its own, and a check that its machinery failed is made once more.
-DEADLINE = 2 * (LIMITS.wall + 3)
+# The sandbox has a wall limit of its own, and a check that its machinery failed is made once more; as
+# much again for trivial programs: they end with the first that takes the whole limit.
+DEADLINE = 4 * (LIMITS.wall + 3)
 
 
 def prepare() -> None:
@@ -50,7 +55,7 @@ def check_reference(reference: Mapping[str, Any]) -> None:
             the program's; an entry point that is no name.
     """
     exam = _read(reference)
-    digest = hashlib.sha256(repr(exam).encode("utf-8", "surrogatepass")).digest()
+    digest = _digest(exam)
     if digest in _checked:  # tests can be megabytes, and stand behind many answers
         return
     try:
@@ -78,6 +83,9 @@ def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
     except ValueError as e:
         return Verdict.of(None, f"unsupported: {e}")
     outcome = _ready().check(exam, answer)
+    if outcome.ok and (constants := _constants_that_pass(exam)):
+        shown = ", ".join(constants)
+        return Verdict.of(None, f"unsupported: the tests pass programs that only return {shown}")
     return Verdict.of(outcome.ok, str(outcome))
 
 
@@ -106,6 +114,22 @@ def _read(reference: Mapping[str, Any]) -> Exam:
     except NOT_PYTHON as e:
         is_ours = type(e) is ValueError
         raise ValueError(str(e) if is_ours else f"the tests are not Python: {e}") from e
+
+
+def _constants_that_pass(exam: Exam) -> tuple[str, ...]:
+    """What ``constants_that_pass`` finds, once for each problem."""
+    digest = _digest(exam)
+    if digest not in _say_nothing and compare_with_a_value(exam):
+        _say_nothing[digest] = ()
+    if digest not in _say_nothing:
+        box = _ready()
+        found = constants_that_pass(exam.names(), lambda p: box.check(exam, p), LIMITS.wall)
+        _say_nothing[digest] = found
+    return _say_nothing[digest]
+
+
+def _digest(exam: Exam) -> bytes:
+    return hashlib.sha256(repr(exam).encode("utf-8", "surrogatepass")).digest()
 
 
 def _ready() -> Sandbox:
