@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from deimos.graders.math.compare import same, spelling
+from deimos.graders.math.damaged import refuse_damaged
 from deimos.graders.math.exact import exact_number
 from deimos.graders.math.final import Finals, find_finals
 from deimos.graders.math.reading import read
@@ -42,7 +43,13 @@ def prepare() -> None:
     same("\\sqrt{2}+x", "x+\\sqrt{2}")
 
 
-@grader("math", fast=fast, prepare=prepare, check_reference=check_math_reference)
+def check_reference(reference: Any) -> None:
+    """Refuse a reference that no answer could meet; ValueError, one sentence."""
+    check_math_reference(reference)
+    refuse_damaged(str(reference))
+
+
+@grader("math", fast=fast, prepare=prepare, check_reference=check_reference)
 def math(answer: str, reference: Any) -> Verdict:
     """Judge an answer against a LaTeX or plain reference."""
     return _judge(answer, str(reference), settled=True)
@@ -50,7 +57,7 @@ def math(answer: str, reference: Any) -> Verdict:
 
 @grader(
     "math_unevaluated", fast=fast_unevaluated, prepare=prepare,
-    check_reference=check_math_reference,
+    check_reference=check_reference,
 )  # fmt: skip
 def math_unevaluated(answer: str, reference: Any) -> Verdict:
     """As ``math``, but an expression that is still to be worked out counts as its value."""

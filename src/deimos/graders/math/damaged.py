@@ -1,0 +1,75 @@
+r"""References that are damaged formulas: brackets that don't pair, half an equation, commands that TeX has not.
+
+What is merely not read here (integrals, limits, a row of a matrix that lost a backslash) is let through:
+its verdicts are null. Not covered: a formula that is whole, and wrong.
+"""
+
+from __future__ import annotations
+
+import re
+
+from deimos.graders.math.commands import INFIX, RELATIONS
+from deimos.graders.math.reading import read
+from deimos.graders.math.tokens import word_set
+
+_BROKEN = re.compile(
+    r"a bracket is not closed|it ends too early|'[^']+' is missing|a matrix does not end"
+    r"|'[)\]}]+' where nothing is expected|'[^'\\}]+' where a value is expected"
+)
+_TOO_LARGE = "a power too large to work out"
+_EMPTY_ARGUMENT = re.compile(r"(?:\\[dt]?frac\s*(?:\{[^{}]*\})?|\\sqrt|[\w)}]\s*\^)\s*\{\s*\}")
+_COMMAND = re.compile(r"the command '([A-Za-z]+)'")
+JOINING = frozenset({*RELATIONS, *INFIX})
+_GLUED = 3
+r"""Letters that may have lost the blank before them: ``\pir``, ``\triangleABC``."""
+_TEX = word_set(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron pi varpi rho varrho"
+    " sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+    " aleph beth hbar imath jmath ell wp Re Im partial infty prime emptyset varnothing nabla surd top bot angle measuredangle"
+    " triangle forall exists nexists neg flat natural sharp clubsuit diamondsuit heartsuit spadesuit Box square blacksquare"
+    " diamond Diamond lozenge star bigstar circ bullet cdot cdots ldots dots dotsc dotsb vdots ddots times div pm mp ast cap cup"
+    " uplus sqcap sqcup vee wedge lor land setminus smallsetminus wr bigcirc dagger ddagger amalg oplus ominus otimes oslash odot"
+    " le leq leqslant leqq ge geq geqslant geqq ne neq lt gt ll gg prec succ preceq succeq sim simeq approx approxeq cong equiv"
+    " doteq propto models perp mid nmid parallel nparallel bowtie smile frown asymp subset supset subseteq supseteq subsetneq"
+    " supsetneq nsubseteq sqsubset sqsupset in notin ni vdash dashv to gets leftarrow rightarrow Leftarrow Rightarrow"
+    " leftrightarrow Leftrightarrow longleftarrow longrightarrow Longrightarrow Longleftrightarrow mapsto longmapsto uparrow"
+    " downarrow updownarrow nearrow searrow swarrow nwarrow iff implies impliedby hookrightarrow rightharpoonup"
+    " rightleftharpoons leadsto therefore because sum prod coprod int iint iiint iiiint oint idotsint bigcap bigcup bigvee"
+    " bigwedge bigoplus bigotimes bigodot biguplus lim limsup liminf sup inf max min arg deg det dim exp gcd lcm hom ker lg ln log"
+    " Pr sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arcsinh arccosh arctanh"
+    " bmod pmod mod pod operatorname operatornamewithlimits frac dfrac tfrac cfrac binom dbinom tbinom choose sqrt root over atop"
+    " overline underline overbrace underbrace overset underset stackrel substack hat widehat bar vec dot ddot dddot tilde"
+    " widetilde acute grave breve check mathring overrightarrow overleftarrow overleftrightarrow overarc wideparen left right"
+    " middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr lfloor rfloor lceil rceil langle rangle lvert rvert lVert rVert"
+    " vert Vert lbrace rbrace lbrack rbrack backslash begin end text textbf textit textrm textsf texttt textnormal textstyle"
+    " displaystyle scriptstyle scriptscriptstyle mathrm mathbf mathit mathsf mathtt mathbb mathcal mathfrak mathscr mathop"
+    " mathbin mathrel mathord mathopen mathclose boldsymbol bm pmb bf it rm sf tt cal mbox hbox vbox fbox boxed quad qquad hspace"
+    " vspace hskip kern mkern phantom hphantom vphantom smash strut limits nolimits not cancel bcancel xcancel cancelto color"
+    " textcolor colorbox tag label ref eqref hline cline multicolumn underbracket overbracket degree celsius ohm micro per unit"
+    " pounds euro yen dollar textdegree textdollar permil complement eth hslash mho Finv Bbbk digamma varkappa gimel daleth"
+    " checkmark circledast circledcirc boxplus boxtimes boxdot ltimes rtimes curlyvee curlywedge divideontimes dotplus Cap Cup"
+    " arcmin arcsec sgn tr rank N Z Q R C F P E"
+)
+
+
+def refuse_damaged(reference: str) -> None:
+    """Refuse a reference that is half a formula, or too large for any answer to be compared with it.
+
+    Raises:
+        ValueError: one sentence about what is wrong with it.
+    """
+    trouble = read(reference).trouble
+    shown = repr(reference if len(reference) <= 60 else reference[:57] + "…")
+    if _BROKEN.fullmatch(trouble) or (trouble and _EMPTY_ARGUMENT.search(reference)):
+        raise ValueError(f"the reference {shown} is no whole formula: {trouble}")
+    if _TOO_LARGE in trouble:
+        raise ValueError(f"the reference {shown} has {_TOO_LARGE}")
+    command = _COMMAND.match(trouble)
+    if command and f"\\{command[1]}" in JOINING:
+        raise ValueError(f"the reference {shown} is no whole formula: \\{command[1]} joins nothing")
+    if command and not _is_of_tex(command[1]):
+        raise ValueError(f"the reference {shown} has \\{command[1]}, which is no command of TeX")
+
+
+def _is_of_tex(command: str) -> bool:
+    return any(command[: len(command) - letters] in _TEX for letters in range(_GLUED + 1))
