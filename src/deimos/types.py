@@ -80,9 +80,9 @@ class Sampling:
     """Completion budget in tokens, thinking and end-of-turn token included."""
 
 
-NullReason = Literal["timeout", "failure", "unreadable"]
-"""Why a verdict is null: time was over; the judging process failed; or the grader cannot say, most
-often because the reference cannot be read."""
+NullReason = Literal["timeout", "failure", "unsupported", "unreadable"]
+"""Why a verdict is null: time was over; the judging process failed; the tests are none that a program
+can be judged by (code); or the grader cannot say, most often because the reference cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,9 @@ def null_reason(because: str) -> NullReason:
     """Why a verdict is null, read from its sentence."""
     if because.startswith("timeout"):
         return "timeout"
-    return "failure" if because.startswith("infrastructure") else "unreadable"
+    if because.startswith("infrastructure"):
+        return "failure"
+    return "unsupported" if because.startswith("unsupported") else "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

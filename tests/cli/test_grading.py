@@ -65,11 +65,11 @@ def test_the_counts_tell_time_outs_from_references_and_how_second_opinions_diffe
     one = {"stage": "correctness", "because": "", "second": {"plain": False, "math_verify": True}}
     counts.add({"verdict": {**one, "ok": True}})
     for because in ("timeout: no verdict in 5 s of processor time", "the reference is no text",
-                    "infrastructure: the judge was closed"):  # fmt: skip
+                    "infrastructure: the judge was closed", "unsupported: the tests assert nothing"):  # fmt: skip
         counts.add({"verdict": {**one, "ok": None, "because": because}})
     assert str(counts) == (
-        "4 rows in, 1 judged, 3 null, 1 right; null: 1 timed out, 1 failed while judging, "
-        "1 unreadable; second opinions on 1 math verdict differ: plain match on 100.0%, "
+        "5 rows in, 1 judged, 4 null, 1 right; null: 1 timed out, 1 failed while judging, "
+        "1 unsupported, 1 unreadable; second opinions on 1 math verdict differ: plain match on 100.0%, "
         "math-verify alone on 0.0%"
     )
 
@@ -80,8 +80,7 @@ def test_the_counts_tell_time_outs_from_references_and_how_second_opinions_diffe
         (b'{"text": "1", "reference": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested more than"),
         (b"[" * 300 + b"]" * 300, "nested more than 200 levels deep"),
         (b"\xff", "not UTF-8 text: byte 1 is 0xff"),
-        (b'{"text": "1", "reference": 1e999}', "the number 1e999 is too large"),
-        (b'{"text": "1", "reference": Infinity}', "not valid JSON: it has no Infinity"),
+        (b'{"text": NaN, "reference": "1"}x', "not valid JSON"),
         (b'{"text": "1", "reference": ' + b"9" * 5000 + b"}", "line 2"),
     ],
 )  # fmt: skip
@@ -129,6 +128,37 @@ def test_a_reference_that_no_answer_could_meet_is_null_and_says_its_line():
     verdicts = [row["verdict"] for row in grade_rows(rows, kind="math", tags=None)]
     assert [verdict["ok"] for verdict in verdicts] == [True, None, True]
     assert verdicts[1]["because"] == "line 2: the reference 'NaN' stands for a missing value"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (b"NaN", "not valid JSON: it has no NaN"),
+        (b"-Infinity", "not valid JSON: it has no -Infinity"),
+        (b"1e999", "the number 1e999 is too large"),
+        (b'[1, {"a": NaN}]', "not valid JSON: it has no NaN"),
+    ],
+)
+def test_a_number_that_json_has_not_is_null_and_the_other_rows_are_judged(graded, number, said):
+    good = b'{"text": "1", "reference": "1"}\n'
+    for bad in (
+        b'{"text": "1", "reference": %s}\n',
+        b'{"text": "1", "reference": "1", "mine": %s}\n',
+    ):
+        done = graded(good + bad % number + good)
+        rows = [json.loads(line, parse_constant=pytest.fail) for line in done.stdout.splitlines()]
+        assert done.returncode == 0, done.stderr
+        assert [row["verdict"]["ok"] for row in rows] == [True, None, True]
+        assert rows[1]["verdict"]["because"] == f"line 2: {said}"
+        assert b"3 rows in, 2 judged, 1 null, 2 right; null: 1 unreadable" in done.stderr
+
+
+def test_code_that_cannot_be_judged_has_a_word_of_its_own():
+    rows = [{"text": "def f(x): return 2", "reference": {"tests": t}} for t in ("assert f(1) == 2", "assert repr(f(1))")]  # fmt: skip
+    counts = GradeCounts()
+    for row in grade_rows([json.dumps(row).encode() for row in rows], kind="code", tags=None):
+        counts.add(row)
+    assert str(counts) == "2 rows in, 1 judged, 1 null, 1 right; null: 1 unsupported"
 
 
 def test_rows_before_a_bad_line_are_judged_and_written(tmp_path):

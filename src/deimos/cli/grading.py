@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Seque
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, NamedTuple, get_args
 
 from deimos.graders.second import Differences
 from deimos.recipe import Recipe, RecipeError, SourceSettings, apply_set
@@ -22,6 +22,14 @@ from deimos.types import Kind, Prompt, Verdict, null_reason
 
 AT_ONCE = 64
 """Rows judged together: bounds memory, keeps the workers busy."""
+
+
+class _GradedRow(NamedTuple):
+    number: int
+    """Of its line."""
+    data: dict[str, Any]
+    fault: str
+    """Why it cannot be judged, though it is a row: a number that JSON has not; or empty."""
 
 
 @dataclass
@@ -108,7 +116,7 @@ def grade_rows(
         RecipeError: unknown kind, or a line that is no such row.
     """
     known = _kind(kind)
-    rows = ((number, _row(line, number)) for number, line in enumerate(lines, 1) if line.strip())
+    rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
     with asyncio.Runner() as runner:
         judged = _judged(rows, known, tags, grader or kind)
         try:
@@ -196,7 +204,7 @@ def _kind(kind: str) -> Kind:
 
 
 async def _judged(
-    rows: Iterator[tuple[int, dict[str, Any]]], kind: Kind, tags: Tags | None, spec: str
+    rows: Iterator[_GradedRow], kind: Kind, tags: Tags | None, spec: str
 ) -> AsyncGenerator[dict[str, Any]]:
     from deimos.graders.worker.pool import Judge
 
@@ -204,13 +212,10 @@ async def _judged(
         while True:
             batch, fault = _take(rows)
             verdicts = await asyncio.gather(
-                *(
-                    _unfit(number, row, kind, spec) or _verdict(judge, row, kind, tags)
-                    for number, row in batch
-                )
+                *(_unfit(row, kind, spec) or _verdict(judge, row.data, kind, tags) for row in batch)
             )
-            for (_, row), verdict in zip(batch, verdicts, strict=True):
-                yield {**row, "verdict": verdict_row(verdict)}
+            for row, verdict in zip(batch, verdicts, strict=True):
+                yield {**row.data, "verdict": verdict_row(verdict)}
             if fault is not None:
                 raise fault
             if not batch:
@@ -218,10 +223,10 @@ async def _judged(
 
 
 def _take(
-    rows: Iterator[tuple[int, dict[str, Any]]],
-) -> tuple[list[tuple[int, dict[str, Any]]], RecipeError | None]:
+    rows: Iterator[_GradedRow],
+) -> tuple[list[_GradedRow], RecipeError | None]:
     """The next rows, and what is wrong with the one behind them: those before it are judged first."""
-    batch: list[tuple[int, dict[str, Any]]] = []
+    batch: list[_GradedRow] = []
     try:
         for row in islice(rows, AT_ONCE):
             batch.append(row)
@@ -230,19 +235,19 @@ def _take(
     return batch, None
 
 
-def _unfit(
-    number: int, row: dict[str, Any], kind: Kind, spec: str
-) -> Coroutine[Any, Any, Verdict] | None:
+def _unfit(row: _GradedRow, kind: Kind, spec: str) -> Coroutine[Any, Any, Verdict] | None:
     """A null verdict for a row whose reference no answer could meet; None: one could."""
     from deimos.prompts.references import check_reference
 
     async def verdict(because: str) -> Verdict:
-        return Verdict.of(None, because)
+        return Verdict.of(None, f"line {row.number}: {because}")
 
+    if row.fault:
+        return verdict(row.fault)
     try:
-        check_reference(kind, spec, row["reference"])
+        check_reference(kind, spec, row.data["reference"])
     except ValueError as e:
-        return verdict(f"line {number}: {e}")
+        return verdict(str(e))
     return None
 
 
@@ -268,14 +273,15 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, tags: Tags | Non
     return await judge.with_second(prompt, answer)
 
 
-def _row(line: bytes, number: int) -> dict[str, Any]:
+def _row(line: bytes, number: int) -> _GradedRow:
+    no_numbers: list[str] = []
     try:
-        row = read_json(line, half_surrogates=True)
+        row = read_json(line, half_surrogates=True, no_numbers=no_numbers)
     except ValueError as e:
         raise RecipeError(f"line {number}: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
         raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
-    return row
+    return _GradedRow(number, row, no_numbers[0] if no_numbers else "")
 
 
 def row_line(row: dict[str, Any], encoding: str = "utf-8") -> str:

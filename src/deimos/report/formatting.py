@@ -87,7 +87,10 @@ def listed(names: Sequence[str]) -> str:
 
 def null_reasons(counts: Mapping[str, int]) -> str:
     """Why answers could not be judged: 2 timed out, 1 unreadable."""
-    words = {"timeout": "timed out", "failure": "failed while judging", "unreadable": "unreadable"}
+    words = {
+        "timeout": "timed out", "failure": "failed while judging", "unsupported": "unsupported",
+        "unreadable": "unreadable",
+    }  # fmt: skip
     return ", ".join(f"{counts[name]:,} {word}" for name, word in words.items() if counts.get(name))
 
 
