@@ -3,7 +3,7 @@
 import pytest
 
 from deimos.graders.math import math
-from deimos.graders.math.unit_names import NAMES, SYMBOLS, powers_of
+from deimos.graders.math.units.names import NAMES, SYMBOLS, powers_of
 
 OTHERS = r"""
 12\text{ kWh}|12\text{ kW}

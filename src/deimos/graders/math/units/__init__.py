@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deimos.graders.math.nouns import are_other_things, counted_things, is_code
 from deimos.graders.math.tokens import BARE, FUNCTIONS, is_word, word_set
-from deimos.graders.math.unit_names import (
+from deimos.graders.math.units.names import (
     COMPOUNDS,
     NAMES,
     SYMBOLS,
