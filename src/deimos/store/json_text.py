@@ -20,6 +20,7 @@ _LOST_BACKSLASH = re.compile(
 """A control sign and behind it the rest of a TeX command: in JSON, ``"\frac"`` with one backslash is a
 form feed and "rac"."""
 _ESCAPES = {"\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
+_ReadNumber = Callable[[str], Any]
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -45,7 +46,8 @@ def read_json(
     except UnicodeDecodeError as e:
         raise ValueError(f"not UTF-8 text: byte {e.start + 1} is {e.object[e.start]:#04x}") from e
     try:
-        value = json.loads(decoded, **_number_readers(no_numbers))
+        constant, fraction = _number_readers(no_numbers)
+        value = json.loads(decoded, parse_constant=constant, parse_float=fraction)
     except json.JSONDecodeError as e:
         line = f"line {e.lineno} " if e.lineno > 1 else ""
         raise ValueError(f"not valid JSON: {e.msg} at {line}column {e.colno}") from e
@@ -74,12 +76,12 @@ def refuse_lost_backslash(text: str) -> None:
         )
 
 
-def _number_readers(no_numbers: list[str] | None) -> dict[str, Callable[[str], Any]]:
+def _number_readers(no_numbers: list[str] | None) -> tuple[_ReadNumber, _ReadNumber]:
     """How ``json.loads`` reads constants and fractions."""
     if no_numbers is None:
-        return {"parse_constant": _refuse_constant, "parse_float": _finite}
+        return _refuse_constant, _finite
 
-    def noted(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def noted(read: _ReadNumber) -> _ReadNumber:
         def read_or_note(digits: str) -> Any:
             try:
                 return read(digits)
@@ -89,7 +91,7 @@ def _number_readers(no_numbers: list[str] | None) -> dict[str, Callable[[str], A
 
         return read_or_note
 
-    return {"parse_constant": noted(_refuse_constant), "parse_float": noted(_finite)}
+    return noted(_refuse_constant), noted(_finite)
 
 
 def _refuse_constant(name: str) -> NoReturn:
