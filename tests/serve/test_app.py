@@ -52,7 +52,9 @@ def greedy(model: ServedModel, thinking: bool, budget: int = 512) -> Any:
     request = Request(prompt, rendered, 0, 0, Sampling(temperature=0, max_tokens=budget))
 
     async def main() -> Any:
-        engine = model.thread.engine
+        engine: Any = model.thread.engine
+        while engine._call is not None:  # the server has not left it yet
+            await asyncio.sleep(0.01)
         (found,) = [c async for c in collect(engine, model.tokenizer, model.eos_ids, [request])]
         return found
 

@@ -28,8 +28,6 @@ class _GradedRow(NamedTuple):
     number: int
     """Of its line."""
     data: dict[str, Any]
-    fault: str
-    """Why it cannot be judged, though it is a row: a number that JSON has not; or empty."""
 
 
 @dataclass
@@ -242,8 +240,6 @@ def _unfit(row: _GradedRow, kind: Kind, spec: str) -> Coroutine[Any, Any, Verdic
     async def verdict(because: str) -> Verdict:
         return Verdict.of(None, f"line {row.number}: {because}")
 
-    if row.fault:
-        return verdict(row.fault)
     try:
         check_reference(kind, spec, row.data["reference"])
     except ValueError as e:
@@ -274,14 +270,13 @@ async def _verdict(judge: Any, row: dict[str, Any], kind: Kind, tags: Tags | Non
 
 
 def _row(line: bytes, number: int) -> _GradedRow:
-    no_numbers: list[str] = []
     try:
-        row = read_json(line, half_surrogates=True, no_numbers=no_numbers)
+        row = read_json(line, half_surrogates=True)
     except ValueError as e:
         raise RecipeError(f"line {number}: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
         raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
-    return _GradedRow(number, row, no_numbers[0] if no_numbers else "")
+    return _GradedRow(number, row)
 
 
 def row_line(row: dict[str, Any], encoding: str = "utf-8") -> str:

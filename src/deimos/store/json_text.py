@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 DEEPEST = 200
@@ -20,22 +20,17 @@ _LOST_BACKSLASH = re.compile(
 """A control sign and behind it the rest of a TeX command: in JSON, ``"\frac"`` with one backslash is a
 form feed and "rac"."""
 _ESCAPES = {"\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
-_ReadNumber = Callable[[str], Any]
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def read_json(
-    text: str | bytes, *, half_surrogates: bool = False, no_numbers: list[str] | None = None
-) -> Any:
+def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
     """The value of a JSON text.
 
     Args:
         text: UTF-8 if it is bytes; one value.
         half_surrogates: accept texts with half a surrogate pair, which a model may write and which
             no file can hold unescaped.
-        no_numbers: gets a sentence for each NaN, infinity or number too large, which then stand as
-            texts in the value; None: refuse them.
 
     Raises:
         ValueError: one line about why it is not JSON, or has what this package cannot use: NaN and
@@ -46,8 +41,7 @@ def read_json(
     except UnicodeDecodeError as e:
         raise ValueError(f"not UTF-8 text: byte {e.start + 1} is {e.object[e.start]:#04x}") from e
     try:
-        constant, fraction = _number_readers(no_numbers)
-        value = json.loads(decoded, parse_constant=constant, parse_float=fraction)
+        value = json.loads(decoded, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as e:
         line = f"line {e.lineno} " if e.lineno > 1 else ""
         raise ValueError(f"not valid JSON: {e.msg} at {line}column {e.colno}") from e
@@ -74,24 +68,6 @@ def refuse_lost_backslash(text: str) -> None:
             f"the reference has a control character where {command} was meant: in JSON a backslash is "
             f"written twice, {json.dumps(command)}"
         )
-
-
-def _number_readers(no_numbers: list[str] | None) -> tuple[_ReadNumber, _ReadNumber]:
-    """How ``json.loads`` reads constants and fractions."""
-    if no_numbers is None:
-        return _refuse_constant, _finite
-
-    def noted(read: _ReadNumber) -> _ReadNumber:
-        def read_or_note(digits: str) -> Any:
-            try:
-                return read(digits)
-            except ValueError as e:
-                no_numbers.append(str(e))
-                return digits
-
-        return read_or_note
-
-    return noted(_refuse_constant), noted(_finite)
 
 
 def _refuse_constant(name: str) -> NoReturn:
