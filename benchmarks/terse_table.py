@@ -82,20 +82,20 @@ def measure(base: Answers, own: Answers, budget: int) -> dict[str, Any]:
     """A row: the model's own numbers, and its differences from the base on the problems of both."""
     both = sorted(base.keys() & own.keys())
     right = [[float(side[p][0]) for p in both] for side in (base, own)]
-    lengths = [
+    before, after = (
         stats.Clustered(np.array([side[p][1] for p in both], float), np.arange(len(both)))
         for side in (base, own)
-    ]
+    )
     own_right = sum(right[1])
     return {
         "n": len(both),
         "accuracy": stats.accuracy(right[1]),
-        "median": stats.median(lengths[1], len(both)),
+        "median": stats.median(after, len(both)),
         "mean": float(np.mean([own[p][1] for p in both])),
         "unfinished": float(np.mean([own[p][2] == "length" for p in both])),
         "tokens_per_right": sum(own[p][1] for p in both) / own_right if own_right else None,
-        "delta": stats.accuracy_delta(*right),
-        "saved": stats.median_reduction(*lengths, len(both)),
+        "delta": stats.accuracy_delta(right[0], right[1]),
+        "saved": stats.median_reduction(before, after, len(both)),
         "saved_mean": 1 - np.mean([own[p][1] for p in both]) / np.mean([base[p][1] for p in both]),
         "budget": budget,
     }
