@@ -38,6 +38,17 @@ _ALTERNATIVE = re.compile(
     + r"|oops,?\si\smean[t]?\s" + _NUMBER + ")",
     re.IGNORECASE,
 )  # fmt: skip
+_FINAL_LEAD = re.compile(
+    r"\b(?:the\s(?:final\s)?answer|final(?:\sanswer|ly)?)\b[^.\n]{0,30}$", re.IGNORECASE
+)
+_TURNED = re.compile(
+    r"\b(?:wait|actually|no|not|wrong|error|mistake|incorrect|or|maybe|perhaps|alternatively|instead|hmm|oops)\b",
+    re.IGNORECASE,
+)
+_STEP = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z](?:_\{?\w\}?)?\s{0,2}=\s{0,2}\$?|\b(?:intermediate|partial)\b[^.\n]{0,40}|\bstep\s\d{1,2}\b[^.\n]{0,40})$",
+    re.IGNORECASE,
+)
 
 
 def alternative(behind: str) -> str:
@@ -67,19 +78,6 @@ def are_steps(text: str, found: Sequence[Box]) -> bool:
     if not _FINAL_LEAD.search(lead) or _TURNED.search(text[earlier[0].start : last.start]):
         return False
     return all(_STEP.search(text[max(0, box.start - BEFORE) : box.start]) for box in earlier)
-
-
-_FINAL_LEAD = re.compile(
-    r"\b(?:the\s(?:final\s)?answer|final(?:\sanswer|ly)?)\b[^.\n]{0,30}$", re.IGNORECASE
-)
-_TURNED = re.compile(
-    r"\b(?:wait|actually|no|not|wrong|error|mistake|incorrect|or|maybe|perhaps|alternatively|instead|hmm|oops)\b",
-    re.IGNORECASE,
-)
-_STEP = re.compile(
-    r"(?:(?<![A-Za-z])[A-Za-z](?:_\{?\w\}?)?\s{0,2}=\s{0,2}\$?|\b(?:intermediate|partial)\b[^.\n]{0,40}|\bstep\s\d{1,2}\b[^.\n]{0,40})$",
-    re.IGNORECASE,
-)
 
 
 def _is_part(before: str, behind: str, box: Box) -> bool:

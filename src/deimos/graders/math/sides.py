@@ -63,7 +63,7 @@ _QUOTES = "\"'“”‘’*_`"
 _LEADING_VERBS = (
     r"(?:is|are|was|were|be|been|becomes?|became|equals?|has|have|had|gives?|gave|gets?|got|makes?|made|obtains?|obtained|finds?"
     r"|found|needs?|needed|costs?|earns?|earned|pays?|paid|saves?|saved|spends?|spent|takes?|took|sells?|sold|leaves?|leaving|left"
-    r"|remains?|eats?|ate|buys?|bought|gave|receives?|received|travels?|travel+ed|walks?|walked|runs?|ran|uses?|used|weighs?"
+    r"|remains?|eats?|ate|buys?|bought|receives?|received|travels?|travel+ed|walks?|walked|runs?|ran|uses?|used|weighs?"
     r"|weighed|owes?|owed|drinks?|drank|collects?|collected|contains?|totals?|yields?|requires?|reads?|grows?|grew|holds?|lasts?"
     r"|scores?|scored|wins?|won|loses?|lost|works?|worked|drives?|drove|lives?|lived|finish(?:es|ed)?|gains?|gained|produces?"
     r"|produced|adds?|added|raises?|raised|builds?|built|charges?|charged|measures?|sleeps?|slept|plays?|played|answers?|returns?"
@@ -72,7 +72,7 @@ _LEADING_VERBS = (
 )
 _LEADS = re.compile(
     rf"(?:^|\b(?:{_LEADING_VERBS}|only|exactly|just|simply|still|then|thus|therefore|so|hence|also|indeed|actually|now|finally|precisely"
-    r"|him|her|them|us|me|you|each|both|all|another|for|with|the\stotal|his|its|their|answer|correct|approximately|another|in|at|by"
+    r"|him|her|them|us|me|you|each|both|all|another|for|with|the\stotal|his|its|their|answer|correct|approximately|in|at|by"
     r"|(?:comes?|came|adds?|up|equal|amounts?|amounted|equates|simplif\w+|reduces?|evaluates?|sums?|due|rounds?|rounded|works\sout)\sto"
     r"|(?:total|sum|average|mean|median|mode|maximum|minimum|amount|result|value|area|volume|perimeter|length|width|height|cost"
     r"|price|profit|distance|speed|rate|probability|number|answer|count|age|weight|score|revenue|loss|change|difference|product"
@@ -89,7 +89,7 @@ _SIGN_BEHIND = re.compile(
 _CHANGED = word_set(
     "squared cubed factorial half halves thirds third quarters quarter fourths fifths sixths sevenths eighths ninths tenths hundredths"
     " over times plus minus mod modulo or to through point percentile choose multiplied divided raised power dozen dozens pairs million"
-    " billion trillion hundred thousand digits minus"
+    " billion trillion hundred thousand digits"
 )  # fmt: skip
 _AND_A_PART = re.compile(r"\s{1,3}and\s(?:an?|one|two|three|\d+)\s(?:half|third|quarter|\w+ths?)\b", re.IGNORECASE)  # fmt: skip
 _MAGNITUDE = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozens?)\b", re.IGNORECASE)
@@ -104,6 +104,10 @@ _EXPRESSION = re.compile(
     r"(?P<unit>(?:\s[A-Za-z]{1,14}(?:\^?[23²³])?(?:/[A-Za-z]{1,5})?){0,3})"
 )
 _HAS_SIGN = re.compile(r"[^\w\s.,$€£%]|[a-z\\]|[²³¹⁰-⁹₀-₉½¼¾⅓⅔π]", re.IGNORECASE)
+
+_NEGATIVE = re.compile(r"(?:negative|minus)\s(?=\d)", re.IGNORECASE)
+_PHRASE = re.compile(r"\s(?:for|at|on|from|during)\b", re.IGNORECASE)
+"""Begins another phrase behind a number and its noun."""
 
 
 def stands_alone(body: str, start: int, end: int) -> bool:
@@ -138,18 +142,9 @@ def expression_at_end(body: str) -> str:
     return re.sub(r"^[–−]\s?(?=\d)", "-", tail)
 
 
-_NEGATIVE = re.compile(r"(?:negative|minus)\s(?=\d)", re.IGNORECASE)
-
-
 def unit_in(words: str) -> str:
     """The words behind a number up to the one that begins another phrase: "apples for it" gives "apples"."""
     return _PHRASE.split(words, maxsplit=1)[0]
-
-
-_PHRASE = re.compile(
-    r"\s(?:for|at|on|from|during)\b",
-    re.IGNORECASE,
-)
 
 
 def is_bare_formula(body: str, start: int, end: int) -> bool:
