@@ -2,9 +2,14 @@
 
 import pytest
 
-from deimos.graders import Judge
-from deimos.graders.trivial_programs import FIRST, compare_with_a_value, constants_that_pass
-from deimos.sandbox import CheckOutcome, Exam
+from deimos.graders import Judge, code
+from deimos.graders.trivial_programs import (
+    FIRST,
+    NotTried,
+    compare_with_a_value,
+    constants_that_pass,
+)
+from deimos.sandbox import CheckOutcome, Exam, Sandbox
 
 NOTHING = [
     'assert f"{f(2) == 5}"',
@@ -88,8 +93,8 @@ def test_a_check_function_that_says_nothing(judge):
     assert judge(tests, entry_point="f").ok is None
 
 
-def outcome(kind):
-    return CheckOutcome(kind, "", 1, 3, 0.0)
+def outcome(kind, processor_seconds=0.0):
+    return CheckOutcome(kind, "", 1, 3, 0.0, processor_seconds)
 
 
 def test_three_runs_settle_ordinary_tests_and_time_is_bounded():
@@ -100,8 +105,46 @@ def test_three_runs_settle_ordinary_tests_and_time_is_bounded():
     assert constants_that_pass(["f"], lambda p: run.append(p) or outcome("timeout"), 10) == ()
     assert len(run) == 1
     run.clear()
-    assert constants_that_pass(["f"], lambda p: run.append(p) or outcome("pass"), -1) == ()
-    assert len(run) == 1
+    assert constants_that_pass(["f"], lambda p: run.append(p) or outcome("pass", 6.0), 10) == ()
+    assert len(run) == 2
+
+
+def test_what_waited_for_a_processor_counts_nothing_and_what_was_not_tried_is_not_guessed():
+    """The wall clock decided once: on a busy machine tests that say nothing called a program right."""
+    waited = CheckOutcome("pass", "", 1, 3, seconds=1000.0, processor_seconds=0.01)
+    assert constants_that_pass(["f"], lambda p: waited, 10)
+    with pytest.raises(NotTried, match="too busy"):
+        constants_that_pass(
+            ["f"], lambda p: CheckOutcome("infrastructure", "too busy", 0, 3, 0.0), 10
+        )
+
+
+def test_the_sandbox_says_how_much_processor_time_a_check_took():
+    with Sandbox() as box:
+        work = box.check(Exam("assert f() == 1"), "def f():\n    return sum(range(10**7)) and 1")
+        rest = box.check(
+            Exam("assert f() == 1"), "import time\ndef f():\n    time.sleep(0.5)\n    return 1"
+        )
+    assert work.ok and work.processor_seconds > 0.02
+    assert rest.seconds > rest.processor_seconds + 0.3
+
+
+def test_a_sandbox_that_failed_in_the_trial_judges_nobody_and_is_tried_again(monkeypatch):
+    class Fails:
+        def __init__(self):
+            self.asked = 0
+
+        def check(self, exam, program):
+            self.asked += 1
+            return outcome("infrastructure" if self.asked == 2 else "pass")
+
+    box = Fails()
+    monkeypatch.setattr(code, "_ready", lambda: box)
+    reference = {"tests": "assert str(f(20) == 5)"}
+    first = code.code("def f(x):\n    return 0", reference)
+    assert first.ok is None and first.because.startswith("infrastructure: ")
+    again = code.code("def f(x):\n    return 0", reference)
+    assert again.because.startswith("unsupported: ")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +159,12 @@ def test_three_runs_settle_ordinary_tests_and_time_is_bounded():
         ("assert f(2) != 5", "", False),
         ("assert f'{f(2) == 5}'", "", False),
         ("for i in range(0):\n    assert f(i) == 5", "", False),
+        ("assert f(2) is True", "", True),
+        ("assert f(2) is not None", "", False),
+        ("assert f(2) is f(2)", "", False),
+        ("assert f(2)\nassert not f(3)", "", True),
+        ("assert f(2)\nassert f(3)", "", False),
+        ("assert not f(2)\nassert not f(3)", "", False),
     ],
 )
 def test_plain_comparisons_need_no_run(tests, entry, plain):

@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from deimos.graders.trivial_programs import compare_with_a_value, constants_that_pass
+from deimos.graders.trivial_programs import NotTried, compare_with_a_value, constants_that_pass
 from deimos.recipe import RecipeError
 from deimos.registry import grader
 from deimos.sandbox import Exam, Limits, Sandbox, SandboxError
@@ -83,7 +83,11 @@ def code(answer: str, reference: Mapping[str, Any]) -> Verdict:
     except ValueError as e:
         return Verdict.of(None, f"unsupported: {e}")
     outcome = _ready().check(exam, answer)
-    if outcome.ok and (constants := _constants_that_pass(exam)):
+    try:
+        constants = _constants_that_pass(exam) if outcome.ok else ()
+    except NotTried as e:
+        return Verdict.of(None, f"infrastructure: constant programs could not be tried: {e}")
+    if constants:
         shown = ", ".join(constants)
         return Verdict.of(None, f"unsupported: the tests pass programs that only return {shown}")
     return Verdict.of(outcome.ok, str(outcome))

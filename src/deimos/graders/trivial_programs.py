@@ -9,7 +9,6 @@ bound (``assert f(7) < 3``) or for a true value, which some constants pass and o
 from __future__ import annotations
 
 import ast
-import time
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -56,9 +55,13 @@ def compare_with_a_value(exam: Exam) -> bool:
 
 
 def _reaches_a_value(body: Sequence[ast.stmt], names: set[str]) -> bool:
+    truths: set[bool | None] = set()
     for statement in body:
         if isinstance(statement, ast.Assert):
             if _is_value_of_call(statement.test, names):
+                return True
+            truths.add(_truth_of_call(statement.test, names))
+            if truths >= {True, False}:  # no constant is both
                 return True
         elif isinstance(statement, ast.Assign):
             if not all(isinstance(t, ast.Name) and t.id not in names for t in statement.targets):
@@ -71,36 +74,56 @@ def _reaches_a_value(body: Sequence[ast.stmt], names: set[str]) -> bool:
 
 
 def _is_value_of_call(test: ast.expr, names: set[str]) -> bool:
-    """Whether it is ``f(…) == literal``, where ``f`` is one of the names."""
-    if (
-        not isinstance(test, ast.Compare)
-        or len(test.ops) != 1
-        or not isinstance(test.ops[0], ast.Eq)
-    ):
+    """Whether it is ``f(…) == literal`` or ``f(…) is True``, where ``f`` is one of the names."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not _is_call(test.left, names):
         return False
-    call, value = test.left, test.comparators[0]
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+    operator, value = test.ops[0], test.comparators[0]
+    if isinstance(operator, ast.Is):
+        return isinstance(value, ast.Constant) and isinstance(value.value, bool)
+    if not isinstance(operator, ast.Eq):
         return False
     try:
         ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
-    return call.func.id in names
+    return True
+
+
+def _truth_of_call(test: ast.expr, names: set[str]) -> bool | None:
+    """True if it is ``f(…)``, False if it is ``not f(…)``; None if it is neither."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return False if _is_call(test.operand, names) else None
+    return True if _is_call(test, names) else None
+
+
+def _is_call(expression: ast.expr, names: set[str]) -> bool:
+    return (
+        isinstance(expression, ast.Call)
+        and isinstance(expression.func, ast.Name)
+        and expression.func.id in names
+    )
+
+
+class NotTried(Exception):
+    """The sandbox itself failed while a constant was tried; the message is its reason."""
 
 
 class _Tried:
     """What became of the constants; each is run once."""
 
     def __init__(self, run: Callable[[str], CheckOutcome], seconds: float) -> None:
-        self.run, self.end = run, time.monotonic() + seconds
+        self.run, self.left = run, seconds
         self.known: dict[str, bool] = {}
         self.too_long = False
 
     def passes(self, constant: str) -> bool:
         if constant not in self.known and not self.too_long:
             outcome = self.run(constant)
+            if outcome.kind == "infrastructure":
+                raise NotTried(outcome.because)
             self.known[constant] = outcome.ok is True
-            self.too_long = outcome.kind == "timeout" or time.monotonic() > self.end
+            self.left -= outcome.processor_seconds
+            self.too_long = outcome.kind == "timeout" or self.left < 0
         return self.known.get(constant, False)
 
 
@@ -112,7 +135,11 @@ def constants_that_pass(
     Args:
         names: what a program must define.
         judge: runs a program against the tests, in the sandbox.
-        seconds: after so many no further program is tried, and the tests are taken to say something.
+        seconds: of processor time; after so many no further program is tried, and the tests are taken
+            to say something.
+
+    Raises:
+        NotTried: the sandbox itself failed, so nothing can be said.
     """
     tried = _Tried(lambda constant: judge(_program(names, constant)), seconds)
     if not any(tried.passes(constant) for constant in FIRST):

@@ -121,6 +121,7 @@ class Sandbox:
     def _judged(self, keeper: KeeperProcess, exam: Exam, answer: str) -> CheckOutcome:
         """Judge one answer; OSError where the keeper is gone."""
         start = time.monotonic()
+        said: Mapping[str, Any] = {}
         try:
             said, report = self._dispatch(keeper, exam, answer, start + self.limits.wall)
         except UnfitTests as e:
@@ -139,7 +140,8 @@ class Sandbox:
             kind, because = (
                 ("unsupported", f"the tests look at {seen}") if seen else (kind, because)
             )
-        return CheckOutcome(kind, because, calls, self.tier, time.monotonic() - start)
+        seconds, used = time.monotonic() - start, said.get("all_seconds", 0.0)
+        return CheckOutcome(kind, because, calls, self.tier, seconds, used)
 
     def _dispatch(
         self, keeper: KeeperProcess, exam: Exam, answer: str, deadline: float

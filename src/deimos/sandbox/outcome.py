@@ -24,6 +24,8 @@ class CheckOutcome:
     tier: int
     seconds: float
     """From dispatch."""
+    processor_seconds: float = 0.0
+    """What the tests and the program used, which does not depend on how busy the machine is."""
 
     @property
     def ok(self) -> bool | None:
