@@ -31,21 +31,19 @@ from _pages import PAGE, write_section
 from deimos.graders import choice, choice_sentences, choice_words, extract
 from deimos.graders import math as grader
 from deimos.graders.math import (
-    claims,
     compare,
     final,
     limits,
     nouns,
     numerals,
-    prose,
     reading,
-    retractions,
     syntax,
     tex,
     tokens,
     units,
     values,
 )
+from deimos.graders.math.said import around, claims, closing, phrases, retractions, sides
 
 LONGEST = 4096
 SLOW = 5.0
@@ -81,7 +79,7 @@ def examine(text: str) -> None:
     line = extract.last_line(text)
     if extract.last_line(line) != line:
         raise Fault(f"the last line of a last line is another: {line!r}")
-    claims.closing(text, number=True)
+    closing.closing(text, number=True)
     limits.beyond(text)
     half = len(text) // 2
     grader.math(text[:half], text[half:])
@@ -130,15 +128,18 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
             limits,
             numerals,
             nouns,
-            prose,
-            retractions,
+            phrases,
             tex,
             units,
             values,
             syntax,
             reading,
             compare,
+            around,
+            retractions,
+            sides,
             claims,
+            closing,
             final,
             extract,
             choice_words,

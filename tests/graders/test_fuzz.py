@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from deimos.graders.choice import named_labels
 from deimos.graders.extract import boxes, hashes, last_line
-from deimos.graders.math.claims import closing, leading_expression, stated
 from deimos.graders.math.final import find_finals
 from deimos.graders.math.limits import beyond
 from deimos.graders.math.reading import read
+from deimos.graders.math.said.claims import leading_expression, stated
+from deimos.graders.math.said.closing import closing
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
 from deimos.graders.math.tokens import Unreadable

@@ -2,14 +2,15 @@ r"""Whether "the answer is …" speaks of the answer itself, and whether a text 
 
 "The wrong answer is 7", "twice the answer is 7" and "I deny that the answer is 7" state no answer, and "The
 answer is 7. Actually no." takes it back. What may stand before the noun is listed, not what may not: a word
-that nobody has thought of ("the naive answer") makes it another thing. English only; all scans are linear.
+that nobody has thought of ("the naive answer") makes it another thing. So it is with the clause that leads
+to it (``is_plainly_led``): "an old trick to remember that the answer is 7". English only; all scans are linear.
 """
 
 from __future__ import annotations
 
 import re
 
-CLAUSE = 80
+CLAUSE = 120
 """Characters before a statement that are looked at."""
 REMARK = 100
 """Characters behind an answer in which it may be taken back."""
@@ -20,6 +21,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+_FORMULA = re.compile(r"\$[^$]{0,120}\$|\\\(.{0,120}?\\\)|\\[A-Za-z]+")
 _CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
 _DENIES = re.compile(
     r"\b(?:den(?:y|ies|ied|ying)|refus\w*|disprov\w*|refut\w*|reject\w*|contradict\w*|false|untrue|wrong|incorrect|mistaken"
@@ -45,6 +47,39 @@ _CHANGES = _words(
     " against like unlike deny denies behind under over exceeds exceed before after to"
 )
 """Before "the answer" these speak of something else: "the square of the answer"."""
+_MAY_STAND = (
+    _LEADS
+    | _DESCRIBES
+    | _POINTS
+    | _words(
+        "i we you i'm we're i've we've am are was were be been has have had it it's that's this these those which all both each"
+        " think believe say state note write put present report confident sure certain know see find found get got arrive arrived at"
+        " reach reached conclude concluded concluding deduce infer follows implies imply mean means meaning show shows showing tell tells us"
+        " confirm confirms confirmed verified calculate calculated compute computed determine determined obtain obtained give gives giving"
+        " yield yields make makes let me can may say clear clearly obvious evident easy to see methods method approaches ways way steps"
+        " calculations calculation work working result results as a an since because given above based on in end total conclusion"
+        " information here right yes yeah ok okay well indeed surely definitely certainly simply just only again still also same with from by"
+        " round up rounded finally lastly overall altogether very quite pretty wait no would answer correction to for your question"
+    )
+)
+"""Words of a clause that leads to "the answer is": "so both methods confirm that"."""
+_BY_DOING = re.compile(
+    r"^\W*(?:(?:so|then|thus|now)\s)?(?:(?:by|after|on|when|upon)\s)?(?!guess|pretend|suppos|assum|think|hop|wish|ask|us|believ|imagin|say)\w{2,20}ing\b",
+    re.IGNORECASE,
+)
+"""By adding these we see that the answer is 7."""
+_NOT_THIS_CASE = re.compile(
+    r"^\W*(?:unless|had\s|were\s|should\s|suppose|assum\w+|example|e\.g|for\s(?:example|instance|comparison)"
+    r"|in\s(?:an?(?:other)?|the\s(?:other|previous|earlier|last|next|similar))\s|for\s(?:an?(?:other)?|the\s(?:other|previous|earlier|last|next|similar))\s"
+    r"|if\s[^,]{0,80}\b(?:were|had|was|would|could|asked|instead)\b)",
+    re.IGNORECASE,
+)
+"""Begins a sentence about another case than the one in question."""
+_CALLED_A_MISTAKE = re.compile(
+    r"\b(?:(?:common|frequent|usual|typical|easy|popular|classic)\s(?:\w{1,12}\s)?(?:mistakes?|errors?|guess\w*|answers?)|misconceptions?|traps?"
+    r"|pitfalls?|fallac(?:y|ies)|naive\w*|careless\w*|distractors?|wrongly|mistakenly|erroneously|falsely)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*$")
 _WITHDRAWN = re.compile(
     r"^\W{0,4}(?:wrong|incorrect|false|nope|not\sreally)\b|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
@@ -52,7 +87,9 @@ _WITHDRAWN = re.compile(
     r"|\b(?:no,?\s?wait|wait,?\sno)\b,?\s(?:it|that|this)\s(?:is|was|[’']s)\snot\b"
     r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"
     r"|\b(?:that|this|it)(?:\s(?:is|was)|[’']s)\s(?:just\s|only\s|merely\s)?(?:an?\s(?:guess|joke|lie|wild\sguess)|wrong|incorrect|not\s(?:right|correct|true))\b"
-    r"|\bi\s(?:was|am)\s(?:wrong|mistaken|joking|kidding)\b",
+    r"|\bi\s(?:was|am)\s(?:wrong|mistaken|joking|kidding)\b"
+    r"|^\W{0,4}(?:which\sis\s|that\sis\s|this\sis\s)?(?:an?|the|one)\s(?:\w{1,12}\s)?(?:mistake|error|misconception|trap|fallacy|pitfall|distractor)\b"
+    r"|\b(?:but|yet|however|though)\W{1,3}(?:this|that|it|which)\s(?:\w{1,12}\s)?(?:contradicts?|violates?|fails?|makes\sno\ssense|does\s?n[o’']t\s(?:fit|work|hold|satisfy|make))",
     re.IGNORECASE,
 )
 
@@ -68,6 +105,8 @@ def speaks_of_another(text: str, at: int) -> bool:
     clause = _CLAUSE_ENDS.split(sentence)[-1]
     if _DENIES.search(clause) or _SOURCES.search(sentence):
         return True
+    if _NOT_THIS_CASE.search(sentence) or _CALLED_A_MISTAKE.search(sentence):
+        return True
     before = re.sub(r"[*_`\"“”]", "", clause).rstrip()
     pointed = False
     while match := _WORD.search(before):
@@ -82,6 +121,21 @@ def speaks_of_another(text: str, at: int) -> bool:
         elif word not in _DESCRIBES:
             return True
     return False
+
+
+def is_plainly_led(text: str, at: int) -> bool:
+    """Whether only such words stand in the clause before a statement as lead to an answer: "so we see that the".
+
+    A statement that is not may contradict another one, and is none by itself.
+
+    Args:
+        text: the whole of it.
+        at: where "answer" begins.
+    """
+    sentence = _SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
+    clause = _CLAUSE_ENDS.split(sentence.rpartition(":")[2])[-1]
+    words = re.findall(r"[a-z][a-z'-]*", _FORMULA.sub(" ", clause).lower().replace("’", "'"))
+    return not set(words) - _MAY_STAND or _BY_DOING.match(clause) is not None
 
 
 def is_withdrawn(behind: str) -> bool:

@@ -106,6 +106,9 @@ class _Comparison:
             and "or" in (reference.joined, answer.joined)
         ):
             return False
+        forms = answer.joined == "or" and len(reference.parts) == 1  # "3/4 or 0.75"
+        if forms and all(self.parts(reference.parts[0], part) for part in answer.parts):
+            return True
         shapes = shape_of(reference), shape_of(answer)
         return self.shapes(shapes[0], shapes[1])
 

@@ -12,22 +12,30 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from deimos.graders.extract import Box, find_boxes, hashes, last_line
-from deimos.graders.math.around import alternative, are_steps, spoilt
-from deimos.graders.math.claims import closing, lone_formula, stated
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.numerals import ordinal_of, with_digits
-from deimos.graders.math.prose import restatement, without_restatement
 from deimos.graders.math.reading import read
-from deimos.graders.math.retractions import denied_before, taken_back
+from deimos.graders.math.said.around import alternative, are_steps, only_about, spoilt
+from deimos.graders.math.said.claims import stated
+from deimos.graders.math.said.closing import closing, lone_formula
+from deimos.graders.math.said.phrases import restatement, without_restatement
+from deimos.graders.math.said.retractions import denied_before, taken_back
 from deimos.graders.math.tokens import Unreadable
 
 _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
 _FRAMED = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
+_TOTAL_ROW = re.compile(
+    r"\|[ *_]{0,4}(?:grand\s)?(?:total|answer|final\sanswer|result|sum)[ *_:]{0,4}\|(?:[ *_]{0,4}\|){0,4}[ *_]{0,4}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?)[ *_]{0,4}\|",
+    re.IGNORECASE,
+)
+"""The last row of a table."""
 _WORDS_OR_MARKS = re.compile(r"\\(?:boxed|fbox)|####|[a-z]{2,}\s[a-z]{2,}", re.IGNORECASE)
 _OPENS, _CLOSES = "<answer>", "</answer>"
+_CHEERS = " \t\n✅✔☑✓🎉\ufe0f"
+"""What may end an answer without saying anything."""
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
 MOST_FRAMES = 10
@@ -45,6 +53,7 @@ class Finals:
 
 def find_finals(answer: str, reference: str) -> Finals:
     """What the answer gives as final, for a reference: numbers in sentences only count for numbers."""
+    answer = answer.rstrip(_CHEERS)
     found, unclosed = find_boxes(answer)
     if unclosed:
         return Finals(trouble="the last box never closes")
@@ -55,12 +64,17 @@ def find_finals(answer: str, reference: str) -> Finals:
     if lines := hashes(answer):
         behind = answer[answer.rfind("####") :].partition("\n")[2]
         said = [c.expression for c in stated(behind) if _is_plain_number(c.expression)]
+        lines = [c.expression for line in lines for c in stated(line)[-1:] if c.plain] or lines
         return Finals((*said, *lines) if _is_plain_number(lines[-1]) else tuple(lines))
     number = _is_plain_number(reference)
     claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
+    if claims and not claims[-1].plain:
+        return Finals(trouble="what it calls the answer is that of something else")
     if claims:
         behind = answer[claims[-1].end :]
         instead = taken_back(behind) or alternative(behind) or restatement(behind)
+        if only_about(behind):
+            return Finals(trouble="only about a number")
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
         return Finals(tuple(claim.expression for claim in claims))
@@ -114,6 +128,8 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
 def _of_last_line(answer: str, number: bool) -> Finals:
     answer = _said_once(answer)
     line = last_line(answer)
+    if total := _TOTAL_ROW.fullmatch(line):
+        return Finals((total["number"],))
     whole = line == answer.strip()
     if alone := lone_formula(answer):
         return Finals((alone,))
@@ -144,7 +160,7 @@ def _is_plain_number(reference: str) -> bool:
         return False
     node = expression.parts[0].node
     if node is not None and node.kind == "relation":
-        node = node.parts[-1]
+        node = node.parts[-1] if set(node.data) <= {"=", "~"} else None
     return node is not None and is_number(node)
 
 

@@ -92,7 +92,7 @@ def results(relation: Node) -> list[Node]:
     if len(relation.parts) == 2 and is_number(first) and last.kind == "symbol":
         return [first]
     if not (is_name(first) or is_number(first)):
-        return []
+        return [last] if _is_identity(relation) else []
     if first.kind == last.kind == "number" and not first.data and not last.data:
         return []  # "0 = 0" is true of every task
     if first.kind in ("sum", "product", "power") and is_number(last) and exact_number(last) == 0:
@@ -104,6 +104,18 @@ def results(relation: Node) -> list[Node]:
         rounded = at == len(relation.data) - 1 and _is_rounding(before, last)
         ends = [before, last] if rounded else [before]
     return ends
+
+
+def _is_identity(relation: Node) -> bool:
+    """Whether an equation holds for all letters, so that its right side is what the left comes to."""
+    first, last = relation.parts[0], relation.parts[-1]
+    whole = len(relation.parts) == 2 and relation.data == ("=",)
+    if not whole or not symbols(first) or symbols(first) != symbols(last):
+        return False
+    try:
+        return agree(first, last)
+    except (Undefined, Unreadable):
+        return False
 
 
 def _is_rounding(exact: Node, rounded: Node) -> bool:
@@ -153,9 +165,28 @@ def is_name(node: Node) -> bool:
         return _is_applied(node.parts[0]) or node.data == "applied" or _is_called(node.parts)
     if node.kind == "quotient":
         return all(map(_is_points, node.parts))
-    if node.kind == "sum":  # m + n = 109, but not x + y = 8
-        return all(p.kind == "symbol" and p.data not in _UNKNOWNS for p in node.parts)
+    if node.kind == "sum":
+        return _is_combination(node)
     return node.kind in _OF_NAMES and all(map(is_name, node.parts))
+
+
+def _is_combination(node: Node) -> bool:
+    """Whether a sum is what a problem asks for: m + n, a + 2b, f(1) + f(2), but not x + y or 2x + 3."""
+    named = [_named_in(part) for part in node.parts]
+    return all(named) and len(set(named)) == len(named)
+
+
+def _named_in(term: Node) -> str:
+    """The name, or the function's value, that a term of a sum is a multiple of; "" if it is another term."""
+    if term.kind == "negative":
+        term = term.parts[0]
+    if term.kind == "symbol":
+        return "" if term.data in _UNKNOWNS else str(term.data)
+    if term.kind == "product" and term.data == "applied":
+        return repr(term)
+    if term.kind == "product" and len(term.parts) == 2 and term.parts[0].kind == "number":
+        return _named_in(term.parts[1])
+    return repr(term) if term.kind == "function" and is_name(term) else ""
 
 
 _OF_NAMES = word_set("tuple union intersection difference")

@@ -3,7 +3,7 @@ r"""Whether a number is written as a result, not as the sum that leads to it.
 Where the reference is a plain number, ``17\cdot 23`` or ``\binom{10}{3}`` only repeats the task. Settled
 are: integers, decimals, percentages, one fraction, powers, roots, multiples of them, of \pi, of e, of
 i, and sums of such terms that can't be added up any further (``1+\sqrt{2}``, ``3-4i``). Functions
-are settled if the reference has them too (``\ln 2``). Where the reference is an integer, a fraction that
+are settled if the reference has one of the same family (``\ln 2`` for ``\log_e 2``). Where the reference is an integer, a fraction that
 can be divided out (``\frac{240}{2}``) and a root that can be taken (``\sqrt{14400}``) are not.
 """
 
@@ -14,11 +14,16 @@ from math import isqrt
 from typing import Any
 
 from deimos.graders.math.exact import exact_number
-from deimos.graders.math.tokens import Node
+from deimos.graders.math.tokens import Node, word_set
 
 TRIED_FACTORS = 1000
 """Squares of numbers up to here are taken out of a root to see which roots can be added."""
 
+_FAMILIES = (
+    word_set("ln log lg"),
+    word_set("sin cos tan cot sec csc"),
+)
+"""Each of one is as good as the others: ``\\frac{\\ln 3}{\\ln 2}`` for ``\\log_2 3``."""
 _ONE = Node("number", (), Fraction(1))
 Sort = tuple[Any, ...]
 """What a term is a multiple of: () of one, ``("root", 2, 3)`` of the square root of three…"""
@@ -71,6 +76,7 @@ def _head(term: Node) -> list[Node]:
 def _functions(node: Node) -> frozenset[str]:
     """Functions by name; "below" if a sum stands below a fraction, "nested" if one stands in a root."""
     own = {node.data} if node.kind == "function" else set[str]()
+    own = own.union(*(family for family in _FAMILIES if family & own))
     if node.kind in ("factorial", "series", "degrees"):
         own.add(node.kind)
     if node.kind == "quotient" and node.parts[1].kind == "sum":

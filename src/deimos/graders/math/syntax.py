@@ -316,16 +316,15 @@ class _Parser(Cursor):
         if inverse and name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"):
             return Node("function", tuple(args), "arc" + name)
         node = Node("function", tuple(args), name)
+        if name == "exp" and len(args) == 1:
+            node = Node("power", (Node("constant", (), "e"), args[0]))
         return Node("power", (node, power)) if power is not None else node
 
     def _arguments(self) -> list[Node]:
         r"""In brackets, or the factors that stand behind the name: ``\sin 2x``."""
-        if self.take("("):
-            return self.comma_list(")")[0]
-        if self.take("["):
-            return self.comma_list("]")[0]
-        if self.take("\\{"):
-            return self.comma_list("\\}")[0]
+        for opening, closing in (("(", ")"), ("[", "]"), ("\\{", "\\}")):
+            if self.take(opening):
+                return self.comma_list(closing)[0]
         negative = self.take("-")
         parts = [self.factor()]
         while (

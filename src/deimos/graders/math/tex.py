@@ -72,6 +72,13 @@ _PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
 _TEXT_COMMAND = re.compile(r"\\text\{\s*(\\(?!text|\$)[A-Za-z]+)\s*\}")
 _SUPERSCRIPT = re.compile(r"\\textsuperscript\s*\{\s*(st|nd|rd|th)\s*\}")
 _ALIGNED = re.compile(r"&\s*(=|<|>|\\[lg]eq?(?![A-Za-z]))")
+_ROWS = re.compile(
+    r"\\begin\{(?P<name>aligned|align|alignat|alignedat|split|gathered|gather|eqnarray|multline|equation|array)\*?\}(?:\{[^{}]{0,20}\})?"
+    r"(?P<rows>(?:(?!\\begin).){0,3000}?)\\end\{(?P=name)\*?\}",
+    re.DOTALL,
+)
+_RELATION = re.compile(r"=|<|>|≤|≥|≈|\\(?:[lg]eq?|approx|sim|lt|gt)(?![A-Za-z])")
+_ROW_GOES_ON = re.compile(r"\\\\\s*&?\s*&?\s*=")
 _GROUP = re.compile(r"\{[^{}]*\}")
 _INFIX = re.compile(r"\\(?:over|choose)(?![A-Za-z])")
 _NESTED_TEXT = re.compile(r"\\text\{\s*\\text\{([^{}]*)\}\s*\}")
@@ -110,6 +117,7 @@ def clean(expression: str) -> str:
     if not text.isascii():
         text = _ascii(text)
     text = _undelimited(text)
+    text = _joined_rows(text)
     if "\\" in text or "{" in text or "~" in text or "&" in text:
         text = _undressed(text)
     text = " ".join(text.split())
@@ -120,6 +128,24 @@ def clean(expression: str) -> str:
     while (inner := _inside_braces(text)) and ("," not in inner or expression.lstrip()[0] == "\\"):
         text = _LAST.sub("", inner).strip()  # braces with a comma of somebody's own are a set
     return f"{{{text}}}" if _INFIX.search(_GROUP.sub("", text)) else text
+
+
+def _joined_rows(text: str) -> str:
+    r"""The rows of a display as one chain: a row that begins with a relation goes on from the one before.
+
+    Other rows stand beside each other, as between commas.
+    """
+    match = _ROWS.fullmatch(text)
+    if match is None or (match["name"] == "array" and not _ROW_GOES_ON.search(match["rows"])):
+        return text  # an array may be a matrix
+    joined = ""
+    for row in re.split(r"\\\\(?:\[[^\[\]]*\])?", match["rows"]):
+        said = " ".join(row.replace("&", " ").split()).rstrip(" ,.;")
+        if said and joined:
+            joined += f" {said}" if _RELATION.match(said) else f", {said}"
+        else:
+            joined += said
+    return joined
 
 
 def _inside_braces(text: str) -> str:

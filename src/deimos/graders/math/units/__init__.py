@@ -144,9 +144,11 @@ def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
     text = spell_signs(text)
     text = _spell_ratio(_POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text)))
-    currency = _CURRENCY.match(text)
+    named = text.rfind("=") + 1  # "Cost = $5"
+    result = text[named:].lstrip()
+    currency = _CURRENCY.match(result)
     if currency:
-        text = currency[1] + text[currency.end() :]
+        text = text[:named] + currency[1] + result[currency.end() :]
     elif currency := _CURRENCY_BEHIND.search(text):
         text = text[: currency.start()]
     money = Unit(((_CURRENCIES[currency[currency.lastindex or 1]], 1),)) if currency else None

@@ -46,7 +46,9 @@ _NAMED_BEFORE = re.compile(r"(?<![\w=+*/^-])([A-Za-z](?:_\w)?)\s{0,3}=\s{0,3}$")
 _MENTIONS = re.compile(
     r"\b(?:derived\sfrom|far\sfrom|among|such\sas|(?:lower|upper)\sbound|estimate|nobody|no\sone|number\s(?:after|before)|less\s\d"
     r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|input|given\s(?:number|value)|problem\snumber|total\ssteps|(?:next|adjacent|related|similar|opposite)\sto)\b"
-    r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d",
+    r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
+    r"|\b(?:must|should|can|will|to|now|still|then|[,;])\s(?:find|determine|compute|calculate|solve)\b|[,;]\s(?:find|determine|compute|calculate|solve)\b"
+    r"|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
     re.IGNORECASE,
 )
 
@@ -106,7 +108,10 @@ _EXPRESSION = re.compile(
 _HAS_SIGN = re.compile(r"[^\w\s.,$€£%]|[a-z\\]|[²³¹⁰-⁹₀-₉½¼¾⅓⅔π]", re.IGNORECASE)
 
 _NEGATIVE = re.compile(r"(?:negative|minus)\s(?=\d)", re.IGNORECASE)
-_PHRASE = re.compile(r"\s(?:for|at|on|from|during)\b", re.IGNORECASE)
+_PHRASE = re.compile(
+    r"\s(?:for|at|on|from|during|across|throughout)\b|(?<=[a-z]{2})\s(?:in|over)\s(?=\w)",
+    re.IGNORECASE,
+)
 """Begins another phrase behind a number and its noun."""
 
 

@@ -51,6 +51,17 @@ _STEP = re.compile(
 )
 
 
+_ROUGHLY = re.compile(
+    r"\W{0,4}(?:approximately|approx\b|roughly|about|more\sor\sless|or\sso|give\sor\stake|ish)\b(?!\s{0,2}-?[\d$\\.])",
+    re.IGNORECASE,
+)
+
+
+def only_about(behind: str) -> bool:
+    """Whether a text limits a number right behind it: "18 (approximately)", "18 or so"."""
+    return _ROUGHLY.match(behind) is not None
+
+
 def alternative(behind: str) -> str:
     """Another number that a text gives right behind an answer: "or 9", "but the correct value is 9"; "" if none."""
     match = _ALTERNATIVE.match(behind[:BEHIND])

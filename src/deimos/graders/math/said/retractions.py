@@ -40,6 +40,17 @@ _INSTEAD_IN_WORDS = re.compile(
 )
 
 
+_REPLACED = re.compile(
+    r"\b(?:(?:(?:and|but|so|then|now|here|,)\s)?(?:it|that|this)|(?:the\s)?(?:right|correct|true|real|actual|proper|better)\s(?:one|answer|value|number|result)"
+    r"|(?:it|that|this|the\sanswer)\s(?:could|may|might)(?:\s(?:also|well|equally))?)\s{0,2}(?:is|was|be|[’']s|should\sbe|must\sbe|would\sbe)\s{1,2}"
+    r"(?:actually\s|really\s|rather\s)?[\s$\\({]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)(?=[\s$)}*]{0,4}(?:[.,;!]?\s|[.,;!]?$))(?!\s[A-Za-z(%^*/+-])"
+    r"|\b(?:edit|update|updated|correction|corrected|revised|revision|amended|fixed|rechecking|rechecked|recalculated)(?:\s(?:answer|result|value))?\s?[:=]\s{0,2}"
+    r"(?:it\sis\s)?[\s$\\({*]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
+    re.IGNORECASE,
+)
+"""Another answer that no second thought announces: "it could be 20", "the right one is 20", "Edit: 20"."""
+
+
 def denied_before(text: str, at: int) -> bool:
     r"""Whether a box at this place is denied directly: "is not \\boxed{7}"."""
     before = text[max(0, at - 40) : at].rstrip(" $\\([{")
@@ -57,6 +68,8 @@ def taken_back(text: str) -> str:
         return remark[0].strip()
     if is_withdrawn(text):
         return "a remark behind it"
+    if replaced := _REPLACED.search(text):
+        return (replaced[1] or replaced[2]).rstrip(",")
     for turn in _SECOND_THOUGHT.finditer(text):
         rest = text[turn.end() : turn.end() + CLAUSE].partition("\n")[0]
         if number := _INSTEAD.match(rest):

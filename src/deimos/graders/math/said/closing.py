@@ -1,0 +1,257 @@
+r"""The result that an answer ends with, if nothing in it is called the answer: "So 3 + 4 = 7".
+
+A last sentence that denies, doubts, bounds or asks gives nothing, nor does one that only mentions a
+number on its way ("see problem 7"). All scans are linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA
+from deimos.graders.math.said.phrases import (
+    alone_and_affirmed,
+    equations_at_end,
+    list_at_end,
+    number_in_words,
+    says_there_is_none,
+    tuple_at_end,
+)
+from deimos.graders.math.said.retractions import TAKEN_BACK
+from deimos.graders.math.said.sides import (
+    expression_at_end,
+    is_bare_formula,
+    only_mentions,
+    stands_alone,
+    unit_in,
+    whole_equation,
+)
+
+_MARKS = re.compile(r"\*\*|__|`")
+_LONE_FORMULA = re.compile(
+    r"(?:\\\[((?:(?!\\\[).){1,1500})\\\]|\$\$([^$]{1,1500})\$\$|(?:^|\n)[ \t*]*\$([^$\n]{1,500})\$[*]*|(?:^|\n)[ \t*]*\\\(([^\n]{1,500}?)\\\)[*]*"
+    r"|(\\begin\{(?:align|gather|equation|eqnarray|multline|split)(?:ed|at)?\*?\}(?:(?!\\begin).){1,1400}\\end\{[a-z]{5,10}\*?\}))$",
+    re.DOTALL,
+)
+_CONCLUDES = re.compile(
+    r"^\W{0,4}(?:the|its|this|it|so|thus|therefore|hence|consequently|in\stotal|altogether|finally|in\sconclusion|as\sa\sresult|this\smeans"
+    r"|it\sfollows|we\s(?:get|have|find|obtain|conclude)|∴)\b|\\therefore",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"\b(?:is|are|was|were|be|equals?|has|have|had|will|gets?|got|makes?|made|needs?|needed|costs?|earns?|earned|pays?|paid"
+    r"|saves?|saved|spends?|spent|takes?|took|sells?|sold|leaves?|left|remains?|remained|eats?|ate|buys?|bought|gives?|gave"
+    r"|receives?|received|travels?|travel+ed|walks?|walked|runs?|ran|uses?|used|weighs?|weighed|owes?|owed|drinks?|drank"
+    r"|collects?|collected|contains?|totals?|becomes?|became|yields?|obtains?|finds?|found|requires?|reads|grows?|grew|holds?"
+    r"|lasts?|scored?|scores|wins?|won|loses?|lost|works?|worked|drives?|drove|can|lives?|finish(?:es|ed)?|gained|gains?)\b|=",
+    re.IGNORECASE,
+)
+_OF_AN_ANSWER = re.compile(r"\banswers?\b(?!\s{0,2}[,.]|$)", re.IGNORECASE)
+"""Whatever is said of the answer has been read by ``stated``, and refused."""
+_SUBORDINATE = re.compile(
+    r"\W{0,4}(?:because|since|for|with|until|except|unless|when|where|while|although|though)\b[^,]*$",
+    re.IGNORECASE,
+)
+_FACTORIAL = re.compile(r"\d!\s*[.,;]$")
+_MENTION = re.compile(
+    r"\b(?:problems?|questions?|exercises?|steps?|equations?|eq|theorems?|lemmas?|pages?|parts?|cases?|figures?|tables?|lines?"
+    r"|rows?|columns?|sections?|chapters?|examples?|methods?|options?|choices?|attempts?|no|numbers?|items?|notes?|tasks?|versions?"
+    r"|levels?|grades?|rooms?|rules?|points?|lesson|class|unit|volume|issue|appendix|formula|corollary|proposition|definition)\b\.?"
+    r"\s{0,2}(?:\(|#|number\s)?$",
+    re.IGNORECASE,
+)
+_NO_RESULT = re.compile(
+    r"^\W{0,4}(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
+    r"|set|we\slet|now\s(?:consider|let|set)|find|prove|show|determine|compute|we\s(?:want|need|require|seek|reject|discard|exclude|must\sshow)|by\sno"
+    r"|take|start|starting|pick|choose|test|verify|say|add|subtract|multiply|divide|substitute|plug|what|why|how|when|where|who"
+    r"|is|are|does|do|can|could|would|will|has|have|did|should)\b|\b(?:started|begins?|began|(?:is|are|was|were|been)\sgiven|given\sthat|originally|asked?|asks|mentions?"
+    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|contradict\w*|reject\w*|discard\w*|extraneous|exclud\w*|contrary|might|may|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,/\\^])-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?:\s+(?:hundred|thousand|million|billion|trillion|dozens?)\b)?"
+)
+_EQUATION = re.compile(r"(?:[\d\s+\-*/×·÷().,^%$€£]{0,120}=\s*){1,6}[^=]{1,80}$")
+_ENDS_WITH = (
+    r"(?:(?:\b(?:is|are|was|were|equals?|be|becomes|gives|get|got|obtain|have)|=|:)\s{0,3}(?:(?:indeed|only|exactly|just|simply|thus|therefore"
+    r"|also|equal\sto|still|then|actually|a\stotal\sof|given\sby|confirmed\sto\sbe|to\sbe)\s{1,3}){0,3})"
+)
+_RAISED = r"(?:\s?\^\s?\{?-?\d\}?|[⁻¹²³⁴]{1,2})?"
+_UNIT = rf"[A-Za-z]{{1,14}}{_RAISED}(?:\s?[/·]\s?[A-Za-z]{{1,5}}{_RAISED})?"
+_UNIT_WORDS = rf"(?:\s{{0,2}}{_UNIT}(?:\s[A-Za-z]{{1,14}}){{0,3}})?"
+_LAST_NUMBER = re.compile(
+    _ENDS_WITH + r"(?P<number>-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?P<unit>" + _UNIT_WORDS + ")$",
+    re.IGNORECASE,
+)
+_NO_EQUALITY = re.compile(r"!=|=/=|\\(?:neq?|not|leq?|geq?|lt|gt|approx|sim|equiv)\b|[<>≠≤≥≈≡~]")
+_ROUNDED = re.compile(rf"\s?(?:≈|\\approx)\s?\d[\d.,]{{0,15}}(?:\s{_UNIT})?$")
+"""What "2√3 ≈ 3.46 cm" says again."""
+_SAYS_NUMBER = re.compile(r"\b(?:is|are|equals?)\s{1,3}-?[$€£]?\d", re.IGNORECASE)
+_LAST_FORMULA = re.compile(_ENDS_WITH + r"$", re.IGNORECASE)
+_AFFIRMS = re.compile(
+    r"\b(?:answer|correct|correctly|confident|result|match(?:es)?|hope|done|good|same|add\sup|adds\sup|confirms?|confirmed|consistent|right"
+    r"|sure|satisfied|solved|solution)\b",
+    re.IGNORECASE,
+)
+_ADDS_UP = re.compile(
+    r"\beverything\s(?:seems|appears)\sto\s(?:add\sup|check\sout|work\sout|be\s(?:right|correct|consistent))\b",
+    re.IGNORECASE,
+)
+_COURTESY = re.compile(
+    r"\W{0,3}(?:i\shope\s(?:this|that|it)\shelps|hope\s(?:this|that|it)\shelps|let\sme\sknow\s(?:if|in\scase)\syou|please\slet\sme\sknow"
+    r"|feel\sfree\sto\sask|if\syou\shave\s(?:any|more|further)\s(?:\w{1,8}\s)?questions|(?:i[’']m\s|i\sam\s)?happy\sto\shelp|good\sluck)\b",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(
+    r"\bnot\b|n[’']t\b|\b(?:unsure|wrong|mistakes?|errors?|guess\w*)\b", re.IGNORECASE
+)
+_RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
+
+
+def lone_formula(text: str) -> str:
+    """The formula that the last line, or the display at the end, consists of; "" if there is other text.
+
+    A line before it may deny it: "It is not" and then the formula.
+    """
+    tail = text[-1600:].rstrip(" \t\n.,")
+    match = _LONE_FORMULA.search(tail)
+    if match is None:
+        return ""
+    before = tail[: match.start()].rstrip()
+    lead = before[-CLAUSE:].rpartition("\n")[2]
+    if DOUBT.search(lead) or BOUND.search(lead):
+        return ""
+    return next(group for group in match.groups() if group is not None).strip()
+
+
+def closing(text: str, *, number: bool) -> str:
+    """What the last line gives as the result: its only formula, its last equation, its only number.
+
+    Args:
+        text: the whole answer.
+        number: the reference is a plain number; only then a number in a sentence counts.
+    """
+    lines = [line for line in text[-3000:].split("\n") if line.strip()][-3:][::-1]
+    affirmation = ""
+    for i, line in enumerate(lines):
+        sentences = _sentences(line)
+        for sentence in sentences:
+            if FORMULA.search(sentence) or re.search(r"[\dπ½¼¾⅓⅔⅕⅛²³⁰-⁹]", sentence):
+                numbered = i + 1 < len(lines) and re.match(r"\s*\d+[.)]", lines[i + 1])
+                begins = sentence == sentences[-1] and not numbered
+                alone = alone_and_affirmed(sentence, affirmation) if begins else ""
+                return alone or _of_sentence(sentence, number)
+            if number and (spelled := number_in_words(sentence.rstrip(".! "))):
+                return _of_sentence(spelled, number)
+            if not number and not affirmation and (none := says_there_is_none(sentence)):
+                return none
+            if not _affirms(sentence):
+                return ""
+            affirmation = f"{sentence} {affirmation}"
+    return ""
+
+
+def _affirms(sentence: str) -> bool:
+    """Whether a sentence without numbers only affirms what stands before it ("I hope it helps")."""
+    if _COURTESY.match(sentence) and not _UNSURE.search(sentence):
+        return True
+    doubts = (
+        DOUBT.search(_ADDS_UP.sub(" confirmed", sentence))
+        or TAKEN_BACK.search(sentence)
+        or "?" in sentence
+    )
+    short = len(sentence) <= CLAUSE + 40
+    return (
+        short
+        and not doubts
+        and (_AFFIRMS.search(sentence) is not None or len(sentence.split()) <= 3)
+    )
+
+
+def _sentences(line: str) -> list[str]:
+    """The sentences of a line, the last one first."""
+    line = _MARKS.sub("", line.strip()[-1000:])
+    formulas = [(m.start(), m.end()) for m in FORMULA.finditer(line)]
+    ends = [
+        m.end()
+        for m in re.finditer(r"(?<!\bi\.e)(?<!\be\.g)[.?](?=\s)|(?<!\d)!(?=\s)", line)
+        if not any(a <= m.start() < b for a, b in formulas)
+    ]
+    starts = [0, *ends]
+    return [line[a:b].strip() for a, b in zip(starts, [*ends, len(line)])][::-1]
+
+
+def _of_sentence(sentence: str, number: bool) -> str:
+    body = re.sub(r",\s(?:and\s)?not\s-?[\d,.]{1,20}$", "", sentence.rstrip(".! "))
+    if (rounded := _ROUNDED.search(body)) and expression_at_end(body[: rounded.start()]):
+        body = body[: rounded.start()]
+    prose = FORMULA.sub(" ", body)
+    if _NO_RESULT.search(prose) or DOUBT.search(prose) or only_mentions(prose):
+        return ""
+    if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
+        return ""
+    if not number and (several := equations_at_end(body)):
+        return several
+    body = _RELATIVE.sub("", body)
+    if not number and (several := list_at_end(body)):
+        return several
+    formulas = list(FORMULA.finditer(body))
+    if formulas:
+        return _of_formulas(body, formulas, number)
+    if not number:
+        concludes = _CONCLUDES.search(body) and not BOUND.search(body)
+        ended = tuple_at_end(body) if concludes else ""
+        if concludes and not ended and (expression := expression_at_end(body)):
+            return expression
+        return ended if ended and _LAST_FORMULA.search(body.removesuffix(ended).rstrip()) else ""
+    if _NO_EQUALITY.search(body):
+        return ""
+    if equation := _EQUATION.search(body):
+        opens = equation[0].lstrip(" ,.").startswith("=")
+        cut = re.search(r"[^\s$:,]$", body[: equation.start()])  # within a name: a_1 = 8
+        at = body.index("=", equation.start()) if cut or opens else equation.start()
+        return whole_equation(body[:at] if cut or opens else "", unit_in(body[at:]))
+    if len(_SAYS_NUMBER.findall(body)) > 1:
+        return ""  # "the least is 7 and the most is 9"
+    concludes = _CONCLUDES.search(body) or "=" in body
+    if concludes and (last := _LAST_NUMBER.search(body)):
+        at = last.start("number"), last.end("number")
+        if stands_alone(body, *at):
+            return last["number"].rstrip(",") + unit_in(last["unit"] or "")
+    if concludes and (expression := expression_at_end(body)):
+        return "" if BOUND.search(body) else expression
+    numbers = list(_NUMBER.finditer(body))
+    if (
+        len(numbers) != 1
+        or BOUND.search(body)
+        or not (_CONCLUDES.search(body) or _STATES.search(body))
+    ):
+        return ""
+    one = numbers[0]
+    if not stands_alone(body, one.start(), one.end()):
+        return ""
+    if _MENTION.search(body[: one.start()]) or len(re.findall(r"\d+", body)) > len(
+        re.findall(r"\d+", one[0])
+    ):
+        return ""
+    unit = re.match(rf"\s{{0,2}}{_UNIT}", body[one.end() :])
+    return one[0].rstrip(",") + (unit_in(unit[0]) if unit else "")
+
+
+def _of_formulas(body: str, formulas: list[re.Match[str]], number: bool) -> str:
+    """The only formula of a sentence that claims something, or the one that its last verb leads to."""
+    last = formulas[-1]
+    if not is_bare_formula(body, last.start(), last.end()):
+        return ""
+    content = next(group for group in last.groups() if group is not None).strip()
+    if number and _CONCLUDES.search(body) and (plain := _LAST_NUMBER.search(body, last.end())):
+        behind = plain["number"].rstrip(",") + (plain["unit"] or "")
+        return f"{content} = {behind}" if body[last.end() :].lstrip()[:1] == "=" else behind
+    ends = not re.search(r"\d", body[last.end() :]) and len(body[last.end() :].split()) <= 3
+    if ends and _CONCLUDES.search(body) and _LAST_FORMULA.search(body[: last.start()].rstrip()):
+        return content
+    outside = body[: last.start()] + body[last.end() :]
+    claims = _CONCLUDES.search(body) or _STATES.search(body)
+    if len(formulas) > 1 or re.search(r"\d", outside) or not claims or BOUND.search(outside):
+        return ""
+    return "" if _MENTION.search(body[: last.start()]) else content
