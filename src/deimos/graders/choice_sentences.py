@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from deimos.graders.choice_words import IS_CORRECT
+from deimos.graders.choice_words import IS_CORRECT, NOT_THIS_BUT_THAT
 
 TURN = 60
 """Characters before a statement in which "wait" and the like make it a correction."""
@@ -18,6 +18,7 @@ TURN = 60
 _BEGIN = r"(?:^|[.!?;:]\s{1,3}|\n\s{0,9})"
 _SO = r"(?:so|thus|therefore|hence|consequently|in\s{1,3}conclusion)[,:]?\s{1,3}"
 _END = r"(?=\s{0,3}(?:$|\n|[.!](?!\w))|,?\s{1,3}(?:not|because|since|rather\s{1,3}than|instead\s{1,3}of)\b)"
+_CLAUSE_BEGIN = r"(?:^|[.!?;:,]\s{1,3}|\n\s{0,9})"
 _CONCLUDED = re.compile(
     rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}must\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}must\s{{1,3}}be)\s{{1,3}})"
     rf"(?:option\s{{1,3}}|choice\s{{1,3}})?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<bare>[A-J])){_END}",
@@ -29,8 +30,64 @@ _CONTRASTED = re.compile(
     rf"(?-i:[(\[]?(?P<label>[A-J])[)\]]?){_END}",
     re.IGNORECASE,
 )
+_LABEL = r"(?:(?:option|choice|letter|answer)\s{1,3})?(?-i:[(\[]?(?P<label>[A-J])[)\]]?)"
+_FITS = (
+    r"(?:fits?|works?|matches|satisfies|remains|qualifies|applies|holds|meets|explains|describes|answers|completes|agrees|survives"
+    r"|makes\s{1,3}sense|is\s{1,3}(?:left|correct|right|true|valid|possible|consistent|supported|suitable|plausible|acceptable|accurate)"
+    r"|(?:can|could)\s{1,3}be\s{1,3}(?:correct|right|true|valid))"
+)
+_MORE = r"(?:\s{1,3}(?!not\b|is\b|than\b|but\b|and\b|or\b|if\b|wrong)[\w’'-]{1,20}){0,9}?"
+"""What it fits: words, among them none that denies it or begins another sentence."""
+_SORT = r"(?:correct|right|possible|remaining|viable|valid|plausible|reasonable|sensible|logical|suitable|consistent|acceptable|fitting|true|good|other)"
+_ONLY = re.compile(
+    rf"\bthe\s{{1,3}}only\s{{1,3}}(?:{_SORT}\s{{1,3}})?(?:option|choice|answer|one|letter|statement|alternative|candidate)"
+    rf"(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?\s{{1,3}}is\s{{0,3}}:?\s{{1,3}}{_LABEL}{_END}",
+    re.IGNORECASE,
+)
+_ONLY_IT = re.compile(
+    rf"{_CLAUSE_BEGIN}(?:{_SO})?(?:only|just)\s{{1,3}}{_LABEL}\s{{1,3}}{_FITS}{_MORE}{_END}"
+    rf"|{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL.replace('<label>', '<last>')}\s{{1,3}}is\s{{1,3}}the\s{{1,3}}only\s{{1,3}}(?:{_SORT}\s{{1,3}})?(?:option|choice|answer|one|letter)"
+    rf"(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?{_END}",
+    re.IGNORECASE,
+)
+_LEFT = re.compile(
+    rf"(?:\b(?:we|you|i)(?:\s{{1,3}}(?:are|am)|[’'](?:re|m))\s{{1,3}}(?:then\s{{1,3}}|now\s{{1,3}}|thus\s{{1,3}})?left\s{{1,3}}(?:only\s{{1,3}})?with"
+    rf"|\b(?:that|this|which|it)\s{{1,3}}(?:only\s{{1,3}})?leaves(?:\s{{1,3}}us)?(?:\s{{1,3}}with)?|\bleaving(?:\s{{1,3}}us)?(?:\s{{1,3}}with)?\s{{1,3}}(?:only|just))"
+    rf"\s{{1,3}}(?:only\s{{1,3}}|just\s{{1,3}})?{_LABEL}(?:\s{{1,3}}as\s{{1,3}}the\s{{1,3}}(?:only|correct|right|best)[\w\s]{{1,30}}?)?{_END}",
+    re.IGNORECASE,
+)
+_MOST = re.compile(
+    rf"{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL}\s{{1,3}}(?:is|seems|appears\s{{1,3}}to\s{{1,3}}be)\s{{1,3}}the\s{{1,3}}(?:single\s{{1,3}})?"
+    r"(?:most\s{1,3}(?:accurate|appropriate|likely|suitable|plausible|reasonable|fitting|logical|consistent|probable|precise|complete|correct|sensible)"
+    r"|best)(?:\s{1,3}(?:one|option|choice|answer|statement|match|fit|description|explanation|candidate|of\s{1,3}(?:these|them|all|the\s{1,3}four|the\s{1,3}options)))?"
+    rf"{_END}",
+    re.IGNORECASE,
+)
+_WITH_REASON = re.compile(
+    r"^[ \t]{0,3}(?:option[ ]|choice[ ])?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<label>[A-J]))[.]?(?:,[ ]{1,3}(?:because|since|as|for)|[ ]{1,3}because)\b"
+    r"(?P<why>[^\n?!.]{1,600})(?:[.!\n]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that begins with the letter and its reason: "B, because it releases energy."""
+_PREDICATE = re.compile(
+    r",\s{1,3}(?:is|was|would|seems|looks|cannot|can[’']t|could|might|may|must|should|does|has)\b|\b(?:many|people|students|some)\s{1,3}(?:say|think|believe)",
+    re.IGNORECASE,
+)
+"""Behind such a reason: the letter was the subject of a sentence."""
+_CORRECTED = re.compile(
+    r"(?:^|\n|[.!;]\s{1,3})[\W_]{0,4}(?P<word>(?:edit(?:ed)?|correction|corrected|update|updated|revised|revision|amended|amendment|erratum|fix(?:ed)?|changed|new)"
+    r"(?:\s{1,3}(?:answer|choice|option|version|final\s{1,3}answer|to))?\s{0,3}[:=–—-]{1,2}\s{0,3}(?:(?:the\s{1,3})?(?:(?:correct|right|final)\s{1,3})?(?:answer|option|choice)\s{1,3}(?:is\s{1,3})?)?)"
+    rf"(?-i:[(\[]?(?P<label>[A-J])[)\]]?){_END}",
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(
+    r"\b(?:but|yet|however|no|rather|actually)[,:]?\s{1,3}(?:(?:actually|really|instead|in\s{1,3}fact|rather),?\s{1,3})?(?:it|that|mine|the\s{1,3}(?:correct\s{1,3}|right\s{1,3})?one)"
+    rf"(?:\s{{1,3}}(?:is|must\s{{1,3}}be|should\s{{1,3}}be)|[’']s)\s{{1,3}}(?:(?:actually|really|in\s{{1,3}}fact|rather|instead)\s{{1,3}})?{_LABEL}{_END}",
+    re.IGNORECASE,
+)
 _TURN = re.compile(
-    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry|no[,:;.!])",
+    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry|no[,:;.!])"
+    r"|(?:^|\n|[.!;]\s{1,3})[\W_]{0,4}(?:edit(?:ed)?|corrected|updated?|revised|revision|amended|erratum|fix(?:ed)?|changed)\b(?=[\w ]{0,20}[:=–—-])",
     re.IGNORECASE,
 )
 _STILL_OPEN = re.compile(
@@ -51,10 +108,17 @@ def plain_sentences(text: str) -> Iterator[Stated]:
     """The sentences of a text that name one letter as what a thought comes to, or contrast it with another."""
     for match in _CONCLUDED.finditer(text):
         yield Stated(match.start(), match.end(), frozenset([match["held"] or match["bare"]]))
-    for match in _CONTRASTED.finditer(text):
-        yield Stated(match.start(), match.end(), frozenset([match["label"]]))
-    for match in IS_CORRECT.finditer(text):
-        yield Stated(match.start(), match.end(), frozenset([match["label"]]))
+    for pattern in (_CONTRASTED, IS_CORRECT, _ONLY, _LEFT, _MOST, NOT_THIS_BUT_THAT, _CHANGED):
+        for match in pattern.finditer(text):
+            yield Stated(match.start(), match.end(), frozenset([match["label"]]))
+    for match in _ONLY_IT.finditer(text):
+        yield Stated(match.start(), match.end(), frozenset([match["label"] or match["last"]]))
+    for match in _CORRECTED.finditer(text):
+        yield Stated(match.end("word"), match.end(), frozenset([match["label"]]))
+    for match in _WITH_REASON.finditer(text):
+        if not _PREDICATE.search(match["why"]):
+            label = match["held"] or match["label"]
+            yield Stated(match.start(), match.start("why"), frozenset([label]))
 
 
 def that_stand(text: str, statements: Sequence[Stated]) -> list[Stated]:

@@ -1,0 +1,102 @@
+r"""What stands before a claim in its sentence: is it about this question, and does the text make it itself?
+
+"A common mistake is to think that the answer is B", "had they asked about plants, the answer would be B" and
+"example: the answer is B" name no option. English; all scans are linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+BEFORE = 200
+"""Characters before a claim that are looked at."""
+
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+_CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
+_NOUN = r"(?:that\s{1,3})?(?:(?:the|my|our|its)\s{1,3})?(?:(?:correct|right|final|best)\s{1,3}){0,2}\s{0,3}$"
+"""What may stand between the words below and "answer", or the letter itself."""
+_SAYING = r"(?:say|think|believ|assum|conclud|choos|pick|claim|suppos|select|answer|writ|stat|suggest|insist|maintain|infer|guess|decid)(?:e|es|s|ing|ed)?"
+_ERROR = r"\b(?:mistake|error|trap|misconception|fallacy|pitfall|myth|temptation|confusion|misunderstanding|misreading|blunder|illusion)s?\b"
+_AN_ERROR = re.compile(
+    rf"{_ERROR}(?:\s{{1,3}}(?!is\b|was\b|of\b|in\b|to\b|that\b)[\w’'-]{{1,15}}){{0,4}}?\s{{1,3}}(?:is|was|would\s{{1,3}}be|lies\s{{1,3}}in|of|in|to|that)\b"
+    rf"\s{{0,3}}:?\s{{0,3}}(?:[\w’'-]{{1,15}}\s{{1,3}}){{0,3}}?(?:{_SAYING}\s{{1,3}})?{_NOUN}"
+    r"|\b(?:common|frequent|typical|popular|widespread|classic|usual|students?[’']?|beginner[’']s)\s{1,3}(?:\w{1,15}\s{1,3})?"
+    rf"{_ERROR}\s{{0,3}}:\s{{0,3}}{_NOUN}|\b(?:misconception|trap|fallacy|pitfall|myth)s?\s{{0,3}}:\s{{0,3}}{_NOUN}",
+    re.IGNORECASE,
+)
+_WRONGLY = re.compile(
+    rf"\b(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively|carelessly)\s{{1,3}}{_SAYING}\s{{1,3}}{_NOUN}"
+    rf"|\b{_SAYING}\s{{1,3}}(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively),?\s{{1,3}}{_NOUN}",
+    re.IGNORECASE,
+)
+_EXAMPLE = re.compile(
+    r"(?:\b(?:example|instance|illustration|template|sample|format)s?\s{0,3}[:,]|\be\.g\.,?:?)\s{0,3}"
+    + _NOUN,
+    re.IGNORECASE,
+)
+_OF_ANOTHER = re.compile(
+    r"(?:^|[,;:]\s{1,3})(?:but\s{1,3}|and\s{1,3})?(?:in|on|for|to)\s{1,3}(?:(?:the|a|an|my|your|last\s{1,3}year[’']s)\s{1,3})?"
+    r"(?:other|another|different|previous|similar|earlier|related|practice|sample|older|alternative|alternate)\s{1,3}(?:[\w-]{1,15}\s{1,3})?"
+    r"(?:version|question|quiz|problem|exam|test|variant|edition|exercise|worksheet|one)s?\b",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(
+    r"\bfor\s{1,3}(?:the\s{1,3})?(?:question|problem|item|number|no\.|exercise)\s{0,3}#?\d",
+    re.IGNORECASE,
+)
+_THIS_ONE = re.compile(
+    r"\bfor\s{1,3}(?:this\s{1,3}(?:one|question|problem|item)|the\s{1,3}(?:present|current)\b|question\s{1,3}\d)",
+    re.IGNORECASE,
+)
+_ASKS = r"(?:question|problem|task|exercise|quiz|prompt|wording|passage|text)"
+_PAST = r"(?:asked|asking|were|had|did|meant|said|stated|read|wanted|mentioned|concerned|specified|referred|was|spoke|instead)"
+_OTHERWISE = re.compile(
+    rf"\bif\s{{1,3}}(?:the|this|that|it|they|we)\s{{1,3}}(?:{_ASKS}\s{{1,3}})?(?:had\s{{1,3}}|only\s{{1,3}}|instead\s{{1,3}})?{_PAST}\b"
+    r"|\bif\b[^,;]{1,80}\b(?:were|had\s{1,3}been|instead)\b|(?:^|[,;]\s{1,3}|\bbut\s{1,3})(?:had|were)\s{1,3}(?:the|this|that|it|they|we|there)\b"
+    r"|\bunless\b(?!\s{1,3}(?:i|we)\b)|\botherwise\b",
+    re.IGNORECASE,
+)
+_WOULD = re.compile(
+    r"\bwould\s{1,3}(?:\w{1,15}\s{1,3})?be\b|[’']d\s{1,3}be\b|\bwould\b", re.IGNORECASE
+)
+_CONCLUDES = re.compile(r"\b(?:so|hence|thus|therefore)\b", re.IGNORECASE)
+
+
+def names_another(text: str, at: int, behind: str) -> bool:
+    """Whether a claim is called an error or an example, or is about another question than the one asked.
+
+    Args:
+        text: the whole of it.
+        at: where the claim begins: "answer is B", "B is correct".
+        behind: the text behind it.
+    """
+    before = _before(text, at)
+    if _EXAMPLE.search(before):
+        return True
+    sentence = _SENTENCE.split(before)[-1]
+    clause = _CLAUSE_ENDS.split(sentence)[-1]
+    if _AN_ERROR.search(clause) or _WRONGLY.search(clause):
+        return True
+    if _OF_ANOTHER.search(sentence) and not _CONCLUDES.search(sentence):
+        return True
+    return bool(_NUMBERED.search(sentence) and _THIS_ONE.search(behind[:BEFORE]))
+
+
+def is_unreal(text: str, at: int, claim: str) -> bool:
+    """Whether a claim says what would be the answer if things were otherwise, and concludes nothing from that.
+
+    Args:
+        text: the whole of it.
+        at: where the claim begins.
+        claim: its words.
+    """
+    if not _WOULD.search(claim):
+        return False
+    sentence = _SENTENCE.split(_before(text, at))[-1]
+    supposed = list(_OTHERWISE.finditer(sentence))
+    return bool(supposed) and not _CONCLUDES.search(sentence, supposed[-1].end())
+
+
+def _before(text: str, at: int) -> str:
+    """The words before a claim; a head line that ends with a colon belongs to what it introduces."""
+    return re.sub(r":\s{0,9}\n\s{0,9}", ": ", text[max(0, at - BEFORE) : at])
