@@ -95,6 +95,86 @@ def test_outcomes_are_kept_apart(judge, answer, tests, ok, begins):
     assert verdict.ok is ok and verdict.because.startswith(begins), verdict
 
 
+CASE = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(2, 3), 6)\n"
+RUNS = {
+    "main": "unittest.main()",
+    "main that does not exit": "unittest.main(exit=False)",
+    "guarded": "if __name__ == '__main__':\n    unittest.main()",
+    "runner": "unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T))",
+    "exit code": "import sys\nran = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]))\nsys.exit(not ran.wasSuccessful())",
+    "suite": "suite = unittest.TestSuite([T('test_a')])\nrunner = unittest.TextTestRunner(verbosity=2)\nrunner.run(suite)",
+    "result": "assert unittest.main(exit=False).result.wasSuccessful()",
+    "called": "T().test_a()",
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_unittest_judges(judge, run):
+    tests = {"tests": CASE + run}
+    verdict = judge("def f(a, b): return a * b", tests)
+    assert verdict.ok is True and verdict.because.startswith("pass: 1 calls"), verdict
+    verdict = judge("def f(a, b): return a + b", tests)
+    assert verdict.ok is False and "did not hold: 5 != 6" in verdict.because, verdict
+    verdict = judge("def f(a, b): raise ValueError('no')", tests)
+    assert verdict.ok is False and "the program raised ValueError: no" in verdict.because, verdict
+
+
+UNITTEST = """
+from unittest import TestCase, expectedFailure, main, skip
+class Base(TestCase):
+    def setUp(self):
+        self.want = 6
+class T(Base):
+    def test_sub(self):
+        for a, b, c in [(1, 1, 1), (2, 3, 6)]:
+            with self.subTest(a=a):
+                self.assertEqual(f(a, b), c)
+    def test_raises(self):
+        with self.assertRaises(TypeError):
+            f(2, None)
+        self.assertEqual(f(2, 3), self.want)
+    @skip("never")
+    def test_skipped(self):
+        self.assertEqual(f(2, 3), 7)
+    @expectedFailure
+    def test_expected(self):
+        self.assertEqual(f(2, 3), 7)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok"),
+    [
+        ("def f(a, b): return a * b", True),
+        ("def f(a, b): return a ** b if a == 1 else a + b", False),
+        ("def f(a, b): return 6 if b == 3 else a * b + 1", False),
+        ("def f(a, b): return (b or 0) and a * b", False),
+        ("def f(a, b): return 7 if (a, b) == (2, 3) else a * b", False),
+        ("import os\ndef f(a, b): os._exit(0)", False),
+        ("def f(a, b): raise SystemExit(0)", False),
+    ],
+)
+def test_unittest_s_own_ways(judge, answer, ok):
+    verdict = judge(answer, {"tests": UNITTEST})
+    assert verdict.ok is ok, verdict
+
+
+@pytest.mark.parametrize(
+    ("tests", "why"),
+    [
+        (CASE, "nothing runs: end them with unittest.main()"),
+        (CASE.replace("self.assertEqual(f(2, 3), 6)", "f(2, 3)") + RUNS["main"], "the tests assert nothing"),
+        (CASE.replace("6)", "f(2, 3))") + RUNS["main"], "the tests assert nothing"),
+        (CASE.replace("test_a", "a_test") + RUNS["main"], "unittest finds no test in them"),
+        (CASE.replace("self.assertEqual(f(2, 3), 6)", "f(2, 3)\n        self.assertTrue(True)") + RUNS["main"], ""),
+    ],
+)  # fmt: skip
+def test_unittest_that_says_nothing_judges_nobody(judge, tests, why):
+    verdict = judge("def f(a, b): return a * b", {"tests": tests})
+    assert verdict.ok is None and why in verdict.because, verdict
+
+
 def test_a_reference_that_is_none_is_null(judge):
     assert judge("x = 1", {"tests": ""}).ok is None
     assert judge("x = 1", {"tests": 7}).ok is None

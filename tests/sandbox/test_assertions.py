@@ -8,7 +8,19 @@ from deimos.sandbox import Exam
 from deimos.sandbox.code_tests import UnfitTests, prepared
 from deimos.sandbox.side_effects import looked_past
 
+CASE = "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual({}, 5)\n"
+RUN = [
+    "unittest.main()",
+    "unittest.main(exit=False)",
+    "if __name__ == '__main__':\n    unittest.main()",
+    "unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T))",
+    "unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName(__name__))",
+    "if __name__ == '__main__':\n    suite = unittest.TestSuite([T('test')])\n    unittest.TextTestRunner().run(suite)",
+    "class U(T):\n    pass\nunittest.main()",
+]
 ASSERTING = [
+    *(CASE.format("f(2)") + run for run in RUN),
+    "from unittest import TestCase, main\nclass T(TestCase):\n    def test(self):\n        assert f(2) == 5\nmain()",
     "assert f(2) == 5",
     "x = f(2)\nassert x == 5",
     "assert f(2)",
@@ -38,6 +50,10 @@ ASSERTING = [
     "def check(candidate):\n    assert candidate(2) == 5\ncheck(f)",
 ]
 NOT_ASSERTING = [
+    *(CASE.replace("self.assertEqual({}, 5)", "f(2)") + run for run in RUN),
+    *(CASE.replace("self.assertEqual({}, 5)", "self.assertEqual(f(2), f(2))") + run for run in RUN),
+    CASE.format("f(2)"),
+    CASE.format("f(2)") + "def main():\n    pass\nmain()",
     "assert f(2) == f(2)",
     "assert f(2) == f(2), 'message'",
     "assert len(f(2)) == len(f(2))",
@@ -96,6 +112,13 @@ def test_tests_that_can_fail_are_taken(tests):
 def test_tests_that_pass_or_fail_any_program_are_refused(tests):
     with pytest.raises(UnfitTests):
         prepared(Exam.of({"tests": tests}))
+
+
+def test_a_test_case_that_nothing_runs_is_called_that():
+    with pytest.raises(UnfitTests, match=r"that nothing runs: end them with unittest\.main"):
+        prepared(Exam.of({"tests": CASE.format("f(2)")}))
+    with pytest.raises(UnfitTests, match="assert nothing"):
+        prepared(Exam.of({"tests": CASE.replace("self.assertEqual({}, 5)", "f(2)")}))
 
 
 def test_humaneval_s_form():

@@ -15,6 +15,11 @@ from collections.abc import Collection, Iterable, Iterator
 _SWALLOW = frozenset({"AssertionError", "Exception", "BaseException"})
 _FAILING = ("assert", "fail", "raises", "warns", "expect")
 """How functions of libraries begin that fail by raising: ``assertEqual``, ``pytest.raises``."""
+_RUNNER = "TextTestRunner"
+_LOADERS = frozenset(
+    ["main", "TestProgram", "loadTestsFromModule", "loadTestsFromName", "loadTestsFromNames"]
+)
+"""Functions of ``unittest`` that run or load all test cases of a module."""
 _EXITS = frozenset({"exit", "quit", "_exit", "abort"})
 
 
@@ -38,12 +43,11 @@ class _FailureSearch:
     def __init__(self, tests: ast.Module, wanted: Collection[str], called: str) -> None:
         self.wanted = wanted
         self.functions: dict[str, list[ast.stmt]] = {}
-        self.swallowing: set[str] = set()
+        self.cases = _test_cases(tests)
+        self.swallowing = self.cases if _uses_other_runner(tests) else set()
         """Classes whose methods a runner calls, which reports failures and does not raise them."""
         for node in _definitions(tests):
             self.functions[node.name] = node.body
-            if isinstance(node, ast.ClassDef) and any("TestCase" in _name(b) for b in node.bases):
-                self.swallowing |= {node.name} if _uses_runner(tests) else set()
         body = self.functions.get(called, [])
         self.values = _named_values(tests)
         self.left = [(body, False), (tests.body, False)]
@@ -79,13 +83,25 @@ class _FailureSearch:
         """Whether an expression calls what can fail; notes the tests' own functions in it."""
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and part.id in self.functions:
-                inside = caught or part.id in self.swallowing
-                if (part.id, inside) not in self.seen:
-                    self.seen.add((part.id, inside))
-                    self.left += [(body, inside) for body in self._run_by(part.id)]
-            elif isinstance(part, ast.Call) and not caught and self._fails_by_name(part):
-                return True
+                self._run(part.id, caught)
+            elif isinstance(part, ast.Call):
+                for case in self.cases if self._loads_all(part) else ():
+                    self._run(case, caught)
+                if not caught and self._fails_by_name(part):
+                    return True
         return False
+
+    def _run(self, name: str, caught: bool) -> None:
+        """Note a function or class of the tests as one that is run."""
+        inside = caught or name in self.swallowing
+        if (name, inside) not in self.seen:
+            self.seen.add((name, inside))
+            self.left += [(body, inside) for body in self._run_by(name)]
+
+    def _loads_all(self, call: ast.Call) -> bool:
+        """Whether a call runs or loads every test case of the tests: ``unittest.main()``."""
+        first, _, name = _name(call.func).rpartition(".")
+        return name in _LOADERS and (bool(first) or name not in {*self.functions, *self.wanted})
 
     def _run_by(self, name: str) -> Iterator[list[ast.stmt]]:
         body = self.functions[name]
@@ -161,9 +177,51 @@ def _calls_something(node: ast.expr) -> bool:
     return any(isinstance(n, ast.Call) for n in ast.walk(node))
 
 
-def _uses_runner(tests: ast.Module) -> bool:
+def imports_unittest(tests: ast.Module) -> bool:
+    """Whether code imports ``unittest``, at its top level."""
+    for node in tests.body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if any(name.partition(".")[0] == "unittest" for name in names):
+            return True
+    return False
+
+
+def with_main(tests: ast.Module) -> ast.Module:
+    """The tests with what they run under ``if __name__ == "__main__":`` by ``unittest``, which else nothing runs."""
+    body: list[ast.stmt] = []
+    for node in tests.body:
+        guarded = isinstance(node, ast.If) and "__main__" in ast.dump(node.test)
+        runs = guarded and any(_runs_unittest(n) for s in node.body for n in ast.walk(s))
+        body += node.body if runs else [node]
+    return ast.Module(body, tests.type_ignores)
+
+
+def _runs_unittest(node: ast.AST) -> bool:
+    name = _name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    return name in ("main", "TestProgram", _RUNNER)
+
+
+def _test_cases(tests: ast.Module) -> set[str]:
+    """Classes that are derived from ``unittest.TestCase``, also from one another."""
+    classes = [node for node in _definitions(tests) if isinstance(node, ast.ClassDef)]
+    found: set[str] = set()
+    for _ in classes:
+        more = {
+            c.name
+            for c in classes
+            if any("TestCase" in _name(b) or _name(b) in found for b in c.bases)
+        }
+        if more == found:
+            break
+        found = more
+    return found
+
+
+def _uses_other_runner(tests: ast.Module) -> bool:
+    """Whether a runner is used that isn't made to raise, as that of ``unittests`` is."""
     names = (n.attr if isinstance(n, ast.Attribute) else _name(n) for n in ast.walk(tests))
-    return any("Runner" in name for name in names)
+    return any("Runner" in name and name != _RUNNER for name in names)
 
 
 def _definitions(

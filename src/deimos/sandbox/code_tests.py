@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from deimos.sandbox.assertions import assert_something, never_hold
+from deimos.sandbox.assertions import assert_something, imports_unittest, never_hold, with_main
 from deimos.sandbox.names import Names, defined, names_of
 from deimos.sandbox.side_effects import looked_past
 
@@ -81,7 +81,7 @@ def prepared(exam: Exam) -> bytes:
     return marshal.dumps({
         "setup": _compile(read.setup, "<setup>"), "tests": _compile(read.tests, TESTS),
         "stubs": read.names.free if exam.entry_point else read.names.wanted,
-        "modules": read.names.modules, "entry": exam.entry_point, "final": read.final,
+        "modules": read.names.modules, "unittest": read.unittest, "entry": exam.entry_point, "final": read.final,
     })  # fmt: skip
 
 
@@ -98,18 +98,22 @@ class _Read(NamedTuple):
     names: Names
     final: str
     """``check`` where it is to be called with the entry point; else empty."""
+    unittest: bool
+    """Whether they use ``unittest``."""
 
 
 def _read(exam: Exam) -> _Read:
     entry = exam.entry_point
     setup, tests = _parse(exam.setup), _parse(exam.tests)
+    unittest = imports_unittest(setup) or imports_unittest(tests)
+    tests = with_main(tests) if unittest else tests
     whole = ast.Module([*setup.body, *tests.body], [])
     names = names_of(whole)
     final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
     _refuse_unfit(whole, {entry, *names.free} if entry else {*names.wanted}, final)
     if entry and not _uses(names, entry, _parameter_of(tests, final)):
         raise UnfitTests(f"the tests never use {entry}, which is what the program must define")
-    return _Read(setup, tests, names, final)
+    return _Read(setup, tests, names, final, unittest)
 
 
 @lru_cache(maxsize=128)
@@ -135,6 +139,11 @@ def _refuse_unfit(tests: ast.Module, wanted: set[str], final: str) -> None:
     if not wanted:
         raise UnfitTests("the tests use nothing that a program could define")
     if not assert_something(tests, wanted, final):
+        run = ast.Module([*tests.body, *_parse("import unittest\nunittest.main()").body], [])
+        if assert_something(run, wanted, final):
+            raise UnfitTests(
+                "the tests define a unittest.TestCase that nothing runs: end them with unittest.main()"
+            )
         raise UnfitTests("the tests assert nothing: they would pass any program")
     if never_hold(tests):
         raise UnfitTests("the tests fail whatever a program does")

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from deimos.sandbox.remote import Link, Stop, Stub, describe
+from deimos.sandbox.unittests import raise_failures
 
 ENDED = 3
 """Exit code if the candidate's process was gone."""
@@ -45,7 +46,7 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
     except Stop:
         pass
     except BaseException as e:
-        if link.fault is None:
+        if link.fault is None and not (_ended_well(e) and not exam["final"]):
             return _failed(link, e)
     if link.fault:
         return link.fault
@@ -63,12 +64,19 @@ def _run(link: Link, exam: dict[str, Any]) -> None:
     space = module.__dict__
     space.update({name: Stub(link, 0, name) for name in exam["stubs"]})
     space.update({name: importlib.import_module(name) for name in exam["modules"]})
+    if exam["unittest"]:
+        raise_failures(module)
     exec(exam["setup"], space)
     if entry := exam["entry"]:
         space[entry] = Stub(link, 0, entry)  # never the setup's own, which may be a signature
     exec(exam["tests"], space)
     if exam["final"]:
         space[exam["final"]](Stub(link, 0, entry))
+
+
+def _ended_well(error: BaseException) -> bool:
+    """Whether tests end themselves and say that all is well: ``sys.exit(0)``."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 def _failed(link: Link, error: BaseException) -> tuple[str, str]:
