@@ -30,7 +30,7 @@ from deimos.graders.choice_labels import (
     bare,
     owners_of,
 )
-from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand
+from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand, weak_sentences
 from deimos.graders.choice_words import ANSWER_IS, DENIED
 from deimos.graders.extract import boxes, last_line
 from deimos.graders.statements import is_withdrawn, speaks_of_another
@@ -53,7 +53,8 @@ _TAG = re.compile(
     r"</?(?:answer|final_answer|final|ans|choice|option|result|response|solution)>", re.IGNORECASE
 )
 _STATED = re.compile(
-    r"\b(?:(?:answer|ans(?=\s{0,3}:|\.|\s{1,3}is\b)\.?|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
+    r"\b(?:(?:answer|ans(?=\s{0,3}:|\.|\s{1,3}is\b)\.?|(?:correct|right|best)\s{1,3}(?:option|choice|letter)"
+    r"|(?:my|final)\s{1,3}(?:(?:final|actual)\s{1,3})?(?:choice|pick|selection)(?:,\s{1,3}(?:however|then|therefore|thus),?)?)"
     r"[\"']?\s{0,3}(?:choice\s{0,3}|option\s{0,3})?"
     r"(?:is|:|=|[-–—]\s|(?<=\bans\.)\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
     r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
@@ -114,6 +115,8 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     closing = reader.line(line, options)
     opening, opened = _opening(plain, reader, options)
     named |= said | closing | (opening - corrected)
+    if not named:
+        named, _, end = _said_weakly(plain, reader, options)
     framed_at = len(plain) - len(line) if closing or framed else 0
     shown = max(opened, plain.rfind(BOX_MARK), framed_at)
     behind = reader.behind_label(plain[max(end, shown) :])
@@ -123,7 +126,7 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
         return set()
     if named:
         named |= reader.second_thoughts(behind) | second_letters(behind, reader.label)
-        named |= called_right_as_well(behind, reader.label)
+        named |= called_right_as_well(behind, reader.label, named)
         for box in bared:  # a box with another option's text, and no letter
             owners = owners_of(box, reader.labels, options)
             named |= set() if owners & named or reader.box(box, options) else owners
@@ -133,8 +136,12 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     return named
 
 
-def _said(plain: str, reader: LabelReader, options: list[str]) -> tuple[set[str], set[str], int]:
-    """The labels that sentences give as the answer, those they take back, and where the last of them stands."""
+_Said = tuple[set[str], set[str], int]
+"""Labels that are given as the answer, those that are taken back, and where the last of them stands."""
+
+
+def _said(plain: str, reader: LabelReader, options: list[str]) -> _Said:
+    """What sentences say that are made for it: "the answer is B", "B is correct", "so it is B"."""
     found: list[Stated] = []
     end = 0
     for pattern, doubts in ((_STATED, UNCERTAIN), (ANSWER_IS, DENIED)):
@@ -145,21 +152,38 @@ def _said(plain: str, reader: LabelReader, options: list[str]) -> tuple[set[str]
                 if _claimed(plain, statement, doubts):
                     at = statement.end() + reader.letter_end(rest, options)
                     found.append(Stated(statement.start(), at, frozenset(labels)))
-    sentences = [
-        Stated(m.start(), m.end(), frozenset([m[1]])) for m in reader.correct.finditer(plain)
-    ]
+    sentences = [*reader.called_correct(plain, options)]
     sentences += plain_sentences(plain) if reader.labels == LETTERS else []
-    for one in sentences:
-        if _doubtless(plain, one.start, UNCERTAIN):
-            end = max(end, one.start)
-            found.append(one)
+    standing, corrected, last = _standing(plain, found, sentences, reader, options)
+    return standing, corrected, max(end, last)
+
+
+def _said_weakly(plain: str, reader: LabelReader, options: list[str]) -> _Said:
+    """What sentences say that are thoughts on the way where something else is the answer."""
+    if reader.labels != LETTERS:
+        return set(), set(), 0
+    sentences = [*weak_sentences(plain), *reader.texts_first(plain, options)]
+    return _standing(plain, [], sentences, reader, options)
+
+
+def _standing(
+    plain: str,
+    claims: list[Stated],
+    sentences: list[Stated],
+    reader: LabelReader,
+    options: list[str],
+) -> _Said:
+    """What stands of claims, and of sentences that nothing before them puts in doubt."""
+    sure = [one for one in sentences if _doubtless(plain, one.start, UNCERTAIN)]
+    found = [*claims, *sure]
     meant = [full for one in found if (full := _in_full(plain, one, reader, options))]
     standing = {label for one in that_stand(plain, meant) for label in one.labels}
     # "If it were dry, the answer would be A; but the answer is B": two letters, to a strict reader.
     unreal = [one for one in found if is_unreal(plain, one.start, plain[one.start : one.end])]
     if standing:
         standing |= {label for one in unreal for label in one.labels}
-    return standing, {label for one in meant for label in one.labels} - standing, end
+    corrected = {label for one in meant for label in one.labels} - standing
+    return standing, corrected, max((one.start for one in sure), default=0)
 
 
 def _in_full(plain: str, one: Stated, reader: LabelReader, options: list[str]) -> Stated | None:

@@ -21,7 +21,7 @@ _AN_ERROR = re.compile(
     rf"{_ERROR}(?:\s{{1,3}}(?!is\b|was\b|of\b|in\b|to\b|that\b)[\w’'-]{{1,15}}){{0,4}}?\s{{1,3}}(?:is|was|would\s{{1,3}}be|lies\s{{1,3}}in|of|in|to|that)\b"
     rf"\s{{0,3}}:?\s{{0,3}}(?:[\w’'-]{{1,15}}\s{{1,3}}){{0,3}}?(?:{_SAYING}\s{{1,3}})?{_NOUN}"
     r"|\b(?:common|frequent|typical|popular|widespread|classic|usual|students?[’']?|beginner[’']s)\s{1,3}(?:\w{1,15}\s{1,3})?"
-    rf"{_ERROR}\s{{0,3}}:\s{{0,3}}{_NOUN}|\b(?:misconception|trap|fallacy|pitfall|myth)s?\s{{0,3}}:\s{{0,3}}{_NOUN}",
+    rf"{_ERROR}\s{{0,3}}:\s{{0,3}}{_NOUN}|\b(?:wrong|false|incorrect|mistaken)\s{{1,3}}(?:conclusion|answer|reasoning|argument|claim|idea)\s{{0,3}}:\s{{0,3}}{_NOUN}|\b(?:misconception|trap|fallacy|pitfall|myth)s?\s{{0,3}}:\s{{0,3}}{_NOUN}",
     re.IGNORECASE,
 )
 _WRONGLY = re.compile(
@@ -30,13 +30,15 @@ _WRONGLY = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
-    r"(?:\b(?:example|instance|illustration|template|sample|format)s?\s{0,3}[:,]|\be\.g\.,?:?)\s{0,3}"
+    r"(?:\b(?:example|instance|illustration|template|sample|format)s?(?:(?:\s{1,3}of\s{1,3}(?:a|an|the))?\s{1,3}(?:reply|response|output|sentence|solution|answer))?\s{0,3}[:,]|\be\.g\.,?:?"
+    r"|\b(?:you|one|students)\s{1,3}(?:should|must|can|could|may|might|would)\s{1,3}(?:\w{1,12}\s{1,3})?(?:write|say|reply|respond|output|end\s{1,3}with|type|print)\s{0,3}:?"
+    r"|(?:^|[.!?]\s|\n)\s{0,3}(?:please\s{1,3})?(?:write|end\s{1,3}with|reply\s{1,3}with|respond\s{1,3}with|say|type|output)\s{0,3}:?)\s{0,3}[\"“‘']?\s{0,3}"
     + _NOUN,
     re.IGNORECASE,
 )
 _OF_ANOTHER = re.compile(
-    r"(?:^|[,;:]\s{1,3})(?:but\s{1,3}|and\s{1,3})?(?:in|on|for|to)\s{1,3}(?:(?:the|a|an|my|your|last\s{1,3}year[’']s)\s{1,3})?"
-    r"(?:other|another|different|previous|similar|earlier|related|practice|sample|older|alternative|alternate)\s{1,3}(?:[\w-]{1,15}\s{1,3})?"
+    r"(?:^|[,;:]\s{1,3})(?:but\s{1,3}|and\s{1,3})?(?:in|on|for|to)\s{1,3}(?:(?:the|a|an|my|your)\s{1,3})?"
+    r"(?:other|last\s{1,3}year[’']s|another|different|previous|similar|earlier|related|practice|sample|older|alternative|alternate)\s{1,3}(?:[\w-]{1,15}\s{1,3})?"
     r"(?:version|question|quiz|problem|exam|test|variant|edition|exercise|worksheet|one)s?\b",
     re.IGNORECASE,
 )
@@ -53,13 +55,20 @@ _PAST = r"(?:asked|asking|were|had|did|meant|said|stated|read|wanted|mentioned|c
 _OTHERWISE = re.compile(
     rf"\bif\s{{1,3}}(?:the|this|that|it|they|we)\s{{1,3}}(?:{_ASKS}\s{{1,3}})?(?:had\s{{1,3}}|only\s{{1,3}}|instead\s{{1,3}})?{_PAST}\b"
     r"|\bif\b[^,;]{1,80}\b(?:were|had\s{1,3}been|instead)\b|(?:^|[,;]\s{1,3}|\bbut\s{1,3})(?:had|were)\s{1,3}(?:the|this|that|it|they|we|there)\b"
+    rf"|\b(?:suppose|supposing|imagine|assume|assuming)\s{{1,3}}(?:that\s{{1,3}})?(?:(?:the|this|that)\s{{1,3}}{_ASKS}|it|they)\s{{1,3}}(?:{_PAST}|is|asks)\b|\bif\s{{1,3}}only\b"
     r"|\bunless\b(?!\s{1,3}(?:i|we)\b)|\botherwise\b",
     re.IGNORECASE,
 )
 _WOULD = re.compile(
     r"\bwould\s{1,3}(?:\w{1,15}\s{1,3})?be\b|[’']d\s{1,3}be\b|\bwould\b", re.IGNORECASE
 )
+_CARRIED_ON = re.compile(r"\s{0,3}(?:then|in\s{1,3}that\s{1,3}case)\b", re.IGNORECASE)
+"""The sentence goes on with what the one before it supposes."""
 _CONCLUDES = re.compile(r"\b(?:so|hence|thus|therefore)\b", re.IGNORECASE)
+
+
+_ZH_QUESTION = re.compile(r"(?:如果|假如|若|要是)(?:题目|題目|问题|問題|这题|這題)[^。\n]{0,40}$")
+"""If the question asked something else, in Chinese."""
 
 
 def names_another(text: str, at: int, behind: str) -> bool:
@@ -71,7 +80,7 @@ def names_another(text: str, at: int, behind: str) -> bool:
         behind: the text behind it.
     """
     before = _before(text, at)
-    if _EXAMPLE.search(before):
+    if _EXAMPLE.search(before) or _ZH_QUESTION.search(before):
         return True
     sentence = _SENTENCE.split(before)[-1]
     clause = _CLAUSE_ENDS.split(sentence)[-1]
@@ -92,7 +101,10 @@ def is_unreal(text: str, at: int, claim: str) -> bool:
     """
     if not _WOULD.search(claim):
         return False
-    sentence = _SENTENCE.split(_before(text, at))[-1]
+    sentences = _SENTENCE.split(_before(text, at))
+    sentence = sentences[-1]
+    if _CARRIED_ON.match(sentence):
+        sentence = ". ".join(sentences[-2:])
     supposed = list(_OTHERWISE.finditer(sentence))
     return bool(supposed) and not _CONCLUDES.search(sentence, supposed[-1].end())
 

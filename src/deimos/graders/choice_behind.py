@@ -8,6 +8,7 @@ in "B, and A is wrong" it opens another sentence. English; all scans are linear.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 BEHIND = 160
@@ -18,7 +19,7 @@ _BUT = r"(?:(?:but|yet|although|though|however|still|unfortunately|hmm)\b,?\s{1,
 _IS = r"(?:\s{1,3}(?:is|was|would\s{1,3}be|seems)|[’']s)\s{1,3}"
 _ADVERB = r"(?:(?:also|however|just|only|clearly|actually|in\s{1,3}fact|of\s{1,3}course|really|simply|itself)\s{1,3})"
 _END = r"(?=\s{0,3}(?:$|[.,;:!)\n]|[–—]))"
-_CLOSED = rf"(?:{_END}|(?=\s{{1,3}}(?:because|since|for|among|of\s{{1,3}}course|here|that|made|by|in\s{{1,3}}this|many|students|people)\b))"
+_CLOSED = rf"(?:{_END}|(?=\s{{1,3}}(?:because|since|for\s{{1,3}}(?:many|students|beginners|most|the\s{{1,3}}unwary)|among|of\s{{1,3}}course|here|that|made|by|in\s{{1,3}}this|many|students|people)\b))"
 _ERROR = (
     r"(?:misconceptions?|mistakes?|errors?|fallac(?:y|ies)|myths?|traps?|pitfalls?|distractors?|misreadings?|misunderstandings?"
     r"|misinterpretations?|blunders?|decoys?|red\s{1,3}herrings?|trick|slip|(?:wrong|incorrect|mistaken)\s{1,3}(?:answers?|choices?|options?|ones?))"
@@ -40,16 +41,23 @@ _OTHERS_SAY = (
 _PEOPLE = r"(?:many|some|most|they|people|students|everyone|others|(?:many|some|most)\s{1,3}(?:people|students|others|textbooks))"
 _SAY = r"(?:say|think|believe|claim|pick|choose|assume|answer|would\s{1,3}(?:say|think|pick|choose|answer))\b"
 _TAKEN_BACK = re.compile(
-    rf"^{_THEN}(?:{_BUT}|and\s{{1,3}})?(?:(?:which|that|this|it){_IS}{_ADVERB}?)?"
+    rf"^(?:{_THEN}(?:{_BUT}|and\s{{1,3}})?(?:which|that|this|it){_IS}{_ADVERB}?|[\s,;:(–—-]{{1,6}}|{_IS}{_ADVERB}?)"
     rf"(?:a|an|the|one\s{{1,3}}of\s{{1,3}}the)\s{{1,3}}{_KIND_OF_ERROR}{_ERROR}{_CLOSED}"
     rf"|^{_THEN}{_BUT}?which{_IS}{_ADVERB}?(?:wrong|incorrect|mistaken|erroneous|impossible|not\s{{1,3}}(?:right|correct|possible)){_CLOSED}"
     rf"|^{_THEN}{_BUT}{_ADVERB}?(?:this|that|it|which|the\s{{1,3}}(?:answer|option|choice|letter))\s{{1,3}}{_ADVERB}?{_MISFIT}"
-    rf"|^{_IS}{_ADVERB}?{_OTHERS_SAY}"
+    rf"|^{_IS}{_ADVERB}?(?:{_OTHERS_SAY}|(?:wrong|incorrect|mistaken|false|not\s{{1,3}}(?:right|correct|true|the\s{{1,3}}(?:answer|correct|right))){_END})"
+    rf"|^[\s,]{{1,3}}(?:said|says|claims|claimed|wrote|thinks|thought)\s{{1,3}}(?:the|my|a|an|one|he|she|they|many|some)\b"
+    rf"|^[\s.,;!–—-]{{1,6}}(?:no|nope|oops|not)\W{{0,4}}$"
     rf"|^[\s,(–—-]{{0,4}}(?:or|at\s{{1,3}}least)\s{{1,3}}so\s{{1,3}}(?:(?:i|we)\s{{1,3}}(?:thought|believed|assumed)|they|people|it|many|some|most)\b"
     rf"|^[\s,(–—-]{{0,4}}(?:as\s{{1,3}}|so\s{{1,3}})?{_PEOPLE}\s{{1,3}}(?:wrongly\s{{1,3}}|mistakenly\s{{1,3}}|falsely\s{{1,3}}|often\s{{1,3}})?{_SAY}{_END}"
     rf"|^[\s,(–—-]{{0,4}}(?:only\s{{1,3}})?if\s{{1,3}}(?:the|this|that)\s{{1,3}}(?:question|problem|task|exercise|quiz|prompt)\s{{1,3}}(?:asked|asks|were|was|had|wanted|meant|concerned)\b",
     re.IGNORECASE,
 )
+_ZH_ERROR = re.compile(
+    r"[\s,;。(]{0,3}(?:但是?|不过|可是)?(?:这|那|此|它)(?:显然|其实)?(?:就?是)?(?:一个|一种|个)?(?:很|最)?(?:常见|典型|普遍)?的?"
+    r"(?:错误|误解|误区|陷阱|错的|不对|不正确|与(?:题意|条件|题目)(?:矛盾|不符))"
+)
+"""This is a (common) mistake, in Chinese."""
 _CANNOT_SAY = re.compile(
     r"\bi\s{1,3}(?:cannot|can[’']?t|can\s{1,3}not|could\s{1,3}not|couldn[’']t|do\s{1,3}not|don[’']t)\s{1,3}(?:really\s{1,3})?"
     r"(?:say|tell|know|decide|answer|determine)(?:\s{1,3}(?:it|this|that|this\s{1,3}one|the\s{1,3}answer|for\s{1,3}sure))?(?=\s{0,3}(?:$|[.!;\n]))",
@@ -71,6 +79,8 @@ _RIGHT = (
     r"(?:(?:(?:the|a)\s{1,3})?(?:correct|right|acceptable|valid)(?:\s{1,3}(?:answer|option|choice|one))?"
     r"|(?:an?|the)\s{1,3}answer)"
 )
+_ZH_AND = "(?:但是?|不过|可是|然而|或者?|而且|以及|和|与|跟|同时|也|还有?)"
+_ZH_MAYBE = "也|还|可能|可以|应该|是|选择?|为|答案|能"
 _OVER = r"(?=\s{0,3}(?:$|[.!;?)\n])|,?\s{1,3}(?:because|since)\b)"
 """The sentence ends, or gives its reason: nothing more is said of the letter."""
 _SUBJECT = re.compile(
@@ -85,7 +95,8 @@ _SUBJECT = re.compile(
 def taken_back(behind: str) -> bool:
     """Whether the words directly behind a letter say that it isn't, or isn't here, the answer."""
     behind = behind[:BEHIND]
-    return _TAKEN_BACK.match(behind) is not None or _CANNOT_SAY.search(behind) is not None
+    found = _TAKEN_BACK.match(behind) or _ZH_ERROR.match(behind) or _CANNOT_SAY.search(behind)
+    return found is not None
 
 
 @lru_cache(maxsize=4)
@@ -98,6 +109,12 @@ def _joining(label: str) -> tuple[re.Pattern[str], ...]:
         rf"^{_THEN}{_AND_OR}{named}{_STOP}",
         rf"^{_THEN}(?:{_BUT}|and\s{{1,3}}|or\s{{1,3}})?(?:it|that|this|the\s{{1,3}}(?:(?:correct|right)\s{{1,3}})?answer)\s{{1,3}}{_MIGHT}{named}{too}{_OVER}",
         rf"^{_THEN}(?:{_BUT}|and\s{{1,3}})?so\s{{1,3}}(?:is|does|could\s{{1,3}}be|would|might\s{{1,3}}be)\s{{1,3}}{named}{_OVER}",
+        rf"^{_THEN}{named}\s{{1,3}}(?:too|as\s{{1,3}}well){_OVER}",
+        rf"^{_THEN}(?:and\s{{1,3}})?(?:the\s{{1,3}})?same\s{{1,3}}(?:(?:goes|holds|is\s{{1,3}}true)\s{{1,3}})?(?:for|of|with)\s{{1,3}}{named}{_OVER}",
+        rf"^{_THEN}(?:i\s{{1,3}}(?:now\s{{1,3}})?(?:change|switch|revise|correct|amend)\s{{1,3}}(?:(?:my|the|this)\s{{1,3}})?(?:(?:answer|choice|mind|pick)\s{{1,3}})?(?:to|:)|on\s{{1,3}}(?:reflection|closer\s{{1,3}}(?:look|inspection)),)\s{{1,3}}{named}{_STOP}",
+        rf"^{_THEN}{_BUT}(?:the\s{{1,3}})?(?:(?:answer|official|solution)\s{{1,3}})?(?:key|book|solution|manual|teacher|textbook)\s{{1,3}}(?:says|gives|has|claims|states)\s{{1,3}}{named}{_OVER}",
+        rf"^{_THEN}(?:hmm,?\s{{1,3}}|but\s{{1,3}}|on\s{{1,3}}reflection,\s{{1,3}})?{held}\s{{1,3}}(?:is|seems|looks|would\s{{1,3}}be)\s{{1,3}}(?:even\s{{1,3}})?(?:(?:the|a)\s{{1,3}})?better(?:\s{{1,3}}(?:answer|choice|option|fit|one))?{_OVER}",
+        rf"^[\s,;。、.]{{0,3}}(?:{_ZH_AND}(?:{_ZH_MAYBE}){{0,6}}|,(?:{_ZH_MAYBE}){{1,6}})\s?(?P<label>{label})(?:选项|项)?(?:也(?:对|正确|可以))?(?=\s?(?:$|[。.,;!\n]))",
         rf"^{_THEN}(?:{_BUT}|and\s{{1,3}}){held}\s{{1,3}}(?:{_MIGHT}|is\s{{1,3}}(?:also\s{{1,3}})?)(?:{_RIGHT}|possible|it){too}{_OVER}",
     )  # fmt: skip
     return tuple(re.compile(source, re.IGNORECASE) for source in sources)
@@ -134,6 +151,16 @@ def second_letters(behind: str, label: str) -> set[str]:
     return found
 
 
-def called_right_as_well(text: str, label: str) -> set[str]:
-    """Letters that a text behind an answer calls right too: "D is also correct"."""
-    return set(_as_well(label).findall(text))
+def called_right_as_well(text: str, label: str, named: Collection[str]) -> set[str]:
+    """Letters that a text behind an answer calls right too: "D is also correct", "both B and D are right".
+
+    Args:
+        text: all of it, behind the last letter named.
+        label: a pattern for one letter.
+        named: the letters named already; of two that are both right one must be among them.
+    """
+    found = set(_as_well(label).findall(text))
+    pairs = rf"(?<!\w)[(\[]?({label})[)\]]?\s{{1,3}}and\s{{1,3}}[(\[]?({label})[)\]]?\s{{1,3}}are\s{{1,3}}(?:both\s{{1,3}}|equally\s{{1,3}})?(?:correct|right|acceptable){_OVER}"
+    for pair in re.findall(pairs, text):
+        found |= set(pair) if set(pair) & {*named} else set()
+    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deimos.graders.choice_behind import opens_a_sentence
+from deimos.graders.choice_sentences import Stated
 from deimos.graders.choice_text_first import letter_behind
 from deimos.graders.choice_words import ENDS, OR
 from deimos.graders.extract import BOX
@@ -37,6 +39,14 @@ _WRONG = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^#{1,6}\s{1,9}")
+_IT_IS = re.compile(
+    r"(?:^|[.!?;:]\s{1,3}|\n\s{0,9})(?:(?:so|thus|therefore|hence)[,:]?\s{1,3})?(?:it|this|that)(?:\s{1,3}(?:is|must\s{1,3}be)|[’']s)\s{1,3}",
+    re.IGNORECASE,
+)
+_HEAD = re.compile(
+    r"(?:final|solution|result|correct|(?:my|final)\s{1,3}(?:choice|pick|selection))\s{0,3}:\s{0,3}",
+    re.IGNORECASE,
+)
 _LABEL_WORD = re.compile(r"(?:option|choice|answer|letter)\s{0,3}:?\s{0,3}", re.IGNORECASE)
 
 
@@ -125,6 +135,20 @@ class LabelReader:
         found = letter_behind(rest, dict(zip(LETTERS, map(str, options), strict=False)))
         return ({found[0]}, found[1]) if found else (set(), 0)
 
+    def called_correct(self, plain: str, options: list[str]) -> Iterator[Stated]:
+        """Sentences as "B is correct"; between the two only the option's own words may stand."""
+        for match in self.correct.finditer(plain):
+            text = match["text"] or match["apart"]
+            if not text or match[1] in owners_of(text, self.labels, options):
+                yield Stated(match.start(), match.end(), frozenset([match[1]]))
+
+    def texts_first(self, plain: str, options: list[str]) -> Iterator[Stated]:
+        """Sentences as "it is green (B)"."""
+        for match in _IT_IS.finditer(plain):
+            labels, length = self._behind_text(plain[match.end() : match.end() + 400], options)
+            if labels:
+                yield Stated(match.start(), match.end() + length, frozenset(labels))
+
     def _small(self, rest: str) -> re.Match[str] | None:
         """A small letter as a label: "b.", "b because"; "a triangle" begins with an article, "b - c" is a formula."""
         stop = r"\s{0,3}(?:$|\n|[.,;:!)](?![\w^])|,?\s(?:because|since|as|not|and|or)\b)"
@@ -177,9 +201,9 @@ class LabelReader:
         """The label that a line consists of, or that stands before its own option's words."""
         line = _HEADING.sub("", line)
         unquoted = line.strip(QUOTES)
-        spoken = _LABEL_WORD.match(unquoted)
+        spoken = _LABEL_WORD.match(unquoted) or _HEAD.match(unquoted)
         if alone := re.fullmatch(
-            rf"[(\[]{{0,2}}({self.label})[)\].:]{{0,2}}", unquoted[spoken.end() if spoken else 0 :]
+            rf"[(\[]{{0,2}}({self.label})[)\].:!]{{0,2}}", unquoted[spoken.end() if spoken else 0 :]
         ):
             return {alone[1]}
         # Behind a letter only its own option's words may stand: else it may open a sentence.
@@ -201,7 +225,8 @@ class LabelReader:
 
 def _reader(label: str, labels: str, before: str) -> LabelReader:
     correct = re.compile(
-        rf"(?:{before})(?-i:\(?({label})\)?)\s{{1,3}}is\s{{1,3}}"
+        rf"(?:{before})(?-i:\(?({label})\)?)(?:\s{{0,2}}\((?P<text>[^()\n]{{1,160}})\)|,\s(?P<apart>[^,.\n]{{1,160}}),)?\s{{1,3}}(?:is|must\s{{1,3}}be)\s{{1,3}}"
+        r"(?:(?:therefore|thus|hence|clearly|definitely|indeed|obviously|certainly)\s{1,3})?"
         r"(?:(?:the\s{1,3})?(?:correct|right|best)(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))"
         r"|the\s{1,3}(?:final\s{1,3})?answer(?=\s*(?:$|[.,;!\n])))",
         re.IGNORECASE | re.MULTILINE,
@@ -212,7 +237,7 @@ def _reader(label: str, labels: str, before: str) -> LabelReader:
 _NAMED_SO = r"\b(?:option|choice|answer)\s{1,3}"
 LETTER_READER = _reader(
     "[A-J]", LETTERS,
-    rf"{_NAMED_SO}|\b(?:so|thus|hence|therefore)\s{{1,3}}|^\s{{0,3}}|[.;:!,]\s{{1,3}}",
+    rf"{_NAMED_SO}|\b(?:so|thus|hence|therefore)\s{{1,3}}|^\s{{0,3}}|[.;:!,]\s{{1,3}}|\b(?:but|yet)\s{{1,3}}",
 )  # fmt: skip
 # A sentence may begin with a number that is right, so a digit must be called an option.
 DIGIT_READER = _reader("[0-9]", DIGITS, _NAMED_SO)

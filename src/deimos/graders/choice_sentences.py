@@ -16,11 +16,11 @@ TURN = 60
 """Characters before a statement in which "wait" and the like make it a correction."""
 
 _BEGIN = r"(?:^|[.!?;:]\s{1,3}|\n\s{0,9})"
-_SO = r"(?:so|thus|therefore|hence|consequently|in\s{1,3}conclusion)[,:]?\s{1,3}"
+_SO = r"(?:so|thus|therefore|hence|consequently|in\s{1,3}conclusion|by\s{1,3}(?:process\s{1,3}of\s{1,3})?elimination)[,:]?\s{1,3}"
 _END = r"(?=\s{0,3}(?:$|\n|[.!](?!\w))|,?\s{1,3}(?:not|because|since|rather\s{1,3}than|instead\s{1,3}of)\b)"
 _CLAUSE_BEGIN = r"(?:^|[.!?;:,]\s{1,3}|\n\s{0,9})"
 _CONCLUDED = re.compile(
-    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}must\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}must\s{{1,3}}be)\s{{1,3}})"
+    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only)\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only)\s{{1,3}}be)\s{{1,3}})"
     rf"(?:option\s{{1,3}}|choice\s{{1,3}})?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<bare>[A-J])){_END}",
     re.IGNORECASE,
 )
@@ -39,9 +39,16 @@ _FITS = (
 _MORE = r"(?:\s{1,3}(?!not\b|is\b|than\b|but\b|and\b|or\b|if\b|wrong)[\w’'-]{1,20}){0,9}?"
 """What it fits: words, among them none that denies it or begins another sentence."""
 _SORT = r"(?:correct|right|possible|remaining|viable|valid|plausible|reasonable|sensible|logical|suitable|consistent|acceptable|fitting|true|good|other)"
+_THING = r"(?:option|choice|answer|one|letter|statement|alternative|candidate|match|fit|description|explanation)"
+_MOST_SO = (
+    r"(?:most\s{1,3}(?:accurate|appropriate|likely|suitable|plausible|reasonable|fitting|logical|consistent|probable|precise"
+    r"|complete|correct|sensible)|best)"
+)
 _ONLY = re.compile(
-    rf"\bthe\s{{1,3}}only\s{{1,3}}(?:{_SORT}\s{{1,3}})?(?:option|choice|answer|one|letter|statement|alternative|candidate)"
-    rf"(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?\s{{1,3}}is\s{{0,3}}:?\s{{1,3}}{_LABEL}{_END}",
+    rf"\bthe\s{{1,3}}(?:only\s{{1,3}}(?:{_SORT}\s{{1,3}})?{_THING}(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?"
+    rf"|{_THING}\s{{1,3}}(?:that|which)\s{{1,3}}(?:(?:best|correctly)\s{{1,3}}{_FITS}{_MORE}|{_FITS}{_MORE}\s{{1,3}}best)"
+    rf"|{_MOST_SO}\s{{1,3}}{_THING}(?:\s{{1,3}}(?:here|(?:among|of)\s{{1,3}}(?:these|those|them|the\s{{1,3}}(?:four|options))))?)"
+    rf"\s{{1,3}}is\s{{0,3}}:?\s{{1,3}}{_LABEL}{_END}",
     re.IGNORECASE,
 )
 _ONLY_IT = re.compile(
@@ -57,23 +64,35 @@ _LEFT = re.compile(
     re.IGNORECASE,
 )
 _MOST = re.compile(
-    rf"{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL}\s{{1,3}}(?:is|seems|appears\s{{1,3}}to\s{{1,3}}be)\s{{1,3}}the\s{{1,3}}(?:single\s{{1,3}})?"
-    r"(?:most\s{1,3}(?:accurate|appropriate|likely|suitable|plausible|reasonable|fitting|logical|consistent|probable|precise|complete|correct|sensible)"
-    r"|best)(?:\s{1,3}(?:one|option|choice|answer|statement|match|fit|description|explanation|candidate|of\s{1,3}(?:these|them|all|the\s{1,3}four|the\s{1,3}options)))?"
-    rf"{_END}",
+    rf"{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL}\s{{1,3}}(?:is|seems|appears\s{{1,3}}to\s{{1,3}}be)\s{{1,3}}(?:the\s{{1,3}}(?:single\s{{1,3}})?{_MOST_SO}"
+    rf"(?:\s{{1,3}}(?:{_THING}|of\s{{1,3}}(?:these|them|all|the\s{{1,3}}four|the\s{{1,3}}options)))?|the\s{{1,3}}one\s{{1,3}}(?:that|which)\s{{1,3}}{_FITS}{_MORE}){_END}",
     re.IGNORECASE,
 )
+_I_THINK = re.compile(
+    rf"{_BEGIN}(?:{_SO})?(?:i\s{{1,3}}(?:think|believe|say|would\s{{1,3}}say|am\s{{1,3}}sure)|i[’']d\s{{1,3}}say)\s{{1,3}}(?:that\s{{1,3}})?"
+    rf"(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}must\s{{1,3}}be)\s{{1,3}})?{_LABEL}{_END}",
+    re.IGNORECASE,
+)
+_SURELY = re.compile(
+    rf"{_BEGIN}(?:it(?:\s{{1,3}}is|[’']s)\s{{1,3}})?(?:definitely|clearly|certainly|obviously|surely),?\s{{1,3}}{_LABEL}{_END}",
+    re.IGNORECASE,
+)
+_PICK = re.compile(
+    rf"{_BEGIN}(?:{_SO})?(?:choose|select|pick|mark|tick)\s{{1,3}}{_LABEL}{_END}", re.IGNORECASE
+)
 _WITH_REASON = re.compile(
-    r"^[ \t]{0,3}(?:option[ ]|choice[ ])?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<label>[A-J]))[.]?(?:,[ ]{1,3}(?:because|since|as|for)|[ ]{1,3}because)\b"
+    r"^[ \t]{0,3}(?:option[ ]|choice[ ])?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<label>[A-J]))[.]?"
+    r"(?:,[ ]{1,3}(?:because|since(?![ ]you)|(?:as|for)(?=[ ](?:it|only|[A-J])\b))|[ ]{1,3}because(?![ ]of\b))\b"
     r"(?P<why>[^\n?!.]{1,600})(?:[.!\n]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 """A line that begins with the letter and its reason: "B, because it releases energy."""
 _PREDICATE = re.compile(
-    r",\s{1,3}(?:is|was|would|seems|looks|cannot|can[’']t|could|might|may|must|should|does|has)\b|\b(?:many|people|students|some)\s{1,3}(?:say|think|believe)",
+    r",\s{1,3}(?:is|was|would|seems|looks|cannot|can[’']t|could|might|may|must|should|does|has|fails|but|yet|though|although)\b"
+    r"|\b(?:many|people|students|some)\s{1,3}(?:say|think|believe)|\b(?:is|was|would\s{1,3}be)\s{1,3}(?:my|wrong|incorrect|a\s{1,3}mistake|tempting)\b",
     re.IGNORECASE,
 )
-"""Behind such a reason: the letter was the subject of a sentence."""
+"""Behind such a reason: the letter was the subject of a sentence, or something is said against it."""
 _CORRECTED = re.compile(
     r"(?:^|\n|[.!;]\s{1,3})[\W_]{0,4}(?P<word>(?:edit(?:ed)?|correction|corrected|update|updated|revised|revision|amended|amendment|erratum|fix(?:ed)?|changed|new)"
     r"(?:\s{1,3}(?:answer|choice|option|version|final\s{1,3}answer|to))?\s{0,3}[:=–—-]{1,2}\s{0,3}(?:(?:the\s{1,3})?(?:(?:correct|right|final)\s{1,3})?(?:answer|option|choice)\s{1,3}(?:is\s{1,3})?)?)"
@@ -108,13 +127,23 @@ def plain_sentences(text: str) -> Iterator[Stated]:
     """The sentences of a text that name one letter as what a thought comes to, or contrast it with another."""
     for match in _CONCLUDED.finditer(text):
         yield Stated(match.start(), match.end(), frozenset([match["held"] or match["bare"]]))
-    for pattern in (_CONTRASTED, IS_CORRECT, _ONLY, _LEFT, _MOST, NOT_THIS_BUT_THAT, _CHANGED):
+    for pattern in (_CONTRASTED, IS_CORRECT, NOT_THIS_BUT_THAT, _CHANGED):
+        for match in pattern.finditer(text):
+            yield Stated(match.start(), match.end(), frozenset([match["label"]]))
+    for match in _CORRECTED.finditer(text):
+        yield Stated(match.end("word"), match.end(), frozenset([match["label"]]))
+
+
+def weak_sentences(text: str) -> Iterator[Stated]:
+    """Sentences that name the answer where nothing else does, and are a thought on the way where something does.
+
+    "Only B fits", "that leaves B", "I think it's B", "B, because it releases energy".
+    """
+    for pattern in (_ONLY, _LEFT, _MOST, _I_THINK, _SURELY, _PICK):
         for match in pattern.finditer(text):
             yield Stated(match.start(), match.end(), frozenset([match["label"]]))
     for match in _ONLY_IT.finditer(text):
         yield Stated(match.start(), match.end(), frozenset([match["label"] or match["last"]]))
-    for match in _CORRECTED.finditer(text):
-        yield Stated(match.end("word"), match.end(), frozenset([match["label"]]))
     for match in _WITH_REASON.finditer(text):
         if not _PREDICATE.search(match["why"]):
             label = match["held"] or match["label"]

@@ -38,6 +38,7 @@ _BETWEEN = (
 )
 ANSWER_IS = _compiled(
     rf"(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
+    r"|(?<!不)(?:正确|正確)的?(?:选项|選項|说法|一项|一項)?是\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}"
     r"|(?:故|应|應|所以|因此|因而|综上|可|只能|最终|最終|正确的?|正確的?|我|[本此该該这這][题題]|(?<![一-鿿]))(?:选择|選擇|选|選)\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}",
 )
 """Ends where the letter must stand. The text is in Unicode's compatibility form (NFKC): its colons are
@@ -47,7 +48,7 @@ DENIED = _compiled(
     r"|supongamos|talvez|não|forse|non|nie|jeśli|niet|indien|misschien|om|hvis|ikke|inte|eğer|değil|jika|bukan|mungkin"
     r"|nếu|không|не|если|ли|возможно|якщо|αν|δεν|إذا|لو|ليس|ليست|אם|לא|यदि|अगर|नहीं)\b"
     r"|^\s*(?:si|se|no|als)\b|\bno\s{1,3}(?:creo|es|era)\b"
-    r"|如果|假如|假设|假設|若|是否|可能|也许|也許|不认为|不認為|不是|不应|不應|并非|以为|以為|误认|誤認|错误地|很多人|许多人|有人|有些人|同学|もし|かもしれ|만약|아마|หาก|ถ้า|ไม่",
+    r"|如果|假如|假设|假設|若|是否|可能|也许|也許|不认为|不認為|不是|不应|不應|并非|以为|以為|误认|誤認|错误地|很多人|许多人|有人|有些人|同学|(?:错误|误区|误解|陷阱)(?:是|在于)|もし|かもしれ|만약|아마|หาก|ถ้า|ไม่",
 )
 """In the clause before a statement: it is denied, doubted or supposed there."""
 ENDS = (
@@ -72,7 +73,7 @@ _OPTION = r"(?:\b(?:l[’'])?(?:option|opción|opcion|opção|opzione|optie|antw
 _SO = r"(?:(?:also|daher|somit|folglich|donc|ainsi|entonces|luego|por\s{1,3}(?:lo\s{1,3})?tanto|quindi|portanto|logo|dus|alltså|derfor|altså|więc|jadi|vậy)[,:]?\s{1,3}|所以|因此|故|따라서\s?|したがって、?|よって、?)"
 _IS_A = r"\s{1,3}(?:ist|est|es|è|é|está|is|är|er|on|jest|je|e|este|adalah|là|είναι|–|—)\s{1,3}"
 IS_CORRECT = _compiled(
-    rf"(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:(?:die|la|le|el|a|o|de)\s{{1,3}})?(?:{_OPTION}|选项|選項|選択肢|보기\s?)?{_LABEL}"
+    rf"(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:只有|仅有)?(?:(?:die|la|le|el|a|o|de)\s{{1,3}})?(?:{_OPTION}|选项|選項|選択肢|보기\s?)?{_LABEL}"
     rf"(?:{_IS_A}(?:{_CORRECT}|{_THE_RIGHT_ONE})|\s{{1,3}}(?:doğru(?:dur)?|helyes|benar|betul|đúng|верно|правильно)"
     r"|\s{0,2}(?:选项|選項|项|項)?\s{0,2}(?:是|为|為)?(?:唯一)?(?:正确|正確)(?:的|答案|选项|選項){0,2}|\s{0,2}(?:が|は)\s?(?:正しい|正解|答え)(?:です|だ)?"
     r"|\s{0,2}(?:가|이|은|는)\s?(?:정답|맞)(?:입니다|이다|습니다|다)?)"

@@ -192,8 +192,9 @@ def with_main(tests: ast.Module) -> ast.Module:
     body: list[ast.stmt] = []
     for node in tests.body:
         guarded = isinstance(node, ast.If) and "__main__" in ast.dump(node.test)
-        runs = guarded and any(_runs_unittest(n) for s in node.body for n in ast.walk(s))
-        body += node.body if runs else [node]
+        inside = node.body if isinstance(node, ast.If) and guarded else []
+        runs = any(_runs_unittest(n) for s in inside for n in ast.walk(s))
+        body += inside if runs else [node]
     return ast.Module(body, tests.type_ignores)
 
 
