@@ -61,6 +61,10 @@ _STATED = re.compile(
     r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
     re.IGNORECASE,
 )
+_RULED_OUT = re.compile(
+    r"\b(?i:it|that|this)\s(?i:cannot|can[’']?t|can\snot)\s(?i:possibly\s|really\s)?(?i:be)\s(?:option\s)?([A-J])\b"
+)
+"""Takes nothing back where it is another letter: "The answer is B. It cannot be A."."""
 _CLAUSE_END = re.compile(
     r"[.,;:!?\n。、]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE
 )
@@ -119,21 +123,28 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
         named, _, end = _said_weakly(plain, reader, options)
     framed_at = len(plain) - len(line) if closing or framed else 0
     shown = max(opened, plain.rfind(BOX_MARK), framed_at)
-    behind = reader.behind_label(plain[max(end, shown) :])
-    behind = _past_option(behind, named, reader, options)
+    rest = plain[max(end, shown) :]
+    behind = _past_option(reader.behind_label(rest, named), named, reader, options)
     # What sentences say was looked at one by one: a later one that is taken back leaves the others.
-    if named and (is_withdrawn(behind) or (shown >= end and taken_back(behind))):
+    taken = shown >= end and taken_back(behind)
+    if named and (taken or is_withdrawn(_without_others(behind, named))):
         return set()
     if named:
-        named |= reader.second_thoughts(behind) | second_letters(behind, reader.label)
+        named |= reader.second_thoughts(rest) | second_letters(behind, reader.label)
         named |= called_right_as_well(behind, reader.label, named)
         for box in bared:  # a box with another option's text, and no letter
             owners = owners_of(box, reader.labels, options)
             named |= set() if owners & named or reader.box(box, options) else owners
-        named -= reader.denied(behind)
+        named -= reader.denied(rest)
     if digits:  # "The answer is 2" where 2 is what another option says
         named |= {owner for label in named for owner in owners_of(label, DIGITS, options)}
     return named
+
+
+def _without_others(behind: str, named: set[str]) -> str:
+    """The words behind the last letter, without those that rule out another one."""
+    words = behind[:STATEMENT]
+    return _RULED_OUT.sub(lambda match: match[0] if match[1] in named else "", words)
 
 
 _Said = tuple[set[str], set[str], int]
@@ -174,12 +185,12 @@ def _standing(
     options: list[str],
 ) -> _Said:
     """What stands of claims, and of sentences that nothing before them puts in doubt."""
-    sure = [one for one in sentences if _doubtless(plain, one.start, UNCERTAIN)]
+    sure = [one for one in sentences if _doubtless(plain, _place(plain, one), UNCERTAIN)]
     found = [*claims, *sure]
     meant = [full for one in found if (full := _in_full(plain, one, reader, options))]
     standing = {label for one in that_stand(plain, meant) for label in one.labels}
     # "If it were dry, the answer would be A; but the answer is B": two letters, to a strict reader.
-    unreal = [one for one in found if is_unreal(plain, one.start, plain[one.start : one.end])]
+    unreal = [one for one in found if is_unreal(plain, *_words_of(plain, one))]
     if standing:
         standing |= {label for one in unreal for label in one.labels}
     corrected = {label for one in meant for label in one.labels} - standing
@@ -188,13 +199,23 @@ def _standing(
 
 def _in_full(plain: str, one: Stated, reader: LabelReader, options: list[str]) -> Stated | None:
     """A statement with the letters that stand beside its first one; None if the text doesn't mean it."""
-    words = plain[one.start : one.end]
-    at = one.end - len(words.lstrip(" \n.:;,!?"))
+    at, words = _words_of(plain, one)
     behind = _past_option(plain[one.end : one.end + STATEMENT], one.labels, reader, options)
     elsewhere = names_another(plain, at, behind) or is_unreal(plain, at, words)
     if elsewhere or taken_back(behind):
         return None
     return one._replace(labels=one.labels | second_letters(behind, reader.label))
+
+
+def _place(plain: str, one: Stated) -> int:
+    """Where a sentence begins, behind the sign that ends another one; what a colon or comma follows is of it."""
+    return _words_of(plain, one)[0] if plain[one.start] in ".!?\n" else one.start
+
+
+def _words_of(plain: str, one: Stated) -> tuple[int, str]:
+    """Where a statement's first word begins, behind the signs that end another sentence, and its words."""
+    words = plain[one.start : one.end].lstrip(" \n.:;,!?")
+    return one.end - len(words), words
 
 
 def _past_option(

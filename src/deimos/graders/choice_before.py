@@ -25,7 +25,7 @@ _AN_ERROR = re.compile(
     re.IGNORECASE,
 )
 _WRONGLY = re.compile(
-    rf"\b(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively|carelessly)\s{{1,3}}{_SAYING}\s{{1,3}}{_NOUN}"
+    rf"\b(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively|carelessly)\s{{1,3}}{_SAYING}(?:\s{{0,3}}:)?\s{{1,3}}{_NOUN}"
     rf"|\b{_SAYING}\s{{1,3}}(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively),?\s{{1,3}}{_NOUN}",
     re.IGNORECASE,
 )

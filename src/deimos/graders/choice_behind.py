@@ -41,7 +41,7 @@ _OTHERS_SAY = (
 _PEOPLE = r"(?:many|some|most|they|people|students|everyone|others|(?:many|some|most)\s{1,3}(?:people|students|others|textbooks))"
 _SAY = r"(?:say|think|believe|claim|pick|choose|assume|answer|would\s{1,3}(?:say|think|pick|choose|answer))\b"
 _TAKEN_BACK = re.compile(
-    rf"^(?:{_THEN}(?:{_BUT}|and\s{{1,3}})?(?:which|that|this|it){_IS}{_ADVERB}?|[\s,;:(–—-]{{1,6}}|{_IS}{_ADVERB}?)"
+    rf"^(?:{_THEN}(?:{_BUT}|and\s{{1,3}})?(?:which|that|this|it){_IS}{_ADVERB}?|\s{{0,3}}[,;:(–—-]\s{{0,3}}|{_IS}{_ADVERB}?)"
     rf"(?:a|an|the|one\s{{1,3}}of\s{{1,3}}the)\s{{1,3}}{_KIND_OF_ERROR}{_ERROR}{_CLOSED}"
     rf"|^{_THEN}{_BUT}?which{_IS}{_ADVERB}?(?:wrong|incorrect|mistaken|erroneous|impossible|not\s{{1,3}}(?:right|correct|possible)){_CLOSED}"
     rf"|^{_THEN}{_BUT}{_ADVERB}?(?:this|that|it|which|the\s{{1,3}}(?:answer|option|choice|letter))\s{{1,3}}{_ADVERB}?{_MISFIT}"
@@ -131,6 +131,11 @@ def _as_well(label: str) -> re.Pattern[str]:
     )
 
 
+_OR_ELSE = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|alternatively|could|might|may)\b", re.IGNORECASE
+)
+
+
 def opens_a_sentence(behind: str) -> bool:
     """Whether a letter is the first of those of which the words behind it say something."""
     return _SUBJECT.match(behind) is not None
@@ -146,6 +151,10 @@ def second_letters(behind: str, label: str) -> set[str]:
     found = set()
     for pattern in _joining(label):
         match = pattern.match(behind[:BEHIND])
+        # "And A? That is the reverse." asks; "or D?" names it.
+        asked = match and behind[match.end("label") :].lstrip(" )]")[:1] == "?"
+        if match and asked and not _OR_ELSE.search(behind[: match.start("label")]):
+            continue
         if match and not opens_a_sentence(behind[match.end("label") : BEHIND]):
             found.add(match["label"])
     return found

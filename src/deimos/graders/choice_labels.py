@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deimos.graders.choice_behind import opens_a_sentence
 from deimos.graders.choice_sentences import Stated
@@ -188,9 +189,10 @@ class LabelReader:
         begun = rf"^(?:#{{1,6}}\s)?\s{{0,9}}[(\[]?({self.label}){behind}"
         return len(set(re.findall(begun, rest, re.MULTILINE))) > 1
 
-    def behind_label(self, text: str) -> str:
-        """A text without the label that it begins with."""
-        return re.sub(rf"^[ \t\f(\[]{{0,6}}(?:{self.any_case})[)\].:]{{0,2}}", "", text)
+    def behind_label(self, text: str, named: Collection[str]) -> str:
+        """A text without the label that it begins with, if that is named."""
+        match = re.match(rf"[ \t\f(\[]{{0,6}}({self.any_case})[)\].:]{{0,2}}", text)
+        return text[match.end() :] if match and match[1].upper() in named else text
 
     def denied(self, text: str) -> set[str]:
         """Labels that a text calls wrong: "B is incorrect", "B is not the answer"."""
@@ -259,5 +261,6 @@ def owners_of(text: str, labels: str, options: list[str]) -> set[str]:
     return set()
 
 
+@lru_cache(maxsize=256)
 def _words(text: str) -> str:
     return " ".join(bare(text).casefold().split()).rstrip(".")

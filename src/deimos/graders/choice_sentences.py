@@ -32,12 +32,12 @@ _CONTRASTED = re.compile(
 )
 _LABEL = r"(?:(?:option|choice|letter|answer)\s{1,3})?(?-i:[(\[]?(?P<label>[A-J])[)\]]?)"
 _FITS = (
-    r"(?:fits?|works?|matches|satisfies|remains|qualifies|applies|holds|meets|explains|describes|answers|completes|agrees|survives"
-    r"|makes\s{1,3}sense|is\s{1,3}(?:left|correct|right|true|valid|possible|consistent|supported|suitable|plausible|acceptable|accurate)"
+    r"(?:(?:works|remains|qualifies|applies|holds|survives|stands|is\s{1,3}(?:left|true|valid|possible|suitable|plausible|acceptable|accurate))(?:\s{1,3}here)?"
+    r"|(?:fits?|matches|satisfies|meets|answers|completes|agrees|makes\s{1,3}sense|is\s{1,3}(?:correct|right|consistent|supported)"
     r"|(?:can|could)\s{1,3}be\s{1,3}(?:correct|right|true|valid))"
+    r"(?:\s{1,3}(?!(?:not|is|than|but|and|or|if|when|unless|without|until|only|though|although|except|as|for|wrong)\b)[\w’'-]{1,20}){0,9}?)"
 )
-_MORE = r"(?:\s{1,3}(?!not\b|is\b|than\b|but\b|and\b|or\b|if\b|wrong)[\w’'-]{1,20}){0,9}?"
-"""What it fits: words, among them none that denies it or begins another sentence."""
+"""What an answer does, and what it fits: words, among them none that denies it, or begins another sentence."""
 _SORT = r"(?:correct|right|possible|remaining|viable|valid|plausible|reasonable|sensible|logical|suitable|consistent|acceptable|fitting|true|good|other)"
 _THING = r"(?:option|choice|answer|one|letter|statement|alternative|candidate|match|fit|description|explanation)"
 _MOST_SO = (
@@ -45,16 +45,16 @@ _MOST_SO = (
     r"|complete|correct|sensible)|best)"
 )
 _ONLY = re.compile(
-    rf"\bthe\s{{1,3}}(?:only\s{{1,3}}(?:{_SORT}\s{{1,3}})?{_THING}(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?"
-    rf"|{_THING}\s{{1,3}}(?:that|which)\s{{1,3}}(?:(?:best|correctly)\s{{1,3}}{_FITS}{_MORE}|{_FITS}{_MORE}\s{{1,3}}best)"
+    rf"\bthe\s{{1,3}}(?:only\s{{1,3}}(?:{_SORT}\s{{1,3}})?{_THING}(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}|left|remaining))?"
+    rf"|{_THING}\s{{1,3}}(?:that|which)\s{{1,3}}(?:(?:best|correctly)\s{{1,3}}{_FITS}|{_FITS}\s{{1,3}}best)"
     rf"|{_MOST_SO}\s{{1,3}}{_THING}(?:\s{{1,3}}(?:here|(?:among|of)\s{{1,3}}(?:these|those|them|the\s{{1,3}}(?:four|options))))?)"
     rf"\s{{1,3}}is\s{{0,3}}:?\s{{1,3}}{_LABEL}{_END}",
     re.IGNORECASE,
 )
 _ONLY_IT = re.compile(
-    rf"{_CLAUSE_BEGIN}(?:{_SO})?(?:only|just)\s{{1,3}}{_LABEL}\s{{1,3}}{_FITS}{_MORE}{_END}"
+    rf"{_CLAUSE_BEGIN}(?:{_SO})?(?:only|just)\s{{1,3}}{_LABEL}\s{{1,3}}{_FITS}{_END}"
     rf"|{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL.replace('<label>', '<last>')}\s{{1,3}}is\s{{1,3}}the\s{{1,3}}only\s{{1,3}}(?:{_SORT}\s{{1,3}})?(?:option|choice|answer|one|letter)"
-    rf"(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}{_MORE}|left|remaining))?{_END}",
+    rf"(?:\s{{1,3}}(?:(?:that|which)\s{{1,3}}{_FITS}|left|remaining))?{_END}",
     re.IGNORECASE,
 )
 _LEFT = re.compile(
@@ -65,7 +65,7 @@ _LEFT = re.compile(
 )
 _MOST = re.compile(
     rf"{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL}\s{{1,3}}(?:is|seems|appears\s{{1,3}}to\s{{1,3}}be)\s{{1,3}}(?:the\s{{1,3}}(?:single\s{{1,3}})?{_MOST_SO}"
-    rf"(?:\s{{1,3}}(?:{_THING}|of\s{{1,3}}(?:these|them|all|the\s{{1,3}}four|the\s{{1,3}}options)))?|the\s{{1,3}}one\s{{1,3}}(?:that|which)\s{{1,3}}{_FITS}{_MORE}){_END}",
+    rf"(?:\s{{1,3}}(?:{_THING}|of\s{{1,3}}(?:these|them|all|the\s{{1,3}}four|the\s{{1,3}}options)))?|the\s{{1,3}}one\s{{1,3}}(?:that|which)\s{{1,3}}{_FITS}){_END}",
     re.IGNORECASE,
 )
 _I_THINK = re.compile(
