@@ -28,7 +28,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # atheris 
 
 from _pages import PAGE, write_section
 
-from deimos.graders import choice, choice_sentences, choice_words, extract
+from deimos.graders import (
+    choice,
+    choice_before,
+    choice_behind,
+    choice_labels,
+    choice_sentences,
+    choice_text_first,
+    choice_words,
+    extract,
+)
 from deimos.graders import math as grader
 from deimos.graders.math import (
     compare,
@@ -143,6 +152,10 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
             final,
             extract,
             choice_words,
+            choice_before,
+            choice_labels,
+            choice_behind,
+            choice_text_first,
             choice_sentences,
             choice,
         ):

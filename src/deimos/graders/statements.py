@@ -69,12 +69,13 @@ _BY_DOING = re.compile(
 )
 """By adding these we see that the answer is 7."""
 _NOT_THIS_CASE = re.compile(
-    r"^\W*(?:unless|had\s|were\s|should\s|suppose|assum\w+|example|e\.g|for\s(?:example|instance|comparison)"
+    r"^\W*(?:unless(?!\si\s(?:am|[’']m)\s(?:mistaken|wrong))|had\s|were\s|should\s|suppose|assum\w+|example|e\.g|for\s(?:example|instance|comparison)"
     r"|in\s(?:an?(?:other)?|the\s(?:other|previous|earlier|last|next|similar))\s|for\s(?:an?(?:other)?|the\s(?:other|previous|earlier|last|next|similar))\s"
     r"|if\s[^,]{0,80}\b(?:were|had|was|would|could|asked|instead)\b)",
     re.IGNORECASE,
 )
 """Begins a sentence about another case than the one in question."""
+_TURNS = re.compile(r";|\b(?:but|so|hence|thus|therefore|however)\b", re.IGNORECASE)
 _CALLED_A_MISTAKE = re.compile(
     r"\b(?:(?:common|frequent|usual|typical|easy|popular|classic)\s(?:\w{1,12}\s)?(?:mistakes?|errors?|guess\w*|answers?)|misconceptions?|traps?"
     r"|pitfalls?|fallac(?:y|ies)|naive\w*|careless\w*|distractors?|wrongly|mistakenly|erroneously|falsely)\b",
@@ -88,7 +89,7 @@ _WITHDRAWN = re.compile(
     r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"
     r"|\b(?:that|this|it)(?:\s(?:is|was)|[’']s)\s(?:just\s|only\s|merely\s)?(?:an?\s(?:guess|joke|lie|wild\sguess)|wrong|incorrect|not\s(?:right|correct|true))\b"
     r"|\bi\s(?:was|am)\s(?:wrong|mistaken|joking|kidding)\b"
-    r"|^\W{0,4}(?:which\sis\s|that\sis\s|this\sis\s)?(?:an?|the|one)\s(?:\w{1,12}\s)?(?:mistake|error|misconception|trap|fallacy|pitfall|distractor)\b"
+    r"|^(?:\s{0,2}[,(–—-]\s?|\W{0,4}(?:which|that|this)\sis\s)(?:an?|the|one)\s(?:\w{1,12}\s)?(?:mistake|error|misconception|trap|fallacy|pitfall|distractor)s?(?=[.!);]|$)"
     r"|\b(?:but|yet|however|though)\W{1,3}(?:this|that|it|which)\s(?:\w{1,12}\s)?(?:contradicts?|violates?|fails?|makes\sno\ssense|does\s?n[o’']t\s(?:fit|work|hold|satisfy|make))",
     re.IGNORECASE,
 )
@@ -105,7 +106,7 @@ def speaks_of_another(text: str, at: int) -> bool:
     clause = _CLAUSE_ENDS.split(sentence)[-1]
     if _DENIES.search(clause) or _SOURCES.search(sentence):
         return True
-    if _NOT_THIS_CASE.search(sentence) or _CALLED_A_MISTAKE.search(sentence):
+    if _NOT_THIS_CASE.search(sentence) or _CALLED_A_MISTAKE.search(_TURNS.split(sentence)[-1]):
         return True
     before = re.sub(r"[*_`\"“”]", "", clause).rstrip()
     pointed = False

@@ -46,7 +46,8 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
     except Stop:
         pass
     except BaseException as e:
-        if link.fault is None and not (_ended_well(e) and not exam["final"]):
+        ended_well = _ended_well(e) and e is not link.raised and not exam["final"]
+        if link.fault is None and not ended_well:
             return _failed(link, e)
     if link.fault:
         return link.fault
