@@ -1,7 +1,7 @@
 """The table of a run that made a real model terse: every way to a shorter answer, on the same problems.
 
 usage: python benchmarks/terse_table.py RUN [--round RUN2] [--adapter NAME=FOLDER]… --command TEXT
-           [--title TITLE] [--note TEXT] [--out docs/results/terse.md]
+           [--title TITLE] [--note TEXT] [--section table] [--out docs/results/terse.md]
 
 RUN is a finished run with one test task: base, its untrained baselines and the tuned model are read
 from its benchmark. RUN2 is the round after it (its tuned model is a row). Each `--adapter`, of another
@@ -139,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--command", required=True)
     parser.add_argument("--title", default="Every way to a shorter answer, on the same problems")
     parser.add_argument("--note", default="")
+    parser.add_argument("--section", default="table", help="of the page, by the name in its comment")
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args(argv)
     recipe, _ = RunFolder(args.run).settings()
@@ -156,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = {name: measure(base, own, recipe.bench.budget) for name, own in sides.items()}
     lines = [f"## {args.title}", "", f"`{args.command}`", "", args.note, "", *table(rows)]
     print("\n".join(lines))
-    write_section("table", "\n".join(lines), args.out)
+    write_section(args.section, "\n".join(lines), args.out)
     print(json.dumps({"rows": {k: {"n": r["n"], "delta": r["delta"].value, "saved": r["saved"].value}
                                for k, r in rows.items()}}))  # fmt: skip
 
