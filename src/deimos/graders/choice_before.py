@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
+from deimos.graders.statements import CLAUSE_ENDS, SENTENCE
+
 BEFORE = 200
 """Characters before a claim that are looked at."""
 
-_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
-_CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
 _NOUN = r"(?:that\s{1,3})?(?:(?:the|my|our|its)\s{1,3})?(?:(?:correct|right|final|best)\s{1,3}){0,2}\s{0,3}$"
 """What may stand between the words below and "answer", or the letter itself."""
 _SAYING = r"(?:say|think|believ|assum|conclud|choos|pick|claim|suppos|select|answer|writ|stat|suggest|insist|maintain|infer|guess|decid)(?:e|es|s|ing|ed)?"
@@ -82,8 +82,8 @@ def names_another(text: str, at: int, behind: str) -> bool:
     before = _before(text, at)
     if _EXAMPLE.search(before) or _ZH_QUESTION.search(before):
         return True
-    sentence = _SENTENCE.split(before)[-1]
-    clause = _CLAUSE_ENDS.split(sentence)[-1]
+    sentence = SENTENCE.split(before)[-1]
+    clause = CLAUSE_ENDS.split(sentence)[-1]
     if _AN_ERROR.search(clause) or _WRONGLY.search(clause):
         return True
     if _OF_ANOTHER.search(sentence) and not _CONCLUDES.search(sentence):
@@ -101,7 +101,7 @@ def is_unreal(text: str, at: int, claim: str) -> bool:
     """
     if not _WOULD.search(claim):
         return False
-    sentences = _SENTENCE.split(_before(text, at))
+    sentences = SENTENCE.split(_before(text, at))
     sentence = sentences[-1]
     if _CARRIED_ON.match(sentence):
         sentence = ". ".join(sentences[-2:])

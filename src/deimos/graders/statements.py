@@ -20,9 +20,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\S+", text))
 
 
-_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 _FORMULA = re.compile(r"\$[^$]{0,120}\$|\\\(.{0,120}?\\\)|\\[A-Za-z]+")
-_CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
+CLAUSE_ENDS = re.compile(r"[,;]|\b(?:and|but|so|hence|thus|then|therefore)\b", re.IGNORECASE)
 _DENIES = re.compile(
     r"\b(?:den(?:y|ies|ied|ying)|refus\w*|disprov\w*|refut\w*|reject\w*|contradict\w*|false|untrue|wrong|incorrect|mistaken"
     r"|lie|lied|pretend\w*|claim\w*|claimed|(?:show|prove|check|verify|suppose|assume|find\sout|ask|asks)\s(?:that|if|whether|why|how)"
@@ -102,8 +102,8 @@ def speaks_of_another(text: str, at: int) -> bool:
         text: the whole of it.
         at: where "answer" begins, or "correct answer".
     """
-    sentence = _SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
-    clause = _CLAUSE_ENDS.split(sentence)[-1]
+    sentence = SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
+    clause = CLAUSE_ENDS.split(sentence)[-1]
     if _DENIES.search(clause) or _SOURCES.search(sentence):
         return True
     if _NOT_THIS_CASE.search(sentence) or _CALLED_A_MISTAKE.search(_TURNS.split(sentence)[-1]):
@@ -133,8 +133,8 @@ def is_plainly_led(text: str, at: int) -> bool:
         text: the whole of it.
         at: where "answer" begins.
     """
-    sentence = _SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
-    clause = _CLAUSE_ENDS.split(sentence.rpartition(":")[2])[-1]
+    sentence = SENTENCE.split(text[max(0, at - CLAUSE) : at])[-1]
+    clause = CLAUSE_ENDS.split(sentence.rpartition(":")[2])[-1]
     words = re.findall(r"[a-z][a-z'-]*", _FORMULA.sub(" ", clause).lower().replace("’", "'"))
     return not set(words) - _MAY_STAND or _BY_DOING.match(clause) is not None
 

@@ -92,7 +92,7 @@ FORMULA = re.compile(
     r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)",
     re.DOTALL,
 )
-_MARKS = re.compile(r"\*\*|__|`")
+MARKS = re.compile(r"\*\*|__|`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def leading_expression(rest: str) -> tuple[str, int]:
     It ends with the formula, the sentence, or the clause: "72, which …", "72 because …".
     """
     rest = rest[:STATEMENT]
-    marks = _MARKS.match(rest)
+    marks = MARKS.match(rest)
     skipped = marks.end() if marks else 0
     body = rest[skipped:]
     first = FORMULA.match(body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA
+from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA, MARKS
 from deimos.graders.math.said.phrases import (
     alone_and_affirmed,
     equations_at_end,
@@ -27,7 +27,6 @@ from deimos.graders.math.said.sides import (
     whole_equation,
 )
 
-_MARKS = re.compile(r"\*\*|__|`")
 _LONE_FORMULA = re.compile(
     r"(?:\\\[((?:(?!\\\[).){1,1500})\\\]|\$\$([^$]{1,1500})\$\$|(?:^|\n)[ \t*]*\$([^$\n]{1,500})\$[*]*|(?:^|\n)[ \t*]*\\\(([^\n]{1,500}?)\\\)[*]*"
     r"|(\\begin\{(?:align|gather|equation|eqnarray|multline|split)(?:ed|at)?\*?\}(?:(?!\\begin).){1,1400}\\end\{[a-z]{5,10}\*?\}))$",
@@ -170,7 +169,7 @@ def _affirms(sentence: str) -> bool:
 
 def _sentences(line: str) -> list[str]:
     """The sentences of a line, the last one first."""
-    line = _MARKS.sub("", line.strip()[-1000:])
+    line = MARKS.sub("", line.strip()[-1000:])
     formulas = [(m.start(), m.end()) for m in FORMULA.finditer(line)]
     ends = [
         m.end()
