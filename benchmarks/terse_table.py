@@ -139,7 +139,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--command", required=True)
     parser.add_argument("--title", default="Every way to a shorter answer, on the same problems")
     parser.add_argument("--note", default="")
-    parser.add_argument("--section", default="table", help="of the page, by the name in its comment")
+    parser.add_argument(
+        "--section", default="table", help="of the page, by the name in its comment"
+    )
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args(argv)
     recipe, _ = RunFolder(args.run).settings()
