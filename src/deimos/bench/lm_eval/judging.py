@@ -20,8 +20,6 @@ START_SECONDS = 300.0
 """For the scoring process to import lm-eval and load a task's data."""
 SCORE_SECONDS = 30.0
 """For one answer; lm-eval's own timeouts are shorter."""
-RECYCLE_AFTER = 20_000
-"""Answers until the process is replaced: loading a task's data again takes long."""
 
 
 class ScoringError(RuntimeError):
@@ -44,7 +42,7 @@ def open_scorers(tasks: Sequence[TaskSettings]) -> Judge:
         for task in tasks
     }
     # Its data may be on the Hub, in a cache that the environment names, or ask for a token.
-    return Judge(graders, recycle_after=RECYCLE_AFTER, environment=dict(os.environ))
+    return Judge(graders, environment=dict(os.environ))
 
 
 class LmEvalJudge:

@@ -28,7 +28,8 @@ from deimos.graders.worker.process import START_SECONDS, Crashed, JudgeProcess, 
 from deimos.recipe import RecipeError
 from deimos.types import Kind, Prompt, SecondOpinion, Verdict
 
-RECYCLE_AFTER = 500
+RECYCLE_AFTER = 20_000
+"""Items; a fresh process starts its sandbox, imports and loads its data anew, and memory has its own limit."""
 _SECOND = "second opinion"
 """The kind of requests to math-verify alone."""
 REMEMBERED = 4096
