@@ -30,13 +30,13 @@ from _pages import PAGE, write_section
 
 from deimos.graders import (
     choice,
-    choice_before,
     choice_behind,
     choice_labels,
     choice_sentences,
     choice_text_first,
     choice_words,
     extract,
+    statements,
 )
 from deimos.graders import math as grader
 from deimos.graders.math import (
@@ -152,7 +152,7 @@ def guided(seconds: float, seed: int, one: Callable[[bytes], None]) -> None:
             final,
             extract,
             choice_words,
-            choice_before,
+            statements,
             choice_labels,
             choice_behind,
             choice_text_first,

@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from deimos.graders.choice_before import is_unreal, names_another
 from deimos.graders.choice_behind import called_right_as_well, second_letters, taken_back
 from deimos.graders.choice_labels import (
     BOX_MARK,
@@ -33,7 +32,7 @@ from deimos.graders.choice_labels import (
 from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand, weak_sentences
 from deimos.graders.choice_words import ANSWER_IS, DENIED
 from deimos.graders.extract import boxes, last_line
-from deimos.graders.statements import is_withdrawn, speaks_of_another
+from deimos.graders.statements import is_unreal, is_withdrawn, names_another, speaks_of_another
 from deimos.registry import grader
 from deimos.types import Verdict
 

@@ -16,7 +16,7 @@ from deimos.graders.math.said.phrases import (
     would_be,
 )
 from deimos.graders.math.tokens import word_set
-from deimos.graders.statements import is_plainly_led, speaks_of_another
+from deimos.graders.statements import OF_ANOTHER, is_plainly_led, speaks_of_another
 
 CLAUSE = 80
 """Characters before a statement in which it may be denied."""
@@ -31,12 +31,6 @@ _ANSWER = re.compile(
     r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
     re.IGNORECASE | re.MULTILINE,
 )
-_OF_ANOTHER = re.compile(
-    r"\b(?:previous|other|another|earlier|next|last|similar|different|first|second|third|example|practice|sample|simpler|harder"
-    r"|easier|related)\b",
-    re.IGNORECASE,
-)
-"""The answer to the previous question."""
 _HEADING = re.compile(
     r"^[ \t#*_]{0,8}(?:final\s)?answers?[ \t*_:]{0,6}$", re.IGNORECASE | re.MULTILINE
 )
@@ -134,7 +128,7 @@ def stated(text: str) -> list[Claim]:
             f"There is {expression}"
         )
         if _claims(text, start) and not denied and not speaks_of_another(text, start):
-            plain = is_plainly_led(text, start) and not _OF_ANOTHER.search(text, start, end)
+            plain = is_plainly_led(text, start) and not OF_ANOTHER.search(text, start, end)
             found.append(Claim(expression, start, end + at + length, plain))
     for match in _NAMED_ANSWER.finditer(text):
         if _claims(text, match.start()):
