@@ -26,6 +26,7 @@ from deimos.graders.math.regions import INFINITY, RealInterval, Region, region_o
 from deimos.graders.math.relations import assignment, is_name, one_case, results, same_relations
 from deimos.graders.math.settled import has_like_terms, is_settled
 from deimos.graders.math.shapes import (
+    are_numbered_alike,
     as_words,
     expand_signs,
     names_of,
@@ -137,6 +138,8 @@ class _Comparison:
             )
             return round_or_same and self.in_order(*unnamed(ours, theirs))
         names = [names_of(parts) for parts in (ours, theirs)]
+        if are_numbered_alike(*names) and (names[0] or reference[0] == "set"):
+            return self.in_any_order(*unnamed(ours, theirs))
         if all(names) and len(ours) <= MOST_PARTS:
             return self.in_any_order(ours, theirs)
         mixed = [set(name) if name else set[str]() for name in names]

@@ -33,9 +33,20 @@ _TOTAL_ROW = re.compile(
 )
 """The last row of a table."""
 _WORDS_OR_MARKS = re.compile(r"\\(?:boxed|fbox)|####|[a-z]{2,}\s[a-z]{2,}", re.IGNORECASE)
+_VALUE_LINE = re.compile(
+    r"[-*•]?\s{0,3}(?:\(?\w{1,2}[.)]\s{1,3})?[$*]{0,3}(?P<name>(?:[A-Za-z](?:_\w)?\s?=\s?)?)[$*]{0,3}(?P<value>-?[$€£]?\d[\d,]{0,20}(?:[./]\d+)?)%?[$*.,;]{0,4}"
+)
+_SEVERAL = re.compile(
+    r"(?:or|either:?|maybe:?|perhaps:?|\W{0,4}(?:the\s)?(?:possible|potential|candidate|some)\s?(?:\w{1,12}\s?){0,2}(?:are|is)?:?|\W{0,4}(?:the\s)?(?:candidates?|options|choices|guesses)(?:\sare)?:?)",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?:that\s)?(?:[A-Z][a-z]+|he|she|it|they|there|we|the)\s[a-z]{2,}")
 _OPENS, _CLOSES = "<answer>", "</answer>"
 _CHEERS = " \t\n✅✔☑✓🎉\ufe0f"
 """What may end an answer without saying anything."""
+_END_TOKENS = re.compile(
+    r"(?:\s{0,9}(?:<\|[\w▁-]{2,30}\|>|<｜[^｜<>]{2,30}｜>|</s>|<eos>|<end_of_turn>)){1,4}$"
+)
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
 MOST_FRAMES = 10
@@ -53,7 +64,7 @@ class Finals:
 
 def find_finals(answer: str, reference: str) -> Finals:
     """What the answer gives as final, for a reference: numbers in sentences only count for numbers."""
-    answer = answer.rstrip(_CHEERS)
+    answer = _END_TOKENS.sub("", answer.rstrip(_CHEERS)).rstrip(_CHEERS)
     found, unclosed = find_boxes(answer)
     if unclosed:
         return Finals(trouble="the last box never closes")
@@ -77,7 +88,8 @@ def find_finals(answer: str, reference: str) -> Finals:
             return Finals(trouble="only about a number")
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
-        return Finals(tuple(claim.expression for claim in claims))
+        said = (_from_sentence(claim.expression) if number else "" for claim in claims)
+        return Finals(tuple(found or claim.expression for found, claim in zip(said, claims)))
     return _of_last_line(answer, number)
 
 
@@ -131,6 +143,8 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     if total := _TOTAL_ROW.fullmatch(line):
         return Finals((total["number"],))
     whole = line == answer.strip()
+    if not whole and _is_one_of_candidates(answer, line):
+        return Finals(trouble="several candidates, a line each")
     if alone := lone_formula(answer):
         return Finals((alone,))
     if re.match(r"~\s?[-$]?\d", line):
@@ -143,6 +157,25 @@ def _of_last_line(answer: str, number: bool) -> Finals:
         return Finals((found,))
     words = len(re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{2,}", line))
     return Finals((line,)) if whole and not number and line and words <= MOST_WORDS else Finals()
+
+
+def _is_one_of_candidates(answer: str, line: str) -> bool:
+    """Whether the lines before a number, or a name's value, give other ones, or say that it is one of several."""
+    last = _VALUE_LINE.fullmatch(line)
+    if last is None:
+        return False
+    before = [each.strip() for each in answer.rstrip()[-400:].split("\n")[:-1] if each.strip()][-2:]
+    if before and _SEVERAL.fullmatch(before[-1]):
+        return True
+    other = _VALUE_LINE.fullmatch(before[-1]) if before else None
+    return other is not None and other["name"] == last["name"] and other["value"] != last["value"]
+
+
+def _from_sentence(expression: str) -> str:
+    """The number of a sentence that stands as the answer ("that she sold 72 clips"); "" if it is no sentence."""
+    if not _SENTENCE.match(expression) or _is_plain_number(expression):
+        return ""
+    return closing(expression.removeprefix("that "), number=True)
 
 
 def _said_once(answer: str) -> str:

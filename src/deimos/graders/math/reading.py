@@ -48,6 +48,11 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 """The words of ``\\text{The answer is } 12``."""
+_LABEL = re.compile(
+    r"^(?:(?:final\s)?(?:answer|result|ans)\s*[:=]\s*(?=[^\s=])|(?:\\text\{\s*)?\(?(?-i:[A-E])\)\s*\}?[\s:]*(?=-?[\d$]|-?\\(?:d?frac|sqrt)\b))",
+    re.IGNORECASE,
+)
+"""Before a result: "Answer: 12", or the letter of the option that it is, ``\\textbf{(B)}\\ 12``."""
 _UNREAD = re.compile(r"\\(?:int|iint|iiint|oint|lim|limsup|liminf)(?![A-Za-z])")
 """What begins an equation whose left side is not read, only its result."""
 _DATE = re.compile(
@@ -100,7 +105,7 @@ class Reading:
 @lru_cache(maxsize=512)
 def read(expression: str) -> Reading:
     """Read an expression; parts that cannot be read say so themselves."""
-    text = _LEAD.sub("", clean(expression))
+    text = _LABEL.sub("", _LEAD.sub("", clean(expression)))
     if limit := beyond(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     pieces, joined = split(text)

@@ -87,10 +87,12 @@ def results(relation: Node) -> list[Node]:
         return []
     first, last = relation.parts[0], relation.parts[-1]
     numbers = [part for part in relation.parts if is_number(part)]
-    if not _near(numbers):
+    if not _near(numbers, rounded="~" in relation.data):
         return []
     if len(relation.parts) == 2 and is_number(first) and last.kind == "symbol":
         return [first]
+    if (is_number(first) and symbols(last)) or (is_name(first) and _defines_itself(first, last)):
+        return []  # "7 = a + b", "x = x + 1"
     if not (is_name(first) or is_number(first)):
         return [last] if _is_identity(relation) else []
     if first.kind == last.kind == "number" and not first.data and not last.data:
@@ -104,6 +106,11 @@ def results(relation: Node) -> list[Node]:
         rounded = at == len(relation.data) - 1 and _is_rounding(before, last)
         ends = [before, last] if rounded else [before]
     return ends
+
+
+def _defines_itself(name: Node, value: Node) -> bool:
+    """Whether a letter stands for an expression in which it occurs again."""
+    return name.kind == "symbol" and value.kind != "symbol" and name.data in symbols(value)
 
 
 def _is_identity(relation: Node) -> bool:
@@ -130,20 +137,28 @@ def _is_rounding(exact: Node, rounded: Node) -> bool:
     return abs(value - float(rounded.data)) <= 10.0**-places
 
 
-def _near(numbers: Sequence[Node]) -> bool:
-    """Whether the numbers of a chain are about the same."""
-    values = []
+def _near(numbers: Sequence[Node], *, rounded: bool) -> bool:
+    """Whether the numbers of a chain are about the same; whole ones must be the same, unless some are rounded."""
+    exact, others = [], []
     for number in numbers:
         try:
             value = exact_number(number)
-        except Unreadable:
+            (exact if value is not None else others).append(
+                approximate(number, Point(0)) if value is None else value
+            )
+        except (Unreadable, Undefined):
             return False
-        if value is not None:
-            values.append(value)
-    return all(
-        abs(value - values[0]) <= abs(values[0]) * NEARLY or values[0] in (value * 100, value / 100)
-        for value in values
+    if exact and others and not all(_close(float(exact[0]), other) for other in others):
+        return False
+    whole = {value for value in exact if value.denominator == 1}
+    percent = {value * 100 for value in exact} & whole
+    return (rounded or len(whole) <= 1 or bool(percent)) and all(
+        _close(exact[0], value) or exact[0] in (value * 100, value / 100) for value in exact
     )
+
+
+def _close(one: Any, other: Any) -> bool:
+    return abs(other - one) <= abs(one) * NEARLY
 
 
 def is_name(node: Node) -> bool:

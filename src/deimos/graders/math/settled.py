@@ -187,6 +187,8 @@ def _root_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
     if order.data != 2:
         return (("root", order.data, value),)
     rest = _square_free(abs(value.numerator * value.denominator))
+    if rest == 1 and abs(value) != 1:
+        return None  # a root that can be taken is still to be taken
     imaginary = (("i",),) if value < 0 else ()
     return imaginary if rest == 1 else (("root", 2, rest), *imaginary)
 

@@ -143,6 +143,27 @@ def names_of(parts: Sequence[Element]) -> list[str]:
     return found
 
 
+_NUMBERED = re.compile(r"(Node\(kind='symbol', parts=\(\), data='\\*[A-Za-z]+)_(\d{1,2})('\))")
+
+
+def are_numbered_alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether one list numbers the values of a letter (``x_1``, ``x_2``) and the other gives that letter, or none."""
+    letters = [_numbered_letter(names) for names in (one, other)]
+    if all(letters) or not any(letters):
+        return False
+    plain, letter = (other, letters[0]) if letters[0] else (one, letters[1])
+    return set(plain) <= {letter}
+
+
+def _numbered_letter(names: Sequence[str]) -> str:
+    """The letter of which the names are numbered copies, as a name; "" if they are not."""
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    if len(set(names)) < 2 or not all(matches):
+        return ""
+    letters = {match[1] + match[3] for match in matches if match}
+    return letters.pop() if len(letters) == 1 else ""
+
+
 def unnamed(
     ours: Sequence[Element], theirs: Sequence[Element]
 ) -> tuple[list[Element], list[Element]]:

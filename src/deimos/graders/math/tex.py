@@ -61,6 +61,20 @@ _TEXT = re.compile(
     r"\\(?:textbf|textrm|textit|textnormal|textsf|texttt|textup|textmd|mathrm|mbox|emph|text)\s*\{"
 )
 _UPRIGHT_LETTER = re.compile(r"(?<!_)\\text\{\s*([ied])\s*\}")
+_UPRIGHT_BARE = re.compile(
+    r"\\(?:mathrm|textrm|operatorname)\s*(?:([ied])(?![A-Za-z])|\{\s*([ied])\s*\})"
+)
+_POWER_OF_TEN = re.compile(
+    r"(?<=\d)\s*\\(?:text|mathrm|textrm)\s*\{\s*[eE]\s*\}\s*\{?\s*([-+]?\d{1,4})\s*\}?"
+)
+r"""The exponent of ``4.7\mathrm{e}{-3}``."""
+_NUMBERS_IN_TEXT = re.compile(
+    r"\\text\{\s*(-?\d[\d.]*(?:,\s*(?:and\s)?-?\d[\d.]*|\s(?:and|or)\s-?\d[\d.]*)+|\d+(?:st|nd|rd|th))\s*\}"
+)
+_LETTER_X = re.compile(r"(?<=\d)\s+[xX]\s+(?=\$?\d)|(?<=[\d.])\s?[xX]\s?(?=10\s?\^)")
+"""The sign of multiplication in "0.2 x 50"."""
+_BASE_DIGIT = re.compile(r"\\log\s?_\s?(\d)(?=\s?[\dA-Za-z(\\])")
+"""TeX takes one digit: ``\\log_23`` is the logarithm of 3."""
 _UPRIGHT_FUNCTION = re.compile(r"\\text\{\s*(sin|cos|tan|cot|sec|csc|log|ln|exp|gcd|lcm)\s*\}")
 _TEXT_WITH_NUMBER = re.compile(
     r"\\text\{\s*([-+]?(?:\\?\$)?\d[\d.,/]*)((?:\s+|\s*%)[A-Za-z%][^{}]*|\s*%?)\}(?!\s*_)"
@@ -117,7 +131,7 @@ def clean(expression: str) -> str:
     if not text.isascii():
         text = _ascii(text)
     text = _undelimited(text)
-    text = _joined_rows(text)
+    text = _LETTER_X.sub(r" \\times ", _joined_rows(text))
     if "\\" in text or "{" in text or "~" in text or "&" in text:
         text = _undressed(text)
     text = " ".join(text.split())
@@ -201,6 +215,8 @@ def _undressed(text: str) -> str:
     text = _UPRIGHT_SWITCH.sub(r"\\text{\1}", text)
     text = _DRESS.sub("", _SWITCH.sub("", text))
     text = _SIZE.sub("", text)
+    text = _UPRIGHT_BARE.sub(lambda m: f" {m[1] or m[2]} ", _POWER_OF_TEN.sub(r"e\1", text))
+    text = _BASE_DIGIT.sub(r"\\log_{\1} ", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _TEXT_COMMAND.sub(r"\1 ", _SUPERSCRIPT.sub(r"^{\\text{\1}}", text))
     text = _ALIGNED.sub(r"\1", text)
@@ -208,6 +224,7 @@ def _undressed(text: str) -> str:
     text = _POWER_IN_TEXT.sub(r"\1\2", text)
     text = _PRIMES.sub(lambda m: "'" * m[0].count("prime"), text)
     text = _UPRIGHT_FUNCTION.sub(r"\\\1 ", _UPRIGHT_LETTER.sub(r" \1 ", text))
+    text = _NUMBERS_IN_TEXT.sub(r"\1", text)
     text = _TEXT_WITH_NUMBER.sub(r"\1\\text{\2}", text).replace("\\text{}", "")
     text = _DEGREES.sub(r"\\degree ", text)
     text = _TEMPERATURE.sub(r"\\degree \\text{\1}", text)

@@ -18,6 +18,25 @@ _BOUND = re.compile(
     r"|(?:estimate|guess)\sis|rule\sout|ruled\sout|excluded?|eliminated?|discard|reject|far\sfrom|close\sto)[\s:$]*(?:\\[(\[])?[\s$]*$",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"(?:[.!?;](?=\s)|\n|,\s|\b(?:so|but|hence|thus|therefore)\b)", re.IGNORECASE)
+_HEDGED = re.compile(
+    r"\b(?:might|may|could)\s(?:(?:also|possibly|well|perhaps)\s){0,2}be[:\s$*]*$|\b(?:maybe|perhaps|possibly|probably|presumably)\b[,:]?\s"
+    r"(?:(?:it|that|this|the\s(?:final\s|correct\s)?answer)(?:\sis|[’']s|\sequals)[:\s]*)?[$*\s]*$"
+    r"|\b(?:doubt\w*|unlikely|i\s(?:guess|suppose)|wild\sguess|pretend\w*)\b[^.!?;\n]{0,60}$|\b(?:wrong|incorrect|false|mistaken|common|popular|naive|tempting)\s"
+    r"(?:(?:answer|result|guess|value|mistake|error|choice|solution)s?)\b[^.!?;,\n]{0,30}(?:is|was|would\sbe|are|:)[:\s$*]*$",
+    re.IGNORECASE,
+)
+"""Right before a box, in its clause."""
+_TIMES = re.compile(r"(?:\b(?:twice|double|triple|thrice|half(?:\sof)?|one\sless\sthan|one\smore\sthan)\s{1,3}[$*]{0,2}|[\s:$(][-−])$", re.IGNORECASE)  # fmt: skip
+_TO_FILL_IN = re.compile(
+    r"\b(?:put|write|place|give|enter|express|present|box|show|provide|state)\s(?:your)\s(?:\w{1,12}\s){0,2}(?:answer|result|solution|response)\b[^.!?\n]{0,30}$",
+    re.IGNORECASE,
+)
+"""A template's own words: "Put your answer in"."""
+_MISFIT = re.compile(
+    r"[\s$)*\\\]]{0,6}(?:(?:does|do)\s?n[o’']t\s(?:satisfy|work|fit|hold|match|solve)|is\s(?:impossible|not\s(?:possible|a\ssolution|valid|it))|cannot\sbe|can[’']t\sbe|fails\b|contradicts)",
+    re.IGNORECASE,
+)
 _SUPPOSES = re.compile(r"(?:^|[.!?\n])\W*(?:let\sus\s|let[’']s\s|now\s)?(?:suppose|assume|imagine)\b[^.,;!?\n]*$", re.IGNORECASE)  # fmt: skip
 _OPERATOR = re.compile(
     r"(?:[-+*/^_<>≤≥≠√~]|\d|\\(?:le|ge|leq|geq|lt|gt|ne|neq|cdot|times|div|pm|mp|sqrt|frac|dfrac|tfrac|ln|log|sin|cos|tan))$"
@@ -75,6 +94,13 @@ def spoilt(text: str, box: Box) -> str:
         return "the last box is a bound, or ruled out"
     if _SUPPOSES.search(before):
         return "the last box is supposed"
+    clause = _CLAUSE.split(before)[-1]
+    if _HEDGED.search(clause) or _TO_FILL_IN.search(before):
+        return "the last box is doubted, called wrong, or to be filled in"
+    if _TIMES.search(before):
+        return "the last box is a part of the answer"
+    if _MISFIT.match(behind):
+        return "the last box is refused"
     if _ASKED.match(behind):
         return "the last box is asked, or refused"
     if _DIVIDED.match(behind) or (_in_formula(text, box.start) and _is_part(before, behind, box)):

@@ -45,7 +45,7 @@ _NAMED_ANSWER = re.compile(
 )
 """44 is the correct answer."""
 _ADVERBS = re.compile(
-    r"(?:(?:not\s-?\d[\d,.]{0,20}\sbut|therefore|thus|then|hence|simply|just|clearly|indeed|obviously|now|also|equal\sto|given\sby|exactly"
+    r"(?:(?:not\s-?\d[\d,.]{0,20}\sbut|therefore|thus|then|hence|simply|just|clearly|indeed|obviously|now|also|equal\sto|given\sby|exactly|only"
     r"|precisely|found\sto\sbe|as\sfollows|calculated\sas|of\scourse|finally|actually|always|in\sfact|really|again)\b[,:]?[ \t]{0,3}|[:,][ \t]{0,3}){1,4}",
     re.IGNORECASE,
 )
@@ -75,13 +75,18 @@ _FIRST_WORD_DENIES = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b)|,?\s+i\.e\.|,?\s+(?:because|since|as|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
+    r"[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
     r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,\s*(?:not|with|and\s(?:we|this|that|the|it|so|not))\b"
     r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b|\bi\s(?:guess|suppose)\b", re.IGNORECASE)  # fmt: skip
 _ELSEWHERE = re.compile(r"\sin\sthe\s(?:previous|last|earlier)\b|\sor$", re.IGNORECASE)
+_STEPS_BEHIND = re.compile(
+    r"(?P<number>-?[$€£]?\d[\d,]{0,20}(?:\.\d+)?)(?:\s[a-z]{2,14}){0,2}\s\((?:i\.e\.,?\s|that\sis,?\s|from\s|since\s|because\s|=\s?)?"
+    r"(?P<steps>[-+*/×·x\d.,\s$()%]{3,60}(?:=\s?[$\d.,]{1,20})?)\)",
+    re.IGNORECASE,
+)
 FORMULA = re.compile(
     r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)",
     re.DOTALL,
@@ -159,10 +164,19 @@ def leading_expression(rest: str) -> tuple[str, int]:
     remark = line[end : sentence.start() + 1 if sentence else len(line)]
     if _CONDITION.search(remark):
         return "", skipped + end
-    expression = line[:end].strip().strip("*_`\"' ").rstrip(",;: ")
+    expression = _with_its_steps(line[:end].strip().strip("*_`\"' ").rstrip(",;: "))
     if _ELSEWHERE.search(expression):
         return "", skipped + end
     return expression, skipped + end
+
+
+def _with_its_steps(expression: str) -> str:
+    """A number with the steps to it in brackets, "72 (48 + 24)", as one equation; another expression as it is."""
+    match = _STEPS_BEHIND.fullmatch(expression)
+    if match is None or not re.search(r"\d\s?[-+*/×·x]\s?[$\d(]", match["steps"]):
+        return expression
+    steps = match["steps"].strip()
+    return steps if "=" in steps else f"{steps} = {match['number']}"
 
 
 def _cut_at(line: str, start: int) -> int:

@@ -42,7 +42,7 @@ _STATES = re.compile(
     r"|saves?|saved|spends?|spent|takes?|took|sells?|sold|leaves?|left|remains?|remained|eats?|ate|buys?|bought|gives?|gave"
     r"|receives?|received|travels?|travel+ed|walks?|walked|runs?|ran|uses?|used|weighs?|weighed|owes?|owed|drinks?|drank"
     r"|collects?|collected|contains?|totals?|becomes?|became|yields?|obtains?|finds?|found|requires?|reads|grows?|grew|holds?"
-    r"|lasts?|scored?|scores|wins?|won|loses?|lost|works?|worked|drives?|drove|can|lives?|finish(?:es|ed)?|gained|gains?)\b|=",
+    r"|flew|fl(?:y|ies)|swam|swims?|climbs?|cycles?|jogs?|reads|wraps?|knits?|sews?|delivers?|(?!divided|multiplied|subtracted|started|supposed|assumed|mentioned|squared|derived|cubed|listed|labell?ed)[a-z]{3,}ed|lasts?|scored?|scores|wins?|won|loses?|lost|works?|worked|drives?|drove|can|lives?|finish(?:es|ed)?|gained|gains?)\b|=",
     re.IGNORECASE,
 )
 _OF_AN_ANSWER = re.compile(r"\banswers?\b(?!\s{0,2}[,.]|$)", re.IGNORECASE)
@@ -60,11 +60,11 @@ _MENTION = re.compile(
     re.IGNORECASE,
 )
 _NO_RESULT = re.compile(
-    r"^\W{0,4}(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
+    r"^\W{0,4}(?:(?:so|now|next|then|thus|first|second|finally|step\s\d{1,2})\b[,:]?\s{1,2}(?=(?:consider|let|try|take|start|divide|multiply|add|subtract|use|set|check|suppose|assume|substitute|plug|pick|choose)\b))?(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
     r"|set|we\slet|now\s(?:consider|let|set)|find|prove|show|determine|compute|we\s(?:want|need|require|seek|reject|discard|exclude|must\sshow)|by\sno"
     r"|take|start|starting|pick|choose|test|verify|say|add|subtract|multiply|divide|substitute|plug|what|why|how|when|where|who"
     r"|is|are|does|do|can|could|would|will|has|have|did|should)\b|\b(?:started|begins?|began|(?:is|are|was|were|been)\sgiven|given\sthat|originally|asked?|asks|mentions?"
-    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|contradict\w*|reject\w*|discard\w*|extraneous|exclud\w*|contrary|might|may|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
+    r"|substitut\w*|plug\w*|setting|checking|testing|mentioned|fail(?:s|ed)?|contradict\w*|reject\w*|discard\w*|extraneous|exclud\w*|contrary|might|(?-i:may)|told|friends?|ideas?|i\s(?:have|had|used|took|need)|(?:we|this)\s(?:used|took)|(?:his|her|their|\w+[’']s)\s(?:\w+\s)?(?:answers?|guess|solution)|steps\sin\sthis|without\sloss|states|stated|problem\ssays|appears|question)\b|\b(?:too|wrong|incorrect)\b|\?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -104,6 +104,24 @@ _COURTESY = re.compile(
 _UNSURE = re.compile(
     r"\bnot\b|n[’']t\b|\b(?:unsure|wrong|mistakes?|errors?|guess\w*)\b", re.IGNORECASE
 )
+_ATTAINED = re.compile(
+    r",?\s(?:attained|achieved|reached|occurring|obtained)\s(?:at|when|for|if|by)\s.{1,80}$"
+)
+_FEW = r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten|twelve)"
+_OTHER_QUANTITY = re.compile(
+    rf"((?:[$€£]\d[\d,.]{{0,20}}|\d[\d,.]{{0,20}}(?:\s[a-z]{{2,14}}){{1,3}}?))\s(?:in|for|over|during|within)\s(?:(?:the|all|these|those|his|her|their)\s)?"
+    rf"{_FEW}\s[a-z]{{2,14}}(?:\s[a-z]{{2,14}}){{0,2}}$"
+)
+"""What "64 dollars for 16 glasses" says of the result, in another number."""
+_PURPOSE = re.compile(
+    r"(\d[\d,.]{0,20}(?:\s[a-z]{2,14}){0,3}?)\sto\s(?:buy|fill|pay|reach|make|get|complete|finish|cover|win|have|pass|meet|afford|feed|travel|go|save|earn)\b[^\d=]{0,60}$"
+)
+_NUMBER_AS_SUBJECT = re.compile(
+    r"^(?:so|thus|therefore|hence|consequently|in\stotal|altogether|then|this\smeans(?:\sthat)?)\b,?\s(?:a\stotal\sof\s)?(?P<number>[$€£]?\d[\d,]{0,20}(?:\.\d+)?)"
+    r"(?P<unit>(?:\s(?!and\b|or\b|of\b|is\b|are\b|was\b|were\b|than\b|times\b)[a-z]{2,14}){1,3}?)\s(?:were|was|are|have\sbeen|has\sbeen|had\sbeen|remain(?:ed|s)?|will\sbe|can\sbe|must\sbe)\b[^\d=]{0,60}$",
+    re.IGNORECASE,
+)
+"""Therefore, 72 clips were sold."""
 _RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
 
 
@@ -192,6 +210,10 @@ def _of_sentence(sentence: str, number: bool) -> str:
     if not number and (several := equations_at_end(body)):
         return several
     body = _RELATIVE.sub("", body)
+    if number:
+        body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
+        if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):
+            return subject["number"].rstrip(",") + unit_in(subject["unit"])
     if not number and (several := list_at_end(body)):
         return several
     formulas = list(FORMULA.finditer(body))

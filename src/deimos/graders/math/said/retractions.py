@@ -40,6 +40,22 @@ _INSTEAD_IN_WORDS = re.compile(
 )
 
 
+_BESIDE = re.compile(
+    r"^[\s.,;:!$)*\]\\–—-]{0,6}(?:but\s|and\s|or\s)?(?:also|likewise|alternatively|otherwise|if\snot|or\selse|as\swell\sas|(?:another|an?\sother|one\smore|a\ssecond)\s(?:\w{1,12}\s)?"
+    r"(?:possibility|answer|option|solution|value|candidate|choice)\s(?:is|would\sbe|could\sbe))[,:]?\s{1,2}(?:it\s(?:is|would\sbe|could\sbe)\s|maybe\s|perhaps\s)?"
+    r"[\s$\\({]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)(?=[\s$)}*]{0,4}(?:[.,;!]|$))",
+    re.IGNORECASE,
+)
+"""Another answer that is put beside the first: "Also 392.", "If not, 392."."""
+_OTHERWISE = re.compile(
+    r"\b(?:when|if|for|where)\b[^.;\n]{1,60}[;,]\s(?:otherwise|else)\s(?:it\s(?:is|would\sbe)\s)?\$?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
+    re.IGNORECASE,
+)
+_GUESSED = re.compile(
+    r"^[\s.,;:!$)*\]\\–—-]{0,6}(?:(?:this|that|it)(?:[’']s|\sis|\swas)\s)?(?:just|only|merely|but\sthat[’']s)\s(?:a\s(?:wild\s)?guess|guessing|kidding|joking)\b"
+    r"|^[\s.,;:!$)*\]\\–—-]{0,6}no,?\swait\b[\s.!]*$|^[\s.,;:!$)*\]\\–—-]{0,6}(?:which|but\s(?:this|that|it)|(?:this|that|it))\s(?:is|seems|would\sbe)\s(?:clearly\s|of\scourse\s|obviously\s)?(?:not\spossible|impossible|absurd|nonsense|inconsistent|contradictory)\b",
+    re.IGNORECASE,
+)
 _REPLACED = re.compile(
     r"\b(?:(?:(?:and|but|so|then|now|here|,)\s)?(?:it|that|this)|(?:the\s)?(?:right|correct|true|real|actual|proper|better)\s(?:one|answer|value|number|result)"
     r"|(?:it|that|this|the\sanswer)\s(?:could|may|might)(?:\s(?:also|well|equally))?)\s{0,2}(?:is|was|be|[’']s|should\sbe|must\sbe|would\sbe)\s{1,2}"
@@ -66,8 +82,10 @@ def taken_back(text: str) -> str:
     text = text[:REMARK]
     if remark := TAKEN_BACK.search(text) or _IS_WRONG.match(text):
         return remark[0].strip()
-    if is_withdrawn(text):
+    if is_withdrawn(text) or _GUESSED.search(text):
         return "a remark behind it"
+    if beside := _BESIDE.match(text) or _OTHERWISE.search(text):
+        return beside[1].rstrip(",")
     if replaced := _REPLACED.search(text):
         return (replaced[1] or replaced[2]).rstrip(",")
     for turn in _SECOND_THOUGHT.finditer(text):

@@ -36,6 +36,8 @@ def whole_equation(before: str, right: str) -> str:
         return right
     if left.count("(") != left.count(")"):
         return ""
+    if "=" in right and re.search(r"[A-Za-z]{3,}\s{0,3}[-+*/×·]\s{0,3}[A-Za-z]{3,}", left):
+        return right  # names of quantities: "April + May = 48 + 24 = 72"
     if chained := _NAMED_BEFORE.search(before[-CONTEXT:].rstrip().removesuffix(left)):
         left = f"{chained[1]} = {left}"
     return f"{left} = {right}"
@@ -48,6 +50,9 @@ _MENTIONS = re.compile(
     r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|input|given\s(?:number|value)|problem\snumber|total\ssteps|(?:next|adjacent|related|similar|opposite)\sto)\b"
     r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
     r"|\b(?:must|should|can|will|to|now|still|then|[,;])\s(?:find|determine|compute|calculate|solve)\b|[,;]\s(?:find|determine|compute|calculate|solve)\b"
+    r"|\b(?:in|from|by)\s(?:the|this)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
+    r"|,\s(?:who|whose)\s[^,]{0,80}\d|\bends?\s(?:in|with)\s|\b(?:we|i)\s(?:start|begin)\s(?:with|at|from)\b|\d\s(?:unknowns?|variables?|equations?)\b"
+    r"|\d[^.,]{0,30}\sand\s(?:then\s)?(?:buys?|gets?|gives?|takes?|eats?|finds?|adds?|loses?|wants?|needs?|sells?)\b"
     r"|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
     re.IGNORECASE,
 )
@@ -70,7 +75,8 @@ _LEADING_VERBS = (
     r"|scores?|scored|wins?|won|loses?|lost|works?|worked|drives?|drove|lives?|lived|finish(?:es|ed)?|gains?|gained|produces?"
     r"|produced|adds?|added|raises?|raised|builds?|built|charges?|charged|measures?|sleeps?|slept|plays?|played|answers?|returns?"
     r"|returned|carr(?:y|ies|ied)|fits?|serves?|served|bakes?|baked|plants?|planted|catch(?:es)?|caught|completes?|completed"
-    r"|increased?|decreased?|shows?|writes?|wrote|donates?|donated|invites?|invited|rides?|rode|picks?|picked|lends?|lent)"
+    r"|increased?|decreased?|shows?|writes?|wrote|donates?|donated|invites?|invited|rides?|rode|picks?|picked|lends?|lent|flew|fl(?:y|ies)|swam|swims?|climbs?|cycles?|jogs?|wraps?|knits?|sews?|delivers?"
+    r"|(?!divided|multiplied|subtracted|started|supposed|assumed|mentioned|squared|derived|cubed|listed|labell?ed)[a-z]{3,}ed)"
 )
 _LEADS = re.compile(
     rf"(?:^|\b(?:{_LEADING_VERBS}|only|exactly|just|simply|still|then|thus|therefore|so|hence|also|indeed|actually|now|finally|precisely"

@@ -140,9 +140,26 @@ class Quantity:
     percent: bool = False
 
 
+_MORE = re.compile(
+    r"(?<=\d)\s{1,3}(?:more|additional|extra)\b(?!\s{1,3}(?:than|or)\b)"
+    r"|(?<=\d)\\text\{\s*(?:more|additional|extra)\s*\}"
+)
+"""72 more eggs are 72 eggs."""
+_PER = re.compile(
+    r"([A-Za-z]{2,})\s{1,3}(?:an?|each|every)\s{1,3}(second|minute|hour|day|week|month|year|night|person)\b",
+    re.IGNORECASE,
+)
+"""Pages a year."""
+_PAID = re.compile(
+    r"([$€£]\s?\d[\d,.]*)\s{1,3}(?:an?|each|every|per)\s{1,3}(?:hour|day|week|month|year|night|person)\b",
+    re.IGNORECASE,
+)
+"""$42 a week."""
+
+
 def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
-    text = spell_signs(text)
+    text = _PAID.sub(r"\1", _PER.sub(r"\1 per \2", _MORE.sub("", spell_signs(text))))
     text = _spell_ratio(_POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text)))
     named = text.rfind("=") + 1  # "Cost = $5"
     result = text[named:].lstrip()
