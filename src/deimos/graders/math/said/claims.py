@@ -28,7 +28,7 @@ MOST_STATEMENTS = 60
 
 _ANSWER = re.compile(
     r"(?:\b(?:answers?|ans)\b|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:)|^[ \t*#_]{0,6}(?:final\ssolution|solution|final)(?=[ \t*_]{0,4}:[ \t*_]{0,4}[-$\\\d(\[√π]))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
-    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
+    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|[–—](?=\s?[$\d\\])|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADING = re.compile(

@@ -32,8 +32,14 @@ _LONE_FORMULA = re.compile(
     r"|(\\begin\{(?:align|gather|equation|eqnarray|multline|split)(?:ed|at)?\*?\}(?:(?!\\begin).){1,1400}\\end\{[a-z]{5,10}\*?\}))$",
     re.DOTALL,
 )
+_LABELLED = re.compile(
+    r"^\W{0,4}(?:(?:the|grand|final|overall|new|combined)\s){0,2}(?:total|sum|result|value|difference|product|quotient|average|mean|median|mode|range|cost|price|profit|revenue|area|volume|perimeter"
+    r"|distance|speed|amount|remainder|remaining|left|balance|count|number)(?:\s[a-z]{2,14}){0,4}(?:\s?:|\s[–—](?=\s))\s{0,3}(?P<number>-?[$€£]?\d[\d,]{0,20}(?:\.\d+)?(?:/\d+)?%?)(?P<unit>(?:\s[a-z]{2,14}){0,3})$",
+    re.IGNORECASE,
+)
+"""A line such as "Total cost: $460"."""
 _CONCLUDES = re.compile(
-    r"^\W{0,4}(?:the|its|this|it|so|thus|therefore|hence|consequently|in\stotal|altogether|finally|in\sconclusion|as\sa\sresult|this\smeans"
+    r"^\W{0,4}(?:that[’']s|it[’']s|the|its|this|it|so|thus|therefore|hence|consequently|in\stotal|altogether|finally|in\sconclusion|as\sa\sresult|this\smeans"
     r"|it\sfollows|we\s(?:get|have|find|obtain|conclude)|∴)\b|\\therefore",
     re.IGNORECASE,
 )
@@ -59,6 +65,11 @@ _MENTION = re.compile(
     r"\s{0,2}(?:\(|#|number\s)?$",
     re.IGNORECASE,
 )
+_WOULD_BE = re.compile(
+    r"^(\W{0,4}(?:so|thus|therefore|hence|in\stotal|altogether)\b(?:(?!\b(?:if|unless|otherwise|had|were)\b)[^?]){0,120}?)\swould\s(?:then\s|therefore\s)?be\b",
+    re.IGNORECASE,
+)
+"""A conclusion, not a supposition: "So the total cost would be 42"."""
 _NO_RESULT = re.compile(
     r"^\W{0,4}(?:(?:so|now|next|then|thus|first|second|finally|step\s\d{1,2})\b[,:]?\s{1,2}(?=(?:consider|let|try|take|start|divide|multiply|add|subtract|use|set|check|suppose|assume|substitute|plug|pick|choose)\b))?(?:see|try|consider|let|suppose|assume|check|compare|note|recall|use|using|given|guess|ignore|forget|remember|look|refer"
     r"|set|we\slet|now\s(?:consider|let|set)|find|prove|show|determine|compute|we\s(?:want|need|require|seek|reject|discard|exclude|must\sshow)|by\sno"
@@ -202,6 +213,8 @@ def _of_sentence(sentence: str, number: bool) -> str:
     body = re.sub(r",\s(?:and\s)?not\s-?[\d,.]{1,20}$", "", sentence.rstrip(".! "))
     if (rounded := _ROUNDED.search(body)) and expression_at_end(body[: rounded.start()]):
         body = body[: rounded.start()]
+    if not re.search(r"\bif\b", body, re.IGNORECASE):
+        body = _WOULD_BE.sub(r"\1 is", body)
     prose = FORMULA.sub(" ", body)
     if _NO_RESULT.search(prose) or DOUBT.search(prose) or only_mentions(prose):
         return ""
@@ -210,6 +223,8 @@ def _of_sentence(sentence: str, number: bool) -> str:
     if not number and (several := equations_at_end(body)):
         return several
     body = _RELATIVE.sub("", body)
+    if number and (labelled := _LABELLED.match(body)):
+        return labelled["number"].rstrip(",") + unit_in(labelled["unit"])
     if number:
         body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
         if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):

@@ -53,7 +53,7 @@ _MENTIONS = re.compile(
     r"|\b(?:in|from|by)\s(?:the|this)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
     r"|,\s(?:who|whose)\s[^,]{0,80}\d|\bends?\s(?:in|with)\s|\b(?:we|i)\s(?:start|begin)\s(?:with|at|from)\b|\d\s(?:unknowns?|variables?|equations?)\b"
     r"|\d[^.,]{0,30}\sand\s(?:then\s)?(?:buys?|gets?|gives?|takes?|eats?|finds?|adds?|loses?|wants?|needs?|sells?)\b"
-    r"|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
+    r"|\b(?:was|were)\s[^.]{0,40}\d[^.]{0,40}\sbefore\s(?:we|i|they|he|she|it|you)\b|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
     re.IGNORECASE,
 )
 
@@ -79,7 +79,7 @@ _LEADING_VERBS = (
     r"|(?!divided|multiplied|subtracted|started|supposed|assumed|mentioned|squared|derived|cubed|listed|labell?ed)[a-z]{3,}ed)"
 )
 _LEADS = re.compile(
-    rf"(?:^|\b(?:{_LEADING_VERBS}|only|exactly|just|simply|still|then|thus|therefore|so|hence|also|indeed|actually|now|finally|precisely"
+    rf"(?:^|\b(?:{_LEADING_VERBS}|(?:that|it)[’']s|only|exactly|just|simply|still|then|thus|therefore|so|hence|also|indeed|actually|now|finally|precisely"
     r"|him|her|them|us|me|you|each|both|all|another|for|with|the\stotal|his|its|their|answer|correct|approximately|in|at|by"
     r"|(?:comes?|came|adds?|up|equal|amounts?|amounted|equates|simplif\w+|reduces?|evaluates?|sums?|due|rounds?|rounded|works\sout)\sto"
     r"|(?:total|sum|average|mean|median|mode|maximum|minimum|amount|result|value|area|volume|perimeter|length|width|height|cost"
