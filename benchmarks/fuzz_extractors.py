@@ -82,14 +82,17 @@ def examine(text: str) -> None:
     whole = f"\\boxed{{{boxed[0]}}}" if boxed and balanced(boxed[0]) else ""
     if whole and extract.boxes(whole) != [boxed[0]]:
         raise Fault(f"a box's content does not come back from a box: {boxed[0]!r}")
-    for found in (*extract.hashes(text), *(claim.expression for claim in claims.stated(text))):
+    for found in (
+        *extract.hashes(text),
+        *(claim.expression for claim in claims.find_statements(text)),
+    ):
         if not found.strip():
             raise Fault(f"a statement is blank: {found!r}")
     line = extract.last_line(text)
     if extract.last_line(line) != line:
         raise Fault(f"the last line of a last line is another: {line!r}")
-    closing.closing(text, number=True)
-    limits.beyond(text)
+    closing.find_closing_result(text, number=True)
+    limits.find_exceeded_limit(text)
     half = len(text) // 2
     grader.math(text[:half], text[half:])
     with contextlib.suppress(tokens.Unreadable):

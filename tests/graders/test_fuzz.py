@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from deimos.graders.choice import named_labels
 from deimos.graders.extract import boxes, hashes, last_line
 from deimos.graders.math.final import find_finals
-from deimos.graders.math.limits import beyond
+from deimos.graders.math.limits import find_exceeded_limit
 from deimos.graders.math.reading import read
-from deimos.graders.math.said.claims import leading_expression, stated
-from deimos.graders.math.said.closing import closing
+from deimos.graders.math.said.claims import find_statements, read_leading_expression
+from deimos.graders.math.said.closing import find_closing_result
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
 from deimos.graders.math.tokens import Unreadable
@@ -75,7 +75,7 @@ def test_cleaning_settles(text):
 @given(PIECES)
 def test_what_was_found_last_is_found_again_behind_any_text(before):
     assert hashes(f"{before}\n#### 42")[-1] == "42"
-    assert stated(f"{before}\n\nThe answer is 42.")[-1].expression == "42"
+    assert find_statements(f"{before}\n\nThe answer is 42.")[-1].expression == "42"
     assert last_line(f"{before}\n42") == "42"
 
 
@@ -109,9 +109,9 @@ def seconds(function, text):
 
 
 SCANS = {
-    "boxes": boxes, "hashes": hashes, "last_line": last_line, "stated": stated, "first": leading_expression,
-    "closing": lambda text: closing(text, number=True), "final": lambda text: find_finals(text, "7"),
-    "beyond": lambda text: beyond(text), "clean": clean, "read": read,
+    "boxes": boxes, "hashes": hashes, "last_line": last_line, "stated": find_statements, "first": read_leading_expression,
+    "closing": lambda text: find_closing_result(text, number=True), "final": lambda text: find_finals(text, "7"),
+    "beyond": lambda text: find_exceeded_limit(text), "clean": clean, "read": read,
     "letters": lambda text: named_labels(text, ["x", "y", "z"], digits=False),
     "digits": lambda text: named_labels(text, ["x", "y", "z"], digits=True),
 }  # fmt: skip

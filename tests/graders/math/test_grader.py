@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deimos.graders.math import fast, fast_unevaluated, math, math_unevaluated
-from deimos.graders.math.limits import beyond
+from deimos.graders.math.limits import find_exceeded_limit
 
 RIGHT = [
     (r"Tom has \boxed{42} apples.", "42"),
@@ -131,7 +131,7 @@ def test_a_second_box_with_another_number_is_never_right(between, right):
     ],
 )  # fmt: skip
 def test_hostile_expressions_are_refused_unread(hostile):
-    assert beyond(hostile)
+    assert find_exceeded_limit(hostile)
     assert (
         math(f"\\boxed{{{hostile}}}" if "{" * 9 not in hostile else f"answer is {hostile}", "4").ok
         is False

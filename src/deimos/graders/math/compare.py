@@ -28,11 +28,11 @@ from deimos.graders.math.settled import has_like_terms, is_settled
 from deimos.graders.math.shapes import (
     are_numbered_alike,
     as_words,
+    drop_names,
     expand_signs,
     names_of,
-    regrouped,
+    regroup,
     shape_of,
-    unnamed,
 )
 from deimos.graders.math.tokens import Node, Unreadable, word_set
 from deimos.graders.math.units import DEGREE
@@ -94,7 +94,7 @@ class _Comparison:
         self.settled = settled
 
     def readings(self, reference: Reading, answer: Reading) -> bool:
-        reference, answer = regrouped(reference, answer)
+        reference, answer = regroup(reference, answer)
         regions = region_of(reference), region_of(answer)
         if regions[0] is not None and regions[1] is not None and _are_regions(reference, answer):
             return self.regions(regions[0], regions[1])
@@ -136,16 +136,16 @@ class _Comparison:
                 or set(kinds) == {"list", "tuple()"}
                 or set(kinds) == {"tuple()", "tuple|"}
             )
-            return round_or_same and self.in_order(*unnamed(ours, theirs))
+            return round_or_same and self.in_order(*drop_names(ours, theirs))
         names = [names_of(parts) for parts in (ours, theirs)]
         if are_numbered_alike(*names) and (names[0] or reference[0] == "set"):
-            return self.in_any_order(*unnamed(ours, theirs))
+            return self.in_any_order(*drop_names(ours, theirs))
         if all(names) and len(ours) <= MOST_PARTS:
             return self.in_any_order(ours, theirs)
         mixed = [set(name) if name else set[str]() for name in names]
         if (len(mixed[0]) > 1) is not (len(mixed[1]) > 1):
-            return self.in_order(*unnamed(ours, theirs))
-        ours, theirs = unnamed(ours, theirs)
+            return self.in_order(*drop_names(ours, theirs))
+        ours, theirs = drop_names(ours, theirs)
         return (self.in_any_order if len(ours) <= MOST_PARTS else self.in_order)(ours, theirs)
 
     def in_order(self, ours: Sequence[Element], theirs: Sequence[Element]) -> bool:

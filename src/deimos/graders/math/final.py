@@ -16,11 +16,11 @@ from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.numerals import ordinal_of, with_digits
 from deimos.graders.math.reading import read
-from deimos.graders.math.said.around import alternative, are_steps, only_about, spoilt
-from deimos.graders.math.said.claims import stated
-from deimos.graders.math.said.closing import closing, lone_formula
-from deimos.graders.math.said.phrases import restatement, without_restatement
-from deimos.graders.math.said.retractions import denied_before, taken_back
+from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
+from deimos.graders.math.said.claims import find_statements
+from deimos.graders.math.said.closing import find_closing_result, find_lone_formula
+from deimos.graders.math.said.phrases import drop_restatement, find_restatement
+from deimos.graders.math.said.retractions import find_retraction, is_denied_before
 from deimos.graders.math.tokens import Unreadable
 
 _JOINED = re.compile(
@@ -74,17 +74,21 @@ def find_finals(answer: str, reference: str) -> Finals:
         return _of_frames(answer, reference)
     if lines := hashes(answer):
         behind = answer[answer.rfind("####") :].partition("\n")[2]
-        said = [c.expression for c in stated(behind) if _is_plain_number(c.expression)]
-        lines = [c.expression for line in lines for c in stated(line)[-1:] if c.plain] or lines
+        said = [c.expression for c in find_statements(behind) if _is_plain_number(c.expression)]
+        lines = [
+            c.expression for line in lines for c in find_statements(line)[-1:] if c.plain
+        ] or lines
         return Finals((*said, *lines) if _is_plain_number(lines[-1]) else tuple(lines))
     number = _is_plain_number(reference)
-    claims = [claim for claim in stated(answer) if not number or _may_be_number(claim.expression)]
+    claims = [
+        claim for claim in find_statements(answer) if not number or _may_be_number(claim.expression)
+    ]
     if claims and not claims[-1].plain:
         return Finals(trouble="what it calls the answer is that of something else")
     if claims:
         behind = answer[claims[-1].end :]
-        instead = taken_back(behind) or alternative(behind) or restatement(behind)
-        if only_about(behind):
+        instead = find_retraction(behind) or find_alternative(behind) or find_restatement(behind)
+        if is_limited(behind):
             return Finals(trouble="only about a number")
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
@@ -113,17 +117,19 @@ def _has_words(framed: str) -> bool:
 
 def _of_boxes(answer: str, found: list[Box]) -> Finals:
     last = found[-1]
-    if denied_before(answer, last.start):
+    if is_denied_before(answer, last.start):
         return Finals(trouble="the last box is denied")
-    if trouble := spoilt(answer, last):
+    if trouble := find_objection(answer, last):
         return Finals(trouble=trouble)
     behind = answer[last.end :]
     instead = [
-        other for other in (taken_back(behind), alternative(behind), *hashes(behind)) if other
+        other
+        for other in (find_retraction(behind), find_alternative(behind), *hashes(behind))
+        if other
     ]
     instead += [framed.strip() for framed in _FRAMED.findall(behind)]
     if _is_plain_number(last.content):
-        said = (claim.expression for claim in stated(behind))
+        said = (claim.expression for claim in find_statements(behind))
         instead += [expression for expression in said if _is_plain_number(expression)]
     if other := next((other for other in instead if not _agrees(last.content, other)), ""):
         return Finals(trouble=f"takes its answer back: {other}")
@@ -145,7 +151,7 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     whole = line == answer.strip()
     if not whole and _is_one_of_candidates(answer, line):
         return Finals(trouble="several candidates, a line each")
-    if alone := lone_formula(answer):
+    if alone := find_lone_formula(answer):
         return Finals((alone,))
     if re.match(r"~\s?[-$]?\d", line):
         return Finals(trouble="only about a number")
@@ -153,7 +159,7 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     node = expression.parts[0].node if len(expression.parts) == 1 else None
     if number and not expression.trouble and node is not None and is_number(node):
         return Finals((line,))
-    if found := closing(answer, number=number):
+    if found := find_closing_result(answer, number=number):
         return Finals((found,))
     words = len(re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{2,}", line))
     return Finals((line,)) if whole and not number and line and words <= MOST_WORDS else Finals()
@@ -175,15 +181,15 @@ def _from_sentence(expression: str) -> str:
     """The number of a sentence that stands as the answer ("that she sold 72 clips"); "" if it is no sentence."""
     if not _SENTENCE.match(expression) or _is_plain_number(expression):
         return ""
-    return closing(expression.removeprefix("that "), number=True)
+    return find_closing_result(expression.removeprefix("that "), number=True)
 
 
 def _said_once(answer: str) -> str:
     """An answer whose last line says its number again in words ("30, i.e. thirty"), without that."""
     before, newline, line = answer.rstrip().rpartition("\n")
-    once = without_restatement(line)
+    once = drop_restatement(line)
     number = re.search(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?$", once.rstrip("$*"))
-    agrees = number and once != line and _agrees(number[0], restatement(line[len(once) :]))
+    agrees = number and once != line and _agrees(number[0], find_restatement(line[len(once) :]))
     return before + newline + once if agrees else answer
 
 

@@ -26,7 +26,7 @@ _SIDE_BY_SIDE = re.compile(r"(?<![\d.,])\d(?:[\d.,]*\d)?(?:\s|\\ |~){1,4}\d+(?![
 _TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
 
 
-def beyond(expression: str) -> str:
+def find_exceeded_limit(expression: str) -> str:
     """Which limit the expression breaks, as a short phrase; "" if none."""
     if len(expression) > LENGTH:
         return f"longer than {LENGTH} characters"

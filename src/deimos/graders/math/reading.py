@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from deimos.graders.math.exact import is_number
-from deimos.graders.math.limits import beyond
+from deimos.graders.math.limits import find_exceeded_limit
 from deimos.graders.math.numerals import with_digits
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
@@ -106,7 +106,7 @@ class Reading:
 def read(expression: str) -> Reading:
     """Read an expression; parts that cannot be read say so themselves."""
     text = _LABEL.sub("", _LEAD.sub("", clean(expression)))
-    if limit := beyond(text):
+    if limit := find_exceeded_limit(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     pieces, joined = split(text)
     if len(pieces) > 1 and _is_one_phrase(text, pieces):

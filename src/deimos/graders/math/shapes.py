@@ -14,7 +14,7 @@ from deimos.graders.math.tokens import Node, small
 from deimos.graders.math.units import DEGREE
 
 
-def regrouped(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
+def regroup(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
     """``1,200`` is a list of two if the other side is one; letters are labels if the other has words."""
     for one, other in ((reference, answer), (answer, reference)):
         labels = [as_words(part) for part in one.parts]
@@ -164,7 +164,7 @@ def _numbered_letter(names: Sequence[str]) -> str:
     return letters.pop() if len(letters) == 1 else ""
 
 
-def unnamed(
+def drop_names(
     ours: Sequence[Element], theirs: Sequence[Element]
 ) -> tuple[list[Element], list[Element]]:
     """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z."""

@@ -76,18 +76,18 @@ _ROUGHLY = re.compile(
 )
 
 
-def only_about(behind: str) -> bool:
+def is_limited(behind: str) -> bool:
     """Whether a text limits a number right behind it: "18 (approximately)", "18 or so"."""
     return _ROUGHLY.match(behind) is not None
 
 
-def alternative(behind: str) -> str:
+def find_alternative(behind: str) -> str:
     """Another number that a text gives right behind an answer: "or 9", "but the correct value is 9"; "" if none."""
     match = _ALTERNATIVE.match(behind[:BEHIND])
     return next((group for group in match.groups() if group), "").rstrip(",") if match else ""
 
 
-def spoilt(text: str, box: Box) -> str:
+def find_objection(text: str, box: Box) -> str:
     """Why a box does not say what the answer is, as a short phrase; "" if it does."""
     before, behind = text[max(0, box.start - BEFORE) : box.start], text[box.end : box.end + BEHIND]
     if _BOUND.search(before):

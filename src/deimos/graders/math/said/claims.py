@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 
 from deimos.graders.math.said.phrases import (
-    called_correct,
+    find_called_correct,
+    find_conclusions,
+    is_turned_round,
     says_there_is_none,
-    turns_round,
-    would_be,
 )
 from deimos.graders.math.tokens import word_set
 from deimos.graders.statements import OF_ANOTHER, is_plainly_led, speaks_of_another
@@ -105,7 +105,7 @@ class Claim:
     """Whether it can be the answer; else it can only contradict what is."""
 
 
-def stated(text: str) -> list[Claim]:
+def find_statements(text: str) -> list[Claim]:
     """What stands behind "answer is" or "answer:", or before "is the answer", in order.
 
     It ends with its formula, its clause or its sentence.
@@ -125,7 +125,7 @@ def stated(text: str) -> list[Claim]:
             rest = rest[adverbs.end() :].lstrip()
         if "\n\n" in behind[:at] and not rest:
             continue
-        expression, length = leading_expression(rest)
+        expression, length = read_leading_expression(rest)
         following = openings[i + 1][0] if i + 1 < len(openings) else len(text) + 1
         if not expression or expression.lower() in _REMARKS or following < end + at + length:
             continue  # "Final Answer: The final answer is $42$" is one statement, the second
@@ -138,16 +138,16 @@ def stated(text: str) -> list[Claim]:
     for match in _NAMED_ANSWER.finditer(text):
         if _claims(text, match.start()):
             found.append(Claim(match["expression"], match.start(), match.end()))
-    found += [Claim(*named) for named in called_correct(text)]
-    for at in would_be(text):
-        expression, length = leading_expression(text[at : at + STATEMENT])
+    found += [Claim(*named) for named in find_called_correct(text)]
+    for at in find_conclusions(text):
+        expression, length = read_leading_expression(text[at : at + STATEMENT])
         ended = re.match(r"\s*(?:[.!*]|$)", text[at + length :])
-        if expression and ended and not turns_round(text[at + length :]):
+        if expression and ended and not is_turned_round(text[at + length :]):
             found.append(Claim(expression, at, at + length))
     return sorted(found, key=lambda claim: claim.start)
 
 
-def leading_expression(rest: str) -> tuple[str, int]:
+def read_leading_expression(rest: str) -> tuple[str, int]:
     """The expression that a text begins with, and how long it is; "" if it is hedged or a condition.
 
     It ends with the formula, the sentence, or the clause: "72, which …", "72 because …".

@@ -10,21 +10,21 @@ import re
 
 from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA, MARKS
 from deimos.graders.math.said.phrases import (
-    alone_and_affirmed,
-    equations_at_end,
-    list_at_end,
-    number_in_words,
+    find_affirmed,
+    find_equations_at_end,
+    find_list_at_end,
+    find_tuple_at_end,
     says_there_is_none,
-    tuple_at_end,
+    write_number_in_digits,
 )
 from deimos.graders.math.said.retractions import TAKEN_BACK
 from deimos.graders.math.said.sides import (
-    expression_at_end,
+    complete_equation,
+    find_expression_at_end,
     is_bare_formula,
     only_mentions,
     stands_alone,
     unit_in,
-    whole_equation,
 )
 
 _LONE_FORMULA = re.compile(
@@ -136,7 +136,7 @@ _NUMBER_AS_SUBJECT = re.compile(
 _RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
 
 
-def lone_formula(text: str) -> str:
+def find_lone_formula(text: str) -> str:
     """The formula that the last line, or the display at the end, consists of; "" if there is other text.
 
     A line before it may deny it: "It is not" and then the formula.
@@ -152,7 +152,7 @@ def lone_formula(text: str) -> str:
     return next(group for group in match.groups() if group is not None).strip()
 
 
-def closing(text: str, *, number: bool) -> str:
+def find_closing_result(text: str, *, number: bool) -> str:
     """What the last line gives as the result: its only formula, its last equation, its only number.
 
     Args:
@@ -167,9 +167,9 @@ def closing(text: str, *, number: bool) -> str:
             if FORMULA.search(sentence) or re.search(r"[\dπ½¼¾⅓⅔⅕⅛²³⁰-⁹]", sentence):
                 numbered = i + 1 < len(lines) and re.match(r"\s*\d+[.)]", lines[i + 1])
                 begins = sentence == sentences[-1] and not numbered
-                alone = alone_and_affirmed(sentence, affirmation) if begins else ""
+                alone = find_affirmed(sentence, affirmation) if begins else ""
                 return alone or _of_sentence(sentence, number)
-            if number and (spelled := number_in_words(sentence.rstrip(".! "))):
+            if number and (spelled := write_number_in_digits(sentence.rstrip(".! "))):
                 return _of_sentence(spelled, number)
             if not number and not affirmation and (none := says_there_is_none(sentence)):
                 return none
@@ -211,7 +211,7 @@ def _sentences(line: str) -> list[str]:
 
 def _of_sentence(sentence: str, number: bool) -> str:
     body = re.sub(r",\s(?:and\s)?not\s-?[\d,.]{1,20}$", "", sentence.rstrip(".! "))
-    if (rounded := _ROUNDED.search(body)) and expression_at_end(body[: rounded.start()]):
+    if (rounded := _ROUNDED.search(body)) and find_expression_at_end(body[: rounded.start()]):
         body = body[: rounded.start()]
     if not re.search(r"\bif\b", body, re.IGNORECASE):
         body = _WOULD_BE.sub(r"\1 is", body)
@@ -220,7 +220,7 @@ def _of_sentence(sentence: str, number: bool) -> str:
         return ""
     if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
         return ""
-    if not number and (several := equations_at_end(body)):
+    if not number and (several := find_equations_at_end(body)):
         return several
     body = _RELATIVE.sub("", body)
     if number and (labelled := _LABELLED.match(body)):
@@ -229,15 +229,15 @@ def _of_sentence(sentence: str, number: bool) -> str:
         body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
         if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):
             return subject["number"].rstrip(",") + unit_in(subject["unit"])
-    if not number and (several := list_at_end(body)):
+    if not number and (several := find_list_at_end(body)):
         return several
     formulas = list(FORMULA.finditer(body))
     if formulas:
         return _of_formulas(body, formulas, number)
     if not number:
         concludes = _CONCLUDES.search(body) and not BOUND.search(body)
-        ended = tuple_at_end(body) if concludes else ""
-        if concludes and not ended and (expression := expression_at_end(body)):
+        ended = find_tuple_at_end(body) if concludes else ""
+        if concludes and not ended and (expression := find_expression_at_end(body)):
             return expression
         return ended if ended and _LAST_FORMULA.search(body.removesuffix(ended).rstrip()) else ""
     if _NO_EQUALITY.search(body):
@@ -246,7 +246,7 @@ def _of_sentence(sentence: str, number: bool) -> str:
         opens = equation[0].lstrip(" ,.").startswith("=")
         cut = re.search(r"[^\s$:,]$", body[: equation.start()])  # within a name: a_1 = 8
         at = body.index("=", equation.start()) if cut or opens else equation.start()
-        return whole_equation(body[:at] if cut or opens else "", unit_in(body[at:]))
+        return complete_equation(body[:at] if cut or opens else "", unit_in(body[at:]))
     if len(_SAYS_NUMBER.findall(body)) > 1:
         return ""  # "the least is 7 and the most is 9"
     concludes = _CONCLUDES.search(body) or "=" in body
@@ -254,7 +254,7 @@ def _of_sentence(sentence: str, number: bool) -> str:
         at = last.start("number"), last.end("number")
         if stands_alone(body, *at):
             return last["number"].rstrip(",") + unit_in(last["unit"] or "")
-    if concludes and (expression := expression_at_end(body)):
+    if concludes and (expression := find_expression_at_end(body)):
         return "" if BOUND.search(body) else expression
     numbers = list(_NUMBER.finditer(body))
     if (

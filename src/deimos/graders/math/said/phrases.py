@@ -59,7 +59,7 @@ _LACKING = re.compile(
 )
 
 
-def alone_and_affirmed(sentence: str, affirmation: str) -> str:
+def find_affirmed(sentence: str, affirmation: str) -> str:
     """The number or formula that is a sentence by itself and is called the answer in the next; "" if not."""
     lone = _LONE_NUMBER.fullmatch(sentence.rstrip(".! "))
     if lone is None or not _IS_THE_ANSWER.search(affirmation):
@@ -67,23 +67,23 @@ def alone_and_affirmed(sentence: str, affirmation: str) -> str:
     return lone["number"] or lone["a"] or lone["b"]
 
 
-def called_correct(text: str) -> list[tuple[str, int, int]]:
+def find_called_correct(text: str) -> list[tuple[str, int, int]]:
     """Expressions that a sentence of their own calls correct ("So 12 is correct."), and where these stand."""
     found = _CALLED_CORRECT.finditer(text)
     return [(m["expression"], m.start("expression"), m.end()) for m in found]
 
 
-def would_be(text: str) -> list[int]:
+def find_conclusions(text: str) -> list[int]:
     """Where expressions stand behind "the answer would be" in sentences that suppose nothing."""
     return [match.end() for match in _WOULD_BE.finditer(text)]
 
 
-def turns_round(behind: str) -> bool:
+def is_turned_round(behind: str) -> bool:
     """Whether what follows a statement limits it: "but …", "if …"."""
     return _TURNS.match(behind) is not None
 
 
-def restatement(behind: str) -> str:
+def find_restatement(behind: str) -> str:
     """A number that "i.e." or "that is" puts beside an answer, in digits: "i.e. thirty"; "" if it is no number."""
     match = _RESTATED.match(behind)
     again = match["again"].strip() if match else ""
@@ -92,19 +92,19 @@ def restatement(behind: str) -> str:
     )
 
 
-def without_restatement(line: str) -> str:
+def drop_restatement(line: str) -> str:
     """A line without a number that it says again in words at its end: "30, i.e. thirty"."""
     at = re.search(r",?\s\(?(?:i\.\s?e\.|that\sis,|in\sother\swords)", line)
-    return line[: at.start()] if at and restatement(line[at.start() :]) else line
+    return line[: at.start()] if at and find_restatement(line[at.start() :]) else line
 
 
-def tuple_at_end(sentence: str) -> str:
+def find_tuple_at_end(sentence: str) -> str:
     """The pair, triple or interval that a sentence ends with; "" if it has several."""
     match = _TUPLE.search(sentence)
     return match[0] if match and len(re.findall(r"[(\[]", sentence)) == 1 else ""
 
 
-def list_at_end(sentence: str) -> str:
+def find_list_at_end(sentence: str) -> str:
     """The numbers that a sentence ends with: "The roots are 2, 5, and 11"; "" if it isn't of this form."""
     match = _LIST.search(sentence)
     if (
@@ -117,7 +117,7 @@ def list_at_end(sentence: str) -> str:
     return match["items"] if len(items) > 1 else ""
 
 
-def equations_at_end(sentence: str) -> str:
+def find_equations_at_end(sentence: str) -> str:
     """The formulas that a conclusion ends with, joined by "and" or "or": "Therefore, $p = 5$ or $p = 9$"."""
     match = _EQUATIONS.fullmatch(sentence)
     return match["items"] if match else ""
@@ -132,7 +132,7 @@ def says_there_is_none(sentence: str) -> str:
     return "does not exist" if re.search(r"exist|undefined|dne", said) else "no solution"
 
 
-def number_in_words(sentence: str) -> str:
+def write_number_in_digits(sentence: str) -> str:
     """A sentence that ends with a number in words, with that number in digits; "" if it has other ones.
 
     "one" is a pronoun as often as a number and is left alone.

@@ -67,13 +67,13 @@ _REPLACED = re.compile(
 """Another answer that no second thought announces: "it could be 20", "the right one is 20", "Edit: 20"."""
 
 
-def denied_before(text: str, at: int) -> bool:
+def is_denied_before(text: str, at: int) -> bool:
     r"""Whether a box at this place is denied directly: "is not \\boxed{7}"."""
     before = text[max(0, at - 40) : at].rstrip(" $\\([{")
     return re.search(r"(?:\bnot(?:\sequal\sto)?|n[’']t(?:\sbe)?|\bnever|\\neq?|≠|\bwrong(?:\sanswer)?(?:\sis)?:?|\brather\sthan|\binstead\sof|\bcannot\sbe)$", before, re.IGNORECASE) is not None  # fmt: skip
 
 
-def taken_back(text: str) -> str:
+def find_retraction(text: str) -> str:
     """What a text says at once instead of the answer before it ("wait, it is 8"); "" if it stands by it.
 
     A remark that the answer is wrong, without another one, comes back as it is. What follows

@@ -25,7 +25,7 @@ _ABOUT_ANOTHER = re.compile(
 """The square of x = 8."""
 
 
-def whole_equation(before: str, right: str) -> str:
+def complete_equation(before: str, right: str) -> str:
     """An equation at the end of a sentence with its left side, unless that is words; "" if it is about another thing."""
     right = re.sub(r"^[\s=,.]+", "", right).strip()
     if _ABOUT_ANOTHER.search(before[-CONTEXT:]):
@@ -141,7 +141,7 @@ def stands_alone(body: str, start: int, end: int) -> bool:
     return word is None or bool(grown) or word[1].lower() not in _CHANGED
 
 
-def expression_at_end(body: str) -> str:
+def find_expression_at_end(body: str) -> str:
     """The expression that a sentence's last verb leads to ("the total is 2√3 cm"); "" if that is words, or a number."""
     verbs = list(_VERB.finditer(body))
     if not verbs:

@@ -20,8 +20,8 @@ from deimos.graders.math.units.names import (
     may_abbreviate,
     meanings,
     powers_of,
+    spell_out,
     spell_signs,
-    spelled_out,
     with_phrases,
 )
 
@@ -316,6 +316,6 @@ def _unit_of(text: str) -> Unit | None:
                 last = name
             sign, ahead = (-1 if held else 1), 1
     powers = {name: power for name, power in powers.items() if power}
-    words = [spelled_out(word) for word in text.split()]
+    words = [spell_out(word) for word in text.split()]
     things = tuple(NAMES.get(thing, thing) for thing in counted_things(words))
     return Unit(tuple(sorted(powers.items())), known, things) if powers else None

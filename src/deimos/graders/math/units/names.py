@@ -177,7 +177,7 @@ def powers_of(word: str) -> dict[str, int] | None:
     return candidates[0] if len(candidates) == 1 else None
 
 
-def spelled_out(word: str) -> str:
+def spell_out(word: str) -> str:
     """The name of a unit that stands as a symbol (V, kWh), so that it can be told from a noun; else the word."""
     if word == "in" or (len(word) > 2 and word not in SYMBOLS):
         return word
