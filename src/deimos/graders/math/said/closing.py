@@ -220,26 +220,33 @@ def _of_sentence(sentence: str, number: bool) -> str:
         return ""
     if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
         return ""
-    if not number and (several := find_equations_at_end(body)):
-        return several
     body = _RELATIVE.sub("", body)
-    if number and (labelled := _LABELLED.match(body)):
-        return labelled["number"].rstrip(",") + unit_in(labelled["unit"])
-    if number:
-        body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
-        if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):
-            return subject["number"].rstrip(",") + unit_in(subject["unit"])
-    if not number and (several := find_list_at_end(body)):
+    return _number_of(body) if number else _expression_of(body)
+
+
+def _expression_of(body: str) -> str:
+    """What a sentence gives if the reference is more than a number: a list, a tuple, a formula."""
+    if several := find_equations_at_end(body) or find_list_at_end(body):
         return several
-    formulas = list(FORMULA.finditer(body))
-    if formulas:
-        return _of_formulas(body, formulas, number)
-    if not number:
-        concludes = _CONCLUDES.search(body) and not BOUND.search(body)
-        ended = find_tuple_at_end(body) if concludes else ""
-        if concludes and not ended and (expression := find_expression_at_end(body)):
-            return expression
-        return ended if ended and _LAST_FORMULA.search(body.removesuffix(ended).rstrip()) else ""
+    if formulas := list(FORMULA.finditer(body)):
+        return _of_formulas(body, formulas, number=False)
+    if not _CONCLUDES.search(body) or BOUND.search(body):
+        return ""
+    ended = find_tuple_at_end(body)
+    if not ended:
+        return find_expression_at_end(body)
+    return ended if _LAST_FORMULA.search(body.removesuffix(ended).rstrip()) else ""
+
+
+def _number_of(body: str) -> str:
+    """The number, with its unit, that a sentence gives as the result."""
+    if labelled := _LABELLED.match(body):
+        return labelled["number"].rstrip(",") + unit_in(labelled["unit"])
+    body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
+    if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):
+        return subject["number"].rstrip(",") + unit_in(subject["unit"])
+    if formulas := list(FORMULA.finditer(body)):
+        return _of_formulas(body, formulas, number=True)
     if _NO_EQUALITY.search(body):
         return ""
     if equation := _EQUATION.search(body):
@@ -256,19 +263,20 @@ def _of_sentence(sentence: str, number: bool) -> str:
             return last["number"].rstrip(",") + unit_in(last["unit"] or "")
     if concludes and (expression := find_expression_at_end(body)):
         return "" if BOUND.search(body) else expression
+    return _only_number(body)
+
+
+def _only_number(body: str) -> str:
+    """The only number of a sentence that states something, with its unit."""
     numbers = list(_NUMBER.finditer(body))
-    if (
-        len(numbers) != 1
-        or BOUND.search(body)
-        or not (_CONCLUDES.search(body) or _STATES.search(body))
-    ):
+    states = _CONCLUDES.search(body) or _STATES.search(body)
+    if len(numbers) != 1 or BOUND.search(body) or not states:
         return ""
     one = numbers[0]
     if not stands_alone(body, one.start(), one.end()):
         return ""
-    if _MENTION.search(body[: one.start()]) or len(re.findall(r"\d+", body)) > len(
-        re.findall(r"\d+", one[0])
-    ):
+    others = len(re.findall(r"\d+", body)) > len(re.findall(r"\d+", one[0]))
+    if _MENTION.search(body[: one.start()]) or others:
         return ""
     unit = re.match(rf"\s{{0,2}}{_UNIT}", body[one.end() :])
     return one[0].rstrip(",") + (unit_in(unit[0]) if unit else "")
