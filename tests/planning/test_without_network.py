@@ -1,5 +1,6 @@
 """Plans without a network: the Hub asked once, what is known said, what is assumed marked."""
 
+import http.server
 import json
 import os
 import socket
@@ -9,15 +10,19 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deimos.bench.decodings import decodings_of
 from deimos.bench.suites import count_completions
 from deimos.planning.counts import find_size
 from deimos.planning.estimate import assume_tokens, pilot_of
-from deimos.planning.hub import reach_hub
+from deimos.planning.forecast import forecast
+from deimos.planning.hub import find_hub_fault
 from deimos.planning.needs import parameters_of
+from deimos.planning.text import describe_forecast
 from deimos.prompts.load import load_source
 from deimos.recipe import Bench, Sample, Select, SourceSettings, parse
+from deimos.recipe.runtime import Runtime
 from deimos.registry import resolve
 from deimos.types import Completion, Verdict
 
@@ -106,7 +111,119 @@ def test_a_pilot_of_prompts_that_cannot_be_loaded_is_refused(tmp_path):
     assert done.returncode == 2 and "error: --pilot 2: the prompts cannot be loaded" in done.stderr
 
 
-@pytest.mark.parametrize(("status", "there"), [("404 Not Found", True), ("503 Down", False)])
+@pytest.fixture
+def busy():
+    """Starts a server that answers requests with a status, and counts them."""
+    servers = []
+
+    def start(status, first=None):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append(self.path)
+                self.send_response(first if first and len(server.asked) == 1 else status)
+                self.send_header("Retry-After", "30")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.asked = []
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "first"), [(429, None), (503, None), (408, None), (429, 200), (500, 200)]
+)
+def test_a_hub_that_asks_to_come_back_later_is_not_asked_again(tmp_path, busy, status, first):
+    server = busy(status, first)
+    recipe = str(ROOT / "recipes/qwen2.5-0.5b-gsm8k.yaml")
+    done = plan(tmp_path, recipe, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.asked) == (2 if first else 1)
+    assert "train:    300 prompts (math 300) (assumed)" in done.stdout
+    assert f"(the Hub: it answered {status} " in done.stdout
+    assert ", to be asked again in 30 s)" in done.stdout
+
+
+def test_a_connection_that_breaks_while_data_is_asked_for_is_not_tried_again(tmp_path):
+    server = socket.create_server(("127.0.0.1", 0))
+    asked = []
+
+    def answer():
+        while True:
+            try:
+                taken, _ = server.accept()
+            except OSError:
+                return
+            asked.append(taken.recv(4096))
+            if len(asked) == 1:
+                taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            taken.close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    done = plan(tmp_path, str(ROOT / "recipes/qwen2.5-0.5b-gsm8k.yaml"), HF_ENDPOINT=endpoint)
+    server.close()
+    assert (done.returncode, done.stderr, len(asked)) == (0, "", 2)
+    assert "train:    300 prompts (math 300) (assumed)" in done.stdout
+
+
+ELSEWHERE = """
+name: t
+model: {id: lab, dtype: float32, thinking: true}
+prompts:
+  sources: [{source: lab, take: 10, options: {split: train, kinds: [math], steps: [4]}}]
+  dev_min_per_kind: 2
+sample: {n: 2, sampling: {max_tokens: 300}}
+bench: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("bench", "test", "unknown", "line"),
+    [
+        ("{suite: easy, limit: 2}", {"gsm8k_cot": 2, "ifeval": 2}, (),
+         "test:     4 prompts (gsm8k_cot 2, ifeval 2) (assumed)"),
+        ("{tasks: [{name: mine, lm_eval: ./mine.yaml, take: 4}]}", {"mine": 4}, (),
+         "test:     4 prompts (mine 4)"),
+        ("{tasks: [{name: mine, lm_eval: ./mine.yaml}, {name: bbh, lm_eval: bbh, take: 3}]}",
+         {"bbh": 3}, ("mine",), "test:     3 prompts (bbh 3), mine not known (assumed)"),
+        ("{tasks: [{name: mine, lm_eval: ./mine.yaml}]}", {}, ("mine",), "test:     mine not known"),
+        ("{tasks: [{name: own, source: {source: lab, take: 3, options: {split: test, kinds: [math],"
+         " steps: [4]}}}, {name: mine, lm_eval: ./mine.yaml, take: 4}]}", {"own": 3, "mine": 4}, (),
+         "test:     7 prompts (own 3, mine 4)"),
+    ],
+)  # fmt: skip
+def test_tests_of_lm_eval_in_another_environment_are_counted(
+    tmp_path, monkeypatch, bench, test, unknown, line
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("task: mine\ndataset_path: json\noutput_type: generate_until\n")
+    recipe = parse(yaml.safe_load(ELSEWHERE % bench.replace("{", "{budget: 120, ", 1)))
+    runtime = Runtime(python={"bench": sys.executable})
+    found = forecast(recipe, runtime, tmp_path, tokens_per_second=100)
+    assert found.prompts.test == test and found.prompts.test_unknown == unknown
+    assert (found.bench_answers is None) == (found.bench_hours is None) == bool(unknown)
+    lines = list(describe_forecast(found))
+    assert line in lines and "train:    8 prompts (lab_math 8)" in lines
+    assert any("of bench not known" in each for each in lines) == bool(unknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "there"),
+    [("404 Not Found", True), ("503 Down", False), ("429 Too Many Requests", False)],
+)
 def test_a_hub_that_is_there_answers(monkeypatch, status, there):
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -121,11 +238,11 @@ def test_a_hub_that_is_there_answers(monkeypatch, status, there):
     threading.Thread(target=answer, daemon=True).start()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-    assert reach_hub(30) is there
+    assert (find_hub_fault(30) == "") is there
     server.close()
-    assert not reach_hub(30), "nobody listens there now"
+    assert find_hub_fault(30), "nobody listens there now"
     monkeypatch.setenv("HF_ENDPOINT", "not a url")
-    assert not reach_hub(30)
+    assert find_hub_fault(30)
 
 
 LOCAL = {

@@ -35,7 +35,13 @@ def test_numbers_that_readers_of_yaml_take_differently_are_refused(text):
         read_yaml(f"a:\n  b: {text}", "it")
 
 
-@pytest.mark.parametrize("text", [".inf", "-.Inf", ".nan", "1e999", "9" * 5000])
+def test_integers_of_any_length_that_python_reads_are_whole_numbers():
+    assert read_yaml(f"a: {'9' * 400}", "it") == {"a": int("9" * 400)}
+    with pytest.raises(RecipeError, match=r"line 1, a: 9{20}…, a number of 5,000 digits"):
+        read_yaml(f"a: {'9' * 5000}", "it")
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", ".nan", "1e999"])
 def test_numbers_are_finite(text):
     with pytest.raises(RecipeError, match=r"line 1, a: .* not a finite number"):
         read_yaml(f"a: {text}", "it")

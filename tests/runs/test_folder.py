@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 import yaml
@@ -336,6 +337,18 @@ def test_only_the_files_that_a_stage_reads_make_it_stale(run):
     )
     run_stage(run, changed_golds, "prompts", "m")
     assert states(run, changed_golds) == {"prompts": "fresh", "sample": "stale"}
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"), [("2", "'2'"), ([2], "[2]"), (2.5, "2.5"), (None, "null")]
+)
+def test_a_record_whose_format_is_no_whole_number_is_told_from_another_version(run, found, shown):
+    plan = planned(run)
+    do_all(run, plan)
+    path = run.folder(plan[0]) / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": found}))
+    with pytest.raises(RunError, match=f"a record whose format is {re.escape(shown)}, not a whole"):
+        freeze(run.path, parse(RECIPE), {})
 
 
 def test_a_folder_of_another_version_is_left_as_it_is(run):

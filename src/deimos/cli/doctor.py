@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deimos.graders.ifeval import sentences
-from deimos.models.memory import GIB, available_ram, find_gpus, total_ram
+from deimos.models.memory import GIB, available_ram, find_gpus, read_system_file, total_ram
 from deimos.runs.record import versions
 
 EXTRAS = {
@@ -70,7 +70,7 @@ def _graphics() -> Iterator[str]:
 
 
 def _cpu_bf16() -> str:
-    words = set(_text("/proc/cpuinfo").split())
+    words = set(read_system_file("/proc/cpuinfo").split())
     has = [flag for flag in ("amx_bf16", "avx512_bf16", "bf16") if flag in words]
     if has:
         return f"ok ({', '.join(has)})"
@@ -94,7 +94,7 @@ def _run_folder(runs: Path) -> Iterator[str]:
 
 
 def _storage(place: Path) -> str:
-    kind = find_file_system(place, _text("/proc/mounts"))
+    kind = find_file_system(place, read_system_file("/proc/mounts"))
     if kind in NETWORK:
         return f"on {kind}, a network file system: give runs a local disk with --out"
     try:
@@ -149,10 +149,3 @@ def _lab() -> str:
     if (lab_path() / "config.json").is_file():
         return "ok"
     return "missing: train it with `deimos lab train`"
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:
-        return ""

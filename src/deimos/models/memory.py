@@ -178,11 +178,17 @@ def total_ram() -> int:
 
 def available_ram() -> int:
     """Bytes that can still be used: the kernel's estimate, or what the container leaves."""
-    fields = dict(line.split(":") for line in _text("/proc/meminfo").splitlines() if ":" in line)
+    fields = dict(
+        line.split(":") for line in read_system_file("/proc/meminfo").splitlines() if ":" in line
+    )
     free = int(fields["MemAvailable"].split()[0]) * 1024 if fields else total_ram()
-    limit, used = (_text(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
+    limit, used = (
+        read_system_file(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current")
+    )
     if limit.isdigit() and used.isdigit():
-        rows = (line.split() for line in _text("/sys/fs/cgroup/memory.stat").splitlines())
+        rows = (
+            line.split() for line in read_system_file("/sys/fs/cgroup/memory.stat").splitlines()
+        )
         cached = sum(int(n) for name, n in rows if name in ("active_file", "inactive_file"))
         free = min(free, max(0, int(limit) - int(used) + cached))  # file pages can be given back
     return free
@@ -233,7 +239,8 @@ def refuse_too_large(model: str, folder: Path, dtype: str, available: int, where
         )
 
 
-def _text(path: str) -> str:
+def read_system_file(path: str) -> str:
+    """The text of a file that Linux keeps of the machine; empty if there is none."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError:

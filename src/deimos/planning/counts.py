@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import known_size
+from deimos.bench.lm_eval.task_files import is_local
 from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
 from deimos.graders.code import require_sandbox
 from deimos.pipeline.wiring import refuse_tests, testable
-from deimos.planning.hub import go_offline, needs_hub, reach_hub
+from deimos.planning.hub import (
+    ask_without_retries,
+    find_hub_fault,
+    go_offline,
+    needs_hub,
+)
 from deimos.prompts.load import load_source
 from deimos.prompts.splits import dev_size
 from deimos.prompts.stage import gather
@@ -35,9 +42,15 @@ class PromptCounts:
     overlaps: int = 0
     """Prompts that overlap with a test problem: dropped, unless the recipe allows contamination."""
     assumed: tuple[str, ...] = ()
-    """Sources whose size is the known one of their data set, because it could not be loaded."""
+    """Sources and tests whose size is the known one of their data set: they could not be loaded."""
     unknown: tuple[str, ...] = ()
     """Sources and tests whose size is not known at all."""
+    train_assumed: bool = False
+    """Train and dev are by known sizes."""
+    test_assumed: bool = False
+    """Some of the tests are."""
+    test_unknown: tuple[str, ...] = ()
+    """Those of ``unknown`` that are tests."""
 
 
 def count_prompts(
@@ -46,15 +59,27 @@ def count_prompts(
     """Train and dev prompts, test problems, and how many there are.
 
     The Hub is asked at most once whether it is there. Without it the lists are empty unless all
-    sources are on this machine.
+    sources are on this machine. Tests of lm-eval in another environment are counted, not loaded.
 
     Raises:
         RecipeError: prompts or tests that a run would refuse.
     """
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it would say of retries we say better
-    remote = needs_hub(recipe)
-    if remote and not reach_hub():
+    if not needs_hub(testable(recipe, runtime)):
+        return _count(recipe, runtime, remote=False)
+    fault = find_hub_fault()
+    if fault:
         go_offline()
+    with contextlib.nullcontext([fault]) if fault else ask_without_retries() as faults:
+        train, dev, problems, known = _count(recipe, runtime, remote=True)
+    if known.note and faults:
+        known = replace(known, note=f"{known.note} (the Hub: {faults[0]})")
+    return train, dev, problems, known
+
+
+def _count(
+    recipe: Recipe, runtime: Runtime, *, remote: bool
+) -> tuple[list[Prompt], list[Prompt], list[Prompt], PromptCounts]:
     tested, given, note = testable(recipe, runtime), [], ""
     try:
         given = given_tasks(tested)
@@ -68,10 +93,10 @@ def count_prompts(
         note = _say_unreachable(e)
         if remote:
             go_offline()
-        return [], [], [], _count_without_loading(recipe, tested, note)
+        return [], [], [], _count_without_loading(recipe, runtime, note)
     known = PromptCounts(_by_task(train), _by_task(dev), {}, note, len(overlaps))
     if note:
-        return train, dev, [], _count_tests(tested, known)
+        return train, dev, [], _count_tests(recipe, runtime, known)
     tests = load_tasks(tested, [*train, *dev], given)
     if recipe.sweep and recipe.allow_contamination:
         refuse_tests(recipe, runtime, dev, "sweep", given)
@@ -80,8 +105,8 @@ def count_prompts(
     kinds = judged_kinds([*train, *dev], tests)
     require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
     problems = [prompt for task in tests for prompt in task.prompts]
-    known = replace(known, test={task.name: len(task.prompts) for task in tests})
-    return train, dev, problems, known
+    loaded = {task.name: len(task.prompts) for task in tests}
+    return train, dev, problems, _count_tests(recipe, runtime, known, loaded)
 
 
 def _say_unreachable(error: RecipeError) -> str:
@@ -98,7 +123,7 @@ def _by_task(prompts: Sequence[Prompt]) -> dict[str, int]:
     return dict(sorted(Counter(prompt.task for prompt in prompts).items()))
 
 
-def _count_without_loading(recipe: Recipe, tested: Recipe, note: str) -> PromptCounts:
+def _count_without_loading(recipe: Recipe, runtime: Runtime, note: str) -> PromptCounts:
     """Train and dev by kind: overlaps with tests and questions that stand twice are not known."""
     settings, kinds = recipe.prompts, Counter[str]()
     assumed, unknown = [], []
@@ -117,27 +142,43 @@ def _count_without_loading(recipe: Recipe, tested: Recipe, note: str) -> PromptC
     if unknown:  # a part of the prompts would look like all of them
         train, dev = {}, {}
     names = tuple(dict.fromkeys(assumed)), tuple(dict.fromkeys(unknown))
-    return _count_tests(tested, PromptCounts(train, dev, {}, note, 0, *names))
+    known = PromptCounts(train, dev, {}, note, 0, *names, train_assumed=bool(assumed))
+    return _count_tests(recipe, runtime, known)
 
 
-def _count_tests(tested: Recipe, known: PromptCounts) -> PromptCounts:
-    """The same with the sizes of the test tasks."""
-    test: dict[str, int] = {}
-    assumed, unknown = list(known.assumed), list(known.unknown)
-    most = tested.bench.limit
-    for task in list_tasks(tested.bench):
+def _count_tests(
+    recipe: Recipe, runtime: Runtime, known: PromptCounts, loaded: Mapping[str, int] | None = None
+) -> PromptCounts:
+    """The same with the sizes of the test tasks: of those that are loaded, or else known ones.
+
+    Tasks are listed alike whether or not lm-eval is in this environment too.
+    """
+    test: dict[str, int] = dict(loaded or {})
+    assumed: list[str] = []
+    unknown: list[str] = []
+    most = recipe.bench.limit
+    for task in list_tasks(recipe.bench, installed="bench" not in runtime.python):
+        if task.name in test:
+            continue
         if task.source:
-            sizes, loaded = _size_of(task.source, tested.bench.seed)
+            sizes, here = _size_of(task.source, recipe.bench.seed)
             size = None if sizes is None else sum(sizes.values())
         else:
-            size, loaded = known_size(task), False
+            # Of a name that only another lm-eval knows: it may be a group's.
+            size, here = known_size(task), task.take is not None and is_local(task.lm_eval or "")
         if size is None:
             unknown.append(task.name)
             continue
         test[task.name] = size if most is None else min(size, most)
-        assumed += [] if loaded else [task.source.source if task.source else task.name]
-    names = (tuple(dict.fromkeys(names)) for names in (assumed, unknown))
-    return replace(known, test=test, **dict(zip(("assumed", "unknown"), names)))
+        assumed += [] if here else [task.source.source if task.source else task.name]
+    return replace(
+        known,
+        test=test,
+        assumed=tuple(dict.fromkeys([*known.assumed, *assumed])),
+        unknown=tuple(dict.fromkeys([*known.unknown, *unknown])),
+        test_assumed=bool(assumed),
+        test_unknown=tuple(unknown),
+    )
 
 
 def _size_of(source: SourceSettings, seed: int) -> tuple[dict[str, int] | None, bool]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.recipe import Recipe, SourceSettings
@@ -17,6 +20,8 @@ SECONDS = 2.0
 """How long a connection may take, name look-up included."""
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 """Environment variables by which a user says that there is no Hub."""
+NOT_NOW = (408, 425, 429)
+"""Statuses by which a server asks to come back later; all of 500 and above do too."""
 LOCAL = ("lab", "ifeval_like", "jsonl")
 """Built-in sources that never ask it."""
 
@@ -28,15 +33,57 @@ def needs_hub(recipe: Recipe) -> bool:
     )
 
 
-def reach_hub(seconds: float = SECONDS) -> bool:
-    """Whether the Hub answers within some seconds; False without asking if it is switched off."""
+def find_hub_fault(seconds: float = SECONDS) -> str:
+    """Why the Hub cannot be used now, in a few words; empty if it can.
+
+    Args:
+        seconds: how long it may take to answer. If it is switched off, it is not asked.
+    """
     if any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in OFFLINE):
-        return False
-    answered: list[bool] = []
-    asking = threading.Thread(target=lambda: answered.append(_ask(seconds)), daemon=True)
+        return f"switched off by {' or '.join(OFFLINE)}"
+    answers: list[str] = []
+    asking = threading.Thread(target=lambda: answers.append(_ask(seconds)), daemon=True)
     asking.start()
     asking.join(seconds)  # a name look-up knows no time limit of its own
-    return answered == [True]
+    return answers[0] if answers else f"no answer within {seconds:g} s"
+
+
+@contextlib.contextmanager
+def ask_without_retries() -> Iterator[list[str]]:
+    """Switch the Hub off at its first answer that means "not now", or none, within the block.
+
+    Its libraries wait and ask again, for minutes, and do so for each data set. What fails raises
+    ``ConnectionError``, as without a network; the list gets why, in a few words.
+    """
+    faults: list[str] = []
+    try:
+        from huggingface_hub import get_session
+        from huggingface_hub.errors import OfflineModeIsEnabled
+    except ImportError:  # nothing here asks the Hub
+        yield faults
+        return
+    session: Any = get_session()
+    send = session.send
+
+    def send_once(*request: Any, **options: Any) -> Any:
+        try:
+            response = send(*request, **options)
+        except Exception as e:
+            go_offline()
+            faults.append(str(e) or type(e).__name__)
+            raise OfflineModeIsEnabled(faults[-1]) from e
+        if fault := _describe_status(response.status_code, response.headers):
+            go_offline()
+            faults.append(fault)
+            response.close()
+            raise OfflineModeIsEnabled(fault)
+        return response
+
+    session.send = send_once
+    try:
+        yield faults
+    finally:
+        session.send = send
 
 
 def go_offline() -> None:
@@ -49,16 +96,26 @@ def go_offline() -> None:
             setattr(sys.modules[module], name, True)
 
 
-def _ask(seconds: float) -> bool:
+def _ask(seconds: float) -> str:
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         request = urllib.request.Request(endpoint, method="HEAD")
         urllib.request.urlopen(request, timeout=seconds).close()
     except urllib.error.HTTPError as e:
-        return e.code < 500  # it answered, and is not down
-    except (OSError, ValueError):
-        return False
-    return True
+        return _describe_status(e.code, e.headers)
+    except (OSError, ValueError) as e:
+        return str(getattr(e, "reason", None) or e)
+    return ""
+
+
+def _describe_status(status: int, headers: Mapping[str, str]) -> str:
+    """What a status says if it means "not now"; empty for others: the Hub is there and answers."""
+    if status not in NOT_NOW and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ""
+    known = {each.value: f" {each.phrase}" for each in HTTPStatus}
+    later = str(headers.get("Retry-After") or "")
+    wait = f", to be asked again in {later} s" if later.isdecimal() else ""
+    return f"it answered {status}{known.get(status, '')}{wait}"
 
 
 def _sources(recipe: Recipe) -> Iterator[SourceSettings]:

@@ -106,6 +106,8 @@ def _memory(m: Memory) -> Iterator[str]:
 def _times(f: Forecast) -> Iterator[str]:
     if f.hours is None or f.tokens_per_second is None:
         yield "time:     not known: give --tokens-per-second, or --pilot to measure it"
+        if f.bench_answers:
+            yield f"bench:    {f.bench_answers:,} answers to test problems"
     else:
         measured = not any(sentence.startswith("speed:") for sentence in f.assumed)
         yield (
@@ -114,7 +116,9 @@ def _times(f: Forecast) -> Iterator[str]:
         )
         if f.hours_assumed:
             yield f"{'':9} {_format_hours(f.hours_assumed)} for the expected tokens (assumed)"
-        if f.bench_hours:
+        if f.bench_answers is None:
+            yield f"{'':9} of bench not known: how many problems it has is not"
+        elif f.bench_hours:
             yield (
                 f"{'':9} {_at_most(f)}{_format_hours(f.bench_hours)} of bench at that speed "
                 f"({f.bench_answers:,} answers{' as long as the candidates' if f.tokens else ''})"
@@ -153,12 +157,14 @@ def _at_most(f: Forecast) -> str:
 
 
 def _prompts(prompts: PromptCounts) -> Iterator[str]:
-    assumed = " (assumed)" if prompts.assumed else ""
+    assumed = " (assumed)" if prompts.train_assumed else ""
     if prompts.train:
         yield f"train:    {_format_prompts(prompts.train)}{assumed}"
         yield f"dev:      {_format_prompts(prompts.dev)}{assumed}"
-    if prompts.test or not prompts.note:
-        yield f"test:     {_format_prompts(prompts.test)}{assumed}"
+    tests = [_format_prompts(prompts.test)] if prompts.test or not prompts.test_unknown else []
+    tests += [f"{name} not known" for name in prompts.test_unknown]
+    if prompts.test or prompts.test_unknown or not prompts.note:
+        yield f"test:     {', '.join(tests)}{' (assumed)' if prompts.test_assumed else ''}"
     if prompts.unknown:
         yield f"unknown:  how many {', '.join(prompts.unknown)} has"
     if prompts.note:

@@ -7,13 +7,12 @@ before the question, so that all prompts with the same examples begin alike.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deimos.recipe.errors import RecipeError, show_value
+from deimos.store.json_text import read_json
 
 _HEAD = "Worked examples; think as tersely as they do."
 _ACCEPTED = 'must be a JSON object with texts under "question" and "answer", and maybe "think"'
@@ -55,8 +54,8 @@ def read_examples(path: Path, key: str) -> list[WorkedExample]:
 
 def _read_row(line: str, where: str) -> WorkedExample:
     try:
-        row: Any = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as e:
+        row = read_json(line)
+    except ValueError as e:
         raise RecipeError(f"{where}: {_ACCEPTED}: {e}") from e
     if not isinstance(row, dict):
         raise RecipeError(f"{where} = {show_value(row)}: {_ACCEPTED}")

@@ -153,9 +153,16 @@ class _Values:
     def _number(self, node: yaml.Node, key: str, kind: str) -> int | float:
         text = str(node.value)
         try:
-            number = int(text) if kind == "int" else float(text.replace(".inf", "inf"))
-        except ValueError:  # .nan and other spellings of infinity; a number of thousands of digits
+            if kind == "int":
+                return int(text)
+            number = float(text.replace(".inf", "inf"))
+        except ValueError:  # .nan and other spellings of infinity; an integer
             number = math.nan
+        if kind == "int":
+            many = (
+                f"{text[:20]}…, a number of {len(text):,} digits, which are more than Python reads"
+            )
+            raise self._fault(node, key, many)
         if not math.isfinite(number):
             raise self._fault(node, key, f"{text[:40]!r}, which is not a finite number")
         return number

@@ -23,6 +23,7 @@ from deimos.route import features
 from deimos.route.features import BUCKETS, RULE_NAMES, Features, find_features, read_text
 from deimos.store.hashing import fingerprint
 from deimos.store.journal import write_atomic
+from deimos.store.json_text import read_json
 
 KINDS = ("reasoning", "format", "knowledge", "chat")
 """What a recogniser tells apart: what takes working out (math, code, logic), what a program could
@@ -301,10 +302,10 @@ def read_policy(path: Path) -> Policy:
         PolicyError: there is no such file, or it is not a policy of this version.
     """
     try:
-        return Policy.read(json.loads(path.read_text(encoding="utf-8")))
+        return Policy.read(read_json(path.read_bytes()))
     except OSError as e:
         raise PolicyError(f"policy {str(path)!r}: cannot be read ({e.strerror})") from e
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as e:
         why = str(e) if type(e) is ValueError else f"{type(e).__name__}: {e}"
         raise PolicyError(
             f"policy {str(path)!r}: accepted: a policy.json that `deimos route` wrote ({why})"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from deimos.recipe import Recipe, RecipeError, load, validate, write_yaml
+from deimos.recipe.errors import show_value
 from deimos.recipe.runtime import Runtime
 from deimos.runs.plan import (
     Plan,
@@ -138,13 +139,21 @@ class RunFolder:
         return str(frozen.get("fingerprint", ""))
 
     def unlike_this_version(self) -> str:
-        """One sentence if records here are of another version of Deimos, else empty."""
-        formats = {record.get("format", 1) for record in self._records()}
-        if formats <= {FORMAT}:
+        """One sentence if records here are of another version of Deimos or of none, else empty."""
+        formats = [record.get("format", 1) for record in self._records()]
+        others = [found for found in formats if type(found) is not int or found != FORMAT]
+        if not others:
             return ""
+        for found in others:
+            if type(found) is not int:
+                return (
+                    f"{str(self.path)!r} has a record whose format is {show_value(found)}, not "
+                    f"a whole number: no version of Deimos writes that (this one writes {FORMAT}), so nothing in it is changed: move the folder of that record away, or "
+                    "run its recipe with another --out"
+                )
         return (
             f"{str(self.path)!r} was made by another version of Deimos (its records have format "
-            f"{min(formats - {FORMAT})}, this version writes {FORMAT}), so nothing in it is changed: run it "
+            f"{min(others)}, this version writes {FORMAT}), so nothing in it is changed: run it "
             "with the version that made it, or run its recipe with another --out"
         )
 
@@ -361,6 +370,9 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_bytes())
-    except ValueError as e:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as e:
         raise RecipeError(f"{path} is damaged: move its folder away and run again") from e
+    if not isinstance(found, dict):
+        raise RecipeError(f"{path} is damaged: it must be an object")
+    return found

@@ -16,6 +16,7 @@ from typing import Any
 
 from deimos.recipe.errors import show_value
 from deimos.serve.http import RequestFault
+from deimos.store.json_text import read_integer
 
 DEPTH = 64
 """Levels of lists and objects within each other."""
@@ -28,14 +29,17 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
 
     Raises:
         RequestFault: it is not UTF-8, not JSON, names a key twice, holds NaN, infinities, U+0000 or
-            half a surrogate pair, or is nested more than ``DEPTH`` levels deep.
+            half a surrogate pair, is nested more than ``DEPTH`` levels deep, or has an integer of
+            more digits than Python reads.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as e:
         raise RequestFault(400, f"the body is not UTF-8: byte {e.start}") from e
     try:
-        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+        data = json.loads(
+            text, object_pairs_hook=_pairs, parse_constant=_refuse_constant, parse_int=_integer
+        )
     except RecursionError as e:
         raise RequestFault(400, f"the body is nested more than {DEPTH} levels deep") from e
     except ValueError as e:
@@ -55,6 +59,13 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise ValueError(f"{name[:64]!r} is named twice in one object")
             seen.add(name)
     return found
+
+
+def _integer(digits: str) -> int:
+    try:
+        return read_integer(digits)
+    except ValueError as e:
+        raise RequestFault(400, f"the body: {e}") from e
 
 
 def _refuse_constant(name: str) -> Any:

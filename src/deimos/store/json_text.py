@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -34,14 +35,17 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
 
     Raises:
         ValueError: one line about why it is not JSON, or has what this package cannot use: NaN and
-            infinities, half surrogate pairs, more than ``DEEPEST`` levels.
+            infinities, half surrogate pairs, more than ``DEEPEST`` levels, integers of more digits
+            than Python reads.
     """
     try:
         decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         raise ValueError(f"not UTF-8 text: byte {e.start + 1} is {e.object[e.start]:#04x}") from e
     try:
-        value = json.loads(decoded, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            decoded, parse_constant=_refuse_constant, parse_float=_finite, parse_int=read_integer
+        )
     except json.JSONDecodeError as e:
         line = f"line {e.lineno} " if e.lineno > 1 else ""
         raise ValueError(f"not valid JSON: {e.msg} at {line}column {e.colno}") from e
@@ -52,6 +56,22 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
     if not half_surrogates and (_ESCAPED_HALF.search(decoded) or _HALF.search(decoded)):
         _refuse_halves(value)
     return value
+
+
+def read_integer(digits: str) -> int:
+    """The integer that JSON writes so.
+
+    Raises:
+        ValueError: one line: it has more digits than Python reads.
+    """
+    try:
+        return int(digits)
+    except ValueError as e:
+        count, most = len(digits.removeprefix("-")), sys.get_int_max_str_digits()
+        raise ValueError(
+            f"the number {digits[:20]}… has {count:,} digits: at most {most:,} are accepted (a longer "
+            "one can be written as text, in quotes)"
+        ) from e
 
 
 def refuse_lost_backslash(text: str) -> None:

@@ -116,9 +116,12 @@ BY_TASK: Mapping[str, Benchmark] = {task: each for each in KNOWN.values() for ta
 
 
 def known_size(task: TaskSettings) -> int | None:
-    """How many problems a task of a suite has; None for other tasks."""
+    """How many problems a task has, without lm-eval; None if that is not known.
+
+    Of a suite's tasks all are known, of others what the recipe takes: fewer would be refused.
+    """
     benchmark = BY_TASK.get(task.lm_eval or "")
     if benchmark is None:
-        return None
+        return task.take
     size = benchmark.members[task.lm_eval or ""]
     return size if task.take is None else min(size, task.take)
