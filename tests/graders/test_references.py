@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deimos.graders.math import math
 from deimos.graders.references import check_math_reference
-from deimos.prompts.references import check_reference
+from deimos.prompts.references import check_reference, checked_form
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -63,6 +64,23 @@ def test_every_kind_s_grader_says_so(kind, reference, said):
     with pytest.raises(ValueError, match=said):
         check_reference(kind, kind, reference)
     check_reference(kind, "deimos.graders.check:check", reference)  # not ours: no check of its own
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(72, "72"), (7.5, "7.5"), (-0.25, "-0.25"), (72.0, "72"), (0.1, "1/10"), (1e22, "10^{22}"), (1e-5, "0.00001")],
+)  # fmt: skip
+def test_numbers_of_json_are_references(number, written):
+    check_reference("math", "math", number)
+    reference = checked_form("math", number)
+    assert math(f"\\boxed{{{written}}}", reference).ok is True
+    assert math("\\boxed{7.6}", reference).ok is False
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), True, None, [7.5]])
+def test_what_is_no_finite_number_is_refused(number):
+    with pytest.raises(ValueError, match="a math reference must be"):
+        check_reference("math", "math", number)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real data is not here (../shared/data)")

@@ -6,6 +6,7 @@ The form is its kind's. Whether an answer could meet it says the grader that is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,7 +59,9 @@ def check_reference(kind: Kind, spec: str, reference: Any) -> None:
 def checked_form(kind: str, reference: Any) -> Any:
     """A reference of the form its kind needs; ValueError, one sentence, for any other."""
     if kind == "math":
-        if isinstance(reference, int) and not isinstance(reference, bool):
+        if isinstance(reference, float) and not math.isfinite(reference):
+            raise ValueError(f"a math reference must be a finite number, not {reference}")
+        if isinstance(reference, int | float) and not isinstance(reference, bool):
             return str(reference)
         if not isinstance(reference, str) or not reference.strip():
             raise ValueError(

@@ -1,4 +1,5 @@
-r"""References that are damaged formulas: brackets that don't pair, half an equation, commands that TeX has not.
+r"""References that are damaged formulas: brackets that don't pair, half an equation, commands that TeX has not,
+divisions by zero.
 
 What is merely not read here (integrals, limits, a row of a matrix that lost a backslash) is let through:
 its verdicts are null. Not covered: a formula that is whole, and wrong.
@@ -7,16 +8,21 @@ its verdicts are null. Not covered: a formula that is whole, and wrong.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from deimos.graders.math.commands import INFIX, RELATIONS
-from deimos.graders.math.reading import read
-from deimos.graders.math.tokens import word_set
+from deimos.graders.math.exact import Inexact, Point, Undefined, exact
+from deimos.graders.math.reading import Element, read
+from deimos.graders.math.tokens import Node, Unreadable, word_set
 
 _BROKEN = re.compile(
     r"a bracket is not closed|it ends too early|'[^']+' is missing|a matrix does not end"
     r"|'[)\]}]+' where nothing is expected|'[^'\\}]+' where a value is expected"
 )
 _TOO_LARGE = "a power too large to work out"
+_BY_ZERO = "a division by zero"
+_POINTS = 3
+"""Values of letters at which a divisor must be zero to be it always: ``x-x``, not ``x-1``."""
 _EMPTY_ARGUMENT = re.compile(r"(?:\\[dt]?frac\s*(?:\{[^{}]*\})?|\\sqrt|[\w)}]\s*\^)\s*\{\s*\}")
 _COMMAND = re.compile(r"the command '([A-Za-z]+)'")
 JOINING = frozenset({*RELATIONS, *INFIX})
@@ -58,12 +64,17 @@ def refuse_damaged(reference: str) -> None:
     Raises:
         ValueError: one sentence about what is wrong with it.
     """
-    trouble = read(reference).trouble
+    reading = read(reference)
+    trouble = reading.trouble
     shown = repr(reference if len(reference) <= 60 else reference[:57] + "…")
     if _BROKEN.fullmatch(trouble) or (trouble and _EMPTY_ARGUMENT.search(reference)):
         raise ValueError(f"the reference {shown} is no whole formula: {trouble}")
     if _TOO_LARGE in trouble:
         raise ValueError(f"the reference {shown} has {_TOO_LARGE}")
+    if trouble == _BY_ZERO or any(map(_has_no_value, _formulas_of(reading.parts))):
+        raise ValueError(
+            f"the reference {shown} has no value: it divides by zero, or takes the logarithm of zero"
+        )
     command = _COMMAND.match(trouble)
     if command and f"\\{command[1]}" in JOINING:
         raise ValueError(f"the reference {shown} is no whole formula: \\{command[1]} joins nothing")
@@ -73,3 +84,29 @@ def refuse_damaged(reference: str) -> None:
 
 def _is_of_tex(command: str) -> bool:
     return any(command[: len(command) - letters] in _TEX for letters in range(_GLUED + 1))
+
+
+def _formulas_of(parts: Iterable[Element]) -> Iterator[Node]:
+    """All formulas of a reference, inner ones too."""
+    waiting = [part.node for part in parts if part.node is not None]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.parts
+
+
+def _has_no_value(node: Node) -> bool:
+    """Whether a formula is a fraction over zero, a negative power of zero or zero's logarithm."""
+    if node.kind == "quotient":
+        return _is_zero(node.parts[1])
+    if node.kind == "power":
+        base, exponent = node.parts
+        return exponent.kind == "negative" and _is_zero(base) and not _is_zero(exponent)
+    return node.kind == "function" and node.data in ("log", "ln", "lg") and _is_zero(node.parts[0])
+
+
+def _is_zero(node: Node) -> bool:
+    try:
+        return all(exact(node, Point(index)) == 0 for index in range(_POINTS))
+    except (Inexact, Undefined, Unreadable):
+        return False
