@@ -1,5 +1,7 @@
 """Hidden spaces, look-alike letters, and runs of figures: a copy is a copy, other scripts stay themselves."""
 
+import unicodedata
+
 import pytest
 
 from deimos.prompts.decontaminate import Index, TestText
@@ -102,3 +104,61 @@ def test_data_in_a_row_is_a_problem_s_own_and_counting_is_not(text, found):
         "Transpose 0 1 0 1 1 0 1 0 0 1 1 0 1 1 0 twice",
     )
     assert (tests.find(text) is not None) is found
+
+
+@pytest.mark.parametrize(
+    "entity",
+    ["&nbsp;", "&#160;", "&#xA0;", "&ensp;", "&thinsp;", "&amp;nbsp;", "&#32;", "&emsp;", "&nbsp", "&#8203;", "&ZeroWidthSpace;"],
+)  # fmt: skip
+def test_html_entities_in_place_of_spaces(entity):
+    assert index(STORY).find(STORY.replace(" ", entity)).rule == "exact"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("salt &amp; pepper", "salt & pepper"),
+        ("is 3 &lt; 5 &lt;= x", "is 3 < 5 <= x"),
+        ("caf&eacute; cr&egrave;me", "cafe creme"),
+        ("extra&shy;ordinary wo&#8203;rd", "extraordinary word"),
+        ("3 &times; 4 &minus; 2", "3 × 4 − 2"),
+        ("Tom&#39;s &quot;fish&quot;", 'Tom\'s "fish"'),
+        ("R&D and AT&T, 1&2", "R&D and AT&T, 1&2"),
+    ],
+)
+def test_html_entities_are_what_they_stand_for(written, read):
+    assert words_and_signs(written) == words_and_signs(read)
+
+
+ACCENTED = (
+    "Zoë et Élodie ont acheté à Málaga vingt pâtés pour la fête de l'été où señor Müller a mangé "
+    "déjà la moitié du gâteau combien en reste-t-il après le goûter de Łukasz et Søren"
+)
+PLAIN = (
+    "Zoe et Elodie ont achete a Malaga vingt pates pour la fete de l'ete ou senor Muller a mange "
+    "deja la moitie du gateau combien en reste-t-il apres le gouter de Lukasz et Soren"
+)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_accents_of_latin_letters_hide_no_copy(form):
+    dressed = unicodedata.normalize(form, ACCENTED)
+    for test, copy in ((ACCENTED, dressed), (PLAIN, dressed), (dressed, PLAIN)):
+        found = index(test).find(copy.upper())
+        assert found is not None and found.rule == "exact"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Ångström", "angstrom"), ("Đặng Thị Ngọc", "dang thi ngoc"), ("İstanbul", "istanbul"), ("smørrebrød", "smorrebrod"),
+        ("œuvre", "oeuvre"), ("Čapek", "capek"), ("Straße", "strasse"), ("cafe\u0301", "cafe"), ("n\u0303", "n"),
+    ],
+)  # fmt: skip
+def test_plain_letters_for_accented_ones(written, read):
+    assert fold(written) == read
+
+
+@pytest.mark.parametrize("text", ["йод и ёж", "αέρα", "がぎぐ", "한국어"])
+def test_accents_of_other_scripts_stay(text):
+    assert fold(text) == text

@@ -160,10 +160,23 @@ def test_tests_that_use_the_entry_point_in_some_way_are_taken(tests):
     assert prepared(Exam.of({"tests": tests, "entry_point": "f"}))
 
 
-@pytest.mark.parametrize("name", ["f()", "def f", "Solution().f", "f, g", "2f", "class", "f x"])
+@pytest.mark.parametrize(
+    "name", ["f()", "def f", "Solution().f", "f, g", "2f", "class", "f x", "", "  ", "\n"]
+)
 def test_an_entry_point_is_a_name(name):
     with pytest.raises(ValueError, match="is no name that a program can define"):
         Exam.of({"tests": "assert f(2) == 5", "entry_point": name})
+
+
+@pytest.mark.parametrize("name", [["f"], ["f", "g"], [], {"f": 1}, 3, 0, True, False])
+def test_an_entry_point_is_one_text(name):
+    with pytest.raises(ValueError, match="entry_point must be one name as text, not "):
+        Exam.of({"tests": "assert f(2) == 5", "entry_point": name})
+
+
+@pytest.mark.parametrize("given", [{}, {"entry_point": None}])
+def test_an_entry_point_may_be_left_out(given):
+    assert Exam.of({"tests": "assert f(2) == 5", **given}).names() == ["f"]
 
 
 @pytest.mark.parametrize(

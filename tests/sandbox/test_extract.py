@@ -62,8 +62,46 @@ RIGHT = [
     '<pre>5</pre>\n```python\ndef f(x):\n    return x * x + 1\n```',
     "```python\ndef f(x):\n    '''\n<pre>\n5\n</pre>\n    '''\n    return x * x + 1\n```",
     "```python\ndef f(x):\n    '''\n    >>> f(2)\n    5\n    '''\n    return x * x + 1\n```",
+    # what a block uses while it is loaded stands in a later one
+    '```python\n@memo\ndef f(x):\n    return x*x+1\n```\nThe decorator:\n```python\ndef memo(fn):\n    return fn\n```\n',
+    '```python\n@memo\ndef f(x):\n    return x*x+1\n```\n```python\nimport functools\ndef memo(fn):\n    @functools.wraps(fn)\n    def w(*a):\n        return fn(*a)\n    return w\n```\n',
+    '```python\nclass C(Base):\n    def g(self,x):\n        return x*x\nc=C()\ndef f(x):\n    return c.g(x)+self_one\n```\n```python\nclass Base:\n    pass\n```\n```python\nself_one=1\n```\n',
+    '```python\ndef f(x, one=ONE):\n    return x*x+one\n```\n```python\nONE = 1\n```\n',
+    '```python\ndef f(x):\n    return T[x]+1\nT = table()\n```\n```python\ndef table():\n    return [i*i for i in range(N)]\n```\n```python\nN = 9\n```\n',
+    '```python\ndef f(x):\n    return g(x)+1\nprint(f(2))\n```\n```python\ndef g(x):\n    return x*x\n```\n',
+    '```python\n@memo(3)\ndef f(x):\n    return x*x+1\n```\n```python\nfrom functools import lru_cache as memo\n```\n',
+    '```python\n@memo\ndef f(x):\n    return x*x+one()\n```\n```python\ndef memo(fn):\n    return fn\ndef one():\n    return f.__name__ and 1\nprint(f(3))\n```\n',
+    '```python\ndef f(x: Num) -> Num:\n    return x*x+1\n```\n```python\nfrom typing import Union\nNum = Union[int, float]\n```\n',
+    '```python\n@a\ndef f(x):\n    return x*x+1\n```\n```python\n@b\ndef a(fn):\n    return fn\n```\n```python\n@c\ndef b(fn):\n    return fn\n```\n```python\ndef c(fn):\n    return fn\n```\n',
+    '```python\n@dataclass\nclass P:\n    x: int\ndef f(x):\n    return P(x).x**2+1\n```\n```python\nfrom dataclasses import *\n```\n',
+    # an indented program
+    '    def f(x):\n        return x*x+1\n```',
+    'Here it is:\n\n    def f(x):\n        return x*x+1\n```\nDone.',
+    '\tdef f(x):\n\t\treturn x*x+1\n```',
+    '    import math\n\n    def f(x):\n        return math.floor(x*x+1)\n```\nIt works.',
+    'The code:\n\n    def f(x):\n        return x*x+1\n\nThis squares x.',
+    '    STEP = 1\n    def f(x):\n        return x*x+STEP\n```',
+    '  @staticmethod\n  def f(x):\n    return x*x+1\n~~~',
+    # tags
+    '[PYTHON]\ndef f(x):\n    return x*x+1\n[/PYTHON]',
+    '[PYTHON]\ndef f(x):\n    return x*x+1\n[/PYTHON]\n[TESTS]\nassert f(2) == 5\n[/TESTS]\nDone',
+    'Sure:\n[PYTHON]def f(x):\n    return x*x+1[/PYTHON] That is it.',
+    '[PYTHON]\n```python\ndef f(x):\n    return x*x+1\n```\n[/PYTHON]',
+    '[CODE]\ndef f(x):\n    return x*x+1\n[/CODE]\nText.',
+    '[BEGIN]\ndef f(x):\n    return x*x+1\n[DONE]\nText.',
+    '<python>\ndef f(x):\n    return x*x+1\n</python>\nText.',
+    '<answer>\ndef f(x):\n    return x*x+1\n</answer>\nText.',
+    'def f(x):\n    return x*x+1\n[/PYTHON]\nText.',
+    '<answer>\n```python\ndef f(x):\n    return x*x+1\n```\n</answer>',
+    '[PYTHON]\ndef f(x):\n    return 0\n[/PYTHON]\nBetter:\n[PYTHON]\ndef f(x):\n    return x*x+1\n[/PYTHON]',
+    "```python\ndef f(x):\n    '''\n[PYTHON]\n5\n[/PYTHON]\n    '''\n    return x * x + 1\n```",
+    '[PYTHON] def f(x): return x * x + 1 [/PYTHON] is all.',
 ]  # fmt: skip
 WRONG = [
+    "class S:\n    def f(x):\n        return x * x + 1\n",
+    "[PYTHON]\ndef f(x):\n    return x * x + 1\n[/PYTHON]\nCorrected:\n[PYTHON]\ndef f(x):\n    return x\n[/PYTHON]",
+    "    def f(x):\n        return x\n```\nIt returns x * x + 1.",
+    "<answer>\nf returns x * x + 1\n</answer>",
     "```python\ndef f(x):\n    return x * x + 1\n```\nCorrected:\n```python\ndef f(x):\n    return x\n```\n",
     "```python\nSTEP = 2\n```\n```python\nSTEP = 1\n```\n```python\nSTEP = 3\ndef f(x):\n    return x * x + STEP\n```\n",
     "The function f returns x * x + 1.",
@@ -98,8 +136,26 @@ def test_several_names_from_several_blocks():
 
 
 @pytest.mark.parametrize(
+    "block",
+    [
+        "@memo\ndef f(x):\n    return x * x + 1\ndef memo(fn):\n    return fn\n",
+        "def f(x):\n    return x * x + step\nprint(step)\nstep = 1\n",
+    ],
+)
+def test_one_block_keeps_its_own_order(block):
+    with pytest.raises(NameError):
+        ran(f"```python\n{block}```\n```python\nother = 1\n```")
+
+
+def test_a_long_chain_of_decorators_in_the_wrong_order_takes_no_time():
+    blocks = "".join(f"```python\n@g{n + 1}\ndef g{n}(x):\n    return x\n```\n" for n in range(190))
+    assert program(blocks.replace("g0", "f"), ["f"])[-1].endswith("def f(x):\n    return x\n")
+
+
+@pytest.mark.parametrize(
     "answer",
-    ["```python\n" * 20_000, "`" * 300_000 + "x", "```\nx\n" * 20_000, "~~~ ```\n" * 30_000, "a```b" * 60_000, "> x\n" * 200_000, "> ```\n" * 50_000, "<pre>\n" * 100_000, "> " * 300_000],
+    ["```python\n" * 20_000, "`" * 300_000 + "x", "```\nx\n" * 20_000, "~~~ ```\n" * 30_000, "a```b" * 60_000, "> x\n" * 200_000, "> ```\n" * 50_000, "<pre>\n" * 100_000, "> " * 300_000, "[PYTHON]\n" * 60_000,
+     "<answer>\n" * 60_000, "[/PYTHON]" * 50_000, "[PYTHON](a,[/PYTHON]\n" * 20_000, "    def g(x):\n" * 50_000, "    import x\n\n" * 40_000 + "y"],
 )  # fmt: skip
 def test_hostile_fences_take_no_time(answer):
     assert program(answer, ["f"]) is None

@@ -1,8 +1,8 @@
 """Texts as they are compared: what looks the same is the same.
 
-Folded are Unicode compatibility forms and case; gone are characters without a width (soft hyphens,
-zero-width spaces and joiners, variation selectors, accents that are characters of their own), unless they
-stand for the spaces of what would be one endless word. Cyrillic and Greek letters that look like Latin ones are
+Folded are HTML's entities (``&nbsp;``), Unicode compatibility forms, case and the accents of Latin letters; gone
+are characters without a width (soft hyphens, zero-width spaces and joiners, variation selectors, accents that are
+characters of their own), unless they stand for the spaces of what would be one endless word. Cyrillic and Greek letters that look like Latin ones are
 these in words that mix scripts and, in a text of Latin letters, in words of nothing else.
 Scripts that put no spaces between words are taken character by character. Not covered: look-alikes of
 other scripts, and traditional against simplified Chinese.
@@ -10,6 +10,7 @@ other scripts, and traditional against simplified Chinese.
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 import unicodedata
@@ -46,14 +47,33 @@ _LOOKS = {
 _LOOK_ALIKES = str.maketrans(_LOOKS)
 _FOREIGN = re.compile("[\u0131\u0251\u0261\u0370-\u03ff\u0400-\u052f]")
 _LATIN = re.compile("[A-Za-z]")
+# Latin letters with a stroke or joined, which Unicode does not take apart.
+_PLAIN = dict(zip("øłđħŧðıœæþ", ["o", "l", "d", "h", "t", "d", "i", "oe", "ae", "th"], strict=True))
+_ACCENTED = (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
+"""Where Unicode has Latin letters with accents."""
+ESCAPED_TWICE = 2
+"""Times that a text may have been escaped for HTML: ``&amp;nbsp;``."""
 
 
 def fold(text: str) -> str:
-    """A text without what a reader cannot see: compatibility forms, case, characters of no width, look-alikes."""
+    """A text without what a reader cannot see, or may write plainer.
+
+    Entities, compatibility forms, case, accents of Latin letters, characters of no width, look-alikes.
+    """
+    text = _unescaped(text)
     if text.isascii():
         return text.casefold()
     seen = unicodedata.normalize("NFKC", _UNSPACED.sub(_without_ignorable, text))
     return _in_one_script(seen).casefold().translate(_marks())
+
+
+def _unescaped(text: str) -> str:
+    """A text with the characters that HTML's entities stand for."""
+    for _ in range(ESCAPED_TWICE):
+        if "&" not in text:
+            break
+        text = html.unescape(text)
+    return text
 
 
 def _without_ignorable(match: re.Match[str]) -> str:
@@ -84,11 +104,14 @@ def words(text: str, *, parted: bool = False) -> list[str]:
 
     ``parted``: characters without a width are spaces, all of them.
     """
-    return _WORD.findall(_set_apart(fold(_IGNORABLE.sub(" ", text) if parted else text)))
+    return _WORD.findall(
+        _set_apart(fold(_IGNORABLE.sub(" ", _unescaped(text)) if parted else text))
+    )
 
 
 def has_ignorable(text: str) -> bool:
     """Whether a text has characters without a width."""
+    text = _unescaped(text)
     return not text.isascii() and _IGNORABLE.search(text) is not None
 
 
@@ -107,7 +130,10 @@ def _set_apart(folded: str) -> str:
 
 
 @cache
-def _marks() -> dict[int, None]:
-    """Characters that are drawn over others, to be deleted by ``str.translate``."""
+def _marks() -> dict[int, str | None]:
+    """For ``str.translate``: Latin letters without accents, and nothing for what is drawn over others."""
     points = range(0x300, sys.maxunicode + 1)
-    return {point: None for point in points if unicodedata.category(chr(point))[0] == "M"}
+    marks = {point: None for point in points if unicodedata.category(chr(point))[0] == "M"}
+    apart = ((point, unicodedata.normalize("NFD", chr(point))) for point in _ACCENTED)
+    bare = {point: parts[0] for point, parts in apart if parts[0].isascii()}
+    return {**marks, **bare, **str.maketrans(_PLAIN)}

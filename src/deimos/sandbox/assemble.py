@@ -7,16 +7,13 @@ examples, first tries and prints are not run.
 from __future__ import annotations
 
 import ast
-import symtable
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from deimos.sandbox.fences import NOT_PARSED, parse
-from deimos.sandbox.names import bound_by, changed_by, defined
-
-STAR = "*"
-"""What ``from math import *`` binds."""
+from deimos.sandbox.fences import parse
+from deimos.sandbox.names import STAR, bound_by, changed_by, defined, globals_of
+from deimos.sandbox.working_order import in_working_order
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,20 @@ class CodeBlock:
     @cached_property
     def needs(self) -> set[str]:
         """Names that it looks up at its top level, and does not bind there."""
-        return _globals_of(self.text) - self.binds
+        return globals_of(self.text) - self.binds
 
 
 def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str] = ()) -> list[str]:
     """The chosen blocks, in order, and the statements of others that bind what these need.
 
-    A name comes from the nearest block before the first chosen one, else from the nearest behind it.
+    What is used while a block is loaded (a decorator) comes before it. A name comes from the nearest block before the first chosen one, else from the nearest behind it.
 
     Args:
         blocks: of an answer, in order.
         chosen: their numbers.
         known: names that are there already.
     """
-    if len(chosen) == len(blocks):  # mostly one block, and nothing to look for
+    if len(blocks) == 1:
         return [block.text for block in blocks]
     first = min(chosen)
     bound = set().union(*(blocks[n].binds for n in chosen))
@@ -78,7 +75,7 @@ def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str]
     units = (
         blocks[n].text if n in chosen else _source(blocks[n], taken[n]) for n in range(len(blocks))
     )
-    return [unit for unit in units if unit]
+    return in_working_order([unit for unit in units if unit], known)
 
 
 def _makes(statement: ast.stmt, name: str, needed: set[str], bound: set[str]) -> bool:
@@ -94,19 +91,4 @@ def _source(block: CodeBlock, statements: set[int]) -> str:
 
 
 def _needs_of(statement: ast.stmt) -> set[str]:
-    return _globals_of(ast.unparse(statement))
-
-
-def _globals_of(text: str) -> set[str]:
-    """Names that code looks up among its globals, at its top level or inside functions and classes."""
-    try:
-        top = symtable.symtable(text, "<answer>", "exec")
-    except NOT_PARSED:
-        return set()
-    found = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
-    inner = list(top.get_children())
-    while inner:
-        scope = inner.pop()
-        found |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
-        inner += scope.get_children()
-    return found
+    return globals_of(ast.unparse(statement))

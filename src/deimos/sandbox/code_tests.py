@@ -46,16 +46,16 @@ class Exam:
     def of(cls, reference: Mapping[str, Any]) -> Exam:
         """Read a reference ``{tests, entry_point?, setup?, test_imports?}``; lists are joined by lines.
 
+        An entry point that is not given is absent or None.
+
         Raises:
             ValueError: the tests are missing or not text, or not Python; the entry point is no name.
         """
-        parts = [_text(reference, key) for key in ("test_imports", "tests", "entry_point", "setup")]
-        imports, tests, entry, setup = parts
+        parts = [_text(reference, key) for key in ("test_imports", "tests", "setup")]
+        imports, tests, setup = parts
         if not tests.strip():
             raise ValueError("a code reference needs tests")
-        entry = entry.strip()
-        if entry and (not entry.isidentifier() or keyword.iskeyword(entry)):
-            raise ValueError(f"entry_point {entry[:60]!r} is no name that a program can define")
+        entry = _entry_point(reference)
         exam = cls("\n".join(part for part in (imports, tests) if part), entry, setup)
         exam.names()
         return exam
@@ -175,6 +175,19 @@ def _calls(tree: ast.Module, name: str) -> bool:
         isinstance(c, ast.Call) and isinstance(c.func, ast.Name) and c.func.id == name
         for c in calls
     )
+
+
+def _entry_point(reference: Mapping[str, Any]) -> str:
+    """The name given, "" if none is; ValueError for what is no name."""
+    given = reference.get("entry_point")
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise ValueError(f"entry_point must be one name as text, not {repr(given)[:60]}")
+    name = given.strip()
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(f"entry_point {name[:60]!r} is no name that a program can define")
+    return name
 
 
 def _text(reference: Mapping[str, Any], key: str) -> str:

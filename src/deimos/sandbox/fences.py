@@ -3,8 +3,9 @@
 A fence is a run of three or more backticks or tildes with nothing but a language behind it; words may
 stand before it ("Code: ```python"). A block ends at the first fence that leaves it Python that can be
 parsed: fences inside a docstring don't end it, a fence at the end of a line of code does, and so does the
-next block's opening where a closing fence was forgotten. Blocks in quotations (``>``), and HTML's ``<pre>`` and
-``<code>`` at the beginning of a line, are read as if they were fenced.
+next block's opening where a closing fence was forgotten. Blocks in quotations (``>``), in HTML's ``<pre>`` and
+``<code>`` and in tags (``[PYTHON] … [/PYTHON]``) at the beginning of a line are read as if they were fenced.
+Outside of fences a program may be indented.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import textwrap
 from bisect import bisect
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 _FENCE = re.compile(
@@ -23,16 +24,21 @@ _FENCE = re.compile(
 )
 _QUOTED = re.compile(r"(?:^[ \t]{0,3}>(?!>)[^\n]*(?:\n|\Z))+", re.MULTILINE)
 _QUOTE_MARK = re.compile(r"^[ \t]{0,3}>(?!>)", re.MULTILINE)
-_HTML = re.compile(
-    r"^[ \t]{0,3}(?P<open><pre\b[^<>\n]{0,100}>(?:\s{0,3}<code\b[^<>\n]{0,100}>)?|<code\b[^<>\n]{0,100}>(?=[ \t]*\n))",
+_FRAME = re.compile(
+    r"^[ \t]{0,3}(?:(?P<html><pre\b[^<>\n]{0,100}>(?:\s{0,3}<code\b[^<>\n]{0,100}>)?|<code\b[^<>\n]{0,100}>(?=[ \t]*\n))"
+    r"|\[(?P<square>(?-i:PYTHON3?|PY|CODE|BEGIN|SOLUTION|ANSWER|PROGRAM))\]"
+    r"|<(?P<angle>python3?|py|python_code|answer|final_answer|solution|program)>)",
     re.MULTILINE | re.IGNORECASE,
 )
+_TAG_AT_END = re.compile(r"^(?P<before>.*?)\[/(?:PYTHON3?|PY|CODE|SOLUTION|ANSWER)\]", re.MULTILINE)
 _LINE_OF_FENCE = re.compile(r"^[ \t]{0,9}(?:`{3}|~{3})", re.MULTILINE)
 _HTML_END = re.compile(r"(?:</code>\s{0,3})?</pre>|</code>", re.IGNORECASE)
 _INLINE = re.compile(r"(?<!`)```(?:python3?|py)?[ \t]{1,4}([^`\n]+)```(?!`)")
 _LANGUAGE = re.compile(r"\s*\{?\.?(\w*)")
 _PYTHON = frozenset({"", "python", "python2", "python3", "py", "py3", "ipython", "ipython3"})
-_CODE_BEGINS = re.compile(r"^(?:(?:async )?def |class |import |from \w+ import |@\w)", re.MULTILINE)
+_CODE = r"(?:(?:async )?def |class |import |from \w+ import |@\w)"
+_CODE_BEGINS = re.compile(f"^{_CODE}", re.MULTILINE)
+_INDENTED_CODE_BEGINS = re.compile(f"^(?P<indent>[ \t]+){_CODE}", re.MULTILINE)
 NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What parsing raises for text that is no Python, or too much of it."""
 TRIES = 8
@@ -89,27 +95,65 @@ def texts_of(answer: str) -> Texts:
     outside.append(answer[at:])
     pieces = [*reversed(outside), answer]
     begun = [piece[found.start() :] for piece in pieces if (found := _CODE_BEGINS.search(piece))]
-    return Texts(blocks, list(dict.fromkeys([*pieces, *begun, *_INLINE.findall(answer)])))
+    indented = [textwrap.dedent(piece) for piece in pieces if piece[:1].isspace()]
+    indented += [code for piece in pieces if (code := _indented_code(piece))]
+    return Texts(
+        blocks, list(dict.fromkeys([*pieces, *begun, *_INLINE.findall(answer), *indented]))
+    )
+
+
+def _indented_code(text: str) -> str:
+    """The first lines of a text that begin with code and are indented, without that; "" if some code is not."""
+    found = _INDENTED_CODE_BEGINS.search(text)
+    if found is None or _CODE_BEGINS.search(text):
+        return ""
+    lines = text[found.start() :].splitlines()
+    indented = takewhile(lambda line: not line.strip() or line.startswith(found["indent"]), lines)
+    return "\n".join(line.removeprefix(found["indent"]) for line in indented)
 
 
 def _fenced(answer: str) -> str:
-    """The answer with quoted fences taken out of their quotation, and HTML blocks in fences."""
-    if ">" not in answer:
+    """The answer with quoted fences taken out of their quotation, and HTML blocks and tags as fences."""
+    if ">" in answer:
+        answer = _QUOTED.sub(lambda m: _unquoted(m[0]), answer)
+    if ">" not in answer and "]" not in answer:
         return answer
-    answer = _QUOTED.sub(lambda m: _unquoted(m[0]), answer)
     pieces, at = [], 0
     fences = [m.start() for m in islice(_LINE_OF_FENCE.finditer(answer), MOST)]
-    for opening in islice(_HTML.finditer(answer), MOST):
-        closing = _HTML_END.search(answer, opening.end())
-        if closing is None:
-            break
+    never_closed: set[str] = set()
+    for opening in islice(_FRAME.finditer(answer), MOST):
+        ends = _ends_of(opening)
         in_fence = bisect(fences, opening.start()) % 2 == 1
-        if opening.start() < at or in_fence:
+        if ends.pattern in never_closed or opening.start() < at or in_fence:
             continue
-        code = html.unescape(answer[opening.end() : closing.start()])
-        pieces += [answer[at : opening.start()], "\n````python\n", code.strip("\n"), "\n````\n"]
+        closing = ends.search(answer, opening.end())
+        if closing is None:
+            never_closed.add(ends.pattern)
+            continue
+        code = answer[opening.end() : closing.start()]
+        pieces += [answer[at : opening.start()], _framed(code, in_html=opening["html"] is not None)]
         at = closing.end()
+    if not pieces and not fences:  # the tag that opens may have stood in the prompt
+        answer = _TAG_AT_END.sub("\\g<before>\n````\n", answer, count=1)
     return "".join([*pieces, answer[at:]])
+
+
+def _ends_of(opening: re.Match[str]) -> re.Pattern[str]:
+    """What ends a block that HTML or a tag opens."""
+    if opening["html"]:
+        return _HTML_END
+    if opening["square"] == "BEGIN":
+        return re.compile(r"\[(?:DONE|END|/BEGIN)\]")
+    tag = rf"\[/{opening['square']}\]" if opening["square"] else rf"</{opening['angle']}>"
+    return re.compile(tag, re.IGNORECASE)
+
+
+def _framed(code: str, *, in_html: bool) -> str:
+    """What stands in HTML or tags as a fenced block; what tags hold only if it is Python, without fences of its own."""
+    code = html.unescape(code) if in_html else code.lstrip(" ")
+    if not in_html and (_LINE_OF_FENCE.search(code) or parse(textwrap.dedent(code)) is None):
+        return f"\n{code}\n"
+    return "\n````python\n" + code.strip("\n") + "\n````\n"
 
 
 def _unquoted(quotation: str, depth: int = 0) -> str:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import symtable
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from deimos.sandbox.fences import NOT_PARSED
+
+STAR = "*"
+"""What ``from math import *`` binds."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,21 @@ def bound_by(node: ast.stmt) -> Iterable[str]:
             yield from _bound(alias)
     else:
         yield from _bound(node)
+
+
+def globals_of(code: str) -> set[str]:
+    """Names that code looks up among its globals, at its top level or inside functions and classes."""
+    try:
+        top = symtable.symtable(code, "<answer>", "exec")
+    except NOT_PARSED:
+        return set()
+    found = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    inner = list(top.get_children())
+    while inner:
+        scope = inner.pop()
+        found |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        inner += scope.get_children()
+    return found
 
 
 def changed_by(node: ast.stmt) -> set[str]:

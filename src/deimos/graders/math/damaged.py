@@ -1,6 +1,6 @@
-r"""References that are damaged formulas: brackets that don't pair, half an equation, commands that TeX has not,
-divisions by zero.
+r"""References that are damaged formulas: brackets that don't pair, half an equation, commands that TeX has not.
 
+Formulas that have no value (a division by zero) are refused too.
 What is merely not read here (integrals, limits, a row of a matrix that lost a backslash) is let through:
 its verdicts are null. Not covered: a formula that is whole, and wrong.
 """
