@@ -36,7 +36,8 @@ def test_a_text_before_the_letter_must_be_its_options():
     assert right("The answer is $20 (B).", options=PRICES) is False
     assert right("The answer is vitamin (B).", options=VITAMINS) is False
     assert right("The answer is vitamin B (B).", options=VITAMINS) is True
-    assert right("The answer is vitamin (B).", options=SYMBOLS) is False
+    assert right("The answer is vitamin (B).", options=SYMBOLS) is True, "a text, not a letter"
+    assert right("The answer is field (C).", options=SYMBOLS) is False
     assert right("The answer is vitamin (B).") is False
 
 

@@ -52,6 +52,8 @@ IN_OTHER_LANGUAGES = [
     "Antwort: Option B",
 ]
 FORMS = [
+    "<answer>green</answer>",
+    'The answer is "green"',
     "The answer is B (green).",
     "The answer is (B) (green).",
     "Answer: B (green)",
@@ -196,8 +198,6 @@ NOT_SAID = [
     "The answer is B?",
     'The answer is not "B"',
     "green",
-    "<answer>green</answer>",
-    'The answer is "green"',
     "A\nB\nC\nD",
     "B\nC",
     "Options: A (red), B (green)",

@@ -96,6 +96,9 @@ RIGHT = [
     ("Thus, option B.", COLOURS),
     ("It must be B.", COLOURS),
     ("The correct answer is b, since green grass.", COLOURS),
+    ("The answer is b + c.", FORMULAS),
+    ("The answer is green.", COLOURS),
+    ("Richtig ist die Antwort: green", COLOURS),
 ]
 WRONG = [
     ("The answer is a.", COLOURS),
@@ -147,7 +150,7 @@ WRONG = [
     ("Ich denke nicht, dass B richtig ist.", COLOURS),
     ("The answer is b.", LETTERS),
     ("The answer is b - c.", FORMULAS),
-    ("The answer is b + c.", FORMULAS),
+    ("The answer is 2b.", FORMULAS),
     ("The answer is b/c.", FORMULAS),
     ("So it is 2.", DIGITS),
     ("The answer is a triangle.", SHAPES),

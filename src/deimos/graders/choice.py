@@ -1,9 +1,10 @@
 r"""The choice grader: which option does the answer name?
 
 Only explicit answers count: ``\boxed{B}``, ``<answer>B</answer>``, "answer is (B)" in thirty languages,
-"B is correct", "So it is B.", a letter standing alone as the answer or on its first or last line. Never an
-article ("the answer is a triangle"), never a letter out of an option's text, never an option's text without its letter, never what is only supposed, asked or
-denied ("if the answer is A", "the answer is not B"). Two different letters are wrong, unless the
+"B is correct", "So it is B.", a letter standing alone as the answer or on its first or last line; in a box, a
+tag or behind "the answer is" one option's own words too, whole. Never an article ("the answer is a
+triangle"), never a letter out of an option's text, never what is only supposed, asked, doubted or
+denied ("if the answer is A", "the answer is not B", "it is not \boxed{B}"). Two different letters are wrong, unless the
 second statement corrects the first ("wait, no: the answer is B").
 Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
 """
@@ -16,6 +17,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from deimos.graders.choice_behind import called_right_as_well, second_letters, taken_back
+from deimos.graders.choice_doubt import BEFORE, is_doubted
 from deimos.graders.choice_labels import (
     BOX_MARK,
     BOXED,
@@ -31,7 +33,7 @@ from deimos.graders.choice_labels import (
 )
 from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand, weak_sentences
 from deimos.graders.choice_words import ANSWER_IS, DENIED
-from deimos.graders.extract import boxes, last_line
+from deimos.graders.extract import find_boxes, last_line
 from deimos.graders.statements import is_unreal, is_withdrawn, names_another, speaks_of_another
 from deimos.registry import grader
 from deimos.types import Verdict
@@ -53,13 +55,16 @@ _TAG = re.compile(
 )
 _STATED = re.compile(
     r"\b(?:(?:answer|ans(?=\s{0,3}:|\.|\s{1,3}is\b)\.?|(?:correct|right|best)\s{1,3}(?:option|choice|letter)"
+    r"|letter(?:\s{1,3}of\s{1,3}(?:the|my)\s{1,3}(?:(?:correct|right|best)\s{1,3})?(?:answer|option|choice))?"
     r"|(?:my|final)\s{1,3}(?:(?:final|actual)\s{1,3})?(?:choice|pick|selection)(?:,\s{1,3}(?:however|then|therefore|thus),?)?)"
-    r"[\"']?\s{0,3}(?:choice\s{0,3}|option\s{0,3})?"
+    r"[\"']?\s{0,3}(?:(?:choice|option|letter)\s{0,3})?"
     r"(?:is|:|=|[-–—]\s|(?<=\bans\.)\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
     r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
     r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
     re.IGNORECASE,
 )
+_BOLD = re.compile(r"^([ \t]{0,9})\*\*[(\[]?([A-J])[)\].:]?\*\*(?=[ \t]{1,9}\S)", re.MULTILINE)
+"""A letter in bold before its option's words, which is as good as one in brackets: ``**B** green``."""
 _RULED_OUT = re.compile(
     r"\b(?i:it|that|this)\s(?i:cannot|can[’']?t|can\snot)\s(?i:possibly\s|really\s)?(?i:be)\s(?:option\s)?([A-J])\b"
 )
@@ -106,16 +111,18 @@ def labels_of(reference: Mapping[str, Any]) -> str:
 
 def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
-    text = _uncut(unicodedata.normalize("NFKC", answer))
+    text = _BOLD.sub(r"\1(\2)", _uncut(unicodedata.normalize("NFKC", answer)))
     reader = DIGIT_READER if digits else LETTER_READER
-    framed = [frame for _, frame in _FRAME.findall(text)]
-    bared = [bare(box) for box in (*boxes(text), *framed)]
+    framed = [(found[2], found.start()) for found in _FRAME.finditer(text)]
+    boxed = [(box.content, box.start) for box in find_boxes(text)[0]]
+    meant = [one for one, at in (*boxed, *framed) if not is_doubted(text[max(0, at - BEFORE) : at])]
+    bared = [bare(one) for one in meant]
     named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).
     plain = bare(_TAG.sub("\n", text))
     said, corrected, end = _said(plain, reader, options)
     line = last_line(plain)
-    closing = reader.line(line, options)
+    closing = reader.line(line, options) or reader.whole(plain, options)
     opening, opened = _opening(plain, reader, options)
     named |= said | closing | (opening - corrected)
     if not named:
@@ -172,7 +179,11 @@ def _said_weakly(plain: str, reader: LabelReader, options: list[str]) -> _Said:
     """What sentences say that are thoughts on the way where something else is the answer."""
     if reader.labels != LETTERS:
         return set(), set(), 0
-    sentences = [*weak_sentences(plain), *reader.texts_first(plain, options)]
+    sentences = [
+        *weak_sentences(plain),
+        *reader.texts_first(plain, options),
+        *reader.only_one_right(plain, options),
+    ]
     return _standing(plain, [], sentences, reader, options)
 
 

@@ -53,6 +53,16 @@ _TAKEN_BACK = re.compile(
     rf"|^[\s,(–—-]{{0,4}}(?:only\s{{1,3}})?if\s{{1,3}}(?:the|this|that)\s{{1,3}}(?:question|problem|task|exercise|quiz|prompt)\s{{1,3}}(?:asked|asks|were|was|had|wanted|meant|concerned)\b",
     re.IGNORECASE,
 )
+_UNSURE = re.compile(
+    rf"{_THEN}{_BUT}?(?:(?:i\s{{1,3}}am|i[’']m)\s{{1,3}}(?:(?:really|still|honestly|just|only)\s{{1,3}})?(?:not\s{{1,3}}(?:[\w%-]{{1,12}}\s{{1,3}}){{0,2}}?(?:sure|certain|confident|convinced|positive)"
+    r"|unsure|uncertain|guessing|in\s{1,3}doubt|far\s{1,3}from\s{1,3}(?:sure|certain))"
+    r"|not\s{1,3}(?:(?:entirely|really|fully|quite|completely|so|too|very|100%)\s{1,3})?(?:sure|certain)|unsure"
+    r"|i\s{1,3}(?:could|may|might)\s{1,3}(?:well\s{1,3}|also\s{1,3}|easily\s{1,3})?be\s{1,3}(?:wrong|mistaken)|i\s{1,3}(?:still\s{1,3})?have\s{1,3}(?:my\s{1,3}|some\s{1,3})?doubts"
+    r"|i\s{1,3}(?:really\s{1,3})?doubt\s{1,3}(?:it|that|this)|who\s{1,3}knows|don[’']t\s{1,3}quote\s{1,3}me)\b"
+    r"(?!\s{1,3}(?:why|how|about\s{1,3}(?:the|my)\s{1,3}(?:reason|proof|explanation|wording|others?)|what\b|of\s{1,3}the\s{1,3}(?:reason|proof)))",
+    re.IGNORECASE,
+)
+"""The letter is a guess: "…, but I'm not sure"."""
 _ZH_ERROR = re.compile(
     r"[\s,;。(]{0,3}(?:但是?|不过|可是)?(?:这|那|此|它)(?:显然|其实)?(?:就?是)?(?:一个|一种|个)?(?:很|最)?(?:常见|典型|普遍)?的?"
     r"(?:错误|误解|误区|陷阱|错的|不对|不正确|与(?:题意|条件|题目)(?:矛盾|不符))"
@@ -95,8 +105,8 @@ _SUBJECT = re.compile(
 def taken_back(behind: str) -> bool:
     """Whether the words directly behind a letter say that it isn't, or isn't here, the answer."""
     behind = behind[:BEHIND]
-    found = _TAKEN_BACK.match(behind) or _ZH_ERROR.match(behind) or _CANNOT_SAY.search(behind)
-    return found is not None
+    found = _TAKEN_BACK.match(behind) or _ZH_ERROR.match(behind) or _UNSURE.match(behind)
+    return found is not None or _CANNOT_SAY.search(behind) is not None
 
 
 @lru_cache(maxsize=4)

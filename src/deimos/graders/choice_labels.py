@@ -10,6 +10,7 @@ from functools import lru_cache
 from deimos.graders.choice_behind import opens_a_sentence
 from deimos.graders.choice_sentences import Stated
 from deimos.graders.choice_text_first import letter_behind
+from deimos.graders.choice_verdicts import only_one_right
 from deimos.graders.choice_words import ENDS, OR
 from deimos.graders.extract import BOX
 
@@ -25,7 +26,7 @@ _WRAPPING = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\b|[$
 QUOTES = "\"'“”„‟‘’‚‛«»‹›「」『』"
 _QUOTED = re.compile(rf"[{QUOTES}]\s?(\(?[A-J1-9]\)?)[.]?\s?[{QUOTES}]")
 UNCERTAIN = re.compile(
-    r"n[’']t\b|\b(?:not|never|if|unless|whether|might|may|could|suppose|supposing|assume|assuming"
+    r"n[’']t\b|\b(?:not|never|perhaps|maybe|possibly|if|unless|whether|might|may|could|suppose|supposing|assume|assuming"
     r"|tempting|nor|neither|cannot)\b|(?<!\bi\s)\bwould\b",
     re.IGNORECASE,
 )
@@ -37,6 +38,12 @@ _SECOND_THOUGHT = re.compile(
 _REMARK = re.compile(r"\s{0,3}\(([^()\n]{1,390})\)")
 _WRONG = re.compile(
     r"\b(?:wrong|incorrect|false|other\s{1,3}than|over|rather\s{1,3}than|instead\s{1,3}of)\b",
+    re.IGNORECASE,
+)
+_OVER = r"(?=\s{0,3}(?:$|\n|[.!](?!\w))|,?\s{1,3}(?:because|since|not)\b)"
+"""Behind an option's own words: nothing more is said of it but why."""
+_OR_ANOTHER = re.compile(
+    r"[\s.!,;]{0,6}(?:(?:or|no|nope|and|also|maybe|perhaps|possibly|actually|wait|rather|but|sorry)\b[\s,:]{1,3}){1,4}",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^#{1,6}\s{1,9}")
@@ -60,6 +67,8 @@ class LabelReader:
     labels: str
     correct: re.Pattern[str]
     """"B is correct", "option 2 is the right answer"; the label is its first group."""
+    before_text: re.Pattern[str]
+    """"So B)", where the option's own words and "is correct" may follow; the label is its first group."""
 
     @property
     def any_case(self) -> str:
@@ -83,7 +92,10 @@ class LabelReader:
         several = set(re.findall(rf"(?<!\w){self.label}(?!\w)", box))
         # One way to match each text: "and" is letters, a branch of its own doubles the ways.
         only_labels = re.fullmatch(r"(?:\(?\w\)?|[\s,;/&])+", box) is not None
-        return several if len(several) > 1 and only_labels else set()
+        if several and only_labels and len(several) > 1:
+            return several
+        owners = owners_of(box, self.labels, options) if self._is_text(box) else set()
+        return owners if len(owners) == 1 else set()
 
     def labelled(self, line: str, options: list[str]) -> set[str]:
         """The label of ``B. text`` and its like; the owner's too where the text is another option's."""
@@ -109,7 +121,8 @@ class LabelReader:
         match = re.match(rf"(?:[(\[]({self.any_case})[)\]]|{self.ended})", rest)
         match = match or (self._small(rest) if self._may_be_small(options) else None)
         if match is None:
-            return self._with_text(rest, options) or self._behind_text(rest, options)[0]
+            found = self._with_text(rest, options) or self._behind_text(rest, options)[0]
+            return found or self._own_text(rest, options)[0]
         named = {(match[1] or match[2]).upper()}
         behind = rest[match.end() :]
         joint = rf"\s*(?:,\s*(?:and|or|{OR})?|and|or|{OR}|/|&)\s*[(\[]?"
@@ -120,6 +133,7 @@ class LabelReader:
         )
         if more and not opens_a_sentence(rest[more.end() :]):
             named.add((more[1] or more[2]).upper())
+        named |= self._listed(behind, small=(match[2] or "").islower())
         remark = _REMARK.match(behind)
         return named | (self._remarked(remark[1], named, options) if remark else set())
 
@@ -127,7 +141,42 @@ class LabelReader:
         """Where the letter ends that stands behind "answer is"."""
         at_once = rf"[\s(\[{QUOTES}]{{0,6}}(?:{self.any_case})(?!\w)[)\]{QUOTES}]{{0,3}}"
         match = re.match(at_once, rest)
-        return match.end() if match else self._behind_text(rest, options)[1]
+        if match:
+            return match.end()
+        return self._behind_text(rest, options)[1] or self._own_text(rest, options)[1]
+
+    def _listed(self, behind: str, *, small: bool) -> set[str]:
+        """Labels behind the first one of a list that has semicolons, or a lone one behind a full stop: "B; C", "B. C"."""
+        label = self.any_case if small else self.label
+        held = rf"[(\[]?({label})[)\]]?"
+        stop = r"(?=\s{0,3}(?:$|\n|[.!;、。,](?!\w))|\s{1,3}(?:and|or)\b)"
+        found = re.match(
+            rf"[)\]{QUOTES}]?\s{{0,3}}[;、]\s{{0,3}}(?:(?:and|or|also)\s{{1,3}})?{held}{stop}",
+            behind,
+        )
+        found = found or re.match(rf"[)\]{QUOTES}]?\.\s{{1,3}}{held}[.]?[ ]{{0,3}}(?:$|\n)", behind)
+        if found is None or opens_a_sentence(behind[found.end() :]):
+            return set()
+        return {found[1].upper()}
+
+    def _is_text(self, text: str) -> bool:
+        """Whether a text may be an option's own words; a letter or digit alone is a label's."""
+        words = _words(text)
+        return self.labels == LETTERS and bool(words) and not (len(words) == 1 and words.isalpha())
+
+    def _own_text(self, rest: str, options: list[str]) -> tuple[set[str], int]:
+        """The label of the one option whose own words, whole, stand here, and where they end: "The answer is green."."""
+        lead = len(rest) - len(rest.lstrip(" :" + QUOTES))
+        found: dict[str, int] = {}
+        for label, option in zip(self.labels, map(str, options), strict=False):
+            match = re.compile(words_of(option) + _OVER, re.IGNORECASE).match(rest, lead)
+            if match and self._is_text(option):
+                found[label] = match.end()
+        end = max(found.values(), default=0)
+        if len(found) == 1 and (turn := _OR_ANOTHER.match(rest, end)):
+            more = rest[turn.end() :]
+            found |= {label: end for label in self._own_text(more, options)[0]}
+        return set(found), end
 
     def _behind_text(self, rest: str, options: list[str]) -> tuple[set[str], int]:
         """The letter behind its option's own words, and where it ends: "green (B)"."""
@@ -142,6 +191,16 @@ class LabelReader:
             text = match["text"] or match["apart"]
             if not text or match[1] in owners_of(text, self.labels, options):
                 yield Stated(match.start(), match.end(), frozenset([match[1]]))
+        texts = dict(zip(self.labels, map(str, options), strict=False))
+        for match in self.before_text.finditer(plain):
+            text = re.compile(words_of(texts.get(match[1], "")) + _IS_RIGHT, re.IGNORECASE)
+            if self._is_text(texts.get(match[1], "")) and (right := text.match(plain, match.end())):
+                yield Stated(match.start(), right.end(), frozenset([match[1]]))
+
+    def only_one_right(self, plain: str, options: list[str]) -> Iterator[Stated]:
+        """A list that calls one option right and all others wrong."""
+        if found := only_one_right(plain, [words_of(str(option)) for option in options]):
+            yield Stated(found[1], found[2], frozenset([found[0]]))
 
     def texts_first(self, plain: str, options: list[str]) -> Iterator[Stated]:
         """Sentences as "it is green (B)"."""
@@ -191,7 +250,7 @@ class LabelReader:
 
     def behind_label(self, text: str, named: Collection[str]) -> str:
         """A text without the label that it begins with, if that is named."""
-        match = re.match(rf"[ \t\f(\[]{{0,6}}({self.any_case})[)\].:]{{0,2}}", text)
+        match = re.match(rf"[ \t\f(\[]{{0,6}}({self.any_case})(?!\w)[)\].:]{{0,2}}", text)
         return text[match.end() :] if match and match[1].upper() in named else text
 
     def denied(self, text: str) -> set[str]:
@@ -215,6 +274,11 @@ class LabelReader:
         named, end = self._behind_text(unquoted, options)
         return named if not unquoted[end:].strip(" .!") else set()
 
+    def whole(self, answer: str, options: list[str]) -> set[str]:
+        """The small letter in brackets that an answer consists of: "(b)", "b)"."""
+        found = re.fullmatch(rf"\(?({self.label.lower()})\)\.?", answer.strip())
+        return {found[1].upper()} if found and self._may_be_small(options) else set()
+
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""
         found = set()
@@ -225,15 +289,23 @@ class LabelReader:
         return found
 
 
+_IS_RIGHT = (
+    r"\s{1,3}(?:is|must\s{1,3}be)\s{1,3}(?:(?:therefore|thus|hence|clearly|definitely|indeed|obviously|certainly)\s{1,3})?"
+    r"(?:(?:the\s{1,3})?(?:correct|right|best)(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))"
+    r"|the\s{1,3}(?:final\s{1,3})?answer(?=\s*(?:$|[.,;!\n])))"
+)
+
+
 def _reader(label: str, labels: str, before: str) -> LabelReader:
     correct = re.compile(
-        rf"(?:{before})(?-i:\(?({label})\)?)(?:\s{{0,2}}\((?P<text>[^()\n]{{1,160}})\)|,\s(?P<apart>[^,.\n]{{1,160}}),)?\s{{1,3}}(?:is|must\s{{1,3}}be)\s{{1,3}}"
-        r"(?:(?:therefore|thus|hence|clearly|definitely|indeed|obviously|certainly)\s{1,3})?"
-        r"(?:(?:the\s{1,3})?(?:correct|right|best)(?=\s{1,3}(?:answer|option|choice|one)|\s*(?:$|[.,;!\n]))"
-        r"|the\s{1,3}(?:final\s{1,3})?answer(?=\s*(?:$|[.,;!\n])))",
+        rf"(?:{before})(?-i:\(?({label})\)?)(?:\s{{0,2}}\((?P<text>[^()\n]{{1,160}})\)|,\s(?P<apart>[^,.\n]{{1,160}}),)?{_IS_RIGHT}",
         re.IGNORECASE | re.MULTILINE,
     )
-    return LabelReader(label, labels, correct)
+    before_text = re.compile(
+        rf"(?:{before})(?-i:[(\[]?({label})[)\]]?)[.:)]?(?:\s[-–—])?\s{{1,3}}",
+        re.IGNORECASE | re.MULTILINE,
+    )
+    return LabelReader(label, labels, correct, before_text)
 
 
 _NAMED_SO = r"\b(?:option|choice|answer)\s{1,3}"
@@ -259,6 +331,12 @@ def owners_of(text: str, labels: str, options: list[str]) -> set[str]:
         if owners := {label for label, words in read.items() if words == wanted}:
             return owners
     return set()
+
+
+@lru_cache(maxsize=256)
+def words_of(option: str) -> str:
+    """A pattern for an option's own words."""
+    return r"\s{1,3}".join(map(re.escape, bare(option).rstrip(".").split())) + rf"[{QUOTES}]?(?!\w)"
 
 
 @lru_cache(maxsize=256)

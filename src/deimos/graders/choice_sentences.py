@@ -63,6 +63,11 @@ _LEFT = re.compile(
     rf"\s{{1,3}}(?:only\s{{1,3}}|just\s{{1,3}})?{_LABEL}(?:\s{{1,3}}as\s{{1,3}}the\s{{1,3}}(?:only|correct|right|best)[\w\s]{{1,30}}?)?{_END}",
     re.IGNORECASE,
 )
+_MAKES = re.compile(
+    rf"(?:\b(?:that|this|which|it)\s{{1,3}}(?:(?:clearly|thus|therefore|only|also|then)\s{{1,3}})?makes|\bmaking)\s{{1,3}}{_LABEL}\s{{1,3}}"
+    rf"(?:the\s{{1,3}}(?:only\s{{1,3}}|best\s{{1,3}})?(?:{_SORT}\s{{1,3}})?{_THING}|(?:the\s{{1,3}})?(?:correct|right|best))(?:\s{{1,3}}here)?{_END}",
+    re.IGNORECASE,
+)
 _MOST = re.compile(
     rf"{_CLAUSE_BEGIN}(?:{_SO})?{_LABEL}\s{{1,3}}(?:is|seems|appears\s{{1,3}}to\s{{1,3}}be)\s{{1,3}}(?:the\s{{1,3}}(?:single\s{{1,3}})?{_MOST_SO}"
     rf"(?:\s{{1,3}}(?:{_THING}|of\s{{1,3}}(?:these|them|all|the\s{{1,3}}four|the\s{{1,3}}options)))?|the\s{{1,3}}one\s{{1,3}}(?:that|which)\s{{1,3}}{_FITS}){_END}",
@@ -129,7 +134,8 @@ def plain_sentences(text: str) -> Iterator[Stated]:
         yield Stated(match.start(), match.end(), frozenset([match["held"] or match["bare"]]))
     for pattern in (_CONTRASTED, IS_CORRECT, NOT_THIS_BUT_THAT, _CHANGED):
         for match in pattern.finditer(text):
-            yield Stated(match.start(), match.end(), frozenset([match["label"]]))
+            label = next(filter(None, map(match.groupdict().get, ("label", "ja", "ko", "tr"))))
+            yield Stated(match.start(), match.end(), frozenset([label]))
     for match in _CORRECTED.finditer(text):
         yield Stated(match.end("word"), match.end(), frozenset([match["label"]]))
 
@@ -139,7 +145,7 @@ def weak_sentences(text: str) -> Iterator[Stated]:
 
     "Only B fits", "that leaves B", "I think it's B", "B, because it releases energy".
     """
-    for pattern in (_ONLY, _LEFT, _MOST, _I_THINK, _SURELY, _PICK):
+    for pattern in (_ONLY, _LEFT, _MAKES, _MOST, _I_THINK, _SURELY, _PICK):
         for match in pattern.finditer(text):
             yield Stated(match.start(), match.end(), frozenset([match["label"]]))
     for match in _ONLY_IT.finditer(text):

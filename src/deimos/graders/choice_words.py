@@ -36,8 +36,20 @@ _BETWEEN = (
     r"|auswahl|buchstabe|lettre|letra|lettera|litera|letter|alternativa?|alternativet?|wariant|opcja|вариант|варіант"
     r"|şık|seçenek|pilihan|opsi|الخيار|विकल्प)\b\s{1,3}|ตัวเลือก|选项|選項|選択肢|보기)"
 )
+_OPTIONS = (
+    r"\b(?:opción|opcion|opção|opcao|opzione|option|optie|alternativa?|alternativet?|möglichkeit|wariant|opcja|možnost"
+    r"|вариант|варіант|seçenek|şık|pilihan|lựa\s{1,3}chọn|phương\s{1,3}án)"
+)
+_RIGHT_BEFORE = r"\b(?:richtige|korrekte|bonne|juiste|correcte|rätta?|riktige|rigtige|korrekta?|poprawna|prawidłowa|správná|doğru|правильный|верный|правильна|helyes)"
+_NO_VERB = (
+    r"(?:\b(?:cevap|yanıt|seçenek|şık|ответ|вариант|відповідь|варіант|válasz|jawaban(?:nya)?|pilihan|الجواب|الإجابة|الاجابة|תשובה|התשובה)"
+    r"(?:\s{1,3}(?:yang\s{1,3}benar|الصحيحة|الصحيح|הנכונה)|\s{1,3}az?)?\s{1,3}|(?:答案|正解|答え|정답)\s?)(?=[(\[\"'“«]?(?-i:[A-J])(?![A-Za-z]))"
+)
+"""Languages that leave out "is": "Doğru cevap B."."""
 ANSWER_IS = _compiled(
-    rf"(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
+    rf"(?:{_OPTIONS}\s{{1,3}}{_ADJECTIVES}|{_RIGHT_BEFORE}\s{{1,3}}{_OPTIONS})\s{{0,3}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
+    rf"|{_NO_VERB}"
+    rf"|(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
     r"|(?<!不)(?:正确|正確)的?(?:选项|選項|说法|一项|一項)?是\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}"
     r"|(?:故|应|應|所以|因此|因而|综上|可|只能|最终|最終|正确的?|正確的?|我|[本此该該这這][题題]|(?<![一-鿿]))(?:选择|選擇|选|選)\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}",
 )
@@ -47,6 +59,8 @@ DENIED = _compiled(
     r"\b(?:nicht|kein|keine|wenn|falls|ob|angenommen|vielleicht|könnte|ne|pas|peut-être|supposons|quizás|tal\s{1,3}vez"
     r"|supongamos|talvez|não|forse|non|nie|jeśli|niet|indien|misschien|om|hvis|ikke|inte|eğer|değil|jika|bukan|mungkin"
     r"|nếu|không|не|если|ли|возможно|якщо|αν|δεν|إذا|لو|ليس|ليست|אם|לא|यदि|अगर|नहीं)\b"
+    r"|\b(?:falsche[nr]?|fausse|mauvaise|sbagliata|foute|onjuiste|felaktiga|feil|gale|forkerte|błędna|niepoprawna|nieprawidłowa|špatná"
+    r"|nesprávná|yanlış|hatalı|неправильн\w{1,3}|неверн\w{1,3}|helytelen|rossz)\s*$|(?:不|오|错误的?|錯誤的?|错的|不正确的?|間違った|誤った|틀린|잘못된)\s*$"
     r"|^\s*(?:si|se|no|als)\b|\bno\s{1,3}(?:creo|es|era)\b"
     r"|如果|假如|假设|假設|若|是否|可能|也许|也許|不认为|不認為|不是|不应|不應|并非|以为|以為|误认|誤認|错误地|很多人|许多人|有人|有些人|同学|(?:错误|误区|误解|陷阱)(?:是|在于)|もし|かもしれ|만약|아마|หาก|ถ้า|ไม่",
 )
@@ -89,8 +103,12 @@ _NOT_OPTION = r"\s{1,3}(?:(?:die|la|le|el|a|o|de)\s{1,3})?(?:(?:option|opción|o
 NOT_THIS_BUT_THAT = _compiled(
     r"(?:(?:^|[.!?;:\n。,]\s{0,3})[一-鿿\s]{0,12}?(?:答案|选项|選項)?\s?(?:应该|應該)?(?:不是|并非|不选|不選|不应选|不應選)\s?(?:选项|選項)?\s?[(\[]?[A-J][)\]]?\s?(?:选项|選項|项|項)?"
     r"\s?[,、;]?\s?(?:而应该是|而應該是|而应是|而是|而应选|而選|而选|应该是|应该选|应是|应选|應選|应为)\s?(?:选项|選項)?"
-    rf"|\b(?:nicht|no\s{{1,3}}es|non\s{{1,3}}è|n[’']est\s{{1,3}}pas|não\s{{1,3}}é|niet|не){_NOT_OPTION}(?:sondern|sino|mais|ma|bensì|mas|maar|а)"
+    rf"|\b(?:nicht|no\s{{1,3}}es|non\s{{1,3}}è|n[’']est\s{{1,3}}pas|não\s{{1,3}}é|niet|не|inte|ikke|nie|není|bukan|nu\s{{1,3}}este)"
+    rf"{_NOT_OPTION}(?:sondern|sino|mais|ma|bensì|mas|maar|а|utan|men|lecz|ale|tylko|melainkan|ci)"
     r"\s{1,3}(?:(?:die|la|le|el|a|o|de)\s{1,3})?(?:(?:option|opción|opção|opzione|optie|antwort|вариант)\s{1,3})?)"
     rf"(?-i:[(\[]?{_THAT})"
+    r"|(?:正解|答え|解答|答案)(?:は|が)\s?[(\[]?(?-i:[A-J])[)\]]?\s?(?:ではなくて?|じゃなくて?|でなくて?)\s?[、,]?\s?[(\[]?(?-i:(?P<ja>[A-J]))[)\]]?(?=\s?(?:です|だ|である)?\s?(?:$|[。.!\n]))"
+    r"|(?:정답|답)[은는이]?\s?[(\[]?(?-i:[A-J])[)\]]?[가이]?\s?아니라\s?[(\[]?(?-i:(?P<ko>[A-J]))[)\]]?(?=\s?(?:입니다|이다|다|예요|이에요)?\s?(?:$|[。.!\n]))"
+    r"|\b(?:cevap|yanıt)\s{1,3}[(\[]?(?-i:[A-J])[)\]]?\s{1,3}değil,?\s{1,3}[(\[]?(?-i:(?P<tr>[A-J]))[)\]]?(?=(?:[’'][dt][iıuü]r)?\s?(?:$|[.!\n]))"
 )
 """Not A but B, in other languages."""

@@ -71,9 +71,10 @@ def _bound(statements: _Statements) -> set[str]:
 
 def _bodies_of(statements: _Statements) -> dict[str, set[str]]:
     """The names that functions and classes look up when they are called, by their own name."""
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     return {
-        node.name: globals_of(ast.unparse(node)) for node in statements if isinstance(node, kinds)
+        node.name: globals_of(ast.unparse(node))
+        for node in statements
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
 
 
