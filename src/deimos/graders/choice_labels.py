@@ -175,7 +175,7 @@ class LabelReader:
         end = max(found.values(), default=0)
         if len(found) == 1 and (turn := _OR_ANOTHER.match(rest, end)):
             more = rest[turn.end() :]
-            found |= {label: end for label in self._own_text(more, options)[0]}
+            found |= dict.fromkeys(self._own_text(more, options)[0], end)
         return set(found), end
 
     def _behind_text(self, rest: str, options: list[str]) -> tuple[set[str], int]:

@@ -1,4 +1,4 @@
-r"""Answers that go through the options one by one: "A: incorrect. B: correct. C: incorrect. D: incorrect."
+r"""Answers that go through the options one by one, as "A: incorrect. B: correct. C: incorrect." does.
 
 They name the option that is called correct if all others are called wrong, each once. English and signs (✓, ✗).
 """
