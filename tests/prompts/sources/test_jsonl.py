@@ -67,7 +67,7 @@ def test_odd_white_space_inside_a_text_is_no_line_end(tmp_path):
             {**MATH, "reference": {"letter": "A"}},
             "line 2: a math reference must be a text .* not an object",
         ),
-        ({**MATH, "reference": 1.5}, "line 2: a math reference must be a text"),
+        ({**MATH, "reference": [1.5]}, "line 2: a math reference must be a text"),
         ({**MATH, "reference": ""}, "line 2: a math reference must be a text"),
         (
             {**CHOICE, "reference": "B"},
