@@ -52,7 +52,7 @@ def compare_table(rows: list[Row]) -> list[str]:
         cells = (
             row["setting"],
             row["task"],
-            baselines.against(row),
+            baselines.name_compared(row),
             formatting.number(row["n"]),
             formatting.number(row.get("budget")),
             of(row, "accuracy", f"{formatting.points(row['accuracy_delta'])} {ci}".rstrip()),
@@ -60,7 +60,7 @@ def compare_table(rows: list[Row]) -> list[str]:
             changed(row, "total_tokens"),
             of(row, "seconds", seconds(row)),
             of(row, "accuracy", formatting.number(None if smallest is None else 100 * smallest, 1)),
-            decoding_labels.short(row),
+            decoding_labels.shorten_config(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -85,7 +85,7 @@ def bench_table(rows: list[Row]) -> list[str]:
 
     for row in rows:
         ci = formatting.interval(row["accuracy_ci"], percent)
-        cut = f"{percent(headline.unfinished(row))} of budget {formatting.number(row['budget'])}"
+        cut = f"{percent(headline.share_unfinished(row))} of budget {formatting.number(row['budget'])}"
         cells = (
             row["model"],
             row["setting"],
@@ -96,7 +96,7 @@ def bench_table(rows: list[Row]) -> list[str]:
             of(row, "answer_tokens", median(row, "answer_tokens")),
             of(row, "finished", cut),
             of(row, "seconds", formatting.seconds(row["seconds_per_problem"])),
-            decoding_labels.short(row),
+            decoding_labels.shorten_config(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -155,7 +155,7 @@ def main() -> None:
     args.out.write_text("\n".join(lines), encoding="utf-8")
     pooled = {
         row["setting"]: row
-        for row in baselines.against_base(summary["compare"])
+        for row in baselines.select_against_base(summary["compare"])
         if row["task"] == "all"
     }
     print(json.dumps(pooled))

@@ -55,7 +55,7 @@ from suite_data import STAND_INS
 
 from deimos.bench.lm_eval.data_files import write_over
 from deimos.bench.lm_eval.expand import list_tasks
-from deimos.bench.lm_eval.problems import stopped
+from deimos.bench.lm_eval.problems import cut_at_stop
 from deimos.bench.lm_eval.task_files import config_of, texts
 from deimos.bench.tasks import close_judges, load_tasks
 from deimos.evaluate.arms import Arm
@@ -231,7 +231,7 @@ def _compare_one(
     # An answer that nobody was asked about is wrong by every metric; one that no scorer could read is null.
     missing = None if verdict["ok"] is None else 0.0
     ours = {name: mine.get(name, missing) for name in scores}
-    text, other = stopped(row["answer"], stops), str(theirs[0]["resps"][0][0])
+    text, other = cut_at_stop(row["answer"], stops), str(theirs[0]["resps"][0][0])
     same_prompt = (
         json.loads(theirs[0]["arguments"]["gen_args_0"]["arg_0"][0]) == problem["messages"]
     )

@@ -40,7 +40,7 @@ from deimos.sweep.answers import ModelAnswers
 from deimos.sweep.descent import Rules, descend
 from deimos.sweep.lock import find_cluster, is_tied, mean_tokens
 from deimos.sweep.score import Score
-from deimos.sweep.space import Space, effective, list_configs, space_of
+from deimos.sweep.space import Space, list_configs, reduce_to_effective, space_of
 from deimos.sweep.tpe import explore
 from deimos.sweep.trials import Trials
 
@@ -100,7 +100,7 @@ class Replay:
 
     async def of(self, config: DecodingConfig, items: int) -> Sequence[Outcome]:
         """See ``Answers.of``."""
-        config = effective(config)
+        config = reduce_to_effective(config)
         before = self.asked.get(config, 0)
         self.asked[config] = max(items, before)
         if before < items == self.items:
@@ -109,7 +109,7 @@ class Replay:
 
     def decoded(self, config: DecodingConfig) -> int:
         """See ``Answers.decoded``."""
-        return self.asked.get(effective(config), 0)
+        return self.asked.get(reduce_to_effective(config), 0)
 
     @property
     def evaluations(self) -> int:
@@ -225,7 +225,7 @@ def report_grid(
         f"{name}: {len(grid)} configs x {items} dev items. Accuracy {worst(grid):.3f} to "
         f"{score.mean(grid[cluster.best]):.3f}; {len(cluster.tied)} configs are not shown to be worse "
         f"than the best; the start (temperature 1, nothing else) has "
-        f"{score.mean(grid[effective(space.start)]):.3f} at {mean_tokens(grid[effective(space.start)]):.0f} "
+        f"{score.mean(grid[reduce_to_effective(space.start)]):.3f} at {mean_tokens(grid[reduce_to_effective(space.start)]):.0f} "
         f"tokens an item, the best {mean_tokens(grid[cluster.best]):.0f}, the cheapest of the cluster "
         f"{mean_tokens(grid[cluster.locked]):.0f}.",
         "",

@@ -14,7 +14,7 @@ pytest.importorskip("lm_eval")
 
 from deimos.bench import stage
 from deimos.bench.lm_eval.judging import LmEvalJudge
-from deimos.bench.lm_eval.problems import Scorer, load_problems, stopped
+from deimos.bench.lm_eval.problems import Scorer, cut_at_stop, load_problems
 from deimos.bench.lm_eval.task_files import config_of, task_data
 from deimos.bench.tasks import load_tasks
 from deimos.recipe import Recipe, RecipeError, TaskSettings, parse
@@ -471,8 +471,8 @@ def test_a_task_without_lm_eval_keeps_its_identity():
 
 
 def test_stops_cut_at_the_first():
-    assert stopped("a b c b", ["b", "c", ""]) == "a "
-    assert stopped("a", []) == "a"
+    assert cut_at_stop("a b c b", ["b", "c", ""]) == "a "
+    assert cut_at_stop("a", []) == "a"
 
 
 @pytest.mark.skipif(not GSM8K.is_dir(), reason="the real GSM8K is not here (../shared/data/gsm8k)")

@@ -16,7 +16,7 @@ from deimos.bench.lm_eval.problems import Scorer, load_problems
 from deimos.bench.lm_eval.suite import BY_TASK, KNOWN, REVISIONS, SUITES, known_size
 from deimos.bench.lm_eval.task_files import config_of, group_members
 from deimos.bench.stage import list_slices, names_in
-from deimos.bench.tasks import TestTask, given_tasks, load_tasks
+from deimos.bench.tasks import TestTask, load_tasks, read_tasks
 from deimos.pipeline.identity import bench_data, prompt_data
 from deimos.planning.check import check
 from deimos.recipe import Bench, Recipe, RecipeError, TaskSettings, parse
@@ -89,7 +89,7 @@ def test_a_listed_task_takes_the_place_of_the_suites():
     assert "off.mmlu_pro_law" in both and "mmlu_pro_law" in both
     with pytest.raises(RecipeError, match=r"two tasks are called 'aime24'.*groups"):
         odd = [{"name": "a", "lm_eval": "aime25", "group": "aime24"}]
-        given_tasks(recipe(suite="hard", tasks=odd))
+        read_tasks(recipe(suite="hard", tasks=odd))
 
 
 @pytest.mark.parametrize(("text", "members"), [

@@ -14,7 +14,7 @@ from deimos.cli.doctor import examine_machine, find_file_system
 from deimos.cli.main import app
 from deimos.lab.weights import lab_path
 from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_in
-from deimos.planning.arguments import load_recipe, planned
+from deimos.planning.arguments import load_recipe, plan_recipe
 from deimos.planning.context import refuse_beyond_context
 from deimos.planning.estimate import count_raced, expect_tokens, pilot_of
 from deimos.recipe import RecipeError, Sample, Select, parse
@@ -191,7 +191,7 @@ def test_a_plan_says_what_routing_takes(tmp_path, monkeypatch):
 def test_a_stage_that_the_recipe_has_no_section_for_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RecipeError, match="route: the recipe has no route section, so it"):
-        planned(*load_recipe("lab"), "route")
+        plan_recipe(*load_recipe("lab"), "route")
 
 
 def test_a_plan_says_what_a_round_and_its_tags_take(tmp_path, monkeypatch):

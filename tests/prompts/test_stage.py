@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deimos import Prompt
-from deimos.bench.tasks import asked_by, given_tasks
+from deimos.bench.tasks import list_questions, read_tasks
 from deimos.pipeline.stages import plan
 from deimos.prompts import load_source, read_prompts, stage, write_prompts
 from deimos.prompts.splits import find_common
@@ -155,9 +155,9 @@ def crossed(tmp_path, monkeypatch, first, **more):
 
 
 def run_it(recipe, out):
-    given = given_tasks(recipe)
+    given = read_tasks(recipe)
     out.mkdir(exist_ok=True)
-    return stage.run(Job(recipe, out), tests=asked_by(given), check=lambda found: None)
+    return stage.run(Job(recipe, out), tests=list_questions(given), check=lambda found: None)
 
 
 def test_what_overlaps_with_a_test_is_dropped_told_and_counted(tmp_path, monkeypatch):
@@ -212,5 +212,5 @@ def test_the_labs_splits_are_disjoint_though_it_is_not_decontaminated():
     recipe, _ = load(Path(__file__).parents[2] / "recipes" / "lab.yaml")
     assert not recipe.prompts.decontaminate.enabled
     train = [p for s in recipe.prompts.sources for p in load_source(s, recipe.prompts.seed)]
-    tests = [p for each in given_tasks(recipe) for p in each.prompts]
+    tests = [p for each in read_tasks(recipe) for p in each.prompts]
     assert find_common(train, tests) == [] and len(train) == 440 and len(tests) >= 1000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deimos.bench.tasks import asked_by, given_tasks
+from deimos.bench.tasks import list_questions, read_tasks
 from deimos.pipeline.stages import ALL, plan
 from deimos.prompts.stage import gather
 from deimos.recipe import RecipeError, load, validate
@@ -70,7 +70,7 @@ def test_the_a4_recipes_have_the_cards_settings():
 @real
 def test_the_clean_recipe_has_5133_prompts_less_what_overlaps_with_its_tests():
     recipe = a4("deimos-a4")
-    train, dev, overlaps = gather(recipe, tests=asked_by(given_tasks(recipe)))
+    train, dev, overlaps = gather(recipe, tests=list_questions(read_tasks(recipe)))
     prompts = [*train, *dev, *(found.prompt for found in overlaps)]
     kinds = {kind: sum(p.kind == kind for p in prompts) for kind in {p.kind for p in prompts}}
     assert kinds == {"math": 3000, "choice": 1118, "instruction": 541, "code": 474}
@@ -81,7 +81,7 @@ def test_the_clean_recipe_has_5133_prompts_less_what_overlaps_with_its_tests():
 @real
 def test_the_literal_recipe_is_refused_unless_contamination_is_allowed():
     recipe = a4("deimos-a4-literal")
-    tests = asked_by(given_tasks(recipe))
+    tests = list_questions(read_tasks(recipe))
     with pytest.raises(RecipeError, match=r"541 of 541 ifeval prompts .* --allow-contamination"):
         gather(recipe, tests=tests)
     allowed = a4("deimos-a4-literal", "allow_contamination=true")

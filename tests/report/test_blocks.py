@@ -95,8 +95,8 @@ def test_the_program_decodes_what_the_benchmarks_engine_decodes(tmp_path, adapte
     asked = request("local", source=source)
     (row,) = decode(Path(sys.executable), asked)["rows"]
     card = write_card(tmp_path, adapter, KINDS["lab"], LOCKED["greedy"], budget=512)
-    question = snippet.quoted(prompt.messages[-1]["content"])
-    program = card.blocks("python")[0].replace(snippet.quoted(snippet.QUESTION), question)
+    question = snippet.quote(prompt.messages[-1]["content"])
+    program = card.blocks("python")[0].replace(snippet.quote(snippet.QUESTION), question)
     wanted = load_tokenizer(ModelRef(LAB)).decode(row["ids"])
     assert run_program(program, tmp_path).rstrip("\n") == wanted.rstrip("\n")
 

@@ -40,7 +40,7 @@ def test_a_row_of_one_config_needs_no_names_unless_its_seconds_are_of_another():
 
 def test_ship_says_which_side_is_at_which_config():
     row = {"setting": "ship", "config": None}
-    assert decoding_labels.short(row) == "recommended → locked"
+    assert decoding_labels.shorten_config(row) == "recommended → locked"
     assert "base at the base's recommended sampler, tuned at the locked" in decoding_labels.clause(
         row
     )

@@ -59,8 +59,8 @@ def test_seconds(value, text):
 
 
 def test_listed_and_plural():
-    assert formatting.listed(["a", "b", "c"]) == "a, b and c"
-    assert formatting.listed(["a"]) == "a"
-    assert formatting.listed([]) == ""
+    assert formatting.join_names(["a", "b", "c"]) == "a, b and c"
+    assert formatting.join_names(["a"]) == "a"
+    assert formatting.join_names([]) == ""
     assert formatting.plural(1, "problem") == "1 problem"
     assert formatting.plural(1000, "problem") == "1,000 problems"

@@ -86,5 +86,5 @@ def test_thinking_on_is_the_headline_where_both_were_measured():
 
 def test_detectable_from_the_interval_where_the_row_has_none():
     row = {"accuracy_delta_ci": [-0.02, 0.02]}
-    assert abs(headline.detectable(row) - 0.02 * 2.8016 / 1.96) < 1e-12
-    assert headline.detectable({"accuracy_delta_ci": None}) is None
+    assert abs(headline.find_detectable(row) - 0.02 * 2.8016 / 1.96) < 1e-12
+    assert headline.find_detectable({"accuracy_delta_ci": None}) is None

@@ -26,7 +26,7 @@ from deimos.store.hashing import file_hash
 from deimos.store.journal import write_atomic
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep import stage
-from deimos.sweep.space import effective
+from deimos.sweep.space import reduce_to_effective
 from deimos.types import Prompt
 
 decoded: list[tuple[str, str, object]] = []
@@ -138,7 +138,7 @@ class Table:
     asked: dict[DecodingConfig, list[Outcome]] = field(default_factory=dict)
 
     async def of(self, config: DecodingConfig, items: int) -> Sequence[Outcome]:
-        config = effective(config)
+        config = reduce_to_effective(config)
         pairs = zip(self.right(config)[:items], self.tokens(config)[:items])
         found = [
             Outcome(f"p/{i}", "p", True, 0, bool(ok), "stop", t, 1, t, t, False)
@@ -149,7 +149,7 @@ class Table:
         return found
 
     def decoded(self, config: DecodingConfig) -> int:
-        return len(self.asked.get(effective(config), ()))
+        return len(self.asked.get(reduce_to_effective(config), ()))
 
 
 @pytest.fixture

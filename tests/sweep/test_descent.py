@@ -10,7 +10,7 @@ import pytest
 from deimos.recipe import Bench, SweepParameters
 from deimos.sweep.descent import Rules, descend
 from deimos.sweep.score import Score
-from deimos.sweep.space import effective, list_configs, space_of
+from deimos.sweep.space import list_configs, reduce_to_effective, space_of
 
 SPACE = space_of(
     SweepParameters(
@@ -84,10 +84,12 @@ def test_the_first_items_only_show_where_to_begin(table):
 
 
 def test_a_pass_that_changes_nothing_is_the_last(table):
-    always = table(lambda c: [effective(c) == effective(SPACE.start)] * 400, tokens)
+    always = table(
+        lambda c: [reduce_to_effective(c) == reduce_to_effective(SPACE.start)] * 400, tokens
+    )
     trials = run(SPACE, always, rules(rounds=9))
     assert max(trial.round for trial in trials.rows) == 1
-    assert list(trials.whole(150)) == [effective(SPACE.start)]
+    assert list(trials.whole(150)) == [reduce_to_effective(SPACE.start)]
     assert set(trials.skipped) == {"top_k"}, "the start is greedy, and stays"
 
 

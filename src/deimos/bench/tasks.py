@@ -65,7 +65,7 @@ class Given:
         return self.questions.get(prompt.id) or [prompt.messages[-1]["content"]]
 
 
-def given_tasks(recipe: Recipe, limit: int | None = None) -> list[Given]:
+def read_tasks(recipe: Recipe, limit: int | None = None) -> list[Given]:
     """The problems of all test tasks, not yet held to anything; RecipeError as its sources.
 
     Args:
@@ -79,7 +79,7 @@ def given_tasks(recipe: Recipe, limit: int | None = None) -> list[Given]:
     return [Given(task, *_given(recipe, task, limit, judges)) for task in tasks]
 
 
-def asked_by(given: Iterable[Given]) -> list[TestText]:
+def list_questions(given: Iterable[Given]) -> list[TestText]:
     """What the problems ask, without the wording around it: what decontamination compares with.
 
     Of an lm-eval task the document's own fields.
@@ -100,13 +100,13 @@ def load_tasks(
     Args:
         recipe: its ``bench`` section is read, and ``allow_contamination``.
         seen: prompts that training and dev decisions used.
-        given: what ``given_tasks`` says, where that has been asked already.
+        given: what ``read_tasks`` says, where that has been asked already.
 
     Raises:
         RecipeError: two tasks of one name, a name unfit for files, no problems, a kind without
             grader, or problems that training has seen.
     """
-    tasks = list(given or given_tasks(recipe, recipe.bench.limit))
+    tasks = list(given or read_tasks(recipe, recipe.bench.limit))
     known = _Seen(seen, (text for each in tasks for p in each.prompts for text in each.asked(p)))
     return [_load(recipe, each, known) for each in tasks]
 
@@ -122,7 +122,7 @@ def close_judges(tasks: Iterable[TestTask]) -> Iterator[None]:
                 close()
 
 
-def judged_kinds(prompts: Iterable[Prompt], tasks: Iterable[TestTask]) -> set[Kind]:
+def find_judged_kinds(prompts: Iterable[Prompt], tasks: Iterable[TestTask]) -> set[Kind]:
     """Kinds that the recipe's graders will meet; a task may bring its own judge."""
     given = (prompt for task in tasks if task.judge is None for prompt in task.prompts)
     return {prompt.kind for part in (prompts, given) for prompt in part}
@@ -143,7 +143,7 @@ class _Seen:
         wanted = _Questions(questions)
         for prompt in prompts:
             self._ids.add(prompt.id)
-            self._texts.add(normalised(prompt))
+            self._texts.add(normalise_prompt(prompt))
             for message in prompt.messages:
                 if message["role"] == "user":
                     self._asked |= wanted.find_in(message["content"])
@@ -152,7 +152,7 @@ class _Seen:
         """Whether a test problem is among them."""
         return (
             prompt.id in self._ids
-            or normalised(prompt) in self._texts
+            or normalise_prompt(prompt) in self._texts
             or not self._asked.isdisjoint(map(_normal, questions))
         )
 
@@ -251,7 +251,7 @@ def _check_kinds(recipe: Recipe, name: str, prompts: Iterable[Prompt]) -> None:
         )
 
 
-def normalised(prompt: Prompt) -> str:
+def normalise_prompt(prompt: Prompt) -> str:
     """What the user says: words and signs, regardless of case, spacing and invisible characters."""
     return _normal("\n".join(m["content"] for m in prompt.messages if m["role"] == "user"))
 

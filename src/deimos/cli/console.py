@@ -63,7 +63,7 @@ def headline(run: Path) -> Iterator[str]:
     """What came out, a line per setting, as the run's ``summary.json`` has it; none: no bench yet."""
     summary = json.loads((run / SUMMARY).read_bytes())
     for row in summary["compare"]:
-        if row["task"] == "all" and baselines.against(row) == baselines.BASE:
+        if row["task"] == "all" and baselines.name_compared(row) == baselines.BASE:
             accuracy = with_unit(points(row["accuracy_delta"]), " points")
             yield (
                 f"{row['setting']:6} n={number(row['n'])}: "
@@ -76,7 +76,7 @@ def headline(run: Path) -> Iterator[str]:
 
 def _baselines(compare: list[dict[str, Any]]) -> Iterator[str]:
     """How the tuned model stands against each baseline, in the setting of the headline."""
-    own = [row for row in baselines.against_base(compare) if row["task"] == "all"]
+    own = [row for row in baselines.select_against_base(compare) if row["task"] == "all"]
     for setting in ("equal", "ship", "tight"):
         for row in own:
             if row["setting"] == setting:

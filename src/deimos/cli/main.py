@@ -24,8 +24,8 @@ from deimos.cli.options import (
     RunArg,
     SetOption,
     WeakOption,
-    allowed,
-    limited,
+    set_contamination,
+    set_limit,
 )
 from deimos.cli.printing import degrade_output
 from deimos.cli.serving import serve
@@ -68,11 +68,11 @@ def run(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Run a recipe all the way; running it again resumes."""
-    sets = [*(sets or []), *limited(limit)]
+    sets = [*(sets or []), *set_limit(limit)]
     if rounds is not None:
         from deimos.cli.rounds import run_rounds
 
-        sets += allowed(allow_contamination)
+        sets += set_contamination(allow_contamination)
         return run_rounds(recipe, out, sets, rounds, lambda *one: run(*one), until)
     with _prepare(recipe, out, sets, until, allow_contamination) as (folder, plan):
         _run_stages(folder, plan)
@@ -110,9 +110,9 @@ def plan(
     from deimos.planning.forecast import forecast
     from deimos.runs.folder import RunFolder
 
-    sets = [*(sets or []), *limited(limit), *allowed(allow_contamination)]
+    sets = [*(sets or []), *set_limit(limit), *set_contamination(allow_contamination)]
     loaded, runtime = arguments.load_recipe(recipe, sets)
-    stages = arguments.planned(loaded, runtime)
+    stages = arguments.plan_recipe(loaded, runtime)
     folder = RunFolder(arguments.run_path(recipe, out, loaded))
     begun, states = arguments.is_run(folder.path), folder.status(stages)
     found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
@@ -189,7 +189,7 @@ def bench(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Measure base against tuned (one stage)."""
-    sets = [*(sets or []), *limited(limit)]
+    sets = [*(sets or []), *set_limit(limit)]
     with _prepare(recipe, out, sets, "bench", allow_contamination) as (folder, plan):
         _run_stages(folder, plan, alone=True)
     _end_of_run(folder, plan, recipe)
@@ -207,7 +207,7 @@ def select(
     allow_weak_sandbox: WeakOption = False,
 ) -> None:
     """Filter the candidates and choose the golds (one stage)."""
-    sets = [*(sets or []), *allowed(allow_contamination)]
+    sets = [*(sets or []), *set_contamination(allow_contamination)]
     if not preview:
         with _prepare(recipe, out, sets, "select") as (folder, plan):
             _run_stages(folder, plan, alone=True)
@@ -217,7 +217,7 @@ def select(
 
     loaded, runtime = arguments.load_recipe(recipe, sets)
     folder = arguments.find_run(recipe, out, loaded)  # looked at, not written
-    last = arguments.planned(loaded, runtime, "select")[-1]
+    last = arguments.plan_recipe(loaded, runtime, "select")[-1]
     for line in preview_select(folder, last, loaded, runtime):
         typer.echo(line)
     return _next(f"deimos select {arguments.command_line(recipe, out, sets)} --set select.policy=…")
@@ -348,7 +348,7 @@ def _prepare(
     from deimos.cli.console import changed_lines
     from deimos.planning.arguments import prepare
 
-    given = [*(sets or []), *allowed(allow_contamination)]
+    given = [*(sets or []), *set_contamination(allow_contamination)]
     with prepare(recipe, out, given, until) as (folder, plan, changed):
         for line in changed_lines(folder.path, changed):
             typer.echo(line, err=True)

@@ -62,11 +62,11 @@ STAGE_COMMANDS = {
 """Verbs that run one stage and take no option of their own, and what their help says."""
 
 
-def allowed(contamination: bool) -> list[str]:
+def set_contamination(contamination: bool) -> list[str]:
     """The set that ``--allow-contamination`` stands for."""
     return ["allow_contamination=true"] if contamination else []
 
 
-def limited(limit: int | None) -> list[str]:
+def set_limit(limit: int | None) -> list[str]:
     """The set that ``--limit`` stands for."""
     return [] if limit is None else [f"bench.limit={limit}"]

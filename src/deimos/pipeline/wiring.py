@@ -29,32 +29,32 @@ if TYPE_CHECKING:
 def prompts(job: StageJob) -> Mapping[str, Any]:
     """Sources to train.jsonl and dev.jsonl, decontaminated of the tests and held to them."""
     from deimos.bench.lm_eval.expand import list_tasks
-    from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
+    from deimos.bench.tasks import find_judged_kinds, list_questions, load_tasks, read_tasks
     from deimos.graders.code import require_sandbox
     from deimos.prompts import stage
 
-    tested = testable(job.recipe, job.runtime)
-    given = given_tasks(tested)
+    tested = keep_loadable_tests(job.recipe, job.runtime)
+    given = read_tasks(tested)
     every = list_tasks(job.recipe.bench, installed=False)
     elsewhere = [t.name for t in every if t.lm_eval] if tested is not job.recipe else []
 
     # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
     def check(prompts: Collection[Prompt]) -> None:
         tasks = load_tasks(tested, prompts, given)
-        kinds = judged_kinds(prompts, tasks)
+        kinds = find_judged_kinds(prompts, tasks)
         require_sandbox(kinds, job.recipe.select.graders, job.runtime.allow_weak_sandbox)
 
-    return stage.run(job, tests=asked_by(given), unchecked=elsewhere, check=check)
+    return stage.run(job, tests=list_questions(given), unchecked=elsewhere, check=check)
 
 
 def sample(job: StageJob) -> Mapping[str, Any]:
     """The race, judged by the recipe's graders and filters; in this process or on a cluster."""
-    from deimos.bench.tasks import asked_by, given_tasks
+    from deimos.bench.tasks import list_questions, read_tasks
     from deimos.sample import ray, stage
     from deimos.select.function_words import function_word_rate
 
     def load_tests() -> Sequence[TestText]:
-        return asked_by(given_tasks(testable(job.recipe, job.runtime)))
+        return list_questions(read_tasks(keep_loadable_tests(job.recipe, job.runtime)))
 
     if job.runtime.cluster:
         return ray.run(
@@ -124,7 +124,7 @@ def refuse_tests(
     """
     from deimos.bench.tasks import close_judges, load_tasks
 
-    tested = testable(recipe, runtime).model_copy(update={"allow_contamination": True})
+    tested = keep_loadable_tests(recipe, runtime).model_copy(update={"allow_contamination": True})
     tasks = load_tasks(tested, prompts, given)
     with close_judges(tasks):
         for task in tasks:
@@ -256,7 +256,7 @@ def open_gates(job: StageJob) -> Iterator[Any]:
         yield gates(job, judge)
 
 
-def testable(recipe: Recipe, runtime: Runtime) -> Recipe:
+def keep_loadable_tests(recipe: Recipe, runtime: Runtime) -> Recipe:
     """The recipe with those test tasks that this Python can load: lm-eval may be in another."""
     if "bench" not in runtime.python:
         return recipe

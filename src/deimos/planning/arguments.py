@@ -60,12 +60,12 @@ def prepare(
     path = find_run(name, out, recipe).path
     runtime = validate(Runtime, raw, "runtime")
     _check_section(until, recipe)
-    every = planned(recipe, runtime)
+    every = plan_recipe(recipe, runtime)
     wanted = select_stages(every, until) if until else every
     before = RunFolder(path).settings()[0] if is_run(path) else recipe
     changed = differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"))
     with ExitStack() as held:
-        with writing(path):
+        with explain_write_faults(path):
             folder = held.enter_context(RunFolder.begin(path, recipe, raw, every))
         yield Prepared(folder, wanted, changed)
 
@@ -137,7 +137,7 @@ def is_run(path: Path) -> bool:
     return (path / RECIPE).is_file()
 
 
-def planned(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[Planned]:
+def plan_recipe(recipe: Recipe, runtime: Runtime, until: str | None = None) -> list[Planned]:
     """The stages of a recipe up to ``until``, once all that they name is found.
 
     Raises:
@@ -166,7 +166,7 @@ def _check_section(until: str | None, recipe: Recipe) -> None:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def explain_write_faults(folder: Path) -> Iterator[None]:
     """RunError in one sentence where the run folder cannot be written: it is the user's to mend."""
     try:
         yield

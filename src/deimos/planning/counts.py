@@ -12,9 +12,9 @@ from typing import get_args
 from deimos.bench.lm_eval.expand import list_tasks
 from deimos.bench.lm_eval.suite import known_size
 from deimos.bench.lm_eval.task_files import is_local
-from deimos.bench.tasks import asked_by, given_tasks, judged_kinds, load_tasks
+from deimos.bench.tasks import find_judged_kinds, list_questions, load_tasks, read_tasks
 from deimos.graders.code import require_sandbox
-from deimos.pipeline.wiring import refuse_tests, testable
+from deimos.pipeline.wiring import keep_loadable_tests, refuse_tests
 from deimos.planning.hub import (
     ask_without_retries,
     find_hub_fault,
@@ -65,7 +65,7 @@ def count_prompts(
         RecipeError: prompts or tests that a run would refuse.
     """
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it would say of retries we say better
-    if not needs_hub(testable(recipe, runtime)):
+    if not needs_hub(keep_loadable_tests(recipe, runtime)):
         return _count(recipe, runtime, remote=False)
     fault = find_hub_fault()
     if fault:
@@ -80,15 +80,15 @@ def count_prompts(
 def _count(
     recipe: Recipe, runtime: Runtime, *, remote: bool
 ) -> tuple[list[Prompt], list[Prompt], list[Prompt], PromptCounts]:
-    tested, given, note = testable(recipe, runtime), [], ""
+    tested, given, note = keep_loadable_tests(recipe, runtime), [], ""
     try:
-        given = given_tasks(tested)
+        given = read_tasks(tested)
     except RecipeError as e:
         note = _say_unreachable(e)
         if remote:
             go_offline()  # what failed once is not tried again for each data set
     try:
-        train, dev, overlaps = gather(recipe, tests=asked_by(given))
+        train, dev, overlaps = gather(recipe, tests=list_questions(given))
     except RecipeError as e:
         note = _say_unreachable(e)
         if remote:
@@ -102,7 +102,7 @@ def _count(
         refuse_tests(recipe, runtime, dev, "sweep", given)
     if recipe.route and recipe.allow_contamination:
         refuse_tests(recipe, runtime, dev, "route", given)
-    kinds = judged_kinds([*train, *dev], tests)
+    kinds = find_judged_kinds([*train, *dev], tests)
     require_sandbox(kinds, recipe.select.graders, runtime.allow_weak_sandbox)
     problems = [prompt for task in tests for prompt in task.prompts]
     loaded = {task.name: len(task.prompts) for task in tests}

@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -72,7 +72,7 @@ def ask_without_retries() -> Iterator[list[str]]:
             go_offline()
             faults.append(str(e) or type(e).__name__)
             raise OfflineModeIsEnabled(faults[-1]) from e
-        if fault := _describe_status(response.status_code, response.headers):
+        if fault := _describe_status(response.status_code, response.headers.get("Retry-After")):
             go_offline()
             faults.append(fault)
             response.close()
@@ -102,19 +102,18 @@ def _ask(seconds: float) -> str:
         request = urllib.request.Request(endpoint, method="HEAD")
         urllib.request.urlopen(request, timeout=seconds).close()
     except urllib.error.HTTPError as e:
-        return _describe_status(e.code, e.headers)
+        return _describe_status(e.code, e.headers.get("Retry-After"))
     except (OSError, ValueError) as e:
         return str(getattr(e, "reason", None) or e)
     return ""
 
 
-def _describe_status(status: int, headers: Mapping[str, str]) -> str:
+def _describe_status(status: int, later: str | None) -> str:
     """What a status says if it means "not now"; empty for others: the Hub is there and answers."""
     if status not in NOT_NOW and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return ""
     known = {each.value: f" {each.phrase}" for each in HTTPStatus}
-    later = str(headers.get("Retry-After") or "")
-    wait = f", to be asked again in {later} s" if later.isdecimal() else ""
+    wait = f", to be asked again in {later} s" if later and later.isdecimal() else ""
     return f"it answered {status}{known.get(status, '')}{wait}"
 
 

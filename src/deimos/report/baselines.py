@@ -11,7 +11,7 @@ from deimos.report.formatting import (
     change,
     change_interval,
     interval,
-    listed,
+    join_names,
     number,
     points,
     with_unit,
@@ -39,14 +39,14 @@ _PARTS = {
 """A bench row's numbers to the part of a compare row's ``config`` that they go with."""
 
 
-def against(row: AnyRow) -> str:
+def name_compared(row: AnyRow) -> str:
     """The model that a compare row compares the tuned one with."""
     return row.get("against", BASE)
 
 
-def against_base(rows: Iterable[AnyRow]) -> list[AnyRow]:
+def select_against_base(rows: Iterable[AnyRow]) -> list[AnyRow]:
     """The compare rows against the base itself."""
-    return [row for row in rows if against(row) == BASE]
+    return [row for row in rows if name_compared(row) == BASE]
 
 
 def name_of(model: str) -> str:
@@ -57,15 +57,15 @@ def name_of(model: str) -> str:
 def rows_of(compare: Iterable[AnyRow], at: AnyRow) -> list[AnyRow]:
     """The rows against baselines of the setting, task and thinking of another compare row."""
     same = {key: at.get(key) for key in ("setting", "task", "thinking")}
-    return [row for row in compare if against(row) != BASE and same.items() <= row.items()]
+    return [row for row in compare if name_compared(row) != BASE and same.items() <= row.items()]
 
 
 def clause(rows: Sequence[AnyRow]) -> str:
     """Which baselines are not beaten, as the end of the headline's sentence; empty: none is left."""
     said = ""
     for result in ("does not beat", "undecided"):
-        names = [name_of(against(row)) for row in rows if row.get("result") == result]
-        said += f"; {RESULTS[result]} {listed(names)}" if names else ""
+        names = [name_of(name_compared(row)) for row in rows if row.get("result") == result]
+        said += f"; {RESULTS[result]} {join_names(names)}" if names else ""
     return said
 
 
@@ -83,7 +83,7 @@ def _sentence(row: AnyRow) -> str:
     tokens = change(row.get("total_tokens_reduction"))
     tokens_ci = change_interval(row.get("total_tokens_reduction_ci"))
     return (
-        f"The tuned model {result} {name_of(against(row))}: accuracy {accuracy} {ci}".rstrip()
+        f"The tuned model {result} {name_of(name_compared(row))}: accuracy {accuracy} {ci}".rstrip()
         + f", total tokens {tokens} {tokens_ci}".rstrip()
         + f", n = {number(row['n'])}."
     )

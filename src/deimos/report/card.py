@@ -24,7 +24,7 @@ from deimos.report.chain import chain_section
 from deimos.report.html import commands, groups, templates
 from deimos.report.locked import read_locked
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
-from deimos.report.rejects import Rejects, by_stage, proposers_section
+from deimos.report.rejects import Rejects, count_by_stage, proposers_section
 from deimos.report.results import RunResults
 from deimos.report.summary import sample_counts
 from deimos.report.sweep import sweep_section
@@ -53,7 +53,7 @@ SHOWN = 3000
 
 
 def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
-    """Render the card; ``made`` is what ``html.making`` found."""
+    """Render the card; ``made`` is what ``html.describe_making`` found."""
     env = templates()
     filters = (markdown.cell, markdown.prose, markdown.code, markdown.block)
     env.filters |= {each.__name__: each for each in filters}
@@ -77,7 +77,7 @@ def card(run: RunResults, tally: Rejects, made: AnyRow) -> str:
         routed=routing.routed_section(run),
         mixed=decoding_labels.MIXED,
         rejects=tally,
-        stages=by_stage(tally),
+        stages=count_by_stage(tally),
         sample=sample_counts(run),
         made=made,
         training=_yaml(run.recipe.train.model_dump(mode="json")),
@@ -117,7 +117,7 @@ def specification(run: RunResults) -> list[tuple[str, str]]:
 def example(run: RunResults) -> side_by_side.Shown | None:
     """The problem that is shown, by rule: both models right, the median cut in thinking."""
     config = headline.length_config(run)
-    pairs = side_by_side.shown(run, config, cases=1) if config else []
+    pairs = side_by_side.show_pairs(run, config, cases=1) if config else []
     return next(iter(pairs), None)
 
 

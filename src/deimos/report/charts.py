@@ -75,7 +75,7 @@ def curve_figures(run: RunResults) -> list[tuple[str, list[Figure]]]:
     found = []
     for part in order:
         named = []
-        for config in decoding_labels.ordered(row["config"] for row in parts[part]):
+        for config in decoding_labels.order_configs(row["config"] for row in parts[part]):
             own = [row for row in parts[part] if row["config"] == config]
             title = decoding_labels.CONFIGS.get(config, config)
             cut = [row for row in own if "think_budget" not in row]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from deimos.report.formatting import listed
+from deimos.report.formatting import join_names
 from deimos.store.schema import AnyRow
 
 CONFIGS = {
@@ -52,7 +52,7 @@ def origins(row: AnyRow) -> dict[str, str]:
 
 def clause(row: AnyRow) -> str:
     """Which config the numbers of a compare row are taken from, as the end of a sentence."""
-    taken = named(row)
+    taken = name_origins(row)
     if row["setting"] == "ship":
         return f"; base at {CONFIGS['recommended']}, tuned at {CONFIGS['locked']}"
     if not taken:
@@ -64,7 +64,7 @@ def clause(row: AnyRow) -> str:
     return f"; each number from the less flattering of the two configs: {'; '.join(each)}"
 
 
-def named(row: AnyRow) -> dict[str, str]:
+def name_origins(row: AnyRow) -> dict[str, str]:
     """Each number's config, by a readable name of the number; empty where none is recorded."""
     config = row.get("config") or {}
     if isinstance(config, str):
@@ -72,17 +72,17 @@ def named(row: AnyRow) -> dict[str, str]:
     return {part.replace("_", " "): at for part, at in config.items() if part not in _DERIVED}
 
 
-def short(row: AnyRow) -> str:
+def shorten_config(row: AnyRow) -> str:
     """The config of a row's numbers, as short as possible."""
     if row["setting"] == "ship" and not row.get("config"):
         return "recommended → locked"
-    taken = named(row)
+    taken = name_origins(row)
     if len(set(taken.values())) <= 1:
         return next(iter(taken.values()), "")
     return ", ".join(f"{name} ({parts})" for name, parts in _by_config(taken))
 
 
-def at_own_length(full: Sequence[AnyRow], row: AnyRow) -> AnyRow:
+def put_own_finished(full: Sequence[AnyRow], row: AnyRow) -> AnyRow:
     """A bench row whose ``finished`` is that of the config its lengths come from.
 
     Where the less flattering configs of accuracy and of length differ, the row itself holds the
@@ -98,7 +98,7 @@ def at_own_length(full: Sequence[AnyRow], row: AnyRow) -> AnyRow:
     return row
 
 
-def ordered(names: Iterable[str]) -> list[str]:
+def order_configs(names: Iterable[str]) -> list[str]:
     """Config names once each, recommended before locked before others."""
     order = list(CONFIGS)
     found = set(names)
@@ -108,4 +108,4 @@ def ordered(names: Iterable[str]) -> list[str]:
 def _by_config(taken: Mapping[str, str]) -> list[tuple[str, str]]:
     """Each config once, with the numbers that come from it."""
     names = dict.fromkeys(taken.values())
-    return [(name, listed([part for part in taken if taken[part] == name])) for name in names]
+    return [(name, join_names([part for part in taken if taken[part] == name])) for name in names]

@@ -70,7 +70,7 @@ class Headline:
 
 def pick(run: RunResults, row: AnyRow) -> Pick:
     """A compare row with the two bench rows behind it (empty where one is missing)."""
-    other = baselines.against(row)
+    other = baselines.name_compared(row)
     base, tuned = (_side(run, row, model) for model in (other, "tuned"))
     if other != baselines.BASE:
         tuned = baselines.tuned_side(run.by_config, row, tuned)
@@ -104,7 +104,7 @@ def headline_notes(run: RunResults, at: Pick) -> tuple[str, ...]:
     """What qualifies the headline: each is a sentence, the gravest first."""
     said = unfair.say_unfair(at.compare, at.base, at.tuned)
     sides = (at.base, at.tuned)
-    own = [decoding_labels.at_own_length(run.by_config, side) for side in sides]
+    own = [decoding_labels.put_own_finished(run.by_config, side) for side in sides]
     if all(a.get("finished") == b.get("finished") for a, b in zip(sides, own, strict=True)):
         return said
     return said + unfair.say_unfair_lengths(*own)
@@ -147,7 +147,9 @@ def accuracy_measure(at: Pick) -> HeadlineNumber:
         f"{percent(at.base.get('accuracy'), 1)} → {percent(at.tuned.get('accuracy'), 1)} right, "
         f"n = {number(row['n'])}"
     )
-    notes = (values,) if not includes_zero(ci) else (values, f"difference {not_shown(row)}")
+    notes = (
+        (values,) if not includes_zero(ci) else (values, f"difference {describe_null_result(row)}")
+    )
     notes += _origin(row, "accuracy")
     return HeadlineNumber(
         "Accuracy",
@@ -183,25 +185,25 @@ def timing(run: RunResults) -> str:
 
 def truncation(run: RunResults, at: Pick) -> str:
     """Budget and the share unfinished at it, for both models: the small print of every length."""
-    sides = (decoding_labels.at_own_length(run.by_config, side) for side in (at.base, at.tuned))
-    base, tuned = (percent(unfinished(side), 1) for side in sides)
+    sides = (decoding_labels.put_own_finished(run.by_config, side) for side in (at.base, at.tuned))
+    base, tuned = (percent(share_unfinished(side), 1) for side in sides)
     return f"budget {number(at.base.get('budget'))}; unfinished {base} → {tuned}"
 
 
-def unfinished(row: AnyRow) -> float | None:
+def share_unfinished(row: AnyRow) -> float | None:
     """The share of a row's completions that did not end by themselves."""
     return None if row.get("finished") is None else 1 - row["finished"]
 
 
-def not_shown(row: AnyRow) -> str:
+def describe_null_result(row: AnyRow) -> str:
     """Word a null result with the smallest difference this n could show."""
-    smallest = detectable(row)
+    smallest = find_detectable(row)
     if smallest is None:
         return "not shown"
     return f"not shown; smallest this n could show: {number(100 * smallest, 1)} points"
 
 
-def detectable(row: AnyRow) -> float | None:
+def find_detectable(row: AnyRow) -> float | None:
     """Smallest accuracy difference found with 80% power at this n.
 
     The benchmark's own figure where its row has one, else from half the interval's width.
@@ -214,7 +216,7 @@ def detectable(row: AnyRow) -> float | None:
 
 def length_config(run: RunResults) -> str | None:
     """The config whose lengths are drawn: the one the headline's think tokens come from."""
-    found = decoding_labels.ordered(o.config for o in run.outcomes)
+    found = decoding_labels.order_configs(o.config for o in run.outcomes)
     if not found:
         return None
     at = headline_pick(run)
@@ -260,6 +262,6 @@ def _side(run: RunResults, row: AnyRow, model: str) -> AnyRow:
 
 def _pooled(rows: Sequence[AnyRow], setting: str) -> AnyRow | None:
     """The row of all tasks; with thinking on where both on and off were measured."""
-    own = baselines.against_base(rows)
+    own = baselines.select_against_base(rows)
     found = [r for r in own if r["setting"] == setting and r["task"] == "all"]
     return next((r for r in found if r.get("thinking") is not False), next(iter(found), None))

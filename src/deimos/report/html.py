@@ -34,7 +34,7 @@ from deimos.report.chain import chain_section
 from deimos.report.charts import name_task
 from deimos.report.markdown import show_hidden
 from deimos.report.metrics import accuracy_metrics, efficiency_metrics, split_section
-from deimos.report.rejects import Rejects, by_stage, proposers_section
+from deimos.report.rejects import Rejects, count_by_stage, proposers_section
 from deimos.report.results import RunResults
 from deimos.report.summary import environment, sample_counts
 from deimos.report.sweep import sweep_section
@@ -116,7 +116,7 @@ def _show_hidden(value: Any) -> Any:
 
 
 def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
-    """Render the report; ``made`` is what ``making`` found."""
+    """Render the report; ``made`` is what ``describe_making`` found."""
     config = headline.length_config(run)
     return (
         templates()
@@ -128,7 +128,7 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             headline=headline.headline(run),
             groups=groups(run),
             mixed=decoding_labels.MIXED,
-            by_config=by_config(run),
+            by_config=list_by_config(run),
             routing=routing.table(run),
             routed=routing.routed_section(run),
             lengths=charts.length_figures(run, config) if config else [],
@@ -141,12 +141,12 @@ def page(run: RunResults, tally: Rejects, made: AnyRow) -> str:
             efficiency=efficiency_metrics(run),
             accuracy=accuracy_metrics(run),
             splits=split_section(run),
-            pairs=side_by_side.shown(run, config) if config else [],
+            pairs=side_by_side.show_pairs(run, config) if config else [],
             rule=side_by_side.RULE,
             rejects=tally,
-            stages=by_stage(tally),
+            stages=count_by_stage(tally),
             sample=sample_counts(run),
-            environment=flat(environment(run)),
+            environment=flatten(environment(run)),
             made=made,
             meanings=MEANINGS,
             lab_levels=LEVELS,
@@ -166,7 +166,7 @@ def commands(run: RunResults) -> list[str]:
     ]
 
 
-def making(run: RunResults) -> Row:
+def describe_making(run: RunResults) -> Row:
     """How the tuned model was made: stages with counts and seconds, training, versions."""
     return {
         "stages": [
@@ -212,7 +212,7 @@ def contamination(run: RunResults) -> list[str]:
         f"Overlap with one of {formatting.plural(found['tests'], 'test problem')} (the same words, "
         f"{settings.ngram} or {settings.short_ngram} words in a row, near-duplicates): "
         f"{formatting.plural(found['overlaps'], 'prompt')} {fate}{': ' if rules else ''}"
-        f"{formatting.listed(rules)}."
+        f"{formatting.join_names(rules)}."
     )
     if found["unchecked"]:
         sentences.append(f"Not compared with: {found['unchecked']}.")
@@ -224,17 +224,17 @@ def groups(run: RunResults) -> list[SettingResults]:
     found = []
     for setting in (s for s in headline.SETTINGS if any(r["setting"] == s for r in run.compare)):
         own = [row for row in run.compare if row["setting"] == setting]
-        models = list(dict.fromkeys([baselines.BASE, *map(baselines.against, own)]))
-        own.sort(key=lambda row: (models.index(baselines.against(row)), row["task"] != "all"))
+        models = list(dict.fromkeys([baselines.BASE, *map(baselines.name_compared, own)]))
+        own.sort(key=lambda row: (models.index(baselines.name_compared(row)), row["task"] != "all"))
         budgets = {r["budget"] for r in run.bench if r["setting"] == setting}
         found.append(
             SettingResults(
                 setting,
                 headline.SETTINGS[setting],
-                formatting.listed([formatting.number(b) for b in sorted(budgets)])
+                formatting.join_names([formatting.number(b) for b in sorted(budgets)])
                 or formatting.NOT_MEASURED,
                 tuple(_line(run, row, _reach(run.compare)) for row in own),
-                _unfair(run, baselines.against_base(own)),
+                _unfair(run, baselines.select_against_base(own)),
             )
         )
     return found
@@ -251,19 +251,19 @@ def _reach(compare: Sequence[AnyRow]) -> float:
     return max([abs(end) for ci in ends for end in ci if end is not None] or [0.1])
 
 
-def by_config(run: RunResults) -> list[Row]:
+def list_by_config(run: RunResults) -> list[Row]:
     """Bench rows at both configs in full, for the table behind the headline."""
     keep = [row for row in run.by_config if "accuracy" in row]
     return [
         {
             "place": f"{row['setting']} · {name_task(row)}",
             "model": row["model"],
-            "config": decoding_labels.short(row),
+            "config": decoding_labels.shorten_config(row),
             "n": formatting.number(row["n"]),
             "accuracy": _with_ci(formatting.percent(row["accuracy"], 1), row.get("accuracy_ci")),
             "think": formatting.number(row.get("think_tokens_median")),
             "answer": formatting.number(row.get("answer_tokens_median")),
-            "cut": formatting.percent(headline.unfinished(row), 1),
+            "cut": formatting.percent(headline.share_unfinished(row), 1),
             "empty": formatting.percent(row.get("empty_think"), 1),
         }
         for row in keep
@@ -275,10 +275,12 @@ def recipe_yaml(run: RunResults) -> str:
     return yaml.safe_dump(run.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def flat(value: Any, under: str = "") -> list[tuple[str, str]]:
+def flatten(value: Any, under: str = "") -> list[tuple[str, str]]:
     """Nested settings as dotted names and text values."""
     if isinstance(value, dict):
-        return [pair for k, v in value.items() for pair in flat(v, f"{under}.{k}" if under else k)]
+        return [
+            pair for k, v in value.items() for pair in flatten(v, f"{under}.{k}" if under else k)
+        ]
     return [(under, formatting.NOT_MEASURED if value is None else str(value))]
 
 
@@ -300,13 +302,13 @@ def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
         total_change=_changed(row, "total_tokens_reduction"),
         seconds=_arrow(at, "seconds_per_problem", formatting.seconds),
         cut=tuple(_cut(run, at)),
-        config=decoding_labels.short(row),
+        config=decoding_labels.shorten_config(row),
         origin=decoding_labels.origins(row),
     )
 
 
 def _against(row: AnyRow) -> str:
-    other = baselines.against(row)
+    other = baselines.name_compared(row)
     return "" if other == baselines.BASE else f", against {baselines.name_of(other)}"
 
 
@@ -316,7 +318,7 @@ def _delta_note(row: AnyRow) -> str:
     shown = unknown or not formatting.includes_zero(row.get("accuracy_delta_ci"))
     result = baselines.RESULTS.get(row.get("result", ""), "")
     parts = [
-        "" if shown else headline.not_shown(row),
+        "" if shown else headline.describe_null_result(row),
         f"the tuned model {result} it" if result else "",
     ]
     return "; ".join(filter(None, parts))
@@ -328,12 +330,12 @@ def _cut(run: RunResults, at: headline.Pick) -> Iterator[tuple[str, str]]:
     yield _unfinished(sides), origin.get("finished", "")
     of_lengths = origin.get("think_tokens")
     if of_lengths and of_lengths != origin.get("finished"):
-        own = [decoding_labels.at_own_length(run.by_config, side) for side in sides]
+        own = [decoding_labels.put_own_finished(run.by_config, side) for side in sides]
         yield _unfinished(own), f"{of_lengths}, as the think tokens"
 
 
 def _unfinished(sides: Sequence[AnyRow]) -> str:
-    return _both(*(formatting.percent(headline.unfinished(side), 1) for side in sides))
+    return _both(*(formatting.percent(headline.share_unfinished(side), 1) for side in sides))
 
 
 def _parts(row: AnyRow) -> str:

@@ -216,7 +216,7 @@ def _notes(run: RunResults, row: AnyRow, data: TestData, subset: str | None) -> 
         f"{formatting.plural(row.get('repeats') or 1, 'sample')} a problem",
         switches.get(row.get("thinking"), ""),
         f"setting {row['setting']}, budget {formatting.number(row.get('budget'))} tokens",
-        f"config {decoding_labels.short(row)}",
+        f"config {decoding_labels.shorten_config(row)}",
         f"base {run.recipe.model.name} with a LoRA adapter, measured by Deimos {__version__}",
     )
     return "; ".join(part for part in parts if part)
@@ -241,7 +241,7 @@ def _file_name(task: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "-", task).lstrip(".-")[:100] or "task"
 
 
-def stale(names: Iterable[Path], wanted: Mapping[str, str]) -> list[Path]:
+def find_stale(names: Iterable[Path], wanted: Mapping[str, str]) -> list[Path]:
     """The files of an earlier report that this one does not write."""
     return [
         path

@@ -121,7 +121,7 @@ def _change_table(rows: Sequence[AnyRow]) -> TextTable:
         [
             (
                 _place(row),
-                baselines.name_of(baselines.against(row)),
+                baselines.name_of(baselines.name_compared(row)),
                 number(row["n"]),
                 *(
                     _with_config(
@@ -145,7 +145,7 @@ def _aes_rows(rows: Sequence[AnyRow]) -> Iterator[tuple[str, ...]]:
         for each in row.get("aes") or ():
             yield (
                 _place(row),
-                baselines.name_of(baselines.against(row)),
+                baselines.name_of(baselines.name_compared(row)),
                 *(f"{each[name]:g}" for name in ("alpha", "beta", "gamma")),
                 f"{_signed(each.get('value'))} {interval(each.get('ci'), _signed)}".strip(),
                 str(each.get("source", "")),
@@ -172,7 +172,7 @@ def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
     found = [
         (
             _place(row),
-            baselines.name_of(baselines.against(row)),
+            baselines.name_of(baselines.name_compared(row)),
             *(
                 _judged(row["second_accuracy_delta"].get(j), "accuracy_delta", points)
                 for j in judges.NAMES

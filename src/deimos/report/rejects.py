@@ -83,7 +83,7 @@ def read_rejects(run: RunResults) -> Rejects:
     return tally
 
 
-def by_stage(tally: Rejects) -> dict[str, int]:
+def count_by_stage(tally: Rejects) -> dict[str, int]:
     """Counts in the filters' order, zero where nothing was rejected, other stages after."""
     order = [*STAGES, *sorted(set(tally.stages) - set(STAGES))]
     return {stage: tally.stages.get(stage, 0) for stage in order}
@@ -108,7 +108,7 @@ def _fetch(run: RunResults, tally: Rejects, picked: dict[str, list[RejectedCandi
     wanted = {(name.prompt_id, name.index): name for names in best.values() for name in names}
     found = run.artifacts.some_candidates(wanted)
     prompts = run.artifacts.questions({prompt_id for prompt_id, _ in wanted})
-    for stage in by_stage(tally):
+    for stage in count_by_stage(tally):
         examples = [
             RejectedExample(
                 prompts.get(n.prompt_id), _excerpt(found[n.prompt_id, n.index]), n.because

@@ -78,7 +78,7 @@ def _notes(counts: AnyRow) -> Iterator[str]:
     if len(engines := counts.get("engines") or {}) > 1:
         shares = [f"{name} ({formatting.number(n)})" for name, n in engines.items()]
         yield (
-            f"Several engines decoded these answers: {formatting.listed(shares)}; their arithmetic "
+            f"Several engines decoded these answers: {formatting.join_names(shares)}; their arithmetic "
             "differs, so a part of any difference may be the engines'."
         )
     if because := counts.get("unjudged_because"):

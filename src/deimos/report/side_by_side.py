@@ -96,7 +96,7 @@ def choose(pairs: Sequence[Pair]) -> list[tuple[str, Pair]]:
     return chosen
 
 
-def shown(run: RunResults, config: str, cases: int | None = None) -> list[Shown]:
+def show_pairs(run: RunResults, config: str, cases: int | None = None) -> list[Shown]:
     """The chosen pairs with their texts; ``cases``: only so many, the first of ``RULE`` first."""
     chosen = choose(pairs_of([o for o in run.outcomes if o.index == 0], config))[:cases]
     texts = run.artifacts.questions({pair.base.prompt_id for _, pair in chosen})

@@ -106,7 +106,7 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
         guard: end with a message if the switch makes no difference to the chat template.
     """
     model = run.recipe.model
-    revision = f", revision={quoted(model.revision)}" if model.revision else ""
+    revision = f", revision={quote(model.revision)}" if model.revision else ""
     given = model.template_arguments().with_thinking(thinking)
     arguments = "".join(f"{name}={_literal(value)}, " for name, value in given.items())
     key = model.thinking_key
@@ -129,16 +129,16 @@ def transformers_program(run: RunResults, thinking: bool | None, *, guard: bool 
             "from peft import PeftModel",
             "from transformers import AutoModelForCausalLM, AutoTokenizer",
             "",
-            f"base = {'str(lab_path())' if run.lab else quoted(run.base_place)}",
-            f"adapter = {quoted(adapter_place(run))}  # a folder beside this card",
+            f"base = {'str(lab_path())' if run.lab else quote(run.base_place)}",
+            f"adapter = {quote(adapter_place(run))}  # a folder beside this card",
             "tokenizer = AutoTokenizer.from_pretrained(adapter)  # its chat template opens the thought"
             if run.taught
             else f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
             *check,
-            f"model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype={quoted(model.dtype)})",
+            f"model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype={quote(model.dtype)})",
             "model = PeftModel.from_pretrained(model, adapter).eval()",
             "",
-            f"question = {quoted(QUESTION)}",
+            f"question = {quote(QUESTION)}",
             "prompt = tokenizer.apply_chat_template(",
             '    [{"role": "user", "content": question}],',
             f'    {arguments}add_generation_prompt=True, return_dict=True, return_tensors="pt",',
@@ -212,7 +212,7 @@ def client(run: RunResults) -> str | None:
             "from openai import OpenAI",
             "",
             f'client = OpenAI(base_url="http://localhost:{PORT}/v1", api_key="EMPTY")',
-            f"question = {quoted(QUESTION)}",
+            f"question = {quote(QUESTION)}",
             *_no_budget(decoding),
             *(["for thinking in (True, False):"] if switched else []),
             f"{indent}reply = client.chat.completions.create(",
@@ -226,14 +226,14 @@ def client(run: RunResults) -> str | None:
     )
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A Python string literal that no name in a recipe can break out of, in plain signs."""
     return json.dumps(text) if text.isascii() and text.isprintable() else ascii(text)
 
 
 def _literal(value: Any) -> str:
     """A plain value of a recipe as Python writes it."""
-    return quoted(value) if isinstance(value, str) else repr(value)
+    return quote(value) if isinstance(value, str) else repr(value)
 
 
 def _generate(decoding: AnyRow) -> list[str]:

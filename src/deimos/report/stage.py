@@ -12,8 +12,8 @@ from pathlib import Path
 
 from deimos.recipe import Recipe
 from deimos.report.card import card
-from deimos.report.html import making, page
-from deimos.report.hub import eval_results, stale
+from deimos.report.html import describe_making, page
+from deimos.report.hub import eval_results, find_stale
 from deimos.report.rejects import read_rejects
 from deimos.report.results import read_results
 from deimos.report.summary import summary
@@ -37,7 +37,7 @@ def run(
     """
     found = read_results(run_dir, folders, recipe, merged)
     tally = read_rejects(found)
-    made = making(found)
+    made = describe_making(found)
     numbers = summary(found, tally)
     report = page(found, tally, made)
     dumped = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False)
@@ -58,7 +58,7 @@ def run(
 def write_scores(folder: Path, files: Mapping[str, str]) -> int:
     """Write ``.eval_results`` and remove what an earlier report left there; how many files there are."""
     if folder.is_dir():
-        for path in stale(folder.glob("*.yaml"), files):
+        for path in find_stale(folder.glob("*.yaml"), files):
             path.unlink()
     for name, text in files.items():
         write_atomic(folder / name, text)

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from deimos.report import incidents
-from deimos.report.rejects import Rejects, by_stage
+from deimos.report.rejects import Rejects, count_by_stage
 from deimos.report.results import RunResults
 from deimos.store.schema import AnyRow, Row
 
@@ -24,7 +24,7 @@ def summary(run: RunResults, tally: Rejects) -> Row:
             "sample": sample_counts(run),
             "select": {
                 "gold": tally.gold,
-                "rejects": by_stage(tally),
+                "rejects": count_by_stage(tally),
                 "unjudged": tally.unjudged,
                 "unjudged_because": dict(tally.unjudged_because),
                 "second": tally.second.shares(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deimos.report.formatting import listed, number, percent, points
+from deimos.report.formatting import join_names, number, percent, points
 from deimos.store.schema import AnyRow
 
 APART = 0.01
@@ -93,6 +93,6 @@ def list_unfair(found: Sequence[tuple[str, AnyRow, AnyRow, AnyRow]]) -> tuple[st
     first = said[0][1] if said else ()
     others = [(task, reasons) for task, reasons in said[1:] if reasons]
     if first:
-        also = listed([task for task, _ in others])
+        also = join_names([task for task, _ in others])
         return (*first, f"So are the rows of {also}.") if also else first
     return tuple(f"{task}: {reason}" for task, reasons in others for reason in reasons)

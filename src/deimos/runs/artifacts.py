@@ -182,14 +182,14 @@ class Artifacts:
     def metrics(self) -> list[schema.MetricsRow]:
         """One row an optimizer step; a torn last line is left out."""
         path = self._file("train", names.METRICS)
-        return schema.checked(schema.MetricsRow, metrics_in(path), path) if path else []
+        return schema.check_rows(schema.MetricsRow, metrics_in(path), path) if path else []
 
     # --- sweep ---
 
     def trials(self) -> list[sweep_rows.TrialRow]:
         """Each value that a sweep tried, of both models."""
         path = self._file("sweep", names.TRIALS)
-        return schema.checked(sweep_rows.TrialRow, self._lines("sweep", names.TRIALS), path)
+        return schema.check_rows(sweep_rows.TrialRow, self._lines("sweep", names.TRIALS), path)
 
     def locked(self) -> sweep_rows.LockedFile | None:
         """What a sweep locked for each model; None without a sweep.
@@ -330,7 +330,7 @@ class Artifacts:
         return (schema.value_of(kind, row, path) for row in self._lines(stage, name))
 
     def _table(self, stage: str, name: str, kind: type[T]) -> list[T]:
-        return schema.checked(kind, self._lines(stage, name), self._file(stage, name))
+        return schema.check_rows(kind, self._lines(stage, name), self._file(stage, name))
 
 
 def load_run(path: str | Path) -> Artifacts:

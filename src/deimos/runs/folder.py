@@ -40,7 +40,7 @@ from deimos.runs.record import (
     attempts,
     environment,
     manifest,
-    missing,
+    find_missing,
     versions,
 )
 from deimos.store.hashing import differences, file_hash, fingerprint
@@ -170,7 +170,7 @@ class RunFolder:
         record = _read_json(folder / RECORD)
         if record is None or record["fingerprint"] != planned.fingerprint:
             return None
-        return None if missing(folder, record) else record
+        return None if find_missing(folder, record) else record
 
     def damaged(self, planned: Planned) -> list[str]:
         """Names of a complete stage's files whose content is no longer what its record says."""
@@ -255,7 +255,7 @@ class RunFolder:
             return StageStatus(name, "missing", planned.folder, begun, {})
         changed = differences(last["keys"], planned.keys)
         if last["fingerprint"] == planned.fingerprint:
-            changed = missing(self.folder(planned), last)
+            changed = find_missing(self.folder(planned), last)
         return StageStatus(name, "stale", planned.folder, begun, changed)
 
     def _last_record(self, stage: Stage) -> dict[str, Any] | None:

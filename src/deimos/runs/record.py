@@ -54,7 +54,7 @@ def manifest(folder: Path, names: Sequence[str] = ()) -> dict[str, dict[str, Any
     return files
 
 
-def missing(folder: Path, record: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def find_missing(folder: Path, record: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Files that are not as long as the record says: name to bytes then and now (None: gone)."""
     sizes = {name: (f["bytes"], _size(folder / name)) for name, f in record["files"].items()}
     return {f"files.{name}": pair for name, pair in sizes.items() if pair[0] != pair[1]}

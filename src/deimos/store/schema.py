@@ -261,7 +261,7 @@ def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
     return tuple((field.name, field.default is dataclasses.MISSING) for field in fields)
 
 
-def checked(kind: type[T], rows: Iterable[Row], file: object = "") -> list[T]:
+def check_rows(kind: type[T], rows: Iterable[Row], file: object = "") -> list[T]:
     """Rows of the ``TypedDict`` ``kind``, which have what it requires.
 
     Raises:

@@ -19,7 +19,7 @@ from deimos.evaluate.samples import Evaluator, SampleSet
 from deimos.models.ref import ModelRef
 from deimos.runs.artifacts import samples_path
 from deimos.store.sweep_rows import DecodingConfig
-from deimos.sweep.space import effective
+from deimos.sweep.space import reduce_to_effective
 from deimos.thinking import Rendered
 from deimos.types import Completion, Prompt
 
@@ -66,7 +66,7 @@ class ModelAnswers:
         Raises:
             EvaluationError: the engine failed on some completions again and again.
         """
-        config = effective(config)
+        config = reduce_to_effective(config)
         prompts = self.prompts[:items]
         found = self._found.setdefault(config, {})
         for prompt in prompts:
@@ -78,7 +78,7 @@ class ModelAnswers:
 
     def decoded(self, config: DecodingConfig) -> int:
         """See ``Answers.decoded``."""
-        return self._decoded[effective(config)]
+        return self._decoded[reduce_to_effective(config)]
 
     async def _decode(
         self, config: DecodingConfig, prompts: Sequence[Prompt]

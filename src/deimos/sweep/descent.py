@@ -21,7 +21,7 @@ from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.answers import Answers
 from deimos.sweep.evidence import Family
 from deimos.sweep.score import Score
-from deimos.sweep.space import Space, change, effective, explain_inert
+from deimos.sweep.space import Space, change, explain_inert, reduce_to_effective
 from deimos.sweep.trials import Trial, Trials
 
 SCREEN_SHARE = 6
@@ -165,8 +165,10 @@ async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
                 trials.skipped[name] = because
                 continue
             trials.skipped.pop(name, None)
-            ways = {effective(change(here, name, value)): value for value in reversed(values)}
-            standing = effective(here)
+            ways = {
+                reduce_to_effective(change(here, name, value)): value for value in reversed(values)
+            }
+            standing = reduce_to_effective(here)
             configs = (standing, *(c for c in reversed(ways) if c != standing))
             if len(configs) == 1 or frozenset(configs) in visited:
                 continue
@@ -180,7 +182,7 @@ async def descend(space: Space, answers: Answers, rules: Rules) -> Trials:
             break
     if not trials.rows:
         outcomes = await answers.of(space.start, rules.items)
-        start = effective(space.start)
+        start = reduce_to_effective(space.start)
         trials.rows.append(
             Trial(0, "", None, start, outcomes, decoded=answers.decoded(start), because="start")
         )

@@ -68,7 +68,7 @@ def change(config: DecodingConfig, name: str, value: Value) -> DecodingConfig:
     )
 
 
-def effective(config: DecodingConfig) -> DecodingConfig:
+def reduce_to_effective(config: DecodingConfig) -> DecodingConfig:
     """What stands for all configs that decode as this one."""
     if config.sampling.temperature > 0:
         return config
@@ -89,7 +89,7 @@ def list_configs(space: Space) -> Iterator[DecodingConfig]:
     configs = [space.start]
     for name, values in space.values.items():
         configs = [change(config, name, value) for config in configs for value in values]
-    yield from dict.fromkeys(map(effective, configs))
+    yield from dict.fromkeys(map(reduce_to_effective, configs))
 
 
 def count_answers(recipe: Recipe, dev: int) -> int:

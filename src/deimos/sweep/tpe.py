@@ -14,7 +14,7 @@ from deimos.evaluate.outcomes import Outcome
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.answers import Answers
 from deimos.sweep.descent import Rules
-from deimos.sweep.space import Space, change, effective, explain_inert, require_optuna
+from deimos.sweep.space import Space, change, explain_inert, reduce_to_effective, require_optuna
 from deimos.sweep.trials import Trial, Trials
 
 
@@ -47,7 +47,7 @@ async def explore(
     tried, known = Trials(), set()
     for _ in range(trials):
         proposal = study.ask()
-        config = effective(propose(space, proposal))
+        config = reduce_to_effective(propose(space, proposal))
         trial = await _try(config, proposal, study, answers, rules)
         if config not in known:
             known.add(config)

@@ -10,7 +10,7 @@ import numpy as np
 from deimos.evaluate import stats
 from deimos.evaluate.outcomes import Outcome, as_list
 from deimos.store.sweep_rows import DecodingConfig, TrialRow
-from deimos.sweep.space import Value, effective
+from deimos.sweep.space import Value, reduce_to_effective
 
 
 @dataclass
@@ -91,7 +91,7 @@ def trial_rows(model: str, trials: Trials, items: int) -> list[TrialRow]:
             "round": trial.round,
             "parameter": trial.parameter,
             "value": trial.value,
-            "config": effective(trial.config).values(),
+            "config": reduce_to_effective(trial.config).values(),
             "items": len(trial.outcomes),
             **measure(trial.outcomes),
             "e_value": trial.e_value,

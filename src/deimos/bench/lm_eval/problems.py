@@ -35,7 +35,7 @@ from typing import Any
 
 from deimos.bench.lm_eval.data_files import origin_of, write_over
 from deimos.bench.lm_eval.judging import LmEvalJudge, open_scorers
-from deimos.bench.lm_eval.task_files import config_of, judges_several, missing, texts
+from deimos.bench.lm_eval.task_files import config_of, describe_missing, judges_several, texts
 from deimos.graders.ifeval import registry
 from deimos.graders.worker.pool import Judge
 from deimos.prompts.splits import take_in_order
@@ -89,7 +89,7 @@ def load_problems(
     )
 
 
-def stopped(answer: str, stops: Sequence[str]) -> str:
+def cut_at_stop(answer: str, stops: Sequence[str]) -> str:
     """The answer up to its first stop."""
     cuts = [at for stop in stops if stop and (at := answer.find(stop)) >= 0]
     return answer[: min(cuts)] if cuts else answer
@@ -176,7 +176,7 @@ class Scorer:
 
         doc = self._docs[document]
         response = Instance("generate_until", doc, (), 0, (self._task.task_name, document, 1))
-        response.resps = [stopped(answer, self._stops)]
+        response.resps = [cut_at_stop(answer, self._stops)]
         next(f for f in self._task._filters if f.name == name).apply([response])
         return response.filtered_resps[name]
 
@@ -223,7 +223,7 @@ def _loaded(task: TaskSettings) -> Any:
     try:
         from lm_eval.tasks import TaskManager
     except ModuleNotFoundError as e:
-        raise missing(task) from e
+        raise describe_missing(task) from e
     _prepare_libraries()
     if any("ifeval" in part for file in files for part in Path(file).parts):
         registry()  # its rules would download NLTK's sentence model when they are imported

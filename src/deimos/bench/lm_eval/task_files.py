@@ -225,7 +225,7 @@ def _file(task: TaskSettings) -> Path:
     if not is_local(spec):
         folder = _own_tasks()
         if folder is None:
-            raise missing(task)
+            raise describe_missing(task)
         known = BY_TASK.get(spec)
         if known and spec in (near := _named_below(folder / known.folder)):
             return near[spec]
@@ -269,7 +269,7 @@ def _named_below(folder: Path) -> dict[str, Path]:
 _own_names = functools.cache(_named_below)
 
 
-def missing(task: TaskSettings) -> RecipeError:
+def describe_missing(task: TaskSettings) -> RecipeError:
     """What to tell where lm-eval is not installed."""
     return RecipeError(
         f"bench.tasks: {task.name!r} is a task of lm-eval, which is not installed: "
