@@ -57,8 +57,8 @@ class GradeCounts:
             f"{self.right:,} right"
         ]
         parts += [f"null: {formatting.null_reasons(self.nulls)}"] if self.nulls else []
-        told = self.second.shares()
-        parts += [formatting.second_opinions(told)] if told else []
+        opinions = self.second.shares()
+        parts += [formatting.second_opinions(opinions)] if opinions else []
         return "; ".join(parts)
 
 

@@ -107,7 +107,7 @@ def _sentences(rng: random.Random, kept: dict[str, dict[str, Any]], cast: Cast) 
         2, marked,
         kept.get(BULLETS, {}).get("num_bullets", 0), kept.get(FREQUENCY, {}).get("frequency", 0),
     )  # fmt: skip
-    told = [
+    sentences = [
         BASE[verb].format(
             name=cast.name,
             other=cast.other,
@@ -116,12 +116,12 @@ def _sentences(rng: random.Random, kept: dict[str, dict[str, Any]], cast: Cast) 
         )
         for at, verb in enumerate(rng.sample(verbs, count))
     ]
-    told[0] = f"Today{'' if NO_COMMA in kept else ','} {told[0]}"
+    sentences[0] = f"Today{'' if NO_COMMA in kept else ','} {sentences[0]}"
     if EXISTENCE in kept:
-        told.append(f"{cast.other} is here")
+        sentences.append(f"{cast.other} is here")
     if blanks := kept.get(PLACEHOLDERS, {}).get("num_placeholders"):
-        told.append(f"Come on {' or '.join(BLANKS[:blanks])}")
-    return [f"{sentence}." for sentence in told]
+        sentences.append(f"Come on {' or '.join(BLANKS[:blanks])}")
+    return [f"{sentence}." for sentence in sentences]
 
 
 BULLETS = "detectable_format:number_bullet_lists"

@@ -38,7 +38,7 @@ def prompts(job: StageJob) -> Mapping[str, Any]:
     every = list_tasks(job.recipe.bench, installed=False)
     elsewhere = [t.name for t in every if t.lm_eval] if tested is not job.recipe else []
 
-    # Said here already, and again by the benchmark: nobody samples for hours to be told at the end.
+    # Said here already, and again by the benchmark: nobody samples for hours and learns it at the end.
     def check(prompts: Collection[Prompt]) -> None:
         tasks = load_tasks(tested, prompts, given)
         kinds = find_judged_kinds(prompts, tasks)
@@ -297,8 +297,7 @@ def preview_select(
             rows = preview(job, gate_for=gates(job, judge), prompts=prompts)
     unknown = "not measured: the race stopped candidates (set sample.exhaustive or sample.probe)"
     for row in rows:
-        told = _say_kept(row)
-        yield f"{row['policy']:14} {unknown if row['kept'] is None else told}"
+        yield f"{row['policy']:14} {unknown if row['kept'] is None else _say_kept(row)}"
     names = [proposer.name for proposer in recipe.sample.proposers or []]
     for row in (
         preview_subsets(prompts, recipe.select, recipe.sample, names) if len(names) > 1 else ()

@@ -50,7 +50,7 @@ class UpstreamReport:
     software: str
     """``owned_by`` of its first model: vllm, sglang, llamacpp."""
     findings: Sequence[str] = field(default_factory=tuple)
-    """One sentence each; empty: it does all that it was told."""
+    """One sentence each; empty: it honours all that was tried."""
 
 
 async def examine_upstream(

@@ -35,7 +35,7 @@ from deimos.serve.target import ServeTarget
 from deimos.serve.vllm_sr import write_router_config
 
 VLLM = "http://127.0.0.1:8000"
-"""Where vLLM serves unless told otherwise."""
+"""Where vLLM serves by default."""
 DRAIN_SECONDS = 30
 """Seconds that answers get to be finished once the server is asked to end."""
 Say = Callable[[str], None]
@@ -117,7 +117,9 @@ def forward(
         key = os.environ.get(UPSTREAM_KEY)
         say(f"trying {upstream}: each thinking mode, a budget, streaming …")
         report = asyncio.run(examine_upstream(upstream, router.switch, key=key))
-        for finding in report.findings or ("self-test: it does all that it is told",):
+        for finding in report.findings or (
+            "self-test: the upstream server honours all that was tried",
+        ):
             say(finding)
         forwarder = Forwarder(upstream, key=key, software=report.software)
         metered = Metered(forwarder, ServingMetrics())
@@ -131,7 +133,7 @@ def emit(kind: str, target: ServeTarget | None, upstream: str | None) -> str:
     Args:
         kind: ``vllm-sr``, a configuration of vLLM's Semantic Router.
         target: the model; None: any, by the policy that ships with the package.
-        upstream: where it is served; None: where vLLM serves unless told.
+        upstream: where it is served; None: where vLLM serves by default.
 
     Raises:
         ServeError: another kind, or an address that is none.

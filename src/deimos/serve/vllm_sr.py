@@ -117,11 +117,11 @@ def _decide(
     name: str, priority: int, rules: Mapping[str, Any], model: str, switch: Switch, on: bool
 ) -> dict[str, Any]:
     effort = (switch.on if on else switch.off).get(ARGUMENT)
-    told = {"reasoning_effort": effort} if effort else {}
+    given = {"reasoning_effort": effort} if effort else {}
     thinks = bool(switch) and (on or not switch.ends_thinking)
     return {
         "name": name, "priority": priority, "rules": dict(rules),
-        "modelRefs": [{"model": model, "use_reasoning": thinks, **told}],
+        "modelRefs": [{"model": model, "use_reasoning": thinks, **given}],
     }  # fmt: skip
 
 

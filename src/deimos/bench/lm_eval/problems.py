@@ -101,7 +101,7 @@ class Scorer:
     def __init__(self, task: TaskSettings) -> None:
         self._name = task.name
         self._origin = origin_of(config_of(task)[0], task)
-        with _told(task.name, "load it"):
+        with _explain_faults(task.name, "load it"):
             self._task = _loaded(task)
             self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
         self._metric, self._filter = _choice(task, self._task)
@@ -116,7 +116,7 @@ class Scorer:
         """One prompt a document, in the documents' order; of the first ``limit`` alone."""
         self._task.set_fewshot_seed(FEWSHOT_SEED)
         shots = self._task.config.num_fewshot or 0
-        with _told(self._name, "build its prompts"):
+        with _explain_faults(self._name, "build its prompts"):
             return [self._prompt(doc, self._chat(doc, shots)) for doc in self._docs[:limit]]
 
     def asked(self, document: int, prompt: Prompt) -> list[str]:
@@ -272,8 +272,8 @@ def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def _told(name: str, doing: str) -> Iterator[None]:
-    """Whatever the task's YAML, code or data makes lm-eval raise is told in one sentence."""
+def _explain_faults(name: str, doing: str) -> Iterator[None]:
+    """RecipeError in one sentence for whatever the task's YAML, code or data makes lm-eval raise."""
     try:
         yield
     except RecipeError:
