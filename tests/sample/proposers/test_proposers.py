@@ -135,6 +135,7 @@ def test_brought_examples_that_overlap_with_a_test_are_dropped(
         ("{", "line 1: must be a JSON object with texts"),
         ('\n{"question": "a", "think": 3, "answer": "b"}', "line 2: think = 3: must be"),
         ('{"question": "a"}', "line 1: answer = null: must be"),
+        ('{"question": "a", "answer": ' + "1" * 5000 + "}", "line 1: .* has 5,000 digits: at most"),
     ],
 )
 def test_a_bad_file_of_examples_is_one_sentence(
