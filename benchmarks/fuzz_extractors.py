@@ -98,7 +98,7 @@ def examine(text: str) -> None:
     with contextlib.suppress(tokens.Unreadable):
         compare.same(text[:300], text[300:600])
     for digits in (False, True):
-        named = choice.named_labels(text, OPTIONS, digits=digits)
+        named = choice.find_named_labels(text, OPTIONS, digits=digits)
         if not named <= set("0123456789" if digits else choice.LETTERS):
             raise Fault(f"no label: {named}")
     if time.monotonic() - started > SLOW:

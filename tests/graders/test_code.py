@@ -211,19 +211,19 @@ def test_numpy_is_there_whether_or_not_the_program_names_it(box, name):
 
 
 def test_nothing_survives_a_killed_worker(tmp_path):
-    """The supervisor is killed in the middle of a check: keeper and boxes go with it."""
+    """The supervisor is killed in the middle of a check: fork server and boxes go with it."""
     code = "def f(x):\n    while True: pass"
     pid = os.fork()
     if pid == 0:
         with Sandbox(Limits(wall=60.0)) as box:
-            (tmp_path / "keeper").write_text(str(box._keeper().pid))
+            (tmp_path / "server").write_text(str(box._server().pid))
             box.check(Exam("assert f(1) == 2"), code)
         os._exit(0)
-    while not (tmp_path / "keeper").is_file() or not (tmp_path / "keeper").read_text():
+    while not (tmp_path / "server").is_file() or not (tmp_path / "server").read_text():
         time.sleep(0.05)
     time.sleep(0.5)
-    keeper = int((tmp_path / "keeper").read_text())
-    family = [keeper, *_descendants(keeper)]
+    server = int((tmp_path / "server").read_text())
+    family = [server, *_descendants(server)]
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     end = time.monotonic() + 30

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deimos.graders.choice import named_labels
+from deimos.graders.choice import find_named_labels
 from deimos.graders.extract import boxes, hashes, last_line
 from deimos.graders.math.final import find_finals
 from deimos.graders.math.limits import find_exceeded_limit
@@ -112,8 +112,8 @@ SCANS = {
     "boxes": boxes, "hashes": hashes, "last_line": last_line, "stated": find_statements, "first": read_leading_expression,
     "closing": lambda text: find_closing_result(text, number=True), "final": lambda text: find_finals(text, "7"),
     "beyond": lambda text: find_exceeded_limit(text), "clean": clean, "read": read,
-    "letters": lambda text: named_labels(text, ["x", "y", "z"], digits=False),
-    "digits": lambda text: named_labels(text, ["x", "y", "z"], digits=True),
+    "letters": lambda text: find_named_labels(text, ["x", "y", "z"], digits=False),
+    "digits": lambda text: find_named_labels(text, ["x", "y", "z"], digits=True),
 }  # fmt: skip
 HARD = ("\\boxed{", "{", "}", "(", "A. ", "answer is ", "answer is (A) and ", "#### ", "\n#### ", "\\", "$", " ", "\n",
         "wait A. ", "A is correct. ", "not ", "1 ", "\\text{", "\\phantom{", "1,000,", "_", "!", "\\boxed{B} ", "**")  # fmt: skip

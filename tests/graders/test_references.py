@@ -6,7 +6,7 @@ import pytest
 
 from deimos.graders.math import math
 from deimos.graders.references import check_math_reference
-from deimos.prompts.references import check_reference, checked_form
+from deimos.prompts.references import check_form, check_reference
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -72,7 +72,7 @@ def test_every_kind_s_grader_says_so(kind, reference, said):
 )  # fmt: skip
 def test_numbers_of_json_are_references(number, written):
     check_reference("math", "math", number)
-    reference = checked_form("math", number)
+    reference = check_form("math", number)
     assert math(f"\\boxed{{{written}}}", reference).ok is True
     assert math("\\boxed{7.6}", reference).ok is False
 

@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from deimos.sandbox import Exam
-from deimos.sandbox.code_tests import UnfitTests, prepared
-from deimos.sandbox.side_effects import looked_past
+from deimos.sandbox.code_tests import UnfitTests, compile_exam
+from deimos.sandbox.side_effects import find_side_effects
 
 CASE = "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual({}, 5)\n"
 RUN = [
@@ -105,28 +105,28 @@ UNFIT = [
 
 @pytest.mark.parametrize("tests", ASSERTING)
 def test_tests_that_can_fail_are_taken(tests):
-    assert prepared(Exam.of({"tests": tests}))
+    assert compile_exam(Exam.of({"tests": tests}))
 
 
 @pytest.mark.parametrize("tests", [*NOT_ASSERTING, *UNFIT])
 def test_tests_that_pass_or_fail_any_program_are_refused(tests):
     with pytest.raises(UnfitTests):
-        prepared(Exam.of({"tests": tests}))
+        compile_exam(Exam.of({"tests": tests}))
 
 
 def test_a_test_case_that_nothing_runs_is_called_that():
     with pytest.raises(UnfitTests, match=r"that nothing runs: end them with unittest\.main"):
-        prepared(Exam.of({"tests": CASE.format("f(2)")}))
+        compile_exam(Exam.of({"tests": CASE.format("f(2)")}))
     with pytest.raises(UnfitTests, match="assert nothing"):
-        prepared(Exam.of({"tests": CASE.replace("self.assertEqual({}, 5)", "f(2)")}))
+        compile_exam(Exam.of({"tests": CASE.replace("self.assertEqual({}, 5)", "f(2)")}))
 
 
 def test_humaneval_s_form():
     tests = "def check(candidate):\n    {} candidate(2) == 5\n"
-    assert prepared(Exam.of({"tests": tests.format("assert"), "entry_point": "f"}))
+    assert compile_exam(Exam.of({"tests": tests.format("assert"), "entry_point": "f"}))
     for bad in (tests.format("x ="), tests.replace("check", "test").format("assert")):
         with pytest.raises(UnfitTests):
-            prepared(Exam.of({"tests": bad, "entry_point": "f"}))
+            compile_exam(Exam.of({"tests": bad, "entry_point": "f"}))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_humaneval_s_form():
 )
 def test_tests_that_never_use_the_entry_point_are_refused(tests):
     with pytest.raises(UnfitTests, match="never use f"):
-        prepared(Exam.of({"tests": tests, "entry_point": "f"}))
+        compile_exam(Exam.of({"tests": tests, "entry_point": "f"}))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_tests_that_never_use_the_entry_point_are_refused(tests):
     ],
 )
 def test_tests_that_use_the_entry_point_in_some_way_are_taken(tests):
-    assert prepared(Exam.of({"tests": tests, "entry_point": "f"}))
+    assert compile_exam(Exam.of({"tests": tests, "entry_point": "f"}))
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_an_entry_point_may_be_left_out(given):
     ],
 )  # fmt: skip
 def test_what_tests_look_at_besides_values(tests, seen):
-    assert looked_past(ast.parse(tests)) == seen
+    assert find_side_effects(ast.parse(tests)) == seen

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from deimos.graders.choice_behind import called_right_as_well, second_letters, taken_back
+from deimos.graders.choice_behind import find_called_right, is_taken_back, second_letters
 from deimos.graders.choice_doubt import BEFORE, is_doubted
 from deimos.graders.choice_labels import (
     BOX_MARK,
@@ -28,10 +28,10 @@ from deimos.graders.choice_labels import (
     QUOTES,
     UNCERTAIN,
     LabelReader,
-    bare,
     owners_of,
+    strip_markup,
 )
-from deimos.graders.choice_sentences import Stated, plain_sentences, that_stand, weak_sentences
+from deimos.graders.choice_sentences import Stated, drop_corrected, plain_sentences, weak_sentences
 from deimos.graders.choice_words import ANSWER_IS, DENIED
 from deimos.graders.extract import find_boxes, last_line
 from deimos.graders.statements import is_unreal, is_withdrawn, names_another, speaks_of_another
@@ -87,7 +87,7 @@ def choice(answer: str, reference: Mapping[str, Any]) -> Verdict:
     except ValueError as e:
         return Verdict.of(None, f"the reference is no choice: {e}")
     expected = str(reference["letter"]).strip().upper()
-    named = named_labels(answer, reference["options"], digits=expected in DIGITS)
+    named = find_named_labels(answer, reference["options"], digits=expected in DIGITS)
     if not named:
         return Verdict.of(False, "no option named explicitly")
     if len(named) > 1:
@@ -109,17 +109,17 @@ def labels_of(reference: Mapping[str, Any]) -> str:
     return labels
 
 
-def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
+def find_named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
     text = _BOLD.sub(r"\1(\2)", _uncut(unicodedata.normalize("NFKC", answer)))
     reader = DIGIT_READER if digits else LETTER_READER
     framed = [(found[2], found.start()) for found in _FRAME.finditer(text)]
     boxed = [(box.content, box.start) for box in find_boxes(text)[0]]
     meant = [one for one, at in (*boxed, *framed) if not is_doubted(text[max(0, at - BEFORE) : at])]
-    bared = [bare(one) for one in meant]
+    bared = [strip_markup(one) for one in meant]
     named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).
-    plain = bare(_TAG.sub("\n", text))
+    plain = strip_markup(_TAG.sub("\n", text))
     said, corrected, end = _said(plain, reader, options)
     line = last_line(plain)
     closing = reader.line(line, options) or reader.whole(plain, options)
@@ -132,12 +132,12 @@ def named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     rest = plain[max(end, shown) :]
     behind = _past_option(reader.behind_label(rest, named), named, reader, options)
     # What sentences say was looked at one by one: a later one that is taken back leaves the others.
-    taken = shown >= end and taken_back(behind)
+    taken = shown >= end and is_taken_back(behind)
     if named and (taken or is_withdrawn(_without_others(behind, named))):
         return set()
     if named:
         named |= reader.second_thoughts(rest) | second_letters(behind, reader.label)
-        named |= called_right_as_well(behind, reader.label, named)
+        named |= find_called_right(behind, reader.label, named)
         for box in bared:  # a box with another option's text, and no letter
             owners = owners_of(box, reader.labels, options)
             named |= set() if owners & named or reader.box(box, options) else owners
@@ -198,7 +198,7 @@ def _standing(
     sure = [one for one in sentences if _doubtless(plain, _place(plain, one), UNCERTAIN)]
     found = [*claims, *sure]
     meant = [full for one in found if (full := _in_full(plain, one, reader, options))]
-    standing = {label for one in that_stand(plain, meant) for label in one.labels}
+    standing = {label for one in drop_corrected(plain, meant) for label in one.labels}
     # "If it were dry, the answer would be A; but the answer is B": two letters, to a strict reader.
     unreal = [one for one in found if is_unreal(plain, *_words_of(plain, one))]
     if standing:
@@ -212,7 +212,7 @@ def _in_full(plain: str, one: Stated, reader: LabelReader, options: list[str]) -
     at, words = _words_of(plain, one)
     behind = _past_option(plain[one.end : one.end + STATEMENT], one.labels, reader, options)
     elsewhere = names_another(plain, at, behind) or is_unreal(plain, at, words)
-    if elsewhere or taken_back(behind):
+    if elsewhere or is_taken_back(behind):
         return None
     return one._replace(labels=one.labels | second_letters(behind, reader.label))
 

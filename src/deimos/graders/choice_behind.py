@@ -102,7 +102,7 @@ _SUBJECT = re.compile(
 """The letter before it opens a sentence of its own: "…, and A and C are wrong"."""
 
 
-def taken_back(behind: str) -> bool:
+def is_taken_back(behind: str) -> bool:
     """Whether the words directly behind a letter say that it isn't, or isn't here, the answer."""
     behind = behind[:BEHIND]
     found = _TAKEN_BACK.match(behind) or _ZH_ERROR.match(behind) or _UNSURE.match(behind)
@@ -170,7 +170,7 @@ def second_letters(behind: str, label: str) -> set[str]:
     return found
 
 
-def called_right_as_well(text: str, label: str, named: Collection[str]) -> set[str]:
+def find_called_right(text: str, label: str, named: Collection[str]) -> set[str]:
     """Letters that a text behind an answer calls right too: "D is also correct", "both B and D are right".
 
     Args:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from deimos.graders.choice_behind import opens_a_sentence
 from deimos.graders.choice_sentences import Stated
 from deimos.graders.choice_text_first import letter_behind
-from deimos.graders.choice_verdicts import only_one_right
+from deimos.graders.choice_verdicts import find_only_right
 from deimos.graders.choice_words import ENDS, OR
 from deimos.graders.extract import BOX
 
@@ -199,7 +199,7 @@ class LabelReader:
 
     def only_one_right(self, plain: str, options: list[str]) -> Iterator[Stated]:
         """A list that calls one option right and all others wrong."""
-        if found := only_one_right(plain, [words_of(str(option)) for option in options]):
+        if found := find_only_right(plain, [words_of(str(option)) for option in options]):
             yield Stated(found[1], found[2], frozenset([found[0]]))
 
     def texts_first(self, plain: str, options: list[str]) -> Iterator[Stated]:
@@ -317,7 +317,7 @@ LETTER_READER = _reader(
 DIGIT_READER = _reader("[0-9]", DIGITS, _NAMED_SO)
 
 
-def bare(text: str) -> str:
+def strip_markup(text: str) -> str:
     """The text without markup, and without quotes around a lone label."""
     return _QUOTED.sub(r"\1", _WRAPPING.sub("", BOXED.sub(BOX_MARK, text))).strip()
 
@@ -336,9 +336,12 @@ def owners_of(text: str, labels: str, options: list[str]) -> set[str]:
 @lru_cache(maxsize=256)
 def words_of(option: str) -> str:
     """A pattern for an option's own words."""
-    return r"\s{1,3}".join(map(re.escape, bare(option).rstrip(".").split())) + rf"[{QUOTES}]?(?!\w)"
+    return (
+        r"\s{1,3}".join(map(re.escape, strip_markup(option).rstrip(".").split()))
+        + rf"[{QUOTES}]?(?!\w)"
+    )
 
 
 @lru_cache(maxsize=256)
 def _words(text: str) -> str:
-    return " ".join(bare(text).casefold().split()).rstrip(".")
+    return " ".join(strip_markup(text).casefold().split()).rstrip(".")

@@ -156,7 +156,7 @@ def weak_sentences(text: str) -> Iterator[Stated]:
             yield Stated(match.start(), match.start("why"), frozenset([label]))
 
 
-def that_stand(text: str, statements: Sequence[Stated]) -> list[Stated]:
+def drop_corrected(text: str, statements: Sequence[Stated]) -> list[Stated]:
     """The statements, in order, without those that a later one corrects."""
     standing: list[Stated] = []
     for one in sorted(statements):

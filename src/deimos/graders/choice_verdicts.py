@@ -22,7 +22,7 @@ _ITEM = re.compile(
 )
 
 
-def only_one_right(text: str, texts: Sequence[str]) -> tuple[str, int, int] | None:
+def find_only_right(text: str, texts: Sequence[str]) -> tuple[str, int, int] | None:
     """The letter that alone is called right, and where the list begins and ends; None if it is no such list.
 
     Args:

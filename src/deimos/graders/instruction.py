@@ -51,13 +51,13 @@ def instruction(answer: str, reference: Mapping[str, Any]) -> Verdict:
     names = reference["instruction_id_list"]
     try:
         check_reference(reference)
-        told = ifeval.follows(answer, names, reference["kwargs"])
+        followed = ifeval.follows(answer, names, reference["kwargs"])
     except ValueError as e:
         return Verdict.of(None, f"the reference cannot be judged: {e}"[:300])
-    if all(told.strict):
+    if all(followed.strict):
         return Verdict.of(True, f"follows all {len(names)} rules")
-    broken = ", ".join(name for name, kept in zip(names, told.strict) if not kept)
-    return Verdict.of(False, f"breaks {broken} ({_loosely(names, told.loose)})")
+    broken = ", ".join(name for name, kept in zip(names, followed.strict) if not kept)
+    return Verdict.of(False, f"breaks {broken} ({_loosely(names, followed.loose)})")
 
 
 def _loosely(names: list[str], loose: tuple[bool, ...]) -> str:

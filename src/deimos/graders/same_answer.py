@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deimos.graders.choice import DIGITS, IN_PROCESS_LENGTH, named_labels
+from deimos.graders.choice import DIGITS, IN_PROCESS_LENGTH, find_named_labels
 from deimos.graders.math import exact_value, final_expressions
 from deimos.graders.math.compare import same, spelling
 from deimos.graders.math.tokens import Unreadable
@@ -86,7 +86,7 @@ def _are_same(one: str, other: str) -> bool:
 def _option(answer: str, reference: Mapping[str, Any]) -> str:
     """The one option that an answer names; "" if it names none or several."""
     digits = str(reference["letter"]).strip() in DIGITS
-    named = named_labels(answer, reference["options"], digits=digits)
+    named = find_named_labels(answer, reference["options"], digits=digits)
     return next(iter(named)) if len(named) == 1 else ""
 
 

@@ -20,7 +20,7 @@ Runs of words that stand in more than five test problems are a template ("find m
 are relatively prime …") and don't count (GPT-3 had ten), nor do runs more than half of which are
 numbers: figures in a row. Both are asked of the whole run: 13 words that begin with a template, or
 with figures, count if at least four of them stand in no template; 13 words that are mostly numbers count
-too if these are a problem's own data: several different ones that do not just count up. What was found is told with the words that were. Not covered:
+too if these are a problem's own data: several different ones that do not just count up. What was found is shown with the words that were. Not covered:
 paraphrases, translations, the same problem with other numbers in few words.
 """
 

@@ -51,12 +51,12 @@ def check_reference(kind: Kind, spec: str, reference: Any) -> None:
     """
     own = registry.BUILTIN["grader"]
     if spec in own or spec in own.values():
-        checked_form(kind, reference)
+        check_form(kind, reference)
     if check := registry.resolve("grader", spec).check_reference:
         check(reference)
 
 
-def checked_form(kind: str, reference: Any) -> Any:
+def check_form(kind: str, reference: Any) -> Any:
     """A reference of the form its kind needs; ValueError, one sentence, for any other."""
     if kind == "math":
         if isinstance(reference, float) and not math.isfinite(reference):

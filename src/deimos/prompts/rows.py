@@ -22,7 +22,7 @@ class SourceRow(NamedTuple):
     """One row and where it came from."""
 
     where: str
-    """File or data set, and the row's number: how a fault is told."""
+    """File or data set, and the row's number: what messages name."""
     origin: str
     """File or data set, and split: a prompt's ``source``."""
     data: Mapping[str, Any]

@@ -57,10 +57,10 @@ def question_of(source: Source, options: Mapping[str, Any], prompt: Prompt) -> s
     if source.asked is not None:
         return source.asked(prompt)
     said = "\n\n".join(m["content"] for m in prompt.messages if m["role"] == "user")
-    return without(said, str(options.get("instruction", _default_instruction(source))))
+    return strip_instruction(said, str(options.get("instruction", _default_instruction(source))))
 
 
-def without(text: str, instruction: str) -> str:
+def strip_instruction(text: str, instruction: str) -> str:
     """A text less the instruction at its end, whether that speaks of letters or of numbers."""
     for form in (instruction, choice_instruction(instruction, "1")):
         if form and text.endswith(form):

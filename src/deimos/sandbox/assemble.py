@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deimos.sandbox.fences import parse
-from deimos.sandbox.names import STAR, bound_by, changed_by, defined, globals_of
-from deimos.sandbox.working_order import in_working_order
+from deimos.sandbox.names import STAR, find_bound, find_changed, find_defined, globals_of
+from deimos.sandbox.working_order import put_in_working_order
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class CodeBlock:
     def of(cls, text: str) -> CodeBlock:
         """Parse a text."""
         tree = parse(text) or ast.Module([], [])
-        return cls(text, tree, frozenset(defined(tree)))
+        return cls(text, tree, frozenset(find_defined(tree)))
 
     @cached_property
     def binds(self) -> set[str]:
         """What it makes, and what it imports."""
-        return {name for statement in self.tree.body for name in bound_by(statement)}
+        return {name for statement in self.tree.body for name in find_bound(statement)}
 
     @cached_property
     def needs(self) -> set[str]:
@@ -75,14 +75,14 @@ def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str]
     units = (
         blocks[n].text if n in chosen else _source(blocks[n], taken[n]) for n in range(len(blocks))
     )
-    return in_working_order([unit for unit in units if unit], known)
+    return put_in_working_order([unit for unit in units if unit], known)
 
 
 def _makes(statement: ast.stmt, name: str, needed: set[str], bound: set[str]) -> bool:
     """Whether a statement binds a name, or fills what it stands for without the chosen blocks' help."""
-    if {*bound_by(statement)} & {name, STAR}:
+    if {*find_bound(statement)} & {name, STAR}:
         return True
-    return name in changed_by(statement) and not needed & bound
+    return name in find_changed(statement) and not needed & bound
 
 
 def _source(block: CodeBlock, statements: set[int]) -> str:

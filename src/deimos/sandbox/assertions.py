@@ -187,7 +187,7 @@ def imports_unittest(tests: ast.Module) -> bool:
     return False
 
 
-def with_main(tests: ast.Module) -> ast.Module:
+def keep_main(tests: ast.Module) -> ast.Module:
     """The tests with what they run under ``if __name__ == "__main__":`` by ``unittest``, which else nothing runs."""
     body: list[ast.stmt] = []
     for node in tests.body:

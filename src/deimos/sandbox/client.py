@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any, Self
 
 from deimos.sandbox import selftest
-from deimos.sandbox.code_tests import NOT_PYTHON, Exam, UnfitTests, prepared, sees_more
-from deimos.sandbox.fork_client import KeeperProcess
+from deimos.sandbox.code_tests import NOT_PYTHON, Exam, UnfitTests, compile_exam, sees_more
+from deimos.sandbox.fork_client import ForkServerProcess
 from deimos.sandbox.isolation import kernel, landlock
 from deimos.sandbox.isolation.box import LIMITED, NAMESPACED, RESTRICTED, Limits
 from deimos.sandbox.isolation.root import PACKAGES
@@ -54,7 +54,7 @@ class Sandbox:
         self.limits, self.tier = limits or Limits(), 0
         self.refused: dict[int, str] = {}
         """Tier to why it does not hold here."""
-        self._keepers: dict[tuple[str, ...], KeeperProcess] = {}
+        self._servers: dict[tuple[str, ...], ForkServerProcess] = {}
         """By the packages that their boxes find imported; started when first needed."""
         weak = os.environ.get(WEAK) == "1" if allow_weak is None else allow_weak
         for tier in range(most, 0, -1):
@@ -74,43 +74,43 @@ class Sandbox:
         return self._check(exam, answer) if outcome.kind == "infrastructure" else outcome
 
     def close(self) -> None:
-        """End the keepers and whatever they hold."""
-        while self._keepers:
-            self._keepers.popitem()[1].close()
+        """End the fork servers and whatever they hold."""
+        while self._servers:
+            self._servers.popitem()[1].close()
 
     def _try(self, tier: int) -> bool:
         """Whether a tier holds here."""
         fault, self.tier = _impossible(tier), tier
         if not fault:
             try:
-                self._keeper()
+                self._server()
             except OSError as e:
                 fault = str(e)
         if fault:
             self.refused[tier] = fault
         return not fault
 
-    def _keeper(self, packages: tuple[str, ...] = ()) -> KeeperProcess:
+    def _server(self, packages: tuple[str, ...] = ()) -> ForkServerProcess:
         """The fork server whose boxes find these imported; a new one tests its boxes first.
 
         Not one for all: a process that has loaded numpy takes twice as long to fork.
         """
-        if packages not in self._keepers:
+        if packages not in self._servers:
             preload = [module for name in packages for module in PACKAGES[name]]
-            keeper = KeeperProcess(self.tier, self.limits, preload)
+            server = ForkServerProcess(self.tier, self.limits, preload)
             try:
-                prove = partial(self._judged, keeper)
+                prove = partial(self._judged, server)
                 if fault := selftest.faults(prove, self.limits, self.tier):
                     raise OSError(fault)
             except BaseException:
-                keeper.close()
+                server.close()
                 raise
-            self._keepers[packages] = keeper
-        return self._keepers[packages]
+            self._servers[packages] = server
+        return self._servers[packages]
 
     def _check(self, exam: Exam, answer: str) -> CheckOutcome:
         try:
-            return self._judged(self._keeper(_packages(exam, answer)), exam, answer)
+            return self._judged(self._server(_packages(exam, answer)), exam, answer)
         except OSError as e:
             self.close()
             return CheckOutcome("infrastructure", str(e), 0, self.tier, 0.0)
@@ -118,19 +118,19 @@ class Sandbox:
             self.close()  # interrupted between question and answer: the next would get this one's
             raise
 
-    def _judged(self, keeper: KeeperProcess, exam: Exam, answer: str) -> CheckOutcome:
-        """Judge one answer; OSError where the keeper is gone."""
+    def _judged(self, server: ForkServerProcess, exam: Exam, answer: str) -> CheckOutcome:
+        """Judge one answer; OSError where the fork server is gone."""
         start = time.monotonic()
         said: Mapping[str, Any] = {}
         try:
-            said, report = self._dispatch(keeper, exam, answer, start + self.limits.wall)
+            said, report = self._dispatch(server, exam, answer, start + self.limits.wall)
         except UnfitTests as e:
             kind, because, calls = "unsupported", str(e), 0
         except NOT_PYTHON as e:
             kind, because, calls = "unsupported", f"the tests are not Python: {e}", 0
         else:
             if "late" not in said:
-                raise OSError(str(said.get("failed", "the keeper is gone")))
+                raise OSError(str(said.get("failed", "the fork server is gone")))
             kind, because, calls = (
                 _late(said, self.limits) if said["late"] else _reported(said, report, self.limits)
             )
@@ -144,15 +144,15 @@ class Sandbox:
         return CheckOutcome(kind, because, calls, self.tier, seconds, used)
 
     def _dispatch(
-        self, keeper: KeeperProcess, exam: Exam, answer: str, deadline: float
+        self, server: ForkServerProcess, exam: Exam, answer: str, deadline: float
     ) -> tuple[dict[str, Any], bytes]:
         prompt = exam.setup if exam.entry_point else ""
         for_program = {"answer": answer, "names": exam.names(), "prompt": prompt}
-        parts = prepared(exam), json.dumps(for_program).encode()
+        parts = compile_exam(exam), json.dumps(for_program).encode()
         fds = [_memory_file(part) for part in parts]
         try:
             fds.append(_memory_file(b""))
-            return keeper.check(deadline, fds), os.pread(fds[2], _REPORT, 0)
+            return server.check(deadline, fds), os.pread(fds[2], _REPORT, 0)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -181,8 +181,8 @@ def _late(said: Mapping[str, Any], limits: Limits) -> tuple[str, str, int]:
 def _reported(said: Mapping[str, Any], report: bytes, limits: Limits) -> tuple[str, str, int]:
     """Outcome, reason and calls, from the tests' report and how the two processes ended."""
     try:
-        told = json.loads(report)
-        kind, because, calls = told["outcome"], told["because"], told["calls"]
+        found = json.loads(report)
+        kind, because, calls = found["outcome"], found["because"], found["calls"]
     except ValueError:
         return "infrastructure", f"the tests' process ended with {said['tests']}, no report", 0
     if said["tests"] == 0 or kind == "pass":

@@ -16,9 +16,9 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from deimos.sandbox.assertions import assert_something, imports_unittest, never_hold, with_main
-from deimos.sandbox.names import Names, defined, names_of
-from deimos.sandbox.side_effects import looked_past
+from deimos.sandbox.assertions import assert_something, imports_unittest, keep_main, never_hold
+from deimos.sandbox.names import Names, find_defined, names_of
+from deimos.sandbox.side_effects import find_side_effects
 
 TESTS = "<tests>"
 CHECK = "check"
@@ -66,7 +66,7 @@ class Exam:
 
 
 @lru_cache(maxsize=32)
-def prepared(exam: Exam) -> bytes:
+def compile_exam(exam: Exam) -> bytes:
     """The compiled exam, by ``marshal``, for a process of the same Python.
 
     A mapping: ``setup`` and ``tests`` (code objects), ``entry`` and ``final`` (names, or empty:
@@ -86,7 +86,7 @@ def prepared(exam: Exam) -> bytes:
 
 
 def check_tests(exam: Exam) -> None:
-    """Find out whether programs can be judged by the tests; raises as ``prepared``."""
+    """Find out whether programs can be judged by the tests; raises as ``compile_exam``."""
     read = _read(exam)
     _compile(read.setup, "<setup>")
     _compile(read.tests, TESTS)
@@ -106,10 +106,10 @@ def _read(exam: Exam) -> _Read:
     entry = exam.entry_point
     setup, tests = _parse(exam.setup), _parse(exam.tests)
     unittest = imports_unittest(setup) or imports_unittest(tests)
-    tests = with_main(tests) if unittest else tests
+    tests = keep_main(tests) if unittest else tests
     whole = ast.Module([*setup.body, *tests.body], [])
     names = names_of(whole)
-    final = CHECK if entry and CHECK in defined(tests) and not _calls(tests, CHECK) else ""
+    final = CHECK if entry and CHECK in find_defined(tests) and not _calls(tests, CHECK) else ""
     _refuse_unfit(whole, {entry, *names.free} if entry else {*names.wanted}, final)
     if entry and not _uses(names, entry, _parameter_of(tests, final)):
         raise UnfitTests(f"the tests never use {entry}, which is what the program must define")
@@ -120,7 +120,7 @@ def _read(exam: Exam) -> _Read:
 def sees_more(exam: Exam) -> str:
     """What the tests look at besides the program's values; empty: nothing, or they are not Python."""
     try:
-        return looked_past(_parse(f"{exam.setup}\n{exam.tests}"))
+        return find_side_effects(_parse(f"{exam.setup}\n{exam.tests}"))
     except NOT_PYTHON:
         return ""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from deimos.sandbox.assemble import CodeBlock, assemble
 from deimos.sandbox.fences import NOT_PARSED, parse, texts_of
-from deimos.sandbox.names import defined
+from deimos.sandbox.names import find_defined
 
 
 def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | None:
@@ -27,13 +27,13 @@ def program(answer: str, names: Sequence[str], prompt: str = "") -> list[str] | 
             imports and helpers come first in any case.
     """
     begun = parse(prompt) if prompt else None
-    before = [prompt] if begun and set(names) <= defined(begun) else []
+    before = [prompt] if begun and set(names) <= find_defined(begun) else []
     texts = texts_of(answer)
     blocks = [CodeBlock.of(text) for text in texts.blocks]
     joined = "\n\n".join(texts.blocks)
     for wanted in dict.fromkeys([tuple(names), *((name,) for name in names)]):
         if chosen := _defining(blocks, wanted):
-            return [*before, *assemble(blocks, chosen, defined(begun) if begun else set())]
+            return [*before, *assemble(blocks, chosen, find_defined(begun) if begun else set())]
         others = (CodeBlock.of(text) for text in (joined, *texts.others))  # parsed if needed
         if found := next((b for b in others if set(wanted) <= b.makes), None):
             return [*before, found.text]

@@ -21,8 +21,8 @@ GRACE = 2.0
 """Seconds after the last possible end of a check until a fork server that does not answer is given up."""
 
 
-class KeeperProcess:
-    """One keeper, from its start to its end.
+class ForkServerProcess:
+    """One fork server, from its start to its end.
 
     Args:
         tier: of the boxes that it makes.
@@ -54,7 +54,7 @@ class KeeperProcess:
             ours.send(json.dumps(message).encode())
             said = self._hear(START_SECONDS)
             if "ready" not in said:
-                raise OSError(str(said.get("failed", "the keeper did not start")))
+                raise OSError(str(said.get("failed", "the fork server did not start")))
         except BaseException:
             self.close()
             raise
@@ -72,7 +72,7 @@ class KeeperProcess:
             fds: memory files of the exam, the answer and the report.
 
         Raises:
-            OSError: the keeper is gone.
+            OSError: the fork server is gone.
         """
         send_fds(self._control, [json.dumps({"deadline": deadline}).encode()], fds)
         return self._hear(deadline + self._slack - time.monotonic())

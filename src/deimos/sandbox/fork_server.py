@@ -60,16 +60,16 @@ def main() -> None:
     if os.getppid() != start["parent"]:
         return
     try:
-        keeper = _start(start)
+        server = _start(start)
     except (OSError, ValueError) as e:
         control.send(json.dumps({"failed": str(e)}).encode())
         return
     os.dup2(null, 2)
     control.send(json.dumps({"ready": os.getpid()}).encode())
-    keeper.serve(control)
+    server.serve(control)
 
 
-def _start(start: dict[str, Any]) -> Keeper:
+def _start(start: dict[str, Any]) -> ForkServer:
     limits = box.Limits(**start["limits"])
     paths, search = [*root.interpreter(), *root.packages()], root.search_path()
     for name in [*PRELOADED.split(), *start["preload"]]:
@@ -82,15 +82,15 @@ def _start(start: dict[str, Any]) -> Keeper:
     processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)  # the boxes close it and have none
     namespace = root.enter() if start["tier"] == box.NAMESPACED else None
     cell = box.Cell(
-        start["tier"], limits, landlock.abi(), box.readable(paths), held, rooted,
+        start["tier"], limits, landlock.abi(), box.list_readable(paths), held, rooted,
         own_users=namespace is not None and not rooted,
     )  # fmt: skip
     gc.collect()
     gc.freeze()  # else a collection in a child copies every page
-    return Keeper(cell, namespace, processes)
+    return ForkServer(cell, namespace, processes)
 
 
-class Keeper:
+class ForkServer:
     """Makes boxes, watches them, and removes them."""
 
     def __init__(self, cell: box.Cell, namespace: int | None, processes: int) -> None:

@@ -62,13 +62,13 @@ def names_of(tree: ast.AST) -> Names:
     )
 
 
-def defined(tree: ast.Module) -> set[str]:
+def find_defined(tree: ast.Module) -> set[str]:
     """Names that code makes at its top level; imports make none."""
     imports = ast.Import | ast.ImportFrom
-    return {n for node in tree.body if not isinstance(node, imports) for n in bound_by(node)}
+    return {n for node in tree.body if not isinstance(node, imports) for n in find_bound(node)}
 
 
-def bound_by(node: ast.stmt) -> Iterable[str]:
+def find_bound(node: ast.stmt) -> Iterable[str]:
     """Names that a statement binds where it stands."""
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.If | ast.Try | ast.With):
         for inner in ast.walk(node):
@@ -98,7 +98,7 @@ def globals_of(code: str) -> set[str]:
     return found
 
 
-def changed_by(node: ast.stmt) -> set[str]:
+def find_changed(node: ast.stmt) -> set[str]:
     """Names whose value a statement rebinds or fills: ``x += 1``, ``x[1] = 2``, ``x.append(1)``."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return set()

@@ -17,7 +17,7 @@ from typing import Any
 from deimos.sandbox.exchange import wire
 from deimos.sandbox.exchange.codec import EQUALS_ALL, HANDLE, Reader, TooLarge, Unsupported, Writer
 from deimos.sandbox.extract import program
-from deimos.sandbox.isolation.containers import changed, snapshot
+from deimos.sandbox.isolation.containers import has_changed, snapshot
 
 NAME = "candidate"
 """The name of the module in which a program runs; never ``__main__``."""
@@ -89,7 +89,7 @@ class _Server:
         except BaseException as e:
             raise _Raised(e) from None
         writer = Writer(reader.known, self._kept)
-        touched = [i for i, old in enumerate(before) if changed(reader.known[i], old)]
+        touched = [i for i, old in enumerate(before) if has_changed(reader.known[i], old)]
         writer.number(len(touched))
         for i in touched:
             writer.number(i)

@@ -52,7 +52,7 @@ _DRAWS = frozenset(
 """Functions that draw; tests that seed once and draw themselves only make their inputs so."""
 
 
-def looked_past(tests: ast.Module) -> str:
+def find_side_effects(tests: ast.Module) -> str:
     """What tests look at besides arguments, return values and exceptions; empty: nothing."""
     modules = {*sys.stdlib_module_names, "builtins", "__builtins__"}
     seeds = draws = 0

@@ -38,7 +38,7 @@ def examine(link: Link, exam: dict[str, Any]) -> tuple[str, str]:
 
     Args:
         link: to the candidate.
-        exam: as ``exam.prepared`` made it.
+        exam: as ``compile_exam`` made it.
     """
     try:
         link.ready()

@@ -41,8 +41,8 @@ def raise_failures(tests: ModuleType) -> None:
 def _stop_at_faults(result: Any, faults: list[BaseException]) -> None:
     """Keep a run's exceptions themselves, where a result would keep their description, and end the run."""
 
-    def keep(*told: Any) -> None:
-        if (error := told[-1]) is not None:  # of a sub-test that holds there is none
+    def keep(*event: Any) -> None:
+        if (error := event[-1]) is not None:  # of a sub-test that holds there is none
             faults.append(error[1])
             result.stop()
 

@@ -13,12 +13,12 @@ import builtins
 from collections.abc import Iterable, Iterator, Sequence
 
 from deimos.sandbox.fences import parse
-from deimos.sandbox.names import STAR, bound_by, changed_by, globals_of
+from deimos.sandbox.names import STAR, find_bound, find_changed, globals_of
 
 _Statements = list[ast.stmt]
 
 
-def in_working_order(units: Sequence[str], known: Iterable[str] = ()) -> list[str]:
+def put_in_working_order(units: Sequence[str], known: Iterable[str] = ()) -> list[str]:
     """The same statements, some of later units moved before an earlier one that uses their names at once.
 
     Args:
@@ -36,7 +36,7 @@ def in_working_order(units: Sequence[str], known: Iterable[str] = ()) -> list[st
         missing = _used_at_once(own, bodies) - there - _bound(own)
         if missing and (moved := _taken(missing, left[number + 1 :], there)):
             texts = [_text_of(statements) for statements in moved]
-            found += in_working_order(texts, there)
+            found += put_in_working_order(texts, there)
             there |= set().union(*map(_bound, moved))
         whole = tree is None or len(own) == len(tree.body)
         found += [unit] if whole else [_text_of(own)] if own else []
@@ -55,7 +55,7 @@ def _taken(missing: set[str], later: list[_Statements], there: set[str]) -> list
         if source is None:
             continue
         for statement in later[source]:
-            makes = {*bound_by(statement)} & {name, STAR} or name in changed_by(statement)
+            makes = {*find_bound(statement)} & {name, STAR} or name in find_changed(statement)
             if makes and statement not in taken[source]:
                 taken[source].append(statement)
                 missing |= globals_of(ast.unparse(statement)) - sought - there
@@ -66,7 +66,7 @@ def _taken(missing: set[str], later: list[_Statements], there: set[str]) -> list
 
 
 def _bound(statements: _Statements) -> set[str]:
-    return {name for statement in statements for name in bound_by(statement)}
+    return {name for statement in statements for name in find_bound(statement)}
 
 
 def _bodies_of(statements: _Statements) -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deimos.prompts.decontaminate import runs, words
-from deimos.prompts.references import checked_form
+from deimos.prompts.references import check_form
 from deimos.prompts.sources.ifeval import ifeval
 from deimos.prompts.sources.ifeval_like import ifeval_like, tasks
 from deimos.prompts.sources.ifeval_rules import MIX, RULES, SIZES, conflict
@@ -52,7 +52,7 @@ def test_every_rule_says_what_its_arguments_say():
     """Numbers, words and phrases of the arguments all stand in the prompt."""
     for prompt in ifeval_like(take=None, seed=2):
         said = prompt.messages[0]["content"]
-        checked_form(prompt.kind, prompt.reference)
+        check_form(prompt.kind, prompt.reference)
         for rule, given in zip(rules(prompt), prompt.reference["kwargs"], strict=True):
             for key, value in given.items():
                 if key in ("relation", "capital_relation", "let_relation"):

@@ -32,11 +32,11 @@ _PR_SET_PDEATHSIG = 1
 
 def send(stream: BinaryIO, message: Any) -> None:
     """Write one message."""
-    stream.write(packed(message))
+    stream.write(pack(message))
     stream.flush()
 
 
-def packed(message: Any) -> bytes:
+def pack(message: Any) -> bytes:
     """One message as bytes; TypeError for what JSON does not know."""
     body = json.dumps(message).encode()
     return LENGTH.pack(len(body)) + body

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from deimos.graders.worker.child import LENGTH, packed
+from deimos.graders.worker.child import LENGTH, pack
 from deimos.types import Verdict
 
 START_SECONDS = 120.0
@@ -128,7 +128,7 @@ class JudgeProcess:
                 pipe.close()
 
     def _ask(self, message: Any, timeout: float) -> dict[str, Any]:
-        data = memoryview(packed(message))
+        data = memoryview(pack(message))
         deadline = time.monotonic() + timeout
         while data:
             _await(self._in, select.POLLOUT, deadline)

@@ -37,7 +37,7 @@ def to_parts(row: SourceRow, *, instruction: str = CODE) -> PromptParts:
     return PromptParts(user(question, instruction), reference)
 
 
-def asked(prompt: Prompt) -> str:
+def extract_code(prompt: Prompt) -> str:
     """The code to be completed, without our words around it."""
     return prompt.reference["setup"]
 
@@ -50,5 +50,5 @@ def solution(row: SourceRow) -> str:
     return code_answer(row.data["prompt"] + written)
 
 
-humaneval = dataset_source(DATA, to_parts, asked=asked, solution=solution)
-humaneval_plus = dataset_source(PLUS, to_parts, asked=asked, solution=solution)
+humaneval = dataset_source(DATA, to_parts, asked=extract_code, solution=solution)
+humaneval_plus = dataset_source(PLUS, to_parts, asked=extract_code, solution=solution)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deimos.prompts.references import checked_form, name_type
+from deimos.prompts.references import check_form, name_type
 from deimos.prompts.splits import take_in_order
 from deimos.prompts.text import level_of
 from deimos.recipe import RecipeError
@@ -110,7 +110,7 @@ def _prompt(line: str, kind: str | None, task: str, instruction: str, origin: st
         raise ValueError(f"level must be a text or a whole number, not {name_type(level)}")
     return Prompt.of(
         task=named, kind=typing.cast(Kind, kind), messages=_messages(row, instruction),
-        reference=checked_form(kind, row["reference"]), source=origin, licence=str(row.get("licence", "")),
+        reference=check_form(kind, row["reference"]), source=origin, licence=str(row.get("licence", "")),
         level=level_of(row),
     )  # fmt: skip
 

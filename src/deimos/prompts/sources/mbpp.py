@@ -107,7 +107,7 @@ def plus_parts(row: SourceRow, *, instruction: str = CODE) -> PromptParts:
     return to_parts(row, instruction=instruction)
 
 
-def asked(prompt: Prompt) -> str:
+def extract_question(prompt: Prompt) -> str:
     """The problem's own sentences, without "Write a function to", which most of them begin with."""
     return _FORMULA.sub("", prompt.messages[-1]["content"].partition(BEGINS)[0])
 
@@ -119,9 +119,9 @@ def solution(row: SourceRow) -> str:
 
 mbpp = dataset_source(
     DATA, to_parts, rows=rows_of, unique=True, same_size=("instruction", "challenge"),
-    asked=asked, solution=solution,
+    asked=extract_question, solution=solution,
 )  # fmt: skip
-mbpp_plus = dataset_source(PLUS, plus_parts, asked=asked, solution=solution)
+mbpp_plus = dataset_source(PLUS, plus_parts, asked=extract_question, solution=solution)
 
 
 def assert_result(tests: str) -> str:

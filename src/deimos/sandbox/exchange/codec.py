@@ -4,7 +4,7 @@ A value is a tag and its content; nothing is evaluated, no class of the other si
 Ints are hexadecimal text (no limit of digits), floats their eight bytes (NaN, -0.0 and inf survive).
 Lists and tuples that are long runs of numbers are packed. Lists, dicts, sets and their like are *known*: numbered as they are met, met again they are a
 reference. So sharing survives, a list that holds itself too, and a change made on one side can be
-told to the other. Anything else is an opaque handle, or does not cross.
+sent to the other. Anything else is an opaque handle, or does not cross.
 
 Bytes from a candidate may be anything: reading invalid ones raises ``Malformed``.
 """
@@ -21,7 +21,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from deimos.sandbox.isolation.containers import fill, flat
+from deimos.sandbox.isolation.containers import fill, flatten
 
 DEPTH = 100
 """Containers within containers."""
@@ -132,7 +132,7 @@ class Writer:
 
     def items(self, value: Any) -> None:
         """Write what a known container holds, for ``Reader.items``."""
-        held = [bytes(value)] if type(value) is bytearray else list(flat(value))
+        held = [bytes(value)] if type(value) is bytearray else list(flatten(value))
         self.number(len(held))
         for item in held:
             self.put(item, 1)
@@ -150,7 +150,7 @@ class Writer:
         if kind in _PACKED and len(value) >= _FEW and self._packed(kind, value, depth):
             return
         self.out += _CONTAINERS[kind][0] + _LENGTH.pack(len(value))
-        for item in flat(value):
+        for item in flatten(value):
             self.put(item, depth + 1)
 
     def _packed(self, kind: type, value: Any, depth: int) -> bool:

@@ -53,7 +53,7 @@ class Cell:
     abi: int
     readable: list[str]
     held: int = field(default_factory=lambda: address_space())
-    """Bytes of address space that the keeper has itself."""
+    """Bytes of address space that the fork server has itself."""
     root: bool = field(default_factory=lambda: os.geteuid() == 0)
     own_users: bool = False
     """In a user namespace of its own: root inside it, without rights outside."""
@@ -76,7 +76,7 @@ class Cell:
         elif not self.own_users:
             self.others = _tasks_of(os.getuid()) + 256
         if self.tier > LIMITED:  # once, for all boxes
-            seccomp.prepared()
+            seccomp.prepare_filter()
             self.places = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in self.readable]
             self.null = os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
             self.rules = landlock.ruleset(self.abi, self.places, [self.null])
@@ -86,7 +86,7 @@ def lock(cell: Cell, keep: Iterable[int], *, candidate: bool) -> None:
     """Lock this process in for good; only ``keep`` and a null standard input and output stay open.
 
     Args:
-        cell: of the keeper.
+        cell: of the fork server.
         keep: file descriptors.
         candidate: the candidate's box; else the tests', which may not write nor start threads.
 
@@ -114,7 +114,7 @@ def lock(cell: Cell, keep: Iterable[int], *, candidate: bool) -> None:
         seccomp.install(os.getpid())
 
 
-def readable(directories: Iterable[str]) -> list[str]:
+def list_readable(directories: Iterable[str]) -> list[str]:
     """Paths that boxes may read: the interpreter's and the harmless devices."""
     return [path for path in dict.fromkeys([*directories, *DEVICES]) if Path(path).exists()]
 
@@ -125,7 +125,7 @@ def _close_all_but(keep: set[int]) -> None:
         if last + 1 < fd:  # closerange(0, 0) closes everything
             os.closerange(last + 1, fd)
         last = fd
-    os.closerange(last + 1, 256)  # a keeper opens a few dozen
+    os.closerange(last + 1, 256)  # a fork server opens a few dozen
 
 
 def _limit(cell: Cell, candidate: bool) -> None:
@@ -134,7 +134,7 @@ def _limit(cell: Cell, candidate: bool) -> None:
     size = limits.scratch if candidate else 1 << 20
     tasks = (limits.threads if candidate else 0) + 1
     if cell.own_users:
-        tasks += 4  # the keeper and the other box count as the same user
+        tasks += 4  # the fork server and the tests' box count as the same user
     wanted = {
         resource.RLIMIT_AS: cell.held + limits.memory,
         resource.RLIMIT_FSIZE: size,

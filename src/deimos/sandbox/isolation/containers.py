@@ -27,18 +27,18 @@ def fill(made: Any, items: list[Any]) -> None:
 
 def snapshot(known: Sequence[Any]) -> list[Any]:
     """What each container holds, to compare with later."""
-    return [bytes(c) if type(c) is bytearray else list(flat(c)) for c in known]
+    return [bytes(c) if type(c) is bytearray else list(flatten(c)) for c in known]
 
 
-def changed(container: Any, before: Any) -> bool:
+def has_changed(container: Any, before: Any) -> bool:
     """Whether a container holds other objects than at its snapshot; no ``__eq__`` is called."""
     if type(container) is bytearray:
         return container != before
-    now = list(flat(container))
+    now = list(flatten(container))
     return len(now) != len(before) or any(a is not b for a, b in zip(now, before))
 
 
-def flat(value: Any) -> Iterable[Any]:
+def flatten(value: Any) -> Iterable[Any]:
     """A container's content in a row: of a dict, keys and values in turn."""
     if isinstance(value, dict):
         return itertools.chain.from_iterable(value.items())

@@ -1,6 +1,6 @@
 """A private root file system: the interpreter read-only, a few devices, an empty /tmp, and nothing else.
 
-Made once per keeper, in namespaces of its own (mounts, processes, network, IPC, host name,
+Made once per fork server, in namespaces of its own (mounts, processes, network, IPC, host name,
 cgroups; users too if it isn't root's); boxes are forked inside. There is no /proc: code in a box
 sees no process, not even itself.
 """

@@ -93,17 +93,17 @@ def install(pid: int) -> None:
     Raises:
         OSError: the kernel has no seccomp filters.
     """
-    held, filled, places = prepared()
+    held, filled, places = prepare_filter()
     for place in places:
         struct.pack_into("=I", held, place, pid)
     kernel.syscall("seccomp", 1, 0, ctypes.byref(filled))
 
 
 @cache
-def prepared() -> tuple[Any, ctypes.Structure, list[int]]:
+def prepare_filter() -> tuple[Any, ctypes.Structure, list[int]]:
     """The filter in memory, and where a process's id belongs in it.
 
-    Building it touches more pages than all the rest of locking a box: the keeper does it once.
+    Building it touches more pages than all the rest of locking a box: the fork server does it once.
     """
     lines = program(_SOMEBODY)
     code = b"".join(struct.pack("=HBBI", *line) for line in lines)
