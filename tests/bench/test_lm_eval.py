@@ -182,7 +182,7 @@ def test_instructions_are_judged_by_a_metric_of_the_whole_prompt(rules: str):
 
 
 def test_a_scorer_that_hangs_or_dies_costs_one_verdict(rules: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("deimos.bench.lm_eval.judging.SCORE_SECONDS", 3.0)
+    monkeypatch.setattr("deimos.bench.lm_eval.judging.SCORE_SECONDS", 1.0)
     problems = load_problems(task(rules, metric="prompt_level_strict_acc"), seed=0)
     (prompt,) = problems.prompts
 

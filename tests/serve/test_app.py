@@ -349,6 +349,13 @@ def test_a_client_that_leaves_frees_its_row(lab_model, lab_server, stream, monke
         return made
 
     monkeypatch.setattr(engine, "new_batch", endless)
+    step = engine.step
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.01)  # else a busy machine may decode all of it before the end is noticed
+        return step(*args)
+
+    monkeypatch.setattr(engine, "step", slow)
     leave(lab_server, stream)
     left = time.monotonic()
     while not stopped and time.monotonic() < left + 10:
