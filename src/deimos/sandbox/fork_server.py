@@ -25,6 +25,7 @@ from typing import Any
 
 from deimos.sandbox import program_process, test_process
 from deimos.sandbox.isolation import box, kernel, landlock, root
+from deimos.sandbox.warm_up import warm_up
 
 PRELOADED = """
     abc array bisect calendar cmath collections collections.abc copy dataclasses datetime decimal enum
@@ -85,6 +86,7 @@ def _start(start: dict[str, Any]) -> ForkServer:
         start["tier"], limits, landlock.abi(), box.list_readable(paths), held, rooted,
         own_users=namespace is not None and not rooted,
     )  # fmt: skip
+    warm_up()
     gc.collect()
     gc.freeze()  # else a collection in a child copies every page
     return ForkServer(cell, namespace, processes)
