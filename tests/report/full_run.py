@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import runfolder
-import test_metrics
-import test_sweep
+from tests.report import test_metrics, test_sweep
 
 from deimos.recipe import Recipe
 from deimos.report import stage
