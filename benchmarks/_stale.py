@@ -130,8 +130,15 @@ def mended_grader(work: Path, reference: Outcome) -> Row:
     case.finish(path)
     row.times = 1
     row.compare(case, reference)
+    # A grader of one's own has no second opinion beside it, which the reference's rows hold.
+    row.same_bench = _first_opinions(outcome(case)) == _first_opinions(reference)
     row.said = f"{nulls} candidates without a verdict before, {_unjudged(case)} after"
     return row
+
+
+def _first_opinions(found: Outcome) -> list[dict[str, object]]:
+    """A run's bench rows without what only the second opinion is in."""
+    return [{k: v for k, v in row.items() if not k.startswith("second")} for row in found.bench]
 
 
 def _unjudged(case: Case) -> int:

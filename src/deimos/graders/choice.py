@@ -16,8 +16,8 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from deimos.graders.box_doubt import is_doubted
 from deimos.graders.choice_behind import find_called_right, is_taken_back, second_letters
-from deimos.graders.choice_doubt import BEFORE, is_doubted
 from deimos.graders.choice_labels import (
     BOX_MARK,
     BOXED,
@@ -115,7 +115,7 @@ def find_named_labels(answer: str, options: list[str], *, digits: bool) -> set[s
     reader = DIGIT_READER if digits else LETTER_READER
     framed = [(found[2], found.start()) for found in _FRAME.finditer(text)]
     boxed = [(box.content, box.start) for box in find_boxes(text)[0]]
-    meant = [one for one, at in (*boxed, *framed) if not is_doubted(text[max(0, at - BEFORE) : at])]
+    meant = [one for one, at in (*boxed, *framed) if not is_doubted(text, at)]
     bared = [strip_markup(one) for one in meant]
     named = {label for box in bared for label in reader.box(box, options)}
     # Markup is bared line by line behind the boxes, so that **(B)** reads as (B).

@@ -19,6 +19,7 @@ from deimos.sandbox.fork_client import ForkServerProcess
 from deimos.sandbox.isolation import kernel, landlock
 from deimos.sandbox.isolation.box import LIMITED, NAMESPACED, RESTRICTED, Limits
 from deimos.sandbox.isolation.root import PACKAGES
+from deimos.sandbox.memory_file import make_memory_file
 from deimos.sandbox.outcome import CheckOutcome
 
 WEAK = "DEIMOS_ALLOW_WEAK_SANDBOX"
@@ -149,9 +150,9 @@ class Sandbox:
         prompt = exam.setup if exam.entry_point else ""
         for_program = {"answer": answer, "names": exam.names(), "prompt": prompt}
         parts = compile_exam(exam), json.dumps(for_program).encode()
-        fds = [_memory_file(part) for part in parts]
+        fds = [make_memory_file(part) for part in parts]
         try:
-            fds.append(_memory_file(b""))
+            fds.append(make_memory_file(b""))
             return server.check(deadline, fds), os.pread(fds[2], _REPORT, 0)
         finally:
             for fd in fds:
@@ -210,13 +211,3 @@ def _impossible(tier: int) -> str:
     if tier > LIMITED and landlock.abi() < landlock.LEAST:
         return f"Landlock ABI {landlock.LEAST} is needed, the kernel has {landlock.abi() or 'none'}"
     return ""
-
-
-def _memory_file(content: bytes) -> int:
-    """A file in memory that holds the content, read from its start."""
-    fd = os.memfd_create("deimos")
-    view = memoryview(content)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd

@@ -16,6 +16,7 @@ from deimos.sandbox import program_process, test_process
 from deimos.sandbox.code_tests import Exam, compile_exam
 from deimos.sandbox.exchange import wire
 from deimos.sandbox.exchange.codec import Writer
+from deimos.sandbox.memory_file import make_memory_file
 
 TIMES = 12
 """CPython 3.11 specialises a function from its eighth run on."""
@@ -46,7 +47,7 @@ def warm_up() -> None:
 def _examine(exam: bytes) -> bytes:
     """Run the tests' side; returns what it asked of the program."""
     here, there = socketpair(AF_UNIX, SOCK_STREAM)
-    report = os.memfd_create("warm-up")
+    report = make_memory_file(b"")
     with here, there:
         wire.send(there, wire.READY)
         for _ in range(_CALLS):
@@ -54,7 +55,7 @@ def _examine(exam: bytes) -> bytes:
             value.number(0)  # no argument was changed
             value.put(7)
             wire.send(there, wire.VALUE, value.out)
-        test_process.main(here, _file(exam), report)
+        test_process.main(here, make_memory_file(exam), report)
         os.close(report)
         here.shutdown(SHUT_WR)
         return b"".join(iter(lambda: there.recv(1 << 16), b""))
@@ -67,11 +68,4 @@ def _serve(asked: bytes, answer: str) -> None:
     with here, there:
         there.sendall(asked)
         there.shutdown(SHUT_WR)
-        program_process.main(here, _file(json.dumps(request).encode()))
-
-
-def _file(content: bytes) -> int:
-    fd = os.memfd_create("warm-up")
-    os.write(fd, content)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+        program_process.main(here, make_memory_file(json.dumps(request).encode()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from deimos.graders.box_doubt import is_doubted
 from deimos.graders.extract import Box
 
 BEFORE = 120
@@ -18,15 +19,6 @@ _BOUND = re.compile(
     r"|(?:estimate|guess)\sis|rule\sout|ruled\sout|excluded?|eliminated?|discard|reject|far\sfrom|close\sto)[\s:$]*(?:\\[(\[])?[\s$]*$",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"(?:[.!?;](?=\s)|\n|,\s|\b(?:so|but|hence|thus|therefore)\b)", re.IGNORECASE)
-_HEDGED = re.compile(
-    r"\b(?:might|may|could)\s(?:(?:also|possibly|well|perhaps)\s){0,2}be[:\s$*]*$|\b(?:maybe|perhaps|possibly|probably|presumably)\b[,:]?\s"
-    r"(?:(?:it|that|this|the\s(?:final\s|correct\s)?answer)(?:\sis|[’']s|\sequals)[:\s]*)?[$*\s]*$"
-    r"|\b(?:doubt\w*|unlikely|i\s(?:guess|suppose)|wild\sguess|pretend\w*)\b[^.!?;\n]{0,60}$|\b(?:wrong|incorrect|false|mistaken|common|popular|naive|tempting)\s"
-    r"(?:(?:answer|result|guess|value|mistake|error|choice|solution)s?)\b[^.!?;,\n]{0,30}(?:is|was|would\sbe|are|:)[:\s$*]*$",
-    re.IGNORECASE,
-)
-"""Right before a box, in its clause."""
 _TIMES = re.compile(r"(?:\b(?:twice|double|triple|thrice|half(?:\sof)?|one\sless\sthan|one\smore\sthan)\s{1,3}[$*]{0,2}|[\s:$(][-−])$", re.IGNORECASE)  # fmt: skip
 _TO_FILL_IN = re.compile(
     r"\b(?:put|write|place|give|enter|express|present|box|show|provide|state)\s(?:your)\s(?:\w{1,12}\s){0,2}(?:answer|result|solution|response)\b[^.!?\n]{0,30}$",
@@ -94,8 +86,7 @@ def find_objection(text: str, box: Box) -> str:
         return "the last box is a bound, or ruled out"
     if _SUPPOSES.search(before):
         return "the last box is supposed"
-    clause = _CLAUSE.split(before)[-1]
-    if _HEDGED.search(clause) or _TO_FILL_IN.search(before):
+    if is_doubted(text, box.start) or _TO_FILL_IN.search(before):
         return "the last box is doubted, called wrong, or to be filled in"
     if _TIMES.search(before):
         return "the last box is a part of the answer"

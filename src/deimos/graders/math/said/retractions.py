@@ -51,11 +51,6 @@ _OTHERWISE = re.compile(
     r"\b(?:when|if|for|where)\b[^.;\n]{1,60}[;,]\s(?:otherwise|else)\s(?:it\s(?:is|would\sbe)\s)?\$?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
     re.IGNORECASE,
 )
-_GUESSED = re.compile(
-    r"^[\s.,;:!$)*\]\\–—-]{0,6}(?:(?:this|that|it)(?:[’']s|\sis|\swas)\s)?(?:just|only|merely|but\sthat[’']s)\s(?:a\s(?:wild\s)?guess|guessing|kidding|joking)\b"
-    r"|^[\s.,;:!$)*\]\\–—-]{0,6}no,?\swait\b[\s.!]*$|^[\s.,;:!$)*\]\\–—-]{0,6}(?:which|but\s(?:this|that|it)|(?:this|that|it))\s(?:is|seems|would\sbe)\s(?:clearly\s|of\scourse\s|obviously\s)?(?:not\spossible|impossible|absurd|nonsense|inconsistent|contradictory)\b",
-    re.IGNORECASE,
-)
 _REPLACED = re.compile(
     r"\b(?:(?:(?:and|but|so|then|now|here|,)\s)?(?:it|that|this)|(?:the\s)?(?:right|correct|true|real|actual|proper|better)\s(?:one|answer|value|number|result)"
     r"|(?:it|that|this|the\sanswer)\s(?:could|may|might)(?:\s(?:also|well|equally))?)\s{0,2}(?:is|was|be|[’']s|should\sbe|must\sbe|would\sbe)\s{1,2}"
@@ -82,7 +77,7 @@ def find_retraction(text: str) -> str:
     text = text[:REMARK]
     if remark := TAKEN_BACK.search(text) or _IS_WRONG.match(text):
         return remark[0].strip()
-    if is_withdrawn(text) or _GUESSED.search(text):
+    if is_withdrawn(text):
         return "a remark behind it"
     if beside := _BESIDE.match(text) or _OTHERWISE.search(text):
         return beside[1].rstrip(",")

@@ -32,11 +32,12 @@ _DENIES = re.compile(
     rf"(?:\b(?:not|never|nor|neither|hardly|perhaps|maybe|possibly|conceivably|supposedly|allegedly|unlikely|tempting|tempted)\b|n[’']t\b)"
     rf"\s{{0,3}}(?:(?:think|believe|say|claim|mean|agree|convinced|certain|sure|certain)\s{{1,3}})?{_ADDS_NOTHING}"
     rf"|\b(?:if|whether|unless|supposing|suppose|assuming|assume|imagine|imagining|pretend|except|excluding)\b\s{{0,3}}{_ADDS_NOTHING}"
+    rf"|\bi\s{{1,3}}(?:guess|suppose)\b\s{{0,3}}{_ADDS_NOTHING}"
     rf"|\b(?:anything|all|everything)\s{{1,3}}but\s{{0,3}}$"
-    rf"|(?:\b(?:might|may|could|cannot|can\s{{1,3}}not)|\b(?:ca|could)n[’']t)\s{{1,3}}(?:(?:well|also|possibly|not|just|easily|really|still)\s{{1,3}}){{0,2}}be\b\s{{0,3}}{_ADDS_NOTHING}"
+    rf"|(?:\b(?:might|may|could|cannot|can\s{{1,3}}not)|\b(?:ca|could)n[’']t)\s{{1,3}}(?:(?:well|also|possibly|not|just|easily|really|still)\s{{1,3}}){{0,2}}be\b(?!\s{{1,3}}(?:is|was)\b)\s{{0,3}}{_ADDS_NOTHING}"
     rf"|(?<!no )(?<!not )(?<!never )(?<!any )(?<!n[’']t )\b(?:doubt(?:s|ed|ful)?|den(?:y|ies|ied)|disagree|unsure|uncertain|unclear"
     rf"|questionable|improbable|reject(?:s|ed)?|discard|dismiss|exclude|avoid|rules?\s{{1,3}}out|ruled\s{{1,3}}out|ruling\s{{1,3}}out)\b\s{{0,3}}(?:(?:if|whether)\s{{1,3}})?{_ADDS_NOTHING}"
-    rf"|\b(?:(?:wrong|incorrect|mistaken|false|bad|naive)\s{{1,3}}(?:answers?|guess(?:es)?|repl(?:y|ies)|responses?|picks?|conclusions?)"
+    rf"|\b(?:(?:wrong|incorrect|mistaken|false|bad|naive|popular|tempting)\s{{1,3}}(?:answers?|guess(?:es)?|repl(?:y|ies)|responses?|picks?|conclusions?)"
     rf"|(?:an?|another|one|some)\s{{1,3}}(?:wrong|incorrect|bad|false)\s{{1,3}}(?:options?|choices?|ones?|letters?))\s{{1,3}}(?:here\s{{1,3}})?{_ADDS_NOTHING}"
     rf"|\b(?:wrongly|mistakenly|falsely|erroneously|naively|carelessly)\s{{1,3}}(?:{_SAY}\s{{1,3}})?{_ADDS_NOTHING}"
     rf"|\b(?:mistake|error|misconception|trap|fallacy|pitfall|blunder)s?\s{{1,3}}(?:here\s{{1,3}})?(?:is|was|would\s{{1,3}}be|are|of|lies\s{{1,3}}in)\s{{1,3}}(?:choosing\s{{1,3}}|picking\s{{1,3}}|saying\s{{1,3}})?{_ADDS_NOTHING}"
@@ -51,9 +52,9 @@ _LED = re.compile(
 )
 
 
-def is_doubted(before: str) -> bool:
-    """Whether the text before a box denies, doubts or supposes what it holds, or calls it wrong."""
-    before = before[-BEFORE:]
+def is_doubted(text: str, at: int) -> bool:
+    """Whether the words before a box at this place deny, doubt or suppose what it holds, or call it wrong."""
+    before = text[max(0, at - BEFORE) : at]
     if displayed := _DISPLAY.search(before):
         before = before[: displayed.start()]
         before = before if before.endswith("\n") else before + " "
