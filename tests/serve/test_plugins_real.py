@@ -125,7 +125,7 @@ def test_litellm_with_the_hook(tmp_path):
 )
 def test_the_semantic_router_accepts_the_configuration(switch, tmp_path):
     path = tmp_path / "config.yaml"
-    text = write_router_config(default_policy(), Switch.parse(switch), "m", "http://127.0.0.1:8000")
+    text = write_router_config(Router(switch=Switch.parse(switch)), "m", "http://127.0.0.1:8000")
     path.write_text(text)
     command = [str(VLLM_SR / "bin/vllm-sr"), "config", "validate", "--config", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
@@ -136,7 +136,7 @@ def test_the_semantic_router_accepts_the_configuration(switch, tmp_path):
 def test_the_semantic_router_refuses_what_it_does_not_know(tmp_path):
     """Else the test above would show nothing."""
     switch = Switch.parse("enable_thinking")
-    text = write_router_config(default_policy(), switch, "m", "http://127.0.0.1:8000")
+    text = write_router_config(Router(switch=switch), "m", "http://127.0.0.1:8000")
     path = tmp_path / "config.yaml"
     path.write_text(text.replace("use_reasoning: ", "use_reasons: "))
     command = [str(VLLM_SR / "bin/vllm-sr"), "config", "validate", "--config", str(path)]

@@ -49,6 +49,14 @@ def test_a_template_without_a_switch_is_left_as_it_is():
     assert "no switch" in decision.reason
 
 
+def test_a_model_that_was_trained_without_thoughts_answers_without():
+    router = Router(trained_off=True)
+    decision = router.decide(ASKED, {})
+    assert (decision.mode, dict(decision.kwargs)) == ("off", {"enable_thinking": False})
+    assert "trained and measured with thinking off" in decision.reason and decision.margin == 0
+    assert router.decide(ASKED, {"chat_template_kwargs": {"enable_thinking": True}}).mode == "on"
+
+
 def test_arguments_are_the_templates_own():
     levels = Switch.parse("enable_thinking+reasoning_effort=xhigh/")
     wanted = {"enable_thinking": True, "reasoning_effort": "xhigh"}

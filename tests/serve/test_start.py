@@ -196,9 +196,21 @@ def test_a_run_is_routed_by_its_own_policy_and_its_own_switch(run):
     router = found.router("{{ '<think>' if deep_mode else '</think>' }}")
     assert router.policy.identity == own.identity and str(router.switch) == "deep_mode"
     assert str(found.router(None).switch) == "enable_thinking"
+    assert not find_target(str(run), ["model.thinking=false", "sweep=null"]).trained_off, (
+        "its policy knows better"
+    )
     (folder / "policy.json").write_text("{}")
     with pytest.raises(PolicyError, match=r"policy\.json"):
         find_target(str(run))
+
+
+def test_a_run_without_thoughts_is_served_without(run):
+    asked = [{"role": "user", "content": "What is 3 + 4 * 5?"}]
+    template = "{{ '<think>' if enable_thinking else '</think>' }}"
+    for thinking, mode in ((False, "off"), (True, "on")):
+        found = find_target(str(run), [f"model.thinking={json.dumps(thinking)}", "sweep=null"])
+        for known in (template, None):
+            assert found.router(known).decide(asked, {}).mode == mode
 
 
 def test_a_model_is_decoded_as_it_recommends(tmp_path):

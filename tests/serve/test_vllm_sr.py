@@ -10,12 +10,13 @@ import yaml
 from deimos.models.switch import NO_SWITCH, Switch
 from deimos.route.policy import Stratum, default_policy
 from deimos.serve.keys import ServeError
+from deimos.serve.router import Router
 from deimos.serve.vllm_sr import write_router_config
 
 
 def write(switch="enable_thinking", policy=None, upstream="http://127.0.0.1:8000/v1", **more):
     found = Switch.parse(switch)
-    return write_router_config(policy or default_policy(), found, "m", upstream, **more)
+    return write_router_config(Router(policy, found), "m", upstream, **more)
 
 
 def decisions(text):
@@ -58,9 +59,21 @@ def test_levels_of_effort_are_written_as_levels():
 
 
 def test_without_a_switch_nothing_is_decided():
-    text = write_router_config(default_policy(), NO_SWITCH, "m", "http://127.0.0.1:8000")
+    text = write_router_config(Router(switch=NO_SWITCH), "m", "http://127.0.0.1:8000")
     assert [*decisions(text)] == ["thinking-on"]
     assert "reasoning" not in yaml.safe_load(text)["providers"]["models"][0]
+
+
+def test_a_model_that_was_trained_without_thoughts_answers_without():
+    text = write_router_config(
+        Router(switch=Switch.parse("enable_thinking"), trained_off=True),
+        "m",
+        "http://127.0.0.1:8000",
+    )
+    assert decisions(text) == {"thinking-off": {"model": "m", "use_reasoning": False}}
+    assert (
+        default_policy().evidence not in text and "trained and measured with thinking off" in text
+    )
 
 
 def test_a_switch_that_the_router_does_not_know_is_refused():

@@ -9,7 +9,7 @@ Not covered: priorities, fairness (a young stream waits while older ones have jo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from deimos.engines.base import Done, Engine, Event, Job, Key, lower_cap
@@ -50,12 +50,14 @@ class Shared:
 
     Args:
         engine: what decodes; sampled from only here.
+        on_done: called with the key of each job that has ended, before its caller has its ``Done``.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_done: Callable[[Key], None] | None = None) -> None:
         self.name = engine.name
         self.capabilities = engine.capabilities
         self._engine = engine
+        self._on_done = on_done
         self._streams: list[_Stream] = []
         self._owners: dict[Key, _Stream] = {}
         self._early: dict[Key, int] = {}
@@ -134,6 +136,8 @@ class Shared:
         stream = self._owners[event.key]
         stream.events.put_nowait(event)
         if isinstance(event, Done):
+            if self._on_done:
+                self._on_done(event.key)
             self._forget(event.key, stream)
 
     def _forget(self, key: Key, stream: _Stream) -> None:

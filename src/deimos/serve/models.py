@@ -8,6 +8,7 @@ deaf. All requests join its one running batch. Not covered: loading several mode
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 
 from deimos import engines
 from deimos.chat_template import TemplateArguments
-from deimos.engines.base import Done, Engine, Token
+from deimos.engines.base import Done, Engine, Key, Token
 from deimos.engines.collect import Request
 from deimos.engines.multiplex import Shared
 from deimos.engines.stream import stream
@@ -30,8 +31,12 @@ from deimos.thinking import Rendered, Tags, render
 from deimos.types import Sampling
 
 PACE_SECONDS = 0.04
-"""Between two chunks of one stream: what comes within is sent together. No eye sees the difference,
+"""Between two chunks of a stream: what comes within is sent together. No eye sees the difference,
 and waking up for each token would take the processor from the model."""
+MORE_PACE_SECONDS = 0.01
+"""The same for each further stream that runs, as all of them share the processor with the model."""
+LONGEST_PACE_SECONDS = 0.2
+"""No stream waits longer than this for what is there."""
 AT_HAND_SECONDS = 0.0005
 """An event that comes within is one that was there already."""
 
@@ -49,7 +54,9 @@ class EngineThread:
         self.name = engine.name
         self.engine = engine
         """What samples; only from here while requests run."""
-        self._shared = Shared(engine)
+        self._shared = Shared(engine, self._note_end)
+        self._streams: dict[Key, asyncio.Event] = {}
+        """By what runs: set once its last token is there."""
         self._tokenizer, self._eos_ids = tokenizer, eos_ids
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -78,16 +85,32 @@ class EngineThread:
 
     async def _decode(self, request: Request, inbox: _Inbox) -> None:
         first, since = True, self._loop.time()
+        ended = asyncio.Event()
+        if request.stream:
+            self._streams[request.key] = ended
         try:
             async for event in stream(self._shared, self._tokenizer, self._eos_ids, [request]):
                 awaited = self._loop.time() - since > AT_HAND_SECONDS
                 if awaited and not first and isinstance(event, Token):
-                    await asyncio.sleep(PACE_SECONDS)  # more tokens gather meanwhile
+                    with contextlib.suppress(TimeoutError):  # more tokens gather meanwhile
+                        await asyncio.wait_for(ended.wait(), self._pace())
+                        ended.clear()  # of a thought that is closed, and an answer follows
                 inbox.put(event)
                 first, since = False, self._loop.time()
             inbox.put(None)
         except Exception as e:
             inbox.put(e)
+        finally:
+            self._streams.pop(request.key, None)
+
+    def _note_end(self, key: Key) -> None:
+        if ended := self._streams.get(key):
+            ended.set()
+
+    def _pace(self) -> float:
+        """Seconds between two chunks of a stream, as many as run now."""
+        more = MORE_PACE_SECONDS * max(len(self._streams) - 1, 0)
+        return min(PACE_SECONDS + more, LONGEST_PACE_SECONDS)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -16,6 +16,7 @@ from deimos.models.switch import ENABLE_THINKING, Mode, Switch
 from deimos.route.policy import Policy, default_policy
 
 CLIENT = "set by the client"
+TRAINED_OFF = "the run was trained and measured with thinking off, and compared no other mode"
 
 
 class Decision(NamedTuple):
@@ -40,11 +41,19 @@ class Router:
     Args:
         policy: what is known about prompts; None: the default one.
         switch: of the model's chat template; ``NO_SWITCH``: every request is left as it is.
+        trained_off: whether the model was trained and measured with thinking off, and nobody compared
+            the modes: then what the client leaves open is answered OFF, whatever the policy says.
     """
 
-    def __init__(self, policy: Policy | None = None, switch: Switch = ENABLE_THINKING) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        switch: Switch = ENABLE_THINKING,
+        trained_off: bool = False,
+    ) -> None:
         self.policy = policy or default_policy()
         self.switch = switch
+        self.trained_off = trained_off
         self._identity = self.policy.identity
 
     def decide(
@@ -62,6 +71,8 @@ class Router:
         if not self.switch:
             reason = "the chat template has no switch for thinking"
             return Decision({}, "default", reason, 0.0, self._identity)
+        if self.trained_off:
+            return Decision(self.switch.arguments("off"), "off", TRAINED_OFF, 0.0, self._identity)
         choice = self.policy.choose(messages)
         kwargs = self.switch.arguments(choice.mode)
         margin, identity = choice.margin, self._identity

@@ -29,7 +29,7 @@ from deimos.serve.keys import Keys, ServeError, check_bind, is_loopback, read_ke
 from deimos.serve.metrics import Metered, ServingMetrics
 from deimos.serve.middleware import ThinkingRouter
 from deimos.serve.models import open_model
-from deimos.serve.router import Router
+from deimos.serve.router import TRAINED_OFF, Router
 from deimos.serve.selftest import examine_upstream
 from deimos.serve.target import ServeTarget
 from deimos.serve.vllm_sr import write_router_config
@@ -142,7 +142,7 @@ def emit(kind: str, target: ServeTarget | None, upstream: str | None) -> str:
         raise ServeError(f"--emit = {kind!r}: must be vllm-sr")
     router = _router_of(target)
     name = target.name if target else "replace-with-your-model"
-    return write_router_config(router.policy, router.switch, name, upstream or VLLM)
+    return write_router_config(router, name, upstream or VLLM)
 
 
 def _router_of(target: ServeTarget | None) -> Router:
@@ -219,6 +219,8 @@ def _run(app: App, listening: socket.socket, say: Say, what: str, router: Router
 
     def announce() -> None:
         say(f"thinking switch: {router.switch}; policy: {router.policy.identity}")
+        if router.trained_off:
+            say(f"thinking is off unless a request turns it on: {TRAINED_OFF}")
         say(f"serving {what} at {url}/v1, with a chat page at {url}/ (Ctrl-C ends it)")
 
     config = uvicorn.Config(

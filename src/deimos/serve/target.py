@@ -53,6 +53,8 @@ class ServeTarget:
     policy: Policy
     template: TemplateArguments = field(default_factory=TemplateArguments)
     """What its chat template is given with every prompt."""
+    trained_off: bool = False
+    """Whether a run trained and measured it with thinking off, and compared no other mode."""
     locked: bool = False
     """Whether a run chose the defaults. Else they are the model's own, which every server knows."""
     notes: Sequence[str] = ()
@@ -69,8 +71,9 @@ class ServeTarget:
             template: its chat template; None: not known, so the customary switch is taken.
         """
         if template is None:
-            return Router(self.policy)
-        return Router(self.policy, find_switch(template, self.template.thinking_key))
+            return Router(self.policy, trained_off=self.trained_off)
+        switch = find_switch(template, self.template.thinking_key)
+        return Router(self.policy, switch, self.trained_off)
 
 
 def find_target(name: str, sets: Sequence[str] = (), tags: Tags | None = None) -> ServeTarget:
@@ -126,6 +129,7 @@ def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
         template=TemplateArguments(fixed=model.template_kwargs)
         if taught
         else model.template_arguments(),
+        trained_off=model.thinking is False and found is None,
         locked=True,
         notes=notes,
     )

@@ -18,9 +18,9 @@ import yaml
 from deimos.models.effort import ARGUMENT
 from deimos.models.switch import NAMES, Switch
 from deimos.route.phrases import PHRASES, UNITS
-from deimos.route.policy import Policy
 from deimos.serve.forward import read_address
 from deimos.serve.keys import ServeError
+from deimos.serve.router import TRAINED_OFF, Router
 
 SIGNALS: Mapping[str, Iterable[str]] = {
     "bounds": PHRASES["bounded"], "units": UNITS, "casing": PHRASES["cased"],
@@ -32,14 +32,11 @@ FORM = "format"
 """The kind that these signals find."""
 
 
-def write_router_config(
-    policy: Policy, switch: Switch, model: str, upstream: str, port: int = 8899
-) -> str:
+def write_router_config(router: Router, model: str, upstream: str, port: int = 8899) -> str:
     """The configuration, as YAML.
 
     Args:
-        policy: whose evidence decides.
-        switch: of the model's chat template.
+        router: whose policy's evidence decides, with the switch of the model's chat template.
         model: its name at the server.
         upstream: the server's address, http or https.
         port: that the router listens on.
@@ -48,11 +45,15 @@ def write_router_config(
         ServeError: the switch cannot be written as the router has it, or the address is none.
     """
     base = urlsplit(read_address(upstream))
+    policy, switch, on = router.policy, router.switch, not router.trained_off
     off = sorted({s.kind for s in policy.strata if s.at_least is None and s.gain_bound > 0})
     decisions = [
-        _decide("thinking-on", 1, {"operator": "AND", "conditions": []}, model, switch, True)
-    ]
-    if FORM in off and switch:
+        _decide(
+            "thinking-on" if on else "thinking-off",
+            1, {"operator": "AND", "conditions": []}, model, switch, on,
+        )
+    ]  # fmt: skip
+    if on and FORM in off and switch:
         decisions.insert(0, _decide("strict-format", 100, _find_form(), model, switch, False))
     config = {
         "version": "v0.3",
@@ -79,17 +80,17 @@ def write_router_config(
         },
     }  # fmt: skip
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
-    return _say_what_it_is(policy, off) + text
+    return _say_what_it_is(router, off) + text
 
 
-def _say_what_it_is(policy: Policy, off: list[str]) -> str:
-    left = [kind for kind in off if kind != FORM]
-    lines = [
+def _say_what_it_is(router: Router, off: list[str]) -> str:
+    policy, left = router.policy, [kind for kind in off if kind != FORM]
+    lines = [f"Thinking off: {TRAINED_OFF}."] if router.trained_off else [
         f"Thinking on or off, by the evidence of policy {policy.identity}.",
         policy.evidence,
         "Words stand in for the policy's fitted rules: coarser than `deimos serve --upstream`.",
         *([f"Left on, as no words tell them apart: {', '.join(left)}."] if left else []),
-    ]
+    ]  # fmt: skip
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
 
 
