@@ -86,9 +86,9 @@ def test_two_letters_are_right_only_where_they_agree(first, second):
 
 def test_long_texts_are_scanned_at_once():
     for piece in ("A. ", r"\boxed{", "(", "answer is ", "answer is (A) and "):
-        assert verdict(piece * (300_000 // len(piece))) is False
+        assert verdict(piece * (100_000 // len(piece))) is False
     for piece in ("and", "A or ", "(B) and ", "C, ", ") "):
-        assert verdict(rf"\boxed{{{piece * (300_000 // len(piece))}!}}") in (True, False)
+        assert verdict(rf"\boxed{{{piece * (100_000 // len(piece))}!}}") in (True, False)
 
 
 TRAPS = [json.loads(line) for line in (Path(__file__).parent / "data/choice_traps.jsonl").open()]

@@ -262,7 +262,7 @@ def test_a_long_option_behind_its_letter():
 
 def test_hostile_texts_are_scanned_at_once():
     for piece in ("<answer>", "Antwort ist ", "B (", 'answer is "B ', "答案是B (", "B is not "):
-        assert verdict(piece * (300_000 // len(piece))) in (True, False)
+        assert verdict(piece * (100_000 // len(piece))) in (True, False)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_four_times_the_text_takes_about_four_times_as_long(name):
     """A quadratic scan takes sixteen times as long; processor time, the best of three, tried again."""
     scan = SCANS[name]
     for piece in HARD:
-        small = 20_000
+        small = 8_000
         for _ in range(4):
             short, long = (seconds(scan, piece * (n // len(piece))) for n in (small, 4 * small))
             if long < 0.02 or long < 9 * short:

@@ -159,14 +159,14 @@ import sys, hashlib, json
 from deimos.graders import ifeval
 text, languages = json.loads(sys.argv[1])
 told = [ifeval.follows(text, ["language:response_language"] * len(languages),
-                       [{"language": one} for one in languages]) for _ in range(200)]
+                       [{"language": one} for one in languages]) for _ in range(60)]
 print(len(set(told)), json.dumps(told[0]))
 """
 
 
 def test_verdicts_are_the_same_over_repeats_and_processes():
     said = set()
-    for seed in ("0", "1", "77"):
+    for seed in ("0", "77"):
         source = str(Path(ifeval.__file__).parents[2])
         done = subprocess.run(
             [sys.executable, "-c", REPEATED, json.dumps([AMBIGUOUS, LANGUAGES])],

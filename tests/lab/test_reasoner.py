@@ -53,7 +53,7 @@ def test_it_thinks_then_answers_and_is_mostly_right(tokenizer):
     model = AutoModelForCausalLM.from_pretrained(lab_path(), dtype=torch.float32).eval()
     assert model.num_parameters() <= 5_000_000
     right = 0
-    prompts = lab(take=24, seed=9, split="train", kinds=["math"])
+    prompts = lab(take=12, seed=9, split="train", kinds=["math"])
     for prompt in prompts:
         rendered = render(tokenizer, prompt.messages, tags=Tags(), thinking=True)
         ids = torch.tensor([rendered.ids])
@@ -62,4 +62,4 @@ def test_it_thinks_then_answers_and_is_mostly_right(tokenizer):
         parts = split(tokenizer.decode(out).removesuffix("<|im_end|>"), rendered.shape, Tags())
         assert not parts.malformed
         right += f"\\boxed{{{prompt.reference}}}" in parts.answer
-    assert right >= 10
+    assert right >= 5
