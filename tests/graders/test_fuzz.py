@@ -1,5 +1,6 @@
 """Any text at all: extractors don't raise, find what is there, and take time in proportion to it."""
 
+import contextlib
 import importlib.util
 import itertools
 import random
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from deimos.graders.choice import find_named_labels
 from deimos.graders.extract import boxes, hashes, last_line
+from deimos.graders.math.compare import same
 from deimos.graders.math.final import find_finals
 from deimos.graders.math.limits import find_exceeded_limit
 from deimos.graders.math.reading import read
@@ -20,7 +22,7 @@ from deimos.graders.math.said.claims import find_statements, read_leading_expres
 from deimos.graders.math.said.closing import find_closing_result
 from deimos.graders.math.syntax import parse
 from deimos.graders.math.tex import clean
-from deimos.graders.math.tokens import Unreadable
+from deimos.graders.math.tokens import ALIASES, FUNCTIONS, Unreadable
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -97,6 +99,29 @@ def test_a_formula_that_breaks_off_anywhere_is_read_or_refused():
             continue
         except Exception as e:
             raise AssertionError(f"{' '.join(row)!r}: {e!r}") from e
+
+
+def test_a_function_of_any_number_of_values_is_compared_or_refused():
+    """Guided fuzzing found ``sgn`` of two numbers, which raised TypeError."""
+    names = (*FUNCTIONS, *ALIASES, "floor", "ceil", "abs", "mod", "binom")
+    values = (
+        "()",
+        "(1)",
+        "(1,2)",
+        "(1,2,3)",
+        "(x,y)",
+        "[1,2]",
+        "_2(3,4)",
+        "_2()",
+        "^2(2,3)",
+        "(,)",
+    )
+    for name, value in itertools.product(names, values):
+        for call in (f"\\{name}{value}", f"\\operatorname{{{name}}}{value}", f"{name}{value}"):
+            for other in ("7", call):
+                for pair in ((call, other), (other, call)):
+                    with contextlib.suppress(Unreadable):
+                        same(*pair)
 
 
 def seconds(function, text):

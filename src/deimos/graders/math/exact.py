@@ -134,6 +134,8 @@ def exact(node: Node, point: Point) -> Fraction:
     if rule is None or (kind == "function" and node.data not in _EXACT_FUNCTIONS):
         raise Inexact
     values = [exact(part, point) for part in node.parts]
+    if kind == "function" and len(values) != _TAKES.get(node.data, len(values)):
+        raise Unreadable(f"the function {node.data} of {len(values)} values")
     result = _EXACT_FUNCTIONS[node.data](*values) if kind == "function" else rule(*values)
     _check_size(result)
     return result
@@ -236,6 +238,8 @@ _EXACT_FUNCTIONS: Mapping[str, Callable[..., Fraction]] = {
 }  # fmt: skip
 
 
+_TAKES = {"abs": 1, "floor": 1, "ceil": 1, "sgn": 1, "binom": 2, "mod": 2}
+"""How many values a function is of; the others are of any number, at least one."""
 KNOWN_FUNCTIONS = FUNCTIONS | set(_EXACT_FUNCTIONS)
 
 
