@@ -126,7 +126,7 @@ def main() -> None:
         "seconds": seconds,
         "facts": getattr(engine, "facts", dict)(),
         "rows": rows_of(ends, jobs),
-        "progress": sum(event.think_closed for event in told),
+        "progress": len({event.key for event in told if event.think_closed}),
     }
     print(json.dumps(answer))
 
