@@ -1,9 +1,13 @@
 """Any text at all: extractors don't raise, find what is there, and take time in proportion to it."""
 
 import contextlib
+import importlib
 import importlib.util
 import itertools
+import pkgutil
 import random
+import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -12,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import deimos.graders
 from deimos.graders.choice import find_named_labels
 from deimos.graders.extract import boxes, hashes, last_line
 from deimos.graders.math.compare import same
@@ -122,6 +127,45 @@ def test_a_function_of_any_number_of_values_is_compared_or_refused():
                 for pair in ((call, other), (other, call)):
                     with contextlib.suppress(Unreadable):
                         same(*pair)
+
+
+def list_patterns():
+    """Every compiled pattern of the graders' modules, with a name."""
+    for module in pkgutil.walk_packages(deimos.graders.__path__, "deimos.graders."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+                yield f"{module.name}.{name}", value
+
+
+def test_no_pattern_takes_minutes_on_a_line_of_one_sign():
+    """Guided fuzzing found one that took 164 s on 46 dashes: a word could be split in many ways."""
+
+    def stop(*_):
+        raise TimeoutError
+
+    signs = [
+        *"-=+*/^.,;:!?()[]{}\\$_|<>\"'`~%#& \n\tabI27é·不",
+        "is ",
+        "and ",
+        "the answer is ",
+        "B ",
+        "7 ",
+        "1+",
+        "x = ",
+    ]
+    texts = [sign * (900 // len(sign)) + "\x01" for sign in signs]
+    before = signal.signal(signal.SIGVTALRM, stop)
+    try:
+        for name, pattern in list_patterns():
+            signal.setitimer(signal.ITIMER_VIRTUAL, 5)  # of processor time; the slowest takes 0.05
+            try:
+                for text in texts:
+                    pattern.search(text)
+            except TimeoutError:
+                raise AssertionError(f"{name} on {text[:20]!r} and so on") from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def seconds(function, text):

@@ -35,7 +35,7 @@ _OPERATOR = re.compile(
 )
 _ROUNDED = re.compile(r"(?:≈|\\(?:approx|sim))$")
 _GOES_ON = re.compile(
-    r"\s*(?:\}\s*\{)?\s*(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
+    r"\s*(?:\}\s*\{\s*)?(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
 )
 _DIVIDED = re.compile(r"\s?/\s?\d")
 _ASKED = re.compile(

@@ -13,8 +13,13 @@ import re
 from deimos.graders.math.tokens import word_set
 
 _RUN = re.compile(
-    r"(?<!\S)(?:(?:\d[\d.]*|[b-zB-HJ-Z]|ln|log|sqrt|exp|sin|cos|tan|minus|times|plus)\s{1,3}|\S{1,40}\s{0,3}[-+*/^·×÷]\s{0,3}){0,8}\S{1,60}\s{0,3}$"
+    r"(?<!\S)(?:(?:\d[\d.]*|[b-zB-HJ-Z]|ln|log|sqrt|exp|sin|cos|tan|minus|times|plus)\s{1,3}"
+    r"|\S{1,40}\s{1,3}[-+*/^·×÷]\s{0,3}|\S{0,40}[-+*/^·×÷]\s{1,3}){0,8}\S{1,160}\s{0,3}$"
 )
+"""Words up to the end of a text between which operators stand, or numbers, letters or names of functions.
+
+Each alternative ends at a space: one that ended inside a word could be had in as many ways as the word
+has operators, and a line of dashes would take minutes."""
 _WORD = re.compile(r"[(\"']?(?:[a-z]+-)?[A-Za-z][a-z]+(?:[’']s)?[)\"']?")
 _OF_OPERATOR = re.compile(r"[-+*/^·×÷]\s*\S+$")
 _ABOUT_ANOTHER = re.compile(
