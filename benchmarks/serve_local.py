@@ -1,7 +1,8 @@
 """The app on the local engine: tokens per second beside the same prompts decoded in one batch, first tokens.
 
 usage: python benchmarks/serve_local.py [--model lab] [--prompts 96] [--rounds 4] [--tokens 256]
-                                        [--budget-prompts 200] [--note TEXT] [--out docs/results/serve.md]
+                                        [--budget-prompts 200] [--dtype auto] [--note TEXT]
+                                        [--out docs/results/serve.md]
 
 (a) 1, 8 and 32 clients, each of which asks for the next prompt when its last answer is whole, greedy
 and streamed over sockets from a process of their own, in turn with the same requests through the
@@ -224,8 +225,11 @@ def main() -> None:
     parser.add_argument("--budget-prompts", type=int, default=200)
     parser.add_argument("--note", default="", help="a sentence for the page, on the machine's load")
     parser.add_argument("--out", type=Path, default=Path("docs/results/serve.md"))
+    parser.add_argument(
+        "--dtype", default="auto", help="float32 if bfloat16 is emulated: its ids hang on the batch"
+    )
     given = parser.parse_args()
-    target = find_target(given.model)
+    target = find_target(given.model, [f"model.dtype={given.dtype}"])
     model = open_model(
         target.name, target.ref, target.runtime, target.tags, target.defaults.sampling
     )
