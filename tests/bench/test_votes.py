@@ -17,7 +17,7 @@ from deimos.models.ref import ModelRef
 from deimos.recipe.runtime import Runtime
 from deimos.registry import engine
 from deimos.store.journal import read_rows
-from deimos.types import Completion, Prompt, Verdict
+from deimos.types import Completion, Finish, Prompt, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def compare():
         yield made
 
 
-def sample(index: int, answer: str, ok: bool, finish: str = "stop") -> Completion:
+def sample(index: int, answer: str, ok: bool, finish: Finish = "stop") -> Completion:
     verdict = Verdict.of(ok)
     return Completion(
         "p", index, 0, "", answer, answer, (), (), 1, 1, finish, None, 0.0, "e", verdict
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_wrong_answers_of_one_value_vote_together(compare):

@@ -50,7 +50,7 @@ class Shared:
 
     Args:
         engine: what decodes; sampled from only here.
-        on_done: called with the key of each job that has ended, before its caller has its ``Done``.
+        on_done: called with the key of each job that has ended, before its caller can read its ``Done``.
     """
 
     def __init__(self, engine: Engine, on_done: Callable[[Key], None] | None = None) -> None:
