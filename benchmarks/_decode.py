@@ -1,13 +1,15 @@
 """Prompts decoded by a named engine, as a process that another Python can run.
 
 Not a benchmark: `engines.py`, `vllm_overhead.py` and the real tests of engines start it with the
-Python of an engine's environment. Reads one JSON request from standard input, writes one JSON answer
-as the last line of standard output.
+Python of an engine's environment. Reads JSON requests from standard input, one a line, and writes as
+many JSON answers as the last lines of standard output. The engine is opened once, as the first request
+has it: engine, model, dtype, adapter and runtime of the others are not read.
 
 Request: engine (a spec), model, dtype, adapter, runtime ({device, max_batch, engine_options …}),
-source ({name, take, seed, options}), thinking, tags (whether there are any), n, sampling, seed, think_cap, stop_after (ends until
-all others are stopped). Answer: name, capabilities, seconds (of decoding), facts, rows ({prompt_id,
-index, prompt_ids, ids, finish, error, think_tokens}), progress (how many closed thoughts were told).
+source ({name, take, seed, options}), thinking, tags (whether there are any), n, sampling, seed,
+think_cap, stop_after (ends until all others are stopped). Answer: name, capabilities, seconds (of
+decoding), facts (of the engine since it was opened), rows ({prompt_id, index, prompt_ids, ids, finish,
+error, think_tokens}), progress (how many closed thoughts were told).
 """
 
 from __future__ import annotations
@@ -111,24 +113,38 @@ def rows_of(ends: list[Done], jobs: list[Job]) -> list[dict[str, Any]]:
     return rows
 
 
+async def answer_all(
+    engine: Engine, requests: list[dict[str, Any]], tokenizer: Any
+) -> list[dict[str, Any]]:
+    """The answers to all requests, one request after another."""
+    answers = []
+    for request in requests:
+        jobs = jobs_of(request, tokenizer)
+        ends, told, seconds = await decode(engine, jobs, request.get("stop_after"))
+        answers.append(
+            {
+                "name": engine.name,
+                "capabilities": dataclasses.asdict(engine.capabilities),
+                "seconds": seconds,
+                "facts": getattr(engine, "facts", dict)(),
+                "rows": rows_of(ends, jobs),
+                "progress": len({event.key for event in told if event.think_closed}),
+            }
+        )
+    return answers
+
+
 def main() -> None:
-    request = json.loads(sys.stdin.read())
+    requests = [json.loads(line) for line in sys.stdin if line.strip()]
+    first = requests[0]
     ref = ModelRef(
-        request["model"], dtype=request.get("dtype", "float32"), adapter=request.get("adapter")
+        first["model"], dtype=first.get("dtype", "float32"), adapter=first.get("adapter")
     )
-    runtime = Runtime.model_validate({"engine": request["engine"], **request.get("runtime", {})})
-    jobs = jobs_of(request, load_tokenizer(ref))
+    runtime = Runtime.model_validate({"engine": first["engine"], **first.get("runtime", {})})
     with opened(ref, runtime) as engine:
-        ends, told, seconds = asyncio.run(decode(engine, jobs, request.get("stop_after")))
-    answer = {
-        "name": engine.name,
-        "capabilities": dataclasses.asdict(engine.capabilities),
-        "seconds": seconds,
-        "facts": getattr(engine, "facts", dict)(),
-        "rows": rows_of(ends, jobs),
-        "progress": len({event.key for event in told if event.think_closed}),
-    }
-    print(json.dumps(answer))
+        answers = asyncio.run(answer_all(engine, requests, load_tokenizer(ref)))
+    for answer in answers:
+        print(json.dumps(answer))
 
 
 if __name__ == "__main__":

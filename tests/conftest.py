@@ -22,13 +22,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
-    """Give each folder of tests to one worker, as what a folder's tests share is made once in it."""
+    """Give each folder of tests to one worker, as what a folder's tests share is made once in it.
+
+    Of the tests that need more, each file: what they share, a server or a cluster, is the file's.
+    """
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    class ByFolder(LoadScopeScheduling):
+    class Together(LoadScopeScheduling):
         """``tests/NAME/...`` to one worker; a file that stands in ``tests`` itself goes by itself."""
 
         def _split_scope(self, nodeid: str) -> str:
-            return "/".join(nodeid.split("::")[0].split("/")[:2])
+            path = nodeid.split("::")[0]
+            return path if config.option.markexpr == "real" else "/".join(path.split("/")[:2])
 
-    return ByFolder(config, log)
+    return Together(config, log)

@@ -52,26 +52,29 @@ def request(engine: str, **more: Any) -> dict[str, Any]:
 
 def decode(python: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Run a request to its end, in a session of its own; nothing of it may be left."""
-    process = begin(python, asked)
+    return decode_all(python, [asked])[0]
+
+
+def decode_all(python: Path, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run requests with one engine, one after another: each start of vLLM takes half a minute."""
+    process = begin(python, *asked)
     out, err = process.communicate()
     assert process.returncode == 0, err[-3000:]
     assert left_of(process.pid) == []
-    return json.loads(answer_line(out))
+    # vLLM's processes may write of their end behind the answers.
+    answers = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert len(answers) == len(asked)
+    return answers
 
 
-def answer_line(out: str) -> str:
-    """The last line that is JSON: vLLM's processes may write of their end behind it."""
-    return [line for line in out.splitlines() if line.startswith("{")][-1]
-
-
-def begin(python: Path, asked: dict[str, Any]) -> subprocess.Popen[str]:
-    """Start a request."""
+def begin(python: Path, *asked: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start what answers requests."""
     process = subprocess.Popen(
         [str(python), "benchmarks/_decode.py"], cwd=ROOT, start_new_session=True, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None
-    process.stdin.write(json.dumps(asked))
+    process.stdin.writelines(json.dumps(one) + "\n" for one in asked)
     process.stdin.close()
     process.stdin = None
     return process

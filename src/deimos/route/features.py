@@ -24,6 +24,9 @@ VERSION = 1
 BUCKETS = 2**18
 """n-grams are counted by their hash modulo this."""
 _MASK = BUCKETS - 1
+_FIRST, _SECOND = 31, 17
+_BEGIN = _FIRST
+"""Before the first word there is one whose hash is 1."""
 WINDOW = 1_500
 """Characters of a longer text that are read, at its beginning and again at its end."""
 SHORT = 30
@@ -90,11 +93,9 @@ def find_features(text: str) -> Features:
     words = [_VOCABULARY[token] for token in _TOKEN.findall(lowered)]
     unlike = set(words)
     grams = {word.bucket for word in unlike}
-    before = 1
-    for word in words:  # written out, as this is half of a decision's time: see _bucket_of_two
-        here = word.hashed
-        grams.add((before * 31 ^ here * 17) >> 3 & _MASK)
-        before = here
+    # Written out, as this is half of a decision's time: see _bucket_of_two.
+    firsts = [_BEGIN, *[word.as_first for word in words]]
+    grams.update([(a ^ b.as_second) >> 3 & _MASK for a, b in zip(firsts, words)])
     rules = {_AT[name] for name in _find_shape(text, lowered, words)}
     rules.update(_find_pairs(words))
     for word in unlike:
@@ -110,7 +111,7 @@ def find_features(text: str) -> Features:
 
 def _bucket_of_two(first: int, second: int) -> int:
     """The bucket of two words that follow each other, by their hashes."""
-    return (first * 31 ^ second * 17) >> 3 & _MASK
+    return (first * _FIRST ^ second * _SECOND) >> 3 & _MASK
 
 
 def _find_unspaced(lowered: str) -> Iterator[int]:
@@ -122,14 +123,12 @@ def _find_unspaced(lowered: str) -> Iterator[int]:
 def _find_pairs(words: Sequence[_Word]) -> Iterator[int]:
     """Rules of two words that stand near each other."""
     last: dict[int, int] = {}
-    for at, word in enumerate(words):
-        if word.seconds:
-            for pair, span in word.seconds:
-                if at - last.get(pair, -span - 1) <= span:
-                    yield pair
-        if word.firsts:
-            for pair in word.firsts:
-                last[pair] = at
+    for at, word in [(at, word) for at, word in enumerate(words) if word.paired]:
+        for pair, span in word.seconds:
+            if at - last.get(pair, -span - 1) <= span:
+                yield pair
+        for pair in word.firsts:
+            last[pair] = at
 
 
 def _find_shape(text: str, lowered: str, words: Sequence[_Word]) -> Iterator[str]:
@@ -167,15 +166,17 @@ class _Lexicon:
 class _Word:
     """What is known of a token."""
 
-    __slots__ = ("bucket", "firsts", "hashed", "rules", "seconds", "text")
+    __slots__ = ("as_first", "as_second", "bucket", "firsts", "paired", "rules", "seconds", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.hashed = _hash_word(text)
-        self.bucket = self.hashed & _MASK
+        hashed = _hash_word(text)
+        self.bucket = hashed & _MASK
+        self.as_first, self.as_second = hashed * _FIRST, hashed * _SECOND
         self.rules = tuple(rule for rule, lexicon in _SINGLE if lexicon.has(text))
         self.firsts = tuple(rule for rule, first, _, _ in _PAIRED if first.has(text))
         self.seconds = tuple((rule, n) for rule, _, second, n in _PAIRED if second.has(text))
+        self.paired = bool(self.firsts or self.seconds)
 
 
 class _Vocabulary(dict[str, _Word]):
@@ -185,11 +186,10 @@ class _Vocabulary(dict[str, _Word]):
 
     def __missing__(self, token: str) -> _Word:
         number = token[0].isdecimal() or token in phrases.NUMBER_WORDS
-        if number and token != "0":
-            return self["0"]
+        word = self["0"] if number and token != "0" else _Word(token)
         if len(self) >= self.MOST:
             self.clear()
-        return self.setdefault(token, _Word(token))
+        return self.setdefault(token, word)
 
 
 def _hash_word(word: str) -> int:
