@@ -53,6 +53,8 @@ def connect(cluster: Cluster) -> Iterator[Any]:
         RecipeError: Ray is not installed, or there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
+    # Of a cluster that is started here: else its actors wait for whatever else the machine does.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     # Tries of 40 s each at a cluster that is gone; Ray's own default is 20.
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")
     on_sigterm = signal.getsignal(signal.SIGTERM)
