@@ -167,6 +167,9 @@ class _Comparison:
         if reference.words is not None or answer.words is not None:
             alike = same_words(as_words(reference), as_words(answer))
             return alike or same_place(reference, answer)
+        if reference.quantities or answer.quantities:
+            alike = len(reference.quantities) == len(answer.quantities)
+            return alike and self.in_any_order(reference.quantities, answer.quantities)
         if reference.clock is not None or answer.clock is not None:
             return same_time(reference, answer)
         if reference.based is not None or answer.based is not None:

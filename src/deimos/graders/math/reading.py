@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import combinations
 
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.limits import find_exceeded_limit
@@ -27,6 +28,7 @@ from deimos.graders.math.tokens import (
     small,
 )
 from deimos.graders.math.units import DEGREE, Unit, take_apart
+from deimos.graders.math.units.compound import find_quantities
 
 _JOINS = re.compile(
     r"[(\[{]|[)\]}]|;|,\s*(?:\\text\{\s*(?:and|or)\s*,?\s*\}|(?:and|or)\b)|\\text\{\s*,?\s*(?P<text>and|or)\s*,?\s*\}"
@@ -84,6 +86,8 @@ class Element:
     based: tuple[str, int] | None = None
     """Digits and base."""
     ratio: tuple[Node, ...] | None = None
+    quantities: tuple[Element, ...] = ()
+    """Of ``2 hours 15 minutes``: both, each in its own unit."""
     trouble: str = ""
     """Why it cannot be read."""
 
@@ -108,6 +112,8 @@ def read(expression: str) -> Reading:
     text = _LABEL.sub("", _LEAD.sub("", clean(expression)))
     if limit := find_exceeded_limit(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
+    if quantities := _read_quantities(text):
+        return quantities
     pieces, joined = split(text)
     if len(pieces) > 1 and _is_one_phrase(text, pieces):
         pieces, joined = [text], ""
@@ -116,6 +122,20 @@ def read(expression: str) -> Reading:
         words = tuple(word for part in parts for word in part.words or ())
         parts, joined = [Element(text, words=words)], ""
     return Reading(text, tuple(_share_unit(parts)), joined)
+
+
+def _read_quantities(text: str) -> Reading | None:
+    """Numbers with a unit each: one thing if the units differ, a list if not; None for another text."""
+    pairs, parted = find_quantities(text)
+    parts = tuple(_read_formula(f"{number}\\text{{ {words}}}") for number, words in pairs)
+    units = [part.unit for part in parts if part.node is not None and is_number(part.node)]
+    if not parts or len(units) < len(parts):
+        return None
+    if not all(unit and (unit.known or unit.things) for unit in units):
+        return None
+    if all(a and a.differs(b) for a, b in combinations(units, 2)):
+        return Reading(text, (Element(text, quantities=parts),))
+    return Reading(text, parts, "and") if parted else None
 
 
 def _is_one_phrase(text: str, pieces: list[str]) -> bool:

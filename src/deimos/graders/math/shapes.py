@@ -16,6 +16,7 @@ from deimos.graders.math.units import DEGREE
 
 def regroup(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
     """``1,200`` is a list of two if the other side is one; letters are labels if the other has words."""
+    reference, answer = _unfold_quantities(reference, answer)
     for one, other in ((reference, answer), (answer, reference)):
         labels = [as_words(part) for part in one.parts]
         if len(labels) > 1 and other.parts[0].words is not None and None not in labels:
@@ -32,6 +33,24 @@ def regroup(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
         ):
             listed = read(", ".join(groups))
             return (listed, other) if one is reference else (other, listed)
+    return reference, answer
+
+
+def _unfold_quantities(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
+    """``5 boys and 7 girls`` as two parts if the other side has numbers alone.
+
+    They may stand in any order if the reference says no names; those of an answer must be in its order.
+    """
+    ours, theirs = reference.parts[0].quantities, answer.parts[0].quantities
+    if theirs and not ours and len(reference.parts) == len(theirs):
+        if all(part.unit is None for part in reference.parts):
+            return reference, Reading(answer.text, theirs, "and")
+    if ours and not theirs and len(answer.parts) == len(ours):
+        counts = all(part.unit and not part.unit.known for part in ours)
+        if counts and all(part.unit is None and part.node is not None for part in answer.parts):
+            pairs = [(part, replace(mine, text="")) for part, mine in zip(answer.parts, ours)]
+            named = tuple(replace(part, unit=mine.unit) for part, mine in pairs)
+            answer = Reading(answer.text, (replace(reference.parts[0], quantities=named),))
     return reference, answer
 
 
