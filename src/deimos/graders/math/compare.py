@@ -21,6 +21,14 @@ from deimos.graders.math.forms import (
     same_words,
     with_letter_unit,
 )
+from deimos.graders.math.names import (
+    are_of_others,
+    drop_names,
+    group_names,
+    names_of,
+    split_names,
+    with_sorted_letters,
+)
 from deimos.graders.math.reading import Element, Reading, read
 from deimos.graders.math.regions import INFINITY, RealInterval, Region, region_of
 from deimos.graders.math.relations import assignment, is_name, one_case, results, same_relations
@@ -28,9 +36,7 @@ from deimos.graders.math.settled import has_like_terms, is_settled
 from deimos.graders.math.shapes import (
     are_numbered_alike,
     as_words,
-    drop_names,
     expand_signs,
-    names_of,
     regroup,
     shape_of,
 )
@@ -110,7 +116,9 @@ class _Comparison:
         forms = answer.joined == "or" and len(reference.parts) == 1  # "3/4 or 0.75"
         if forms and all(self.parts(reference.parts[0], part) for part in answer.parts):
             return True
-        shapes = shape_of(reference), shape_of(answer)
+        if are_of_others(reference, answer):
+            return False
+        shapes = shape_of(group_names(reference)), shape_of(group_names(answer))
         return self.shapes(shapes[0], shapes[1])
 
     def shapes(
@@ -129,15 +137,16 @@ class _Comparison:
             )
         if len(ours) != len(theirs):
             return False
-        tuples = [kind.startswith("tuple") for kind in kinds]
-        if any(tuples):
+        names = [names_of(parts) for parts in (ours, theirs)]
+        if any(kind.startswith("tuple") for kind in kinds):
+            if all(len(set(each)) > 1 for each in names):
+                return self.in_any_order(ours, theirs)
             round_or_same = (
                 kinds[0] == kinds[1]
                 or set(kinds) == {"list", "tuple()"}
                 or set(kinds) == {"tuple()", "tuple|"}
             )
             return round_or_same and self.in_order(*drop_names(ours, theirs))
-        names = [names_of(parts) for parts in (ours, theirs)]
         if are_numbered_alike(*names) and (names[0] or reference[0] == "set"):
             return self.in_any_order(*drop_names(ours, theirs))
         if all(names) and len(ours) <= MOST_PARTS:
@@ -285,11 +294,16 @@ class _Comparison:
         )
 
     def relations(self, reference: Node, answer: Node, percent: int) -> bool:
+        named = split_names(reference), split_names(answer)
+        if all(named):
+            ours, theirs = ([Element("", node) for node in equations] for equations in named)
+            return len(ours) == len(theirs) and self.in_any_order(ours, theirs)
+        reference, answer = with_sorted_letters(reference), with_sorted_letters(answer)
         if reference.kind != "relation":
             return any(self.nodes(reference, value, percent) for value in results(answer))
         if answer.kind != "relation":
-            named = reference.data == ("=",) and is_name(reference.parts[0])
-            values = results(reference) if named or "~" in reference.data else []
+            is_named = reference.data == ("=",) and is_name(reference.parts[0])
+            values = results(reference) if is_named or "~" in reference.data else []
             return any(self.nodes(value, answer, percent) for value in values)
         ours, theirs = assignment(reference), assignment(answer)
         if ours is not None and theirs is not None:

@@ -26,6 +26,7 @@ from deimos.graders.math.tokens import Unreadable
 _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
+_NAME_BEFORE = re.compile(r"(?<![\w\\^_+*/-])([A-Za-z](?:_\{?\w{1,3}\}?)?)\s{0,2}=\s{0,2}[$\s]{0,3}$")
 _FRAMED = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
 _TOTAL_ROW = re.compile(
     r"\|[ *_]{0,4}(?:grand\s)?(?:total|answer|final\sanswer|result|sum)[ *_:]{0,4}\|(?:[ *_]{0,4}\|){0,4}[ *_]{0,4}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?)[ *_]{0,4}\|",
@@ -137,10 +138,18 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
         between = [answer[a.end : b.start] for a, b in pairwise(found)]
         if all(len(text) <= LONGEST_JOINT and _JOINED.fullmatch(text) for text in between):
             joint = " or " if any(" or " in text for text in between) else ", "
-            return Finals((joint.join(box.content for box in found),))
+            return Finals((joint.join(_with_names(answer, found)),))
         if are_steps(answer, found):
             return Finals((last.content,))
     return Finals(tuple(box.content for box in found))
+
+
+def _with_names(answer: str, found: list[Box]) -> list[str]:
+    """What the boxes hold, each with the letter that it is set to, if all are: `y=\\boxed{2}`."""
+    before = [_NAME_BEFORE.search(answer[max(0, box.start - 20) : box.start]) for box in found]
+    if not all(before) or any("=" in box.content for box in found):
+        return [box.content for box in found]
+    return [f"{name[1]} = {box.content}" for name, box in zip(before, found) if name]
 
 
 def _of_last_line(answer: str, number: bool) -> Finals:

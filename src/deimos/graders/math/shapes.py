@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from deimos.graders.math.exact import is_number
+from deimos.graders.math.names import split_names
 from deimos.graders.math.reading import Element, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
 from deimos.graders.math.tokens import Node, small
@@ -61,6 +62,9 @@ def shape_of(reading: Reading) -> tuple[str, list[Element]]:
         return "list", parts
     part = parts[0]
     node = part.node
+    if node is not None and (named := split_names(node)):
+        brackets = node.parts[1].data
+        return "tuple" + "".join(brackets), [_inner_part(part, equation) for equation in named]
     if (
         node is not None
         and node.kind == "relation"
@@ -146,22 +150,6 @@ def _choose(node: Node, chosen: list[bool]) -> Node:
     return Node("sum", (*left.parts, right) if left.kind == "sum" else (left, right))
 
 
-def names_of(parts: Sequence[Element]) -> list[str]:
-    """Names that the parts give to their values; [] if some part has none."""
-    found = []
-    for part in parts:
-        node = part.node
-        if (
-            node is None
-            or node.kind != "relation"
-            or node.data != ("=",)
-            or not is_name(node.parts[0])
-        ):
-            return []
-        found.append(repr(node.parts[0]))
-    return found
-
-
 _NUMBERED = re.compile(r"(Node\(kind='symbol', parts=\(\), data='\\*[A-Za-z]+)_(\d{1,2})('\))")
 
 
@@ -181,28 +169,6 @@ def _numbered_letter(names: Sequence[str]) -> str:
         return ""
     letters = {match[1] + match[3] for match in matches if match}
     return letters.pop() if len(letters) == 1 else ""
-
-
-def drop_names(
-    ours: Sequence[Element], theirs: Sequence[Element]
-) -> tuple[list[Element], list[Element]]:
-    """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z."""
-    results = []
-    for parts in (ours, theirs):
-        named = [
-            (n.parts[0].data, replace(p, node=n.parts[1]))
-            if (n := p.node) is not None
-            and n.kind == "relation"
-            and n.data == ("=",)
-            and is_name(n.parts[0])
-            else ("", p)
-            for p in parts
-        ]
-        letters = [name for name, _ in named]
-        if set(letters) <= {"x", "y", "z"} and len(set(letters)) == len(letters):
-            named.sort(key=lambda pair: pair[0])
-        results.append([part for _, part in named])
-    return results[0], results[1]
 
 
 def as_words(part: Element) -> tuple[str, ...] | None:
