@@ -79,7 +79,8 @@ def assignment(node: Node) -> tuple[Node, Node] | None:
 def results(relation: Node) -> list[Node]:
     r"""What a chain of equations comes to: its last part, and what stands before ``\approx``.
 
-    A number in it that is the last one in another form counts too: ``391 = 17 \cdot 23``.
+    A number in it that is the last one in another form counts too: ``391 = 17 \cdot 23``. What is only called
+    about equal is not the result of a product: ``17 \cdot 23 \approx 391`` is still to be worked out.
     """
     if relation.data == ("in",) and relation.parts[0].kind == "symbol":
         return [relation.parts[1]]
@@ -104,6 +105,7 @@ def results(relation: Node) -> list[Node]:
         at = relation.data.index("~")
         before = relation.parts[at]
         rounded = at == len(relation.data) - 1 and _is_rounding(before, last)
+        rounded = rounded and exact_number(before) != exact_number(last)
         ends = [before, last] if rounded else [before]
     return ends
 
