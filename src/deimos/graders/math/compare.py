@@ -37,6 +37,7 @@ from deimos.graders.math.shapes import (
     are_numbered_alike,
     as_words,
     expand_signs,
+    has_signs,
     regroup,
     shape_of,
 )
@@ -88,6 +89,9 @@ def _work_out(node: Node | None) -> None:
     if node.kind == "relation" or node.kind == "plus_minus" or node.kind in _COLLECTIONS:
         for part in node.parts:
             _work_out(part)
+    elif has_signs(node):
+        for chosen in expand_signs(node)[1:]:
+            _work_out(chosen)
     elif not _infinite(node):
         with contextlib.suppress(Undefined):
             approximate(node, Point(0, bounds(node)))
@@ -243,6 +247,8 @@ class _Comparison:
             return self.signs(reference, answer)
         if reference.kind in _COLLECTIONS or answer.kind in _COLLECTIONS:
             return self.collections(reference, answer)
+        if has_signs(reference) or has_signs(answer):
+            return self.signs(reference, answer)
         return self.numbers(reference, answer) or (
             percent != 0 and self.percentages(reference, answer, percent)
         )
@@ -287,8 +293,8 @@ class _Comparison:
     def signs(self, reference: Node, answer: Node) -> bool:
         r"""Formulas with ``\pm``: the same values for the same signs."""
         ours, theirs = (expand_signs(node) for node in (reference, answer))
-        if len(ours) != len(theirs):
-            return False
+        if len(ours) != len(theirs) or len(ours) == 1:
+            return False  # not the same, or too many signs to set
         return self.in_any_order(
             [Element("", node) for node in ours], [Element("", node) for node in theirs]
         )

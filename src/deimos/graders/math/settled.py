@@ -35,6 +35,8 @@ def is_settled(answer: Node, reference: Node) -> bool:
     if not _is_result(reference, allowed):
         return True
     if exact_number(reference) is not None:
+        if not _is_rational_result(_unsigned(reference)):
+            return True  # 50!/48! is itself to be worked out
         whole = is_integer(reference) and _divides_out(_unsigned(answer))
         return not whole and _is_rational_result(_unsigned(answer))
     return _is_result(answer, allowed)

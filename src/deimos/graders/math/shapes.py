@@ -76,6 +76,8 @@ def shape_of(reading: Reading) -> tuple[str, list[Element]]:
     if node is None or node.kind not in ("set", "tuple", "matrix"):
         return "one", parts
     inner = [_inner_part(part, inner) for inner in node.parts]
+    if node.kind == "set":
+        inner = [expanded for each in inner for expanded in _expand(each)]
     if node.kind == "matrix":
         return ("tuple|", inner) if node.data[1] == 1 and node.data[0] > 1 else ("one", parts)
     return ("set" if node.kind == "set" else "tuple" + "".join(node.data)), inner
@@ -90,8 +92,8 @@ def _inner_part(part: Element, node: Node) -> Element:
 def _expand(part: Element) -> list[Element]:
     r"""``\pm 2`` is two parts, also as ``x = \pm 2``; ``x = y = 8`` says both."""
     node = part.node
-    if node is None:
-        return [part]
+    if node is None or "set" in (node.kind, *(side.kind for side in node.parts)):
+        return [part]  # the elements of a set are taken apart in it
     if names := _leading_names(node):
         rest = node.parts[len(names) :]
         equals = ("=",) * len(rest)
@@ -126,6 +128,11 @@ def expand_signs(node: Node) -> list[Node]:
     for _ in kinds:
         choices = [[*chosen, up] for chosen in choices for up in (True, False)]
     return [_choose(node, list(chosen)) for chosen in choices]
+
+
+def has_signs(node: Node) -> bool:
+    r"""Whether a ``\pm`` or ``\mp`` stands anywhere in a formula."""
+    return node.kind == "plus_minus" or any(map(has_signs, node.parts))
 
 
 def _sign_kinds(node: Node) -> list[str]:

@@ -128,6 +128,10 @@ def cut(text: str) -> list[FormulaToken]:
             found += joined
         else:
             token = _other(match, spaced)
+            if _is_factorial(token, found):
+                found += [FormulaToken("sign", "!"), FormulaToken("sign", "=")]
+                at = match.end()
+                continue
             depth += (token.text in OPENING or token.text == "\\{") - (
                 token.text in (*CLOSING, "\\}")
             )
@@ -189,3 +193,10 @@ def _other(match: re.Match[str], spaced: bool) -> FormulaToken:
         return FormulaToken("primes", match["primes"])
     sign = "^" if match["sign"] == "**" else match["sign"]
     return FormulaToken("sign", sign, spaced=spaced)
+
+
+def _is_factorial(token: FormulaToken, before: list[FormulaToken]) -> bool:
+    """Whether the sign is that of ``5!=120``, and not that of ``5 != 6`` or ``x!=2``."""
+    if token.text != "!=" or token.spaced or not before:
+        return False
+    return before[-1].kind == "number" or before[-1].text == ")"
