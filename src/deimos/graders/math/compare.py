@@ -107,6 +107,8 @@ class _Comparison:
         reference, answer = regroup(reference, answer)
         regions = region_of(reference), region_of(answer)
         if regions[0] is not None and regions[1] is not None and _are_regions(reference, answer):
+            if any(map(_differ_in_kind, reference.parts, answer.parts)):
+                return False
             return self.regions(regions[0], regions[1])
         if regions[0] is not None and regions[0].from_inequality and _has_inequality(answer):
             return False  # the reference is solved, the answer is not

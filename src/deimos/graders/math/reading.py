@@ -289,10 +289,30 @@ def without_degrees(node: Node) -> tuple[Node, bool]:
     """
     if node.kind == "degrees":
         return node.parts[0], True
+    if _holds_several(node):
+        pairs = [without_degrees(part) for part in node.parts]
+        found = any(degrees for _, degrees in pairs)
+        if found and all(degrees or _needs_none(part) for part, degrees in pairs):
+            return replace(node, parts=tuple(part for part, _ in pairs)), True
+        return node, False
     if node.kind in ("relation", "product", "negative"):
         last, found = without_degrees(node.parts[-1])
         return replace(node, parts=(*node.parts[:-1], last)), found
     return node, False
+
+
+def _holds_several(node: Node) -> bool:
+    """Whether it is an interval, a union of some, or a chain of inequalities."""
+    inequality = node.kind == "relation" and set(node.data) <= {"<", "<=", ">", ">=", "!="}
+    return inequality or node.kind in ("tuple", "union")
+
+
+def _needs_none(node: Node) -> bool:
+    """Whether an angle needs no degree sign there: 0, a letter, infinity."""
+    if node.kind == "negative":
+        node = node.parts[0]
+    nothing = node.kind == "number" and not node.data
+    return nothing or node.kind == "symbol" or node.data == "infinity"
 
 
 def _times(node: Node, factor: int) -> Node:

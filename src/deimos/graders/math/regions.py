@@ -7,16 +7,24 @@ left to solve: as an answer it repeats the task.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deimos.graders.math.exact import Point, Undefined, is_number
-from deimos.graders.math.reading import Reading
+from deimos.graders.math.reading import Reading, read
 from deimos.graders.math.tokens import Node, Unreadable
 from deimos.graders.math.values import approximate
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+_UPRIGHT = re.compile(r"\\text\{([^{}]*)\}")
+_EXCEPT = re.compile(
+    r"(?:[a-z] (?:is|can be|may be) )?(?:(?:(?:all|any|every|the) )?(?:set of )?(?:all )?reals?(?: numbers?| values?)?(?: of)?(?: [a-z])?|\\mathbb ?\{R\})"
+    r",? (?:except|excluding|other than|but not|besides|apart from)(?: for| when| at)? (?P<numbers>(?:[^A-Za-z]|(?<![A-Za-z])and(?![A-Za-z])){1,60}|[a-z] ?= ?.{1,60})",
+    re.IGNORECASE,
+)
+"""All real numbers except 1 and 2."""
 _ALL_REALS = frozenset(
     ["all real numbers", "all reals", "real numbers", "the real numbers", "all real x", "reals"]
 )
@@ -56,19 +64,72 @@ def region_of(reading: Reading) -> Region | None:
     """The region that an expression describes; None if it is no such expression."""
     if len(reading.parts) == 1 and reading.parts[0].words is not None:
         words = " ".join(reading.parts[0].words)
-        return _everything() if words in _ALL_REALS else None
-    nodes = [part.node for part in reading.parts]
-    if any(node is None for node in nodes):
+        if words in _ALL_REALS:
+            return _everything()
+    if excepted := _EXCEPT.fullmatch(" ".join(_UPRIGHT.sub(r" \1 ", reading.text).split())):
+        nodes = [part.node for part in read(excepted["numbers"]).parts]
+        return _without(nodes)
+    nodes = [part.node for part in reading.parts if part.node is not None]
+    if len(nodes) < len(reading.parts):
         return None
+    nodes = _spread(nodes) if reading.joined != "or" else nodes
+    nodes = [node for node in nodes if not _says_real(node)] or nodes
     try:
-        regions = [_region(node) for node in nodes if node is not None]
-        if len(regions) == 1:
-            return regions[0]
-        if not all(region.from_inequality for region in regions):
+        if len(nodes) == 1:
+            return _region(nodes[0])
+        regions = [_listed_region(node) for node in nodes]
+        if not any(region.from_inequality for region in regions):
             return None
         return _joined(regions, reading.joined)
     except (_NoRegion, Undefined, Unreadable):
         return None
+
+
+def _without(nodes: Sequence[Node | None]) -> Region | None:
+    """All numbers besides these."""
+    try:
+        points = [_single(_value_named(node)) for node in nodes if node is not None]
+        return _complement(_fold(points, _unite)) if len(points) == len(nodes) else None
+    except (_NoRegion, Undefined, Unreadable):
+        return None
+
+
+def _value_named(node: Node) -> Node:
+    """The 2 of ``x = 2``; a number itself."""
+    named = node.kind == "relation" and node.data == ("=",) and node.parts[0].kind == "symbol"
+    return node.parts[1] if named else node
+
+
+def _spread(nodes: Sequence[Node]) -> list[Node]:
+    r"""What ``x \ne 1, 2`` says of both numbers, as a relation each."""
+    spread: list[Node] = []
+    for node in nodes:
+        last = spread[-1] if spread else node
+        unequal = last.kind == "relation" and last.data == ("!=",) and last.parts[0].kind == "symbol"
+        if unequal and is_number(node):
+            node = replace(last, parts=(last.parts[0], node))
+        spread.append(node)
+    return spread
+
+
+def _says_real(node: Node) -> bool:
+    """Whether it only says that a letter is a real number."""
+    return node.kind == "relation" and node.data == ("in",) and _is_reals(node.parts[1])
+
+
+def _is_reals(node: Node) -> bool:
+    return node.kind in ("numbers", "symbol") and node.data == "R"
+
+
+def _listed_region(node: Node) -> Region:
+    """One of several inequalities; an equation beside them is a single point."""
+    named = node.kind == "relation" and node.data == ("=",) and node.parts[0].kind == "symbol"
+    if named:
+        return Region(_single(node.parts[1]).intervals, node.parts[0].data)
+    region = _region(node)
+    if not region.from_inequality:
+        raise _NoRegion
+    return region
 
 
 def _joined(regions: Sequence[Region], joined: str) -> Region:
@@ -110,12 +171,14 @@ def _region(node: Node) -> Region:
 
 def _from_builder(node: Node) -> Region:
     head, *conditions = node.parts
+    conditions = [each for each in _spread(conditions) if not _says_real(each)] or conditions
     regions = [_region(condition) for condition in conditions]
-    if head.kind == "relation":
+    if head.kind == "relation" and not _says_real(head):
         regions.append(_region(head))
-    elif head.kind != "symbol":
-        raise _NoRegion
+    letter = head.parts[0] if head.kind == "relation" else head
     region = _fold(regions, _intersect)
+    if letter.kind != "symbol" or region.name not in ("", letter.data):
+        raise _NoRegion
     return Region(region.intervals, "", region.from_inequality)
 
 
@@ -124,6 +187,9 @@ def _from_relation(node: Node) -> Region:
         return around
     if node.data == ("in",) and node.parts[0].kind == "symbol":
         region = _region(node.parts[1])
+        return Region(region.intervals, node.parts[0].data)
+    if node.data == ("notin",) and node.parts[0].kind == "symbol":
+        region = _complement(_region(node.parts[1]))
         return Region(region.intervals, node.parts[0].data)
     letters = [i for i, part in enumerate(node.parts) if part.kind == "symbol"]
     if len(letters) != 1 or len(node.parts) > 3 or not set(node.data) <= set(_FLIPPED) - {"="}:

@@ -56,7 +56,31 @@ def _same_step(one: tuple[str, Node, Node], other: tuple[str, Node, Node]) -> bo
     if symbols(left) != symbols(right):
         return False
     ratio = multiple(left, right)
+    if ratio is None and one[0] == "=":
+        return _is_same_identity(one[1:], other[1:])
     return ratio is not None and (one[0] in ("=", "!=") or ratio > 0)
+
+
+def _is_same_identity(one: tuple[Node, Node], other: tuple[Node, Node]) -> bool:
+    """Whether two equations have the same sides, in either order, up to the order of terms and factors.
+
+    An identity is a multiple of every other, so that their values say nothing.
+    """
+    if one == other or one == other[::-1]:
+        return True
+    ours, theirs = ([_ordered(side) for side in sides] for sides in (one, other))
+    return ours[0] != ours[1] and (ours == theirs or ours == theirs[::-1])
+
+
+def _ordered(node: Node) -> Node:
+    """The formula with its terms and factors in an order of their own."""
+    parts = tuple(map(_ordered, node.parts))
+    if node.kind == "negative" and parts[0].kind == "negative":
+        return parts[0].parts[0]
+    if node.kind in ("sum", "product"):
+        parts = tuple(sorted(parts, key=repr))
+        return Node(node.kind, parts)
+    return replace(node, parts=parts)
 
 
 def assignment(node: Node) -> tuple[Node, Node] | None:

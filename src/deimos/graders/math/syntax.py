@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from deimos.graders.math.commands import ACCENTS, GREEK, INFIX, MATRICES, RELATIONS
-from deimos.graders.math.cursor import Cursor, is_whole, mixed_number, product_of, refuse_deep
+from deimos.graders.math.brackets import Brackets, as_difference
+from deimos.graders.math.commands import ACCENTS, GREEK, INFIX, RELATIONS
+from deimos.graders.math.cursor import is_whole, mixed_number, product_of, refuse_deep
 from deimos.graders.math.tokens import (
     ALIASES,
     CLOSING,
@@ -37,7 +38,7 @@ def parse(text: str) -> Node:
     return tree
 
 
-class _Parser(Cursor):
+class _Parser(Brackets):
     """Recursive descent; each method reads one level of binding and leaves the position behind it."""
 
     def whole(self) -> Node:
@@ -52,10 +53,13 @@ class _Parser(Cursor):
             signs.append(RELATIONS[self.look()])
             self.at += 1
             parts.append(self.sets())
+        if signs == ["=="] and self.take("\\pmod"):
+            parts.append(self.argument())
+            signs.append("mod")
         return Node("relation", tuple(parts), tuple(signs)) if signs else parts[0]
 
     def sets(self) -> Node:
-        node = self.sum()
+        node = as_difference(self.sum())
         names = {"\\cup": "union", "\\cap": "intersection", "\\setminus": "difference"}
         while (name := self.set_operator(names)) is not None:
             self.at += 1
@@ -137,6 +141,8 @@ class _Parser(Cursor):
         if self.at >= len(self.tokens):
             return False
         token = self.tokens[self.at]
+        if self.joint():
+            return False
         if token.kind == "letter" and token.text == "U" and self.set_operator({}) is not None:
             return False
         if token.kind in ("number", "text", "letter", "begin"):
@@ -190,7 +196,7 @@ class _Parser(Cursor):
         if token.kind == "letter":
             return self._letter(token.text)
         if token.kind == "begin":
-            return self._matrix(token.text)
+            return self.matrix(token.text)
         if token.kind == "command":
             return self._command(token.text[1:])
         if token.text in OPENING:
@@ -268,7 +274,7 @@ class _Parser(Cursor):
             self.need("\\r" + name[1:])
             return Node("function", (inner,), name[1:])
         if name == "{":
-            return self._set()
+            return self.set_in_braces()
         return self._named(name)
 
     def _named(self, name: str) -> Node:
@@ -310,6 +316,9 @@ class _Parser(Cursor):
             elif self.take("^"):
                 power = self.script()
         args = self._arguments()
+        if name == "cis" and len(args) == 1 and power is None:
+            turned = Node("product", (Node("constant", (), "i"), Node("function", (args[0],), "sin")))
+            return Node("sum", (Node("function", (args[0],), "cos"), turned))
         if name in ("log", "ln", "lg") and base is not None:
             args = [*args, base]
         inverse = power is not None and power.kind == "negative" and power.parts[0].data == 1
@@ -352,48 +361,3 @@ class _Parser(Cursor):
             raise Unreadable("a sum whose index is not set to a first value")
         variable = Node("symbol", (), start.parts[0].data)
         return Node("series", (variable, start.parts[1], end, self.product()), name)
-
-    def _set(self) -> Node:
-        if self.take("\\}"):
-            return Node("empty")
-        self.bars += 1
-        first = self.relation()
-        self.bars -= 1
-        if self.take("\\mid", "|", ":"):
-            conditions, _ = self.comma_list("\\}")
-            return Node("builder", (first, *conditions))
-        items = [first]
-        if self.take(",", ";"):
-            items += self.comma_list("\\}")[0]
-        else:
-            self.need("\\}")
-        return Node("set", tuple(items))
-
-    def _matrix(self, name: str) -> Node:
-        if name not in MATRICES:
-            raise Unreadable(f"the environment {name!r}")
-        if name == "array" and self.look() == "{":
-            self.raw()
-        rows: list[list[Node]] = [[]]
-        while not self.ends(name):
-            if self.take("\\\\"):
-                rows.append([])
-            elif not self.take("&", "\\hline"):
-                rows[-1].append(self.relation())
-        rows = [row for row in rows if row]
-        if not rows or len({len(row) for row in rows}) > 1:
-            raise Unreadable("a matrix whose rows differ in length")
-        matrix = Node("matrix", tuple(n for row in rows for n in row), (len(rows), len(rows[0])))
-        return Node("function", (matrix,), "det") if name == "vmatrix" else matrix
-
-    def comma_list(self, *closings: str) -> tuple[list[Node], str]:
-        """Relations between commas up to one of the closing signs, and which one it was."""
-        bars, self.bars = self.bars, 0
-        items = [self.relation()]
-        while self.take(",", ";"):
-            items.append(self.relation())
-        self.bars = bars
-        closing = self.look()
-        if not self.take(*closings):
-            raise Unreadable("a bracket is not closed")
-        return items, closing

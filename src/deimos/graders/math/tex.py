@@ -20,7 +20,7 @@ _SIGNS = {
     "°": "\\degree ", "º": "\\degree ", "˚": "\\degree ", "′": "'", "’": "'", "″": "''", "∠": "\\angle ", "△": "\\triangle ",
     "⟨": "(", "⟩": ")", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "∑": "\\sum ", "∏": "\\prod ",
     "∫": "\\int ", "…": "\\ldots ", "∧": " and ", "∨": " or ", "∣": "|", "→": "\\to ", "∂": "\\partial ", "ℓ": "\\ell ",
-    "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+    "≡": "\\equiv ", "¢": "\\text{ cents}", "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u2009": " ", "\u202f": " ",
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "ζ": "zeta",
@@ -34,6 +34,8 @@ _RAISED = {
     **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni")),
 }
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙₖᵢⱼₓ", "0123456789+-nkijx"))
+_STYLED = re.compile("[\U0001d400-\U0001d7ff]+")
+"""Letters and digits in mathematical type, of which some are Greek."""
 _RAISED_RUN = re.compile(f"[{''.join(_RAISED)}]+")
 _LOWERED_RUN = re.compile(f"[{''.join(_LOWERED)}]+")
 _ROOT_SIGN = re.compile(r"([√∛∜])\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]|\\[A-Za-z]+)?)")
@@ -42,6 +44,18 @@ _ROOTS = {"√": "\\sqrt", "∛": "\\sqrt[3]", "∜": "\\sqrt[4]"}
 _COLOUR = re.compile(
     r"\\(?:textcolor|colorbox)\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}\s*(?=\{)|\\color\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}"
 )
+_BOLD_REALS = re.compile(
+    r"(\\in\s*|^)\\(?:mathbf|boldsymbol|bm)\s*(?:\{\s*([RZQN])\s*\}|([RZQN])(?![A-Za-z]))(?=\s*(?:\\mid|\||:|\\setminus|\\backslash|-|,|$))"
+)
+_THEREFORE = re.compile(r"^\\(?:therefore|because|implies|Rightarrow)(?![A-Za-z])\s*")
+_COMMA_IN_TEXT = re.compile(r"\\text\{\s*([,;])\s+\}")
+_FORMULA_IN_TEXT = re.compile(r"\\text\{\s*\$([^$]*)\$\s*\}")
+_MODULUS = re.compile(
+    r"(\\equiv[^=]{1,60}?)\s*\(?\s*(?:\\b?mod(?![A-Za-z])|\\text\{\s*\(?\s*mod\s*\}|(?<![A-Za-z\\{])mod(?![A-Za-z]))\s*\{?\s*(\w{1,20})\s*\}?\s*\)?$"
+)
+_REVERSED = re.compile(r"((?:[A-Za-z]\s*\\in\s*)?)([\[\]])([^\[\]();,]{1,80}[;,][^\[\]();,]{1,80})([\[\]])")
+"""``]1;4[`` is an open interval, ``[1;4[`` one that is open at its end."""
+_CIS_IN_TEXT = re.compile(r"\\text\{\s*cis\s*\}(?=\s*[\d\\(A-Za-z])")
 _DRESS = re.compile(
     r"\\(?:boldsymbol|mathbf|bm|pmb|mathit|mathsf|mathtt|mathnormal|underline|ensuremath|boxed|fbox"
     r"|mathord|displaylines|hbox)\s*(?=\{|\\[A-Za-z]|[A-Za-z0-9])"
@@ -51,7 +65,7 @@ _SWITCH = re.compile(
     r"\\(?:bf|it|rm|sf|tt|em|bfseries|itshape|displaystyle|textstyle|scriptstyle|limits|nolimits|tiny|small"
     r"|normalsize|large|Large|LARGE|huge|Huge|strut|mathstrut|null|relax|nonumber|notag|!|centering)(?![A-Za-z])\s?"
 )
-_SIZE = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*(\.)?")
+_SIZE = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*(\.)?")
 _SKIP = re.compile(
     r"\\(?:tag|label|hspace|vspace|hskip|kern|phantom|hphantom|vphantom|cline)\*?\s*\{[^{}]*\}"
 )
@@ -87,10 +101,17 @@ _TEXT_COMMAND = re.compile(r"\\text\{\s*(\\(?!text|\$)[A-Za-z]+)\s*\}")
 _SUPERSCRIPT = re.compile(r"\\textsuperscript\s*\{\s*(st|nd|rd|th)\s*\}")
 _ALIGNED = re.compile(r"&\s*(=|<|>|\\[lg]eq?(?![A-Za-z]))")
 _ROWS = re.compile(
-    r"\\begin\{(?P<name>aligned|align|alignat|alignedat|split|gathered|gather|eqnarray|multline|equation|array)\*?\}(?:\{[^{}]{0,20}\})?"
+    r"\\begin\{(?P<name>aligned|align|alignat|alignedat|split|gathered|gather|eqnarray|multline|equation|array|cases)\*?\}(?:\{[^{}]{0,20}\})?"
     r"(?P<rows>(?:(?!\\begin).){0,3000}?)\\end\{(?P=name)\*?\}",
     re.DOTALL,
 )
+_LEFT_BRACE = re.compile(
+    r"\\left\s*\\(?:\{|lbrace)\s*\\begin\{(array|aligned|matrix|gathered)\}(.{1,3000})\\end\{\1\}\s*\\right\s*\.",
+    re.DOTALL,
+)
+"""A system of equations behind a brace, which ``cases`` writes too."""
+_NO_EQUATION = re.compile(r"&(?!\s*(?:=|<|>|\\[lg]eq?(?![A-Za-z])))|\\(?:text|mbox|textrm|mathrm)(?![A-Za-z])")
+"""What a function of several cases has in its rows, and a system of equations has not."""
 _RELATION = re.compile(r"=|<|>|≤|≥|≈|\\(?:[lg]eq?|approx|sim|lt|gt)(?![A-Za-z])")
 _ROW_GOES_ON = re.compile(r"\\\\\s*&?\s*&?\s*=")
 _GROUP = re.compile(r"\{[^{}]*\}")
@@ -130,11 +151,13 @@ def clean(expression: str) -> str:
         return text
     if not text.isascii():
         text = _ascii(text)
-    text = _undelimited(text)
+    text = _undelimited(_FORMULA_IN_TEXT.sub(r"{\1}", text))
     text = _LETTER_X.sub(r" \\times ", _joined_rows(text))
     if "\\" in text or "{" in text or "~" in text or "&" in text:
         text = _undressed(text)
     text = " ".join(text.split())
+    if reversed_ := _REVERSED.fullmatch(text):
+        text = _turned_brackets(reversed_)
     if text.endswith("\\") and not text.endswith("\\\\"):
         text = text[:-1].rstrip()  # of "\ ", a space
     text = _DIGIT_GROUPS.sub(lambda m: m[1] + m[2].replace(" ", ""), text)
@@ -149,17 +172,26 @@ def _joined_rows(text: str) -> str:
 
     Other rows stand beside each other, as between commas.
     """
+    if brace := _LEFT_BRACE.fullmatch(text):
+        text = f"\\begin{{cases}}{brace[2]}\\end{{cases}}"
     match = _ROWS.fullmatch(text)
     if match is None or (match["name"] == "array" and not _ROW_GOES_ON.search(match["rows"])):
         return text  # an array may be a matrix
+    rows = re.split(r"\\\\(?:\[[^\[\]]*\])?", match["rows"])
+    if match["name"] == "cases" and not all(map(_is_equation, filter(str.strip, rows))):
+        return text  # a function of several cases
     joined = ""
-    for row in re.split(r"\\\\(?:\[[^\[\]]*\])?", match["rows"]):
+    for row in rows:
         said = " ".join(row.replace("&", " ").split()).rstrip(" ,.;")
         if said and joined:
             joined += f" {said}" if _RELATION.match(said) else f", {said}"
         else:
             joined += said
     return joined
+
+
+def _is_equation(row: str) -> bool:
+    return _RELATION.search(row) is not None and _NO_EQUATION.search(row) is None
 
 
 def _inside_braces(text: str) -> str:
@@ -184,7 +216,7 @@ def _ascii(text: str) -> str:
             text = text.replace(sign, f" \\frac{{{top}}}{{{bottom}}}")
         elif unicodedata.category(sign) == "Cf":
             text = text.replace(sign, "")
-    text = text.translate(_UNICODE)
+    text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text).translate(_UNICODE)
     text = _ROOT_SIGN.sub(
         lambda m: f"{_ROOTS[m[1]]}{{{m[2] if m[2] is not None else m[3]}}}" if m[2] is not None or m[3] else _ROOTS[m[1]],
         text,
@@ -209,6 +241,8 @@ def _undelimited(text: str) -> str:
 
 
 def _undressed(text: str) -> str:
+    text = _THEREFORE.sub("", text)
+    text = _BOLD_REALS.sub(lambda m: f"{m[1]}\\mathbb{{{m[2] or m[3]}}}", text)
     text = _SKIP.sub("", _COLOUR.sub("", text))
     text = _NEGATIVE_SPACE.sub("", text)
     text = _SPACE.sub(" ", text)
@@ -224,6 +258,8 @@ def _undressed(text: str) -> str:
     text = _POWER_IN_TEXT.sub(r"\1\2", text)
     text = _PRIMES.sub(lambda m: "'" * m[0].count("prime"), text)
     text = _UPRIGHT_FUNCTION.sub(r"\\\1 ", _UPRIGHT_LETTER.sub(r" \1 ", text))
+    text = _COMMA_IN_TEXT.sub(r"\1 ", _CIS_IN_TEXT.sub(r"\\cis ", text))
+    text = _MODULUS.sub(r"\1 \\pmod{\2}", text) if "\\equiv" in text else text
     text = _NUMBERS_IN_TEXT.sub(r"\1", text)
     text = _TEXT_WITH_NUMBER.sub(r"\1\\text{\2}", text).replace("\\text{}", "")
     text = _DEGREES.sub(r"\\degree ", text)
@@ -237,6 +273,12 @@ def _undressed(text: str) -> str:
 def _rename(match: re.Match[str]) -> str:
     name = _RENAMES[match[1]]
     return name if name in _SIGN_NAMES or name.endswith(" ") else "\\" + name
+
+
+def _turned_brackets(match: re.Match[str]) -> str:
+    """An interval with its brackets turned round at open ends, in round brackets there."""
+    opening = "(" if match[2] == "]" else "["
+    return f"{match[1]}{opening}{match[3]}{')' if match[4] == '[' else ']'}"
 
 
 def _decimal_comma(match: re.Match[str]) -> str:

@@ -35,11 +35,11 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat")
+SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat cis")
 _JOINING_WORDS = word_set("of the is in at to by or and an it as if up for are none")
 FUNCTIONS = word_set(
     "sin cos tan sec csc cot arcsin arccos arctan sinh cosh tanh coth arcsinh arccosh arctanh arcsec arccsc arccot"
-    " log ln lg exp max min gcd lcm det deg arg sgn sign"
+    " log ln lg exp max min gcd lcm det deg arg sgn sign cis"
 )  # fmt: skip
 ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "arsinh": "arcsinh", "artanh": "arctanh",
             "arcosh": "arccosh", "tg": "tan", "ctg": "cot", "cosec": "csc", "sign": "sgn"}  # fmt: skip
@@ -160,6 +160,8 @@ def _letters(run: str, spaced: bool) -> list[FormulaToken]:
     """A run of letters: a name of a function or constant, a word, or a product of variables."""
     if run in BARE or run in FUNCTIONS or run in ALIASES:
         return [FormulaToken("command", "\\" + BARE.get(run, run), spaced=spaced)]
+    if run in ("or", "and") and spaced:
+        return [FormulaToken("text", run, spaced=True)]
     if spelled := _SPELLED_FUNCTION.fullmatch(run):
         return [
             FormulaToken("command", "\\" + spelled[1], spaced=spaced),
