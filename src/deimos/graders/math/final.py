@@ -15,6 +15,7 @@ from deimos.graders.extract import Box, find_boxes, hashes, last_line
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.numerals import ordinal_of, with_digits
+from deimos.graders.math.prose import find_foreign_statement, prepare_last_lines
 from deimos.graders.math.reading import read
 from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
 from deimos.graders.math.said.claims import find_statements
@@ -26,7 +27,9 @@ from deimos.graders.math.tokens import Unreadable
 _JOINED = re.compile(
     r"[\s$]*(?:\\[)\]]|\\text\{)?[\s$,;&]*(?:and|or|&)?[\s$,;}]*(?:\\(?:[(\[]|q?quad))?[\s$]*(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}=\s{0,2})?[\s$]*"
 )
-_NAME_BEFORE = re.compile(r"(?<![\w\\^_+*/-])([A-Za-z](?:_\{?\w{1,3}\}?)?)\s{0,2}=\s{0,2}[$\s]{0,3}$")
+_NAME_BEFORE = re.compile(
+    r"(?<![\w\\^_+*/-])([A-Za-z](?:_\{?\w{1,3}\}?)?)\s{0,2}=\s{0,2}[$\s]{0,3}$"
+)
 _FRAMED = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
 _TOTAL_ROW = re.compile(
     r"\|[ *_]{0,4}(?:grand\s)?(?:total|answer|final\sanswer|result|sum)[ *_:]{0,4}\|(?:[ *_]{0,4}\|){0,4}[ *_]{0,4}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?)[ *_]{0,4}\|",
@@ -145,7 +148,7 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
 
 
 def _with_names(answer: str, found: list[Box]) -> list[str]:
-    """What the boxes hold, each with the letter that it is set to, if all are: `y=\\boxed{2}`."""
+    """What the boxes hold, each with the letter in front of it, if all have one: "y = 2"."""
     before = [_NAME_BEFORE.search(answer[max(0, box.start - 20) : box.start]) for box in found]
     if not all(before) or any("=" in box.content for box in found):
         return [box.content for box in found]
@@ -153,8 +156,10 @@ def _with_names(answer: str, found: list[Box]) -> list[str]:
 
 
 def _of_last_line(answer: str, number: bool) -> Finals:
-    answer = _said_once(answer)
+    answer = prepare_last_lines(_said_once(answer))
     line = last_line(answer)
+    if (foreign := find_foreign_statement(line)) and _is_expression(foreign, number):
+        return Finals((foreign,))
     if total := _TOTAL_ROW.fullmatch(line):
         return Finals((total["number"],))
     whole = line == answer.strip()
@@ -210,6 +215,14 @@ def _is_plain_number(reference: str) -> bool:
     if node is not None and node.kind == "relation":
         node = node.parts[-1] if set(node.data) <= {"=", "~"} else None
     return node is not None and is_number(node)
+
+
+def _is_expression(text: str, number: bool) -> bool:
+    """Whether a text is nothing but an expression; a plain number, if that is asked for."""
+    if number:
+        return _is_plain_number(text)
+    reading = read(text)
+    return not reading.trouble and all(part.node is not None for part in reading.parts)
 
 
 def _may_be_number(expression: str) -> bool:

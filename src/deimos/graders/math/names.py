@@ -56,9 +56,9 @@ def names_of(parts: Sequence[Element]) -> list[str]:
 
 
 def are_of_others(reference: Reading, answer: Reading) -> bool:
-    """Whether two tuples or sets are called by different letters: ``Q=(2,3)``, ``P=(2,3)``.
+    r"""Whether two tuples or sets are called by different letters: ``Q=(2,3)``, ``P=(2,3)``.
 
-    ``S=\\{1,2\\}`` and ``x\\in\\{1,2\\}`` may be about the same: a set, and what is in it.
+    ``S=\{1,2\}`` and ``x\in\{1,2\}`` may be about the same: a set, and what is in it.
     """
     names = [_letter_of(reading) for reading in (reference, answer)]
     if not all(names) or names[0].lower() == names[1].lower():
@@ -72,7 +72,11 @@ def _letter_of(reading: Reading) -> str:
     if len(reading.parts) > 1 or node is None or node.kind != "relation" or len(node.parts) != 2:
         return ""
     name, value = node.parts
-    if name.kind != "symbol" or value.kind not in ("tuple", "set") or node.data[0] not in ("=", "in"):
+    if (
+        name.kind != "symbol"
+        or value.kind not in ("tuple", "set")
+        or node.data[0] not in ("=", "in")
+    ):
         return ""
     letter = str(name.data)
     for arrow in _ARROWS:

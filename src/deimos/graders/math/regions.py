@@ -105,7 +105,9 @@ def _spread(nodes: Sequence[Node]) -> list[Node]:
     spread: list[Node] = []
     for node in nodes:
         last = spread[-1] if spread else node
-        unequal = last.kind == "relation" and last.data == ("!=",) and last.parts[0].kind == "symbol"
+        unequal = (
+            last.kind == "relation" and last.data == ("!=",) and last.parts[0].kind == "symbol"
+        )
         if unequal and is_number(node):
             node = replace(last, parts=(last.parts[0], node))
         spread.append(node)

@@ -43,15 +43,13 @@ def _unfold_quantities(reference: Reading, answer: Reading) -> tuple[Reading, Re
     They may stand in any order if the reference says no names; those of an answer must be in its order.
     """
     ours, theirs = reference.parts[0].quantities, answer.parts[0].quantities
-    if theirs and not ours and len(reference.parts) == len(theirs):
-        if all(part.unit is None for part in reference.parts):
-            return reference, Reading(answer.text, theirs, "and")
-    if ours and not theirs and len(answer.parts) == len(ours):
-        counts = all(part.unit and not part.unit.known for part in ours)
-        if counts and all(part.unit is None and part.node is not None for part in answer.parts):
-            pairs = [(part, replace(mine, text="")) for part, mine in zip(answer.parts, ours)]
-            named = tuple(replace(part, unit=mine.unit) for part, mine in pairs)
-            answer = Reading(answer.text, (replace(reference.parts[0], quantities=named),))
+    unnamed = [all(part.unit is None for part in each.parts) for each in (reference, answer)]
+    if theirs and not ours and unnamed[0] and len(reference.parts) == len(theirs):
+        return reference, Reading(answer.text, theirs, "and")
+    counts = all(part.unit and not part.unit.known for part in ours)
+    if ours and not theirs and counts and unnamed[1] and len(answer.parts) == len(ours):
+        named = tuple(replace(part, unit=mine.unit) for part, mine in zip(answer.parts, ours))
+        return reference, Reading(answer.text, (replace(reference.parts[0], quantities=named),))
     return reference, answer
 
 

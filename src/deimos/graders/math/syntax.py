@@ -317,7 +317,9 @@ class _Parser(Brackets):
                 power = self.script()
         args = self._arguments()
         if name == "cis" and len(args) == 1 and power is None:
-            turned = Node("product", (Node("constant", (), "i"), Node("function", (args[0],), "sin")))
+            turned = Node(
+                "product", (Node("constant", (), "i"), Node("function", (args[0],), "sin"))
+            )
             return Node("sum", (Node("function", (args[0],), "cos"), turned))
         if name in ("log", "ln", "lg") and base is not None:
             args = [*args, base]

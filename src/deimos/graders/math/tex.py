@@ -53,7 +53,9 @@ _FORMULA_IN_TEXT = re.compile(r"\\text\{\s*\$([^$]*)\$\s*\}")
 _MODULUS = re.compile(
     r"(\\equiv[^=]{1,60}?)\s*\(?\s*(?:\\b?mod(?![A-Za-z])|\\text\{\s*\(?\s*mod\s*\}|(?<![A-Za-z\\{])mod(?![A-Za-z]))\s*\{?\s*(\w{1,20})\s*\}?\s*\)?$"
 )
-_REVERSED = re.compile(r"((?:[A-Za-z]\s*\\in\s*)?)([\[\]])([^\[\]();,]{1,80}[;,][^\[\]();,]{1,80})([\[\]])")
+_REVERSED = re.compile(
+    r"((?:[A-Za-z]\s*\\in\s*)?)([\[\]])([^\[\]();,]{1,80}[;,][^\[\]();,]{1,80})([\[\]])"
+)
 """``]1;4[`` is an open interval, ``[1;4[`` one that is open at its end."""
 _CIS_IN_TEXT = re.compile(r"\\text\{\s*cis\s*\}(?=\s*[\d\\(A-Za-z])")
 _DRESS = re.compile(
@@ -110,7 +112,9 @@ _LEFT_BRACE = re.compile(
     re.DOTALL,
 )
 """A system of equations behind a brace, which ``cases`` writes too."""
-_NO_EQUATION = re.compile(r"&(?!\s*(?:=|<|>|\\[lg]eq?(?![A-Za-z])))|\\(?:text|mbox|textrm|mathrm)(?![A-Za-z])")
+_NO_EQUATION = re.compile(
+    r"&(?!\s*(?:=|<|>|\\[lg]eq?(?![A-Za-z])))|\\(?:text|mbox|textrm|mathrm)(?![A-Za-z])"
+)
 """What a function of several cases has in its rows, and a system of equations has not."""
 _RELATION = re.compile(r"=|<|>|≤|≥|≈|\\(?:[lg]eq?|approx|sim|lt|gt)(?![A-Za-z])")
 _ROW_GOES_ON = re.compile(r"\\\\\s*&?\s*&?\s*=")

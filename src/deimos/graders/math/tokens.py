@@ -35,7 +35,9 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-SHORT_WORDS = word_set("no on yes not odd one two six ten all any red sun mon tue wed thu fri sat cis")
+SHORT_WORDS = word_set(
+    "no on yes not odd one two six ten all any red sun mon tue wed thu fri sat cis"
+)
 _JOINING_WORDS = word_set("of the is in at to by or and an it as if up for are none")
 FUNCTIONS = word_set(
     "sin cos tan sec csc cot arcsin arccos arctan sinh cosh tanh coth arcsinh arccosh arctanh arcsec arccsc arccot"

@@ -1,0 +1,77 @@
+"""Last lines with prices, names, marks of a proof, or in another language than English."""
+
+import pytest
+
+from deimos.graders.math import math
+
+T, F = True, False
+ROWS = [
+    ("So, Janet makes \\$18 per day.", "18", T),
+    ("Therefore, she earns \\$18 per day.", "18", T),
+    ("So the total is \\$18.", "18", T),
+    ("So the total is \\$1,800.50.", "1800.5", T),
+    ("She earns **\\$18**.", "18", T),
+    ("So she makes $9 \\times \\$2 = \\$18$ per day.", "18", T),
+    ("So she makes $9 \\times \\$2 = \\$18$ per day.", "\\$18", T),
+    ("So she makes $9 \\times \\$2 = \\$18$ per day.", "18\\text{ cents}", F),
+    ("So she makes \\$18.", "18\\text{ cents}", F),
+    ("So she makes \\$18 more than Bob.", "18", F),
+    ("So she does not make \\$18.", "18", F),
+    ("First she pays \\$18. Then she pays \\$20.", "18", F),
+    ("The price was \\$18 and is now \\$20.", "18", F),
+    ("She makes at least \\$18.", "18", F),
+    ("She starts with \\$18 and needs \\$7 more.", "7", F),
+    ("So she gets $ 18.", "18", T),
+    ("So she gets 18$.", "18", T),
+    ("Therefore there are $4$ values of $n$.", "4", T),
+    ("Hence there are $12$ triples $(a,b,c)$.", "12", T),
+    ("Hence there are exactly $12$ possible values for $k$.", "12", T),
+    ("Thus there are at least $4$ values of $n$.", "4", F),
+    ("So the sum of the values of $x$ and $4$ is even.", "4", F),
+    ("Then $x$ and $4$ are coprime.", "4", F),
+    ("So $n$ has 4 possible values.", "4", T),
+    ("So $n$ has $4$ possible values.", "4", T),
+    ("So $n$ has 4 more values.", "4", F),
+    ("Thus $f(x) = x^2 + 1$ for all $x$.", "x^2+1", T),
+    ("Thus $f(x) = x^2 + 1$ for all real $x$.", "x^2+1", T),
+    ("Thus $f(x) = x^2 + 1$ for every $x\\in\\mathbb{R}$.", "x^2+1", T),
+    ("Thus $f(x) = x^2 + 1$ for all $x>1$.", "x^2+1", F),
+    ("Thus $f(x) \\ne x^2 + 1$ for all $x$.", "x^2+1", F),
+    ("So $y = Ce^{x}$, where $C$ is an arbitrary constant.", "Ce^x", T),
+    ("Thus $x=4$. $\\blacksquare$", "4", T),
+    ("Thus $x=4$. $\\square$", "4", T),
+    ("Thus $x=4$. ∎", "4", T),
+    ("Thus $x=4$. QED", "4", T),
+    ("Thus $x\\ne4$. $\\blacksquare$", "4", F),
+    ("Thus 4 is impossible. $\\blacksquare$", "4", F),
+    ("$\\therefore x = \\frac{3}{4}$", "\\frac34", T),
+    ("Antwort: 42", "42", T),
+    ("Antwort: 43", "42", F),
+    ("**Antwort:** 42", "42", T),
+    ("Rechnung: 6*7.\nDie Antwort ist 42.", "42", T),
+    ("Die Antwort ist nicht 42.", "42", F),
+    ("Vielleicht ist die Antwort: 42", "42", F),
+    ("答案：42", "42", T),
+    ("答案是42。", "42", T),
+    ("答案不是42。", "42", F),
+    ("答案可能是42。", "42", F),
+    ("答えは42です。", "42", T),
+    ("Réponse : 42", "42", T),
+    ("La réponse est 42.", "42", T),
+    ("La réponse n'est pas 42.", "42", F),
+    ("Respuesta: 42", "42", T),
+    ("La respuesta no es 42.", "42", F),
+    ("Ответ: 42", "42", T),
+    ("Ответ: 42 или 43", "42", F),
+    ("Antwort: $x^2+1$", "x^2+1", T),
+    ("Antwort: 6*7", "42", F),
+    ("Antwort: mehr als 42", "42", F),
+    ("정답: 42", "42", T),
+    ("To find the total:\n\n\\[\n9 \\times 2 = 18\n\\]\n\nSo, Janet makes \\$18 per day.", "18", T),
+    ("\\[ 9 \\times \\$2 = \\$18 \\]", "18", T),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "reference", "right"), ROWS)
+def test_last_lines(text, reference, right):
+    assert math(text, reference).ok is right
