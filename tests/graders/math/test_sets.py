@@ -6,6 +6,13 @@ from deimos.graders.math import math
 
 T, F = True, False
 ROWS = [
+    (r"x=\frac{\pi}{2}+n\pi, n\in\mathbb{Z}", r"x=\frac{\pi}{2}+k\pi,k\in\mathbb{Z}", T),
+    (r"\frac{\pi}{2}+k\pi", r"x=\frac{\pi}{2}+k\pi,k\in\mathbb{Z}", T),
+    (r"x=\frac{\pi}{2}+2n\pi, n\in\mathbb{Z}", r"x=\frac{\pi}{2}+k\pi,k\in\mathbb{Z}", F),
+    (r"x=\frac{\pi}{2}+n\pi, n\in\mathbb{N}", r"x=\frac{\pi}{2}+k\pi,k\in\mathbb{Z}", F),
+    (r"x=a\pi+bk, b\in\mathbb{Z}", r"x=b\pi+ak, a\in\mathbb{Z}", F),
+    (r"1<x<3", r"1<x<3, x\in\mathbb{Z}", F),
+    (r"x=2", r"x=2, x\in\mathbb{Z}", F),
     (r"\{x\mid x<1\text{ or }x>3\}", r"(-\infty,1)\cup(3,\infty)", T),
     (r"\{x\mid x<1\text{ and }x>3\}", r"(-\infty,1)\cup(3,\infty)", F),
     (r"\{x\mid x<1\text{ or }x>4\}", r"(-\infty,1)\cup(3,\infty)", F),

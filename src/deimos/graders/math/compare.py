@@ -27,6 +27,7 @@ from deimos.graders.math.names import (
     group_names,
     names_of,
     split_names,
+    with_one_parameter,
     with_sorted_letters,
 )
 from deimos.graders.math.reading import Element, Reading, read
@@ -104,7 +105,7 @@ class _Comparison:
         self.settled = settled
 
     def readings(self, reference: Reading, answer: Reading) -> bool:
-        reference, answer = regroup(reference, answer)
+        reference, answer = with_one_parameter(*regroup(reference, answer))
         regions = region_of(reference), region_of(answer)
         if regions[0] is not None and regions[1] is not None and _are_regions(reference, answer):
             if any(map(_differ_in_kind, reference.parts, answer.parts)):

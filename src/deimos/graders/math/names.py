@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from deimos.graders.math.exact import symbols
 from deimos.graders.math.reading import Element, Reading
-from deimos.graders.math.relations import is_name
+from deimos.graders.math.relations import is_name, renamed
 from deimos.graders.math.tokens import Node
 
 _ARROWS = ("\\vec ", "\\overrightarrow ", "\\hat ", "\\bar ", "\\overline ")
@@ -64,6 +65,50 @@ def are_of_others(reference: Reading, answer: Reading) -> bool:
     if not all(names) or names[0].lower() == names[1].lower():
         return False
     return names[0][0].isupper() is names[1][0].isupper()
+
+
+def with_one_parameter(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
+    r"""Both with the same letter for the whole numbers of ``x=k\pi, k\in\mathbb{Z}``, and without that clause.
+
+    One side may leave the clause out if it has the other's letter.
+    """
+    clauses = [_parameter_of(reading) for reading in (reference, answer)]
+    letters = [_symbols_of(reading) for reading in (reference, answer)]
+    if all(clauses) and clauses[0][1:] == clauses[1][1:]:
+        mine, other = clauses[0][0], clauses[1][0]
+        if mine == other or mine not in letters[1]:
+            return _without_clause(reference, {}), _without_clause(answer, {other: mine})
+    if clauses[0] and not clauses[1] and clauses[0][0] in letters[1]:
+        return _without_clause(reference, {}), answer
+    if clauses[1] and not clauses[0] and clauses[1][0] in letters[0]:
+        return reference, _without_clause(answer, {})
+    return reference, answer
+
+
+def _parameter_of(reading: Reading) -> tuple[str, ...]:
+    """The letter that a last part calls a whole number, and the set that it names; () if none does."""
+    node = reading.parts[-1].node
+    if len(reading.parts) != 2 or node is None or node.kind != "relation" or node.data != ("in",):
+        return ()
+    letter, numbers = node.parts
+    first = reading.parts[0].node
+    if first is None or (
+        first.kind == "relation" and (first.data != ("=",) or letter in first.parts)
+    ):
+        return ()  # what is bounded, or named, is the letter itself
+    whole = numbers.kind == "numbers" and numbers.data in ("Z", "N")
+    return (letter.data, numbers.data) if whole and letter.kind == "symbol" else ()
+
+
+def _symbols_of(reading: Reading) -> set[str]:
+    """The letters of all parts."""
+    return set[str]().union(*(symbols(part.node) for part in reading.parts if part.node))
+
+
+def _without_clause(reading: Reading, names: dict[str, str]) -> Reading:
+    part = reading.parts[0]
+    node = part.node and renamed(part.node, names)
+    return Reading(reading.text, (replace(part, node=node, text=""),))
 
 
 def _letter_of(reading: Reading) -> str:

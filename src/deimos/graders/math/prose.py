@@ -35,7 +35,7 @@ _NAME_HAS = re.compile(
 )
 _FOR_ALL = re.compile(
     r"(?<=\$),?\s(?:for|with)\s(?:all|every|each|any)\s(?:(?:real|positive|negative|integer|natural|complex)\s(?:numbers?\s|integers?\s|values?\s)?)?"
-    r"\$[A-Za-z](?:\s?\\in\s?\\mathbb\s?\{?[RZQNC]\}?)?\$(?=[ .!]{0,3}$)"
+    r"\$(?:[A-Za-z](?:\s?\\in\s?\\mathbb\s?\{?[RZQNC]\}?)?|[nkm]\s?(?:>|≥|\\geq?)\s?[01])\$(?=[ .!]{0,3}$)"
 )
 _WHERE_CONSTANT = re.compile(
     r"(?<=\$),?\swhere\s\$[A-Za-z](?:_\w)?\$\sis\s(?:a|an|any|some)\s(?:(?:arbitrary|real|any)\s){0,2}(?:constant|integer|number)(?=[ .!]{0,3}$)"

@@ -292,9 +292,10 @@ def one_case(one: Node, other: Node) -> tuple[Node, Node]:
             and forms[0] != forms[1]
         ):
             change[forms[1].pop()] = forms[0].pop()
-    return one, _renamed(other, change) if len({name[0] for name in change}) == 1 else other
+    return one, renamed(other, change) if len({name[0] for name in change}) == 1 else other
 
 
-def _renamed(node: Node, names: dict[str, Any]) -> Node:
+def renamed(node: Node, names: dict[str, Any]) -> Node:
+    """The formula with other letters."""
     data = names.get(node.data, node.data) if node.kind in ("symbol", "function") else node.data
-    return replace(node, data=data, parts=tuple(_renamed(part, names) for part in node.parts))
+    return replace(node, data=data, parts=tuple(renamed(part, names) for part in node.parts))
