@@ -25,6 +25,7 @@ from deimos.graders.math.names import (
     are_of_others,
     drop_names,
     group_names,
+    has_stray_name,
     names_of,
     split_names,
     with_one_parameter,
@@ -148,6 +149,8 @@ class _Comparison:
         if any(kind.startswith("tuple") for kind in kinds):
             if all(len(set(each)) > 1 for each in names):
                 return self.in_any_order(ours, theirs)
+            if has_stray_name(theirs):
+                return False
             round_or_same = (
                 kinds[0] == kinds[1]
                 or set(kinds) == {"list", "tuple()"}
@@ -159,6 +162,8 @@ class _Comparison:
         if all(names) and len(ours) <= MOST_PARTS:
             return self.in_any_order(ours, theirs)
         mixed = [set(name) if name else set[str]() for name in names]
+        if kinds[1] == "set" and len(mixed[0]) > 1:
+            return False  # which is which?
         if (len(mixed[0]) > 1) is not (len(mixed[1]) > 1):
             return self.in_order(*drop_names(ours, theirs))
         ours, theirs = drop_names(ours, theirs)

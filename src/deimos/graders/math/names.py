@@ -64,6 +64,9 @@ def are_of_others(reference: Reading, answer: Reading) -> bool:
     names = [_letter_of(reading) for reading in (reference, answer)]
     if not all(names) or names[0].lower() == names[1].lower():
         return False
+    node = answer.parts[0].node
+    if node is not None and node.parts[1].kind == "tuple":
+        return True
     return names[0][0].isupper() is names[1][0].isupper()
 
 
@@ -153,7 +156,7 @@ def _name(part: Element) -> str:
 def drop_names(
     ours: Sequence[Element], theirs: Sequence[Element]
 ) -> tuple[list[Element], list[Element]]:
-    """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z."""
+    """Both lists without names; ``y=1, x=2`` in the order of its letters if these are x, y, z, or x_1, x_2."""
     results = []
     for parts in (ours, theirs):
         named = [
@@ -166,7 +169,23 @@ def drop_names(
             for p in parts
         ]
         letters = [name for name, _ in named]
-        if set(letters) <= {"x", "y", "z"} and len(set(letters)) == len(letters):
+        if _have_an_order(letters):
             named.sort(key=lambda pair: pair[0])
         results.append([part for _, part in named])
     return results[0], results[1]
+
+
+def _have_an_order(letters: Sequence[object]) -> bool:
+    """Whether names that all differ are x, y, z, or one letter with a digit each."""
+    if len(set(letters)) < len(letters):
+        return False
+    heads, tails = zip(*(str(letter).partition("_")[::2] for letter in letters))
+    numbered = len(set(heads)) == 1 and all(tail.isdigit() and len(tail) == 1 for tail in tails)
+    return numbered or set(letters) <= {"x", "y", "z"}
+
+
+def has_stray_name(parts: Sequence[Element]) -> bool:
+    """Whether only the first of several values has a name, and it a letter: ``x=1, 2`` is no pair."""
+    return (
+        len(parts) > 1 and bool(names_of(parts[:1])) and not any(names_of([p]) for p in parts[1:])
+    )

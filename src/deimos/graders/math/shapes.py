@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from deimos.graders.math.exact import is_number
-from deimos.graders.math.names import split_names
+from deimos.graders.math.names import names_of, split_names
 from deimos.graders.math.reading import Element, Reading, read, without_degrees
 from deimos.graders.math.relations import is_name
 from deimos.graders.math.tokens import Node, small
@@ -44,6 +44,7 @@ def _unfold_quantities(reference: Reading, answer: Reading) -> tuple[Reading, Re
     """
     ours, theirs = reference.parts[0].quantities, answer.parts[0].quantities
     unnamed = [all(part.unit is None for part in each.parts) for each in (reference, answer)]
+    unnamed[0] = unnamed[0] and not names_of(reference.parts)
     if theirs and not ours and unnamed[0] and len(reference.parts) == len(theirs):
         return reference, Reading(answer.text, theirs, "and")
     counts = all(part.unit and not part.unit.known for part in ours)
