@@ -35,9 +35,9 @@ def find_quantities(text: str) -> tuple[list[tuple[str, str]], bool]:
         number = chunk.lstrip(",;& ")
         if not number or number[-1] in ",;&" or (not pairs and number != chunk):
             return [], False
-        if len(words[0]) == 1 and not upright:
-            return [], False  # 3h4m may be a product
         parted = parted and (not pairs or number != chunk)
         pairs.append((number, words[0]))
         at = words.end()
+    if not upright and all(len(words) == 1 for _, words in pairs):
+        return [], False  # 3h4m may be a product
     return (pairs, parted) if len(pairs) > 1 and not flat[at:].strip(" .,") else ([], False)
