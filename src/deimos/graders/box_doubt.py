@@ -42,6 +42,10 @@ _DENIES = re.compile(
     rf"|\b(?:wrongly|mistakenly|falsely|erroneously|naively|carelessly)\s{{1,3}}(?:{_SAY}\s{{1,3}})?{_ADDS_NOTHING}"
     rf"|\b(?:mistake|error|misconception|trap|fallacy|pitfall|blunder)s?\s{{1,3}}(?:here\s{{1,3}})?(?:is|was|would\s{{1,3}}be|are|of|lies\s{{1,3}}in)\s{{1,3}}(?:choosing\s{{1,3}}|picking\s{{1,3}}|saying\s{{1,3}})?{_ADDS_NOTHING}"
     rf"|\b{_PEOPLE}\s{{1,3}}(?:(?:people|students|would|might|may|will|often|tend\s{{1,3}}to)\s{{1,3}}){{0,2}}{_SAY}\s{{1,3}}{_ADDS_NOTHING}"
+    rf"|\b(?:nobody|no\s{{1,3}}one|none\s{{1,3}}of\s{{1,3}}(?:us|them|you))\s{{1,3}}(?:(?:would|could|can|will|should|ever|really|has)\s{{1,3}}){{0,2}}\w{{2,12}}\s{{1,3}}{_ADDS_NOTHING}"
+    rf"|\b(?:refus(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|hesitat(?:e|es|ed|ing)|unwilling|unable|reluctant|not\s{{1,3}}ready)\s{{1,3}}to\s{{1,3}}\w{{2,12}}\s{{1,3}}{_ADDS_NOTHING}"
+    rf"|(?<!not )(?<!never )(?<!n[’']t )\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?(?:\s{{1,3}}about)?|eras(?:e|ing)|delet(?:e|ing)|strike(?:\s{{1,3}}out)?|scratch|cancel|drop|cross\s{{1,3}}out|withdraw|retract|take\s{{1,3}}back|undo)\s{{1,3}}{_ADDS_NOTHING}"
+    rf"|\beither\s{{0,3}}$"
     rf"|\b(?:is|was|could|might|would|can)\s{{1,3}}(?:it|this|that|the\s{{1,3}}{_NOUN})\s{{1,3}}(?:really\s{{1,3}}|be\s{{1,3}}){{0,2}}$",
     re.IGNORECASE,
 )
@@ -50,6 +54,14 @@ _LED = re.compile(
     r"|(?<!cannot be anything )(?<!not be anything )(?<!nothing )\b(?:other\s{1,3}than|rather\s{1,3}than|instead\s{1,3}of|different\s{1,3}from)\s{0,3}$",
     re.IGNORECASE,
 )
+_FALSE_THAT = re.compile(
+    r"(?:\b(?:false|untrue|wrong|incorrect|impossible|absurd|doubtful|questionable|unlikely|not\s(?:true|right|correct|so|possible|certain|clear|the\scase))|n[’']t\s(?:true|right|correct|possible|the\scase))"
+    r"\s(?:to\s(?:say|claim|think|believe|assume|conclude)\s)?that\b",
+    re.IGNORECASE,
+)
+"""All that the clause goes on to say is denied: "It is false that x = 7"."""
+_NAMED = re.compile(r"[A-Za-z](?:_\w)?\s?=\s?$")
+"""The name of what a box holds: "I don't think that x ="."""
 
 
 def is_doubted(text: str, at: int) -> bool:
@@ -60,5 +72,5 @@ def is_doubted(text: str, at: int) -> bool:
         before = before if before.endswith("\n") else before + " "
     words = _MARKUP.sub(" ", before)
     line = words.rpartition("\n")[2]
-    clause = _CLAUSE_END.split(line)[-1]
-    return bool(_LED.search(line) or _DENIES.search(re.sub(r"\s+", " ", clause)))
+    clause = _NAMED.sub("", re.sub(r"\s+", " ", _CLAUSE_END.split(line)[-1]))
+    return any(map(re.Pattern.search, (_LED, _FALSE_THAT, _DENIES), (line, clause, clause)))

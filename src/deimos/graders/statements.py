@@ -150,7 +150,12 @@ _ZH_QUESTION = re.compile(r"(?:如果|假如|若|要是)(?:题目|題目|问题|
 """If the question asked something else, in Chinese."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*$")
 _WITHDRAWN = re.compile(
-    r"^\W{0,4}(?:wrong|incorrect|false|nope|not\sreally)\b|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
+    r"^\W{0,4}(?:wrong|incorrect|false|nope|not\sreally)\b"
+    r"|^\W{0,4}(?:(?:this|that|it)(?:[’']s|\s(?:is|was))\s)?(?:not\s(?:correct|right|valid|true|the\sanswer|final|it)|rejected|discarded|excluded|invalid|extraneous|ruled\sout|eliminated|withdrawn|retracted|crossed\sout|refuted|mistaken)(?=\s{0,3}(?:[).,;!\]\n]|$))"
+    r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:(?:hm+|um+|uh|er|oh|ah|well|wait|oops|sorry|actually|but|ok|okay)\W{1,4}){0,3}(?:no|nope|nah|never\s?mind|my\s(?:mistake|bad|error)|i\s(?:erred|misspoke|miscounted|miscalculated)"
+    r"|(?:please\s)?(?:scratch|strike|forget|ignore|disregard|cancel|undo|delete|erase|drop)\s(?:that|this|it|the\s(?:above|last\sline|answer)))\s{0,3}(?:[.!…]|$|\n)"
+    r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:hm+|um+|oh|ah|well|wait|oops|ouch|uh-oh|whoops)[\s.!…]*$"
+    r"|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
     r"|\b(?:that|this|it|which)\s(?:can[’']?t|cannot|can\snot|couldn[’']?t|could\snot)\s(?:possibly\s|really\s)?be\b"
     r"|\b(?:no,?\s?wait|wait,?\sno)\b,?\s(?:it|that|this)\s(?:is|was|[’']s)\snot\b"
     r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"

@@ -20,6 +20,7 @@ from deimos.graders.math.reading import read
 from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
 from deimos.graders.math.said.claims import find_statements
 from deimos.graders.math.said.closing import find_closing_result, find_lone_formula
+from deimos.graders.math.said.mentions import is_spoken_against
 from deimos.graders.math.said.phrases import drop_restatement, find_restatement
 from deimos.graders.math.said.retractions import find_retraction, is_denied_before
 from deimos.graders.math.tokens import Unreadable
@@ -171,7 +172,8 @@ def _of_last_line(answer: str, number: bool) -> Finals:
         return Finals(trouble="only about a number")
     expression = read(line)
     node = expression.parts[0].node if len(expression.parts) == 1 else None
-    if number and not expression.trouble and node is not None and is_number(node):
+    is_value = not expression.trouble and node is not None and is_number(node)
+    if number and is_value and not is_spoken_against(line):
         return Finals((line,))
     if found := find_closing_result(answer, number=number):
         return Finals((found,))

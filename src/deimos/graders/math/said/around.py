@@ -26,13 +26,18 @@ _TO_FILL_IN = re.compile(
 )
 """A template's own words: "Put your answer in"."""
 _MISFIT = re.compile(
-    r"[\s$)*\\\]]{0,6}(?:(?:does|do)\s?n[o’']t\s(?:satisfy|work|fit|hold|match|solve)|is\s(?:impossible|not\s(?:possible|a\ssolution|valid|it))|cannot\sbe|can[’']t\sbe|fails\b|contradicts)",
+    r"[\s$)*\\\]]{0,6}(?:(?:does|do)\s?n[o’']t\s(?:satisfy|work|fit|hold|match|solve)|is\s(?:impossible|rejected|excluded|discarded|eliminated|ruled\sout|extraneous|invalid|false|absurd|out|not\s(?:possible|a\ssolution|valid|it|what|allowed|acceptable))|(?:must|should|has\sto|can)\sbe\s(?:rejected|excluded|discarded|eliminated|ruled\sout|ignored|dropped)|(?:would|will|could)\s(?:not|never)\b|won[’']t\b|isn[’']t\b|cannot\sbe|can[’']t\sbe|fails\b|contradicts)",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(r"(?:^|[.!?\n])\W*(?:let\sus\s|let[’']s\s|now\s)?(?:suppose|assume|imagine)\b[^.,;!?\n]*$", re.IGNORECASE)  # fmt: skip
 _OPERATOR = re.compile(
     r"(?:[-+*/^_<>≤≥≠√~]|\d|\\(?:le|ge|leq|geq|lt|gt|ne|neq|cdot|times|div|pm|mp|sqrt|frac|dfrac|tfrac|ln|log|sin|cos|tan))$"
 )
+_ARGUMENT = re.compile(
+    r"\\(?:[dtc]?frac|d?binom|sqrt|log|ln|sin|cos|tan|exp|min|max|gcd|lcm|overline|operatorname)(?:_\{?\w{1,4}\}?|\[[^\[\]]{0,20}\])?\s?(?:\{[^{}]{0,60}\}\s?)?[({]\s?$"
+    r"|(?<!\\)\b[A-Za-z]\(\s?$|[\^_]\{\s?$"
+)
+"""Before a box that is the argument of something: "\\frac{1}{", "f(", "2^{"."""
 _ROUNDED = re.compile(r"(?:≈|\\(?:approx|sim))$")
 _GOES_ON = re.compile(
     r"\s*(?:\}\s*\{\s*)?(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
@@ -63,13 +68,16 @@ _STEP = re.compile(
 
 
 _ROUGHLY = re.compile(
-    r"\W{0,4}(?:approximately|approx\b|roughly|about|more\sor\sless|or\sso|give\sor\stake|ish)\b(?!\s{0,2}-?[\d$\\.])",
+    r"\W{0,4}(?:approximately|approx\b|roughly|about|more\sor\sless|or\sso|give\sor\stake|ish)\b(?!\s{0,2}-?[\d$\\.])"
+    r"|[\s$)*\\\]},(–—-]{0,6}(?:but\s)?only\s(?:for|when|if|in|at|where|on|with|under|as\slong)\b"
+    r"|[\s$)*\\\]},]{0,6}(?:or|and/or)\s(?:something|anything|some(?:where|one)|some\s(?:other|more|such)|another|other|none|neither|nothing|else|more|less|fewer|higher|lower|greater|smaller|larger|thereabouts|whatever|not)\b",
     re.IGNORECASE,
 )
+"""Right behind a number: it is about so much, only sometimes so much, or something else."""
 
 
 def is_limited(behind: str) -> bool:
-    """Whether a text limits a number right behind it: "18 (approximately)", "18 or so"."""
+    """Whether a text limits a number right behind it: "18 (approximately)", "18 or so", "18 only for n = 2"."""
     return _ROUGHLY.match(behind) is not None
 
 
@@ -92,6 +100,8 @@ def find_objection(text: str, box: Box) -> str:
         return "the last box is a part of the answer"
     if _MISFIT.match(behind):
         return "the last box is refused"
+    if is_limited(behind):
+        return "the last box is only about, or only sometimes, the answer"
     if _ASKED.match(behind):
         return "the last box is asked, or refused"
     if _DIVIDED.match(behind) or (_in_formula(text, box.start) and _is_part(before, behind, box)):
@@ -112,7 +122,8 @@ def _is_part(before: str, behind: str, box: Box) -> bool:
     """Whether operators tie the box to what stands beside it in its formula."""
     lead = _DRESS.sub("", before)
     rounded = _ROUNDED.search(lead) and re.fullmatch(r"-?\d+", box.content)
-    return bool(rounded or _OPERATOR.search(lead) or _GOES_ON.match(behind))
+    wrapped = _ARGUMENT.search(before)
+    return bool(rounded or wrapped or _OPERATOR.search(lead) or _GOES_ON.match(behind))
 
 
 def _in_formula(text: str, at: int) -> bool:

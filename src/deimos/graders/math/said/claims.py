@@ -81,6 +81,15 @@ _CUT = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b|\bi\s(?:guess|suppose)\b", re.IGNORECASE)  # fmt: skip
+_ONLY_SOMETIMES = re.compile(
+    r"\sonly\s(?:for|when|if|in|at|where|on|with|under|as\slong)\b", re.IGNORECASE
+)
+_OF_A_DISTANCE = re.compile(
+    r"(?:-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?(?:/\d+)?%?|\$[^$\n]{1,60}\$)(?:\s[a-z]{2,14}){0,2}?\s(?:away(?:\sfrom|\b)|(?:below|above|under|beyond|past|short\sof|off)\s(?!zero|freezing|sea\slevel|the\sground|ground|par\b|the\ssurface|all\b)"
+    r"|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower|longer|shorter)\sthan\s|(?:digits?|characters?|letters?|words?|pages?|lines?)\slong\b|times\s(?:as|the|that|what|its|this)\s|percent\sof\s(?:the|that|what)\s)",
+    re.IGNORECASE,
+)
+"""A number that tells how far the answer is from something else, or how long it is: "4 away from 10"."""
 _ELSEWHERE = re.compile(r"\sin\sthe\s(?:previous|last|earlier)\b|\sor$", re.IGNORECASE)
 _STEPS_BEHIND = re.compile(
     r"(?P<number>-?[$€£]?\d[\d,]{0,20}(?:\.\d+)?)(?:\s[a-z]{2,14}){0,2}\s\((?:i\.e\.,?\s|that\sis,?\s|from\s|since\s|because\s|=\s?)?"
@@ -165,7 +174,8 @@ def read_leading_expression(rest: str) -> tuple[str, int]:
     if _CONDITION.search(remark):
         return "", skipped + end
     expression = _with_its_steps(line[:end].strip().strip("*_`\"' ").rstrip(",;: "))
-    if _ELSEWHERE.search(expression):
+    sometimes = _ONLY_SOMETIMES.search(line, max(0, end - 6), end + 15)
+    if sometimes or _ELSEWHERE.search(expression) or _OF_A_DISTANCE.match(line):
         return "", skipped + end
     return expression, skipped + end
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA, MARKS
+from deimos.graders.math.said.mentions import only_mentions, uses_next
 from deimos.graders.math.said.phrases import (
     find_affirmed,
     find_equations_at_end,
@@ -22,7 +23,6 @@ from deimos.graders.math.said.sides import (
     complete_equation,
     find_expression_at_end,
     is_bare_formula,
-    only_mentions,
     stands_alone,
     unit_in,
 )
@@ -149,6 +149,8 @@ def find_lone_formula(text: str) -> str:
     lead = before[-CLAUSE:].rpartition("\n")[2]
     if DOUBT.search(lead) or BOUND.search(lead):
         return ""
+    if re.search(r"\b(?:by|at|with)$", lead) and uses_next(lead + " "):
+        return ""
     return next(group for group in match.groups() if group is not None).strip()
 
 
@@ -216,7 +218,7 @@ def _of_sentence(sentence: str, number: bool) -> str:
     if not re.search(r"\bif\b", body, re.IGNORECASE):
         body = _WOULD_BE.sub(r"\1 is", body)
     prose = FORMULA.sub(" ", body)
-    if _NO_RESULT.search(prose) or DOUBT.search(prose) or only_mentions(prose):
+    if _NO_RESULT.search(prose) or DOUBT.search(prose) or only_mentions(body):
         return ""
     if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
         return ""

@@ -13,7 +13,7 @@ CLAUSE = 80
 """Characters behind a second thought in which another answer must stand."""
 
 _SECOND_THOUGHT = re.compile(
-    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean|sorry|or\s{1,3}maybe|or\s{1,3}perhaps"
+    r"\b(?:wait|actually|scratch\s{1,3}that|correction|on\s{1,3}second\s{1,3}thought|i\s{1,3}mean(?:t\b(?:\s{1,3}to\s{1,3}(?:say|write|put))?)?|i\s{1,3}should\s{1,3}have\s{1,3}(?:said|written|put)|sorry|or\s{1,3}maybe|or\s{1,3}perhaps"
     r"|or\s{1,3}rather|no[,:;.!]|it\s{1,3}should\s{1,3}be|let\s{1,3}me\s{1,3}re|hmm|oops)",
     re.IGNORECASE,
 )
@@ -28,6 +28,7 @@ _IS_WRONG = re.compile(
 """Right behind a box."""
 _INSTEAD = re.compile(
     r"[\s,.:;!*$\\(]{0,6}(?:(?:no|wait|actually|rather|so|then|but)[\s,]{1,3}){0,3}"
+    r"(?:i\s(?:actually\s|really\s|rather\s)?(?:mean[t]?|intended|wanted|should\shave\s(?:said|written|put))\s(?:to\s(?:say|write|put)\s)?|make\s(?:it|that)\s|let[’']s\s(?:say|make\sit)\s)?"
     r"(?:(?:it|that|this|[a-z]|the\s(?:\w{1,9}\s)?(?:answer|value|result))\s?(?:is|was|[’']s|should\sbe|must\sbe|would\sbe|=|equals)\s{1,2}"
     r"(?:actually\s|really\s|rather\s)?)?[\s$\\({]{0,4}(?:boxed\{)?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
     re.IGNORECASE,
@@ -51,6 +52,12 @@ _OTHERWISE = re.compile(
     r"\b(?:when|if|for|where)\b[^.;\n]{1,60}[;,]\s(?:otherwise|else)\s(?:it\s(?:is|would\sbe)\s)?\$?(-?\d[\d,]{0,30}(?:[./]\d+)?)",
     re.IGNORECASE,
 )
+_CASE = r"(?:for|when|if|where|in|at|with|on|otherwise|else)\b"
+_BY_CASES = re.compile(
+    rf"^[\s$)*\\\]]{{0,6}},?\s?{_CASE}[^.;\n]{{1,60}}?(?:[,;]|\band\b|\bbut\b|\bor\b)\s(?:(?:and|but|or|it\sis|is|then|also)\s){{0,2}}[\s$\\({{]{{0,4}}(-?\d[\d,]{{0,30}}(?:[./]\d+)?)[\s$)}}*]{{1,4}}{_CASE}",
+    re.IGNORECASE,
+)
+"""Another answer for another case: "4 for even n, 5 for odd n"."""
 _REPLACED = re.compile(
     r"\b(?:(?:(?:and|but|so|then|now|here|,)\s)?(?:it|that|this)|(?:the\s)?(?:right|correct|true|real|actual|proper|better)\s(?:one|answer|value|number|result)"
     r"|(?:it|that|this|the\sanswer)\s(?:could|may|might)(?:\s(?:also|well|equally))?)\s{0,2}(?:is|was|be|[’']s|should\sbe|must\sbe|would\sbe)\s{1,2}"
@@ -79,7 +86,7 @@ def find_retraction(text: str) -> str:
         return remark[0].strip()
     if is_withdrawn(text):
         return "a remark behind it"
-    if beside := _BESIDE.match(text) or _OTHERWISE.search(text):
+    if beside := _BESIDE.match(text) or _OTHERWISE.search(text) or _BY_CASES.match(text):
         return beside[1].rstrip(",")
     if replaced := _REPLACED.search(text):
         return (replaced[1] or replaced[2]).rstrip(",")

@@ -50,24 +50,6 @@ def complete_equation(before: str, right: str) -> str:
 
 _NAMED_BEFORE = re.compile(r"(?<![\w=+*/^-])([A-Za-z](?:_\w)?)\s{0,3}=\s{0,3}$")
 """The x of "x = y = 8", which is about both."""
-_MENTIONS = re.compile(
-    r"\b(?:derived\sfrom|far\sfrom|among|such\sas|(?:lower|upper)\sbound|estimate|nobody|no\sone|number\s(?:after|before)|less\s\d"
-    r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|input|given\s(?:number|value)|problem\snumber|total\ssteps|(?:next|adjacent|related|similar|opposite)\sto)\b"
-    r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
-    r"|\b(?:must|should|can|will|to|now|still|then|[,;])\s(?:find|determine|compute|calculate|solve)\b|[,;]\s(?:find|determine|compute|calculate|solve)\b"
-    r"|\b(?:in|from|by)\s(?:the|this)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
-    r"|,\s(?:who|whose)\s[^,]{0,80}\d|\bends?\s(?:in|with)\s|\b(?:we|i)\s(?:start|begin)\s(?:with|at|from)\b|\d\s(?:unknowns?|variables?|equations?)\b"
-    r"|\d[^.,]{0,30}\sand\s(?:then\s)?(?:buys?|gets?|gives?|takes?|eats?|finds?|adds?|loses?|wants?|needs?|sells?)\b"
-    r"|\b(?:was|were)\s[^.]{0,40}\d[^.]{0,40}\sbefore\s(?:we|i|they|he|she|it|you)\b|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
-    re.IGNORECASE,
-)
-
-
-def only_mentions(sentence: str) -> bool:
-    """Whether a sentence bounds its number, or mentions it on the way to another one: "derived from 30"."""
-    return _MENTIONS.search(sentence) is not None
-
-
 CONTEXT = 160
 """Characters before the equation that are looked at."""
 
