@@ -185,7 +185,7 @@ def test_golds_of_another_kind_from_a_source_of_your_own(place, ended):
         told = ended("plan", recipe(place, prompts={"sources": [source]}))
         assert told[0] == code, told
         if code:
-            one_sentence(*told, "'0?': a math reference must be a text that is not blank, not an")
+            one_sentence(*told, "'0?': a math reference must be a text or a number, not an")
 
 
 def test_pilots_that_cannot_be(place, ended):

@@ -190,3 +190,82 @@ def test_the_option_is_named(answer, reference):
 @pytest.mark.parametrize(("answer", "reference"), WRONG)
 def test_another_option_or_none_is_named(answer, reference):
     assert choice(answer, reference).ok is False
+
+
+APPLES = ["12 apples", "15 apples", "18 apples", "none of these"]
+NAMES_B = [
+    "\\boxed{C \\boxed{B}",
+    "Option (B): 15 apples",
+    "Option B: 15 apples",
+    "Option B. 15 apples",
+    "Choice (B) - 15 apples",
+    "Answer (B): 15 apples.",
+    "The sum is 15.\nOption (B): 15 apples",
+    "The answer is not A; it is B.",
+    "The answer isn't A, it's B.",
+    "It is not A; it must be B.",
+    "It can't be A or C, so it's B.",
+    "It cannot be A, C or D. So it is B.",
+    "It could not be A, so the answer is B.",
+    "It's neither A nor C, so it must be B.",
+    "Not A, not C, not D: B.",
+    "Not A, C or D: B",
+    "A and C are wrong, so it is B.",
+    "A, C and D are impossible: B.",
+    "Of A, B, C and D, the correct one is B.",
+    "The right one is B.",
+    "15 apples",
+    "15 apples.",
+    '"15 apples"',
+    "La réponse est donc B.",
+    "Die Antwort ist somit B.",
+    "La respuesta es entonces B.",
+    "La risposta è quindi B.",
+    "A resposta é portanto B.",
+]
+NAMES_NOT_B = [
+    "\\boxed{B}. Wait, \\boxed{C",
+    "First \\boxed{B}, then I recompute: \\boxed{\\text{C}",
+    "\\boxed{B} \\boxed{",
+    "The answer is B.\n\\boxed{C",
+    "\\boxed{B} or \\boxed",
+    "<answer>B</answer> \\boxed{",
+    "Option (A): 15 apples",
+    "Option (B): 12 apples",
+    "Option (B): some apples",
+    "The answer is not B; it is A.",
+    "It can't be A or C, so it's B or D.",
+    "It can't be A, so it's B?",
+    "I am not sure; it is B.",
+    "If it can't be A or C, so it's B.",
+    "It can't be A; maybe it's B.",
+    "Not A, not C: perhaps B.",
+    "It is not A; it is not B.",
+    "Not B: D.",
+    "It can't be B, so it's C.",
+    "The correct one is A.",
+    "The correct one is not B.",
+    "Perhaps the correct one is B.",
+    "Is the correct one B?",
+    "15",
+    "12 apples",
+    "15 apples?",
+    "15 apples or 18 apples",
+    "not 15 apples",
+    "I counted 15 apples",
+    "We have 12 apples\n15 apples",
+    "La réponse n'est donc pas B.",
+    "La réponse est donc A.",
+    "La réponse est peut-être B.",
+]
+
+
+@pytest.mark.parametrize("text", NAMES_B)
+def test_options_with_their_words_and_what_is_ruled_out_first(text):
+    assert choice(text, {"letter": "B", "options": APPLES}).ok is True
+    assert choice(text, {"letter": "C", "options": APPLES}).ok is False
+
+
+@pytest.mark.parametrize("text", NAMES_NOT_B)
+def test_a_last_box_that_is_cut_and_letters_that_are_ruled_out(text):
+    assert choice(text, {"letter": "B", "options": APPLES}).ok is False

@@ -2,11 +2,11 @@ r"""The choice grader: which option does the answer name?
 
 Only explicit answers count: ``\boxed{B}``, ``<answer>B</answer>``, "answer is (B)" in thirty languages,
 "B is correct", "So it is B.", a letter standing alone as the answer or on its first or last line; in a box, a
-tag or behind "the answer is" one option's own words too, whole. Never an article ("the answer is a
+tag, behind "the answer is" or as the whole answer one option's own words too, whole. Never an article ("the answer is a
 triangle"), never a letter out of an option's text, never what is only supposed, asked, doubted or
 denied ("if the answer is A", "the answer is not B", "it is not \boxed{B}"). Two different letters are wrong, unless the
-second statement corrects the first ("wait, no: the answer is B").
-Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
+second statement corrects the first ("wait, no: the answer is B"). Behind a last box that never closes nothing counts.
+Reference: ``{"letter": "B", "options": [2 to 10 texts]}``; a digit as letter means digit labels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from deimos.graders.box_doubt import is_doubted
 from deimos.graders.choice_behind import find_called_right, is_taken_back, second_letters
 from deimos.graders.choice_labels import (
     BOX_MARK,
-    BOXED,
     DIGIT_READER,
     DIGITS,
     LETTER_READER,
@@ -38,7 +37,7 @@ from deimos.graders.statements import is_unreal, is_withdrawn, names_another, sp
 from deimos.registry import grader
 from deimos.types import Verdict
 
-MIN_OPTIONS, MAX_OPTIONS = 3, 10
+MIN_OPTIONS, MAX_OPTIONS = 2, 10
 IN_PROCESS_LENGTH = 20_000
 """Characters; longer answers are scanned by a worker."""
 STATEMENT = 400
@@ -106,15 +105,22 @@ def labels_of(reference: Mapping[str, Any]) -> str:
     labels = (DIGITS if letter in DIGITS else LETTERS)[: len(options)]
     if len(letter) != 1 or letter not in labels:
         raise ValueError(f"letter {letter!r} is none of {', '.join(labels)}")
+    texts = [" ".join(str(option).split()) for option in options]
+    own = texts[labels.index(letter)]
+    if other := [label for label, text in zip(labels, texts) if text == own and label != letter]:
+        raise ValueError(f"options {letter} and {other[0]} are the same, {own!r}")
     return labels
 
 
 def find_named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
-    text = _BOLD.sub(r"\1(\2)", _uncut(unicodedata.normalize("NFKC", answer)))
+    text = _BOLD.sub(r"\1(\2)", unicodedata.normalize("NFKC", answer))
     reader = DIGIT_READER if digits else LETTER_READER
     framed = [(found[2], found.start()) for found in _FRAME.finditer(text)]
-    boxed = [(box.content, box.start) for box in find_boxes(text)[0]]
+    boxes, unclosed = find_boxes(text)
+    if unclosed:  # what the last box was to hold isn't known, and it may be another letter
+        return set()
+    boxed = [(box.content, box.start) for box in boxes]
     meant = [one for one, at in (*boxed, *framed) if not is_doubted(text, at)]
     bared = [strip_markup(one) for one in meant]
     named = {label for box in bared for label in reader.box(box, options)}
@@ -267,9 +273,3 @@ def _doubtless(text: str, at: int, doubts: re.Pattern[str]) -> bool:
     before = text[max(0, at - CLAUSE) : at]
     clause = _CLAUSE_END.split(before)[-1]
     return doubts.search(clause) is None
-
-
-def _uncut(text: str) -> str:
-    """The text without a last box that never closes: what else it was to hold isn't known."""
-    at = max((match.start() for match in BOXED.finditer(text)), default=-1)
-    return text if at < 0 or "{" not in text[at:] or "}" in text[at:] else text[:at]

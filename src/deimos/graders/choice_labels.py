@@ -108,7 +108,7 @@ class LabelReader:
     def split(self, line: str) -> tuple[str, str]:
         """Label and text of ``B. text``, ``(B) text``, ``B (text)`` or ``B - text``; both empty if it is none."""
         match = re.match(
-            rf"(?:[(\[]({self.label})[)\]]|({self.label})(?:\s?[.):]|\s[-–—](?=\s)|\s?(?=\()))\s*(\S.*)",
+            rf"(?:[(\[]({self.label})[)\]](?:\s?[:.–—-](?=\s))?|({self.label})(?:\s?[.):]|\s[-–—](?=\s)|\s?(?=\()))\s*(\S.*)",
             line, re.DOTALL,
         )  # fmt: skip
         if match is None or re.match(r"\d+\.\d", line):
@@ -268,16 +268,21 @@ class LabelReader:
         ):
             return {alone[1]}
         # Behind a letter only its own option's words may stand: else it may open a sentence.
-        for text in (line, unquoted):  # quotes may be the option's own
+        named = unquoted[spoken.end() :] if spoken else ""  # "Option (B): green"
+        for text in (line, unquoted, named):  # quotes may be the option's own
             if owners_of(self.split(text)[1], self.labels, options):
                 return self.labelled(text, options)
         named, end = self._behind_text(unquoted, options)
         return named if not unquoted[end:].strip(" .!") else set()
 
     def whole(self, answer: str, options: list[str]) -> set[str]:
-        """The small letter in brackets that an answer consists of: "(b)", "b)"."""
+        """The small letter in brackets that an answer consists of, or one option's own words: "(b)", "green"."""
         found = re.fullmatch(rf"\(?({self.label.lower()})\)\.?", answer.strip())
-        return {found[1].upper()} if found and self._may_be_small(options) else set()
+        if found and self._may_be_small(options):
+            return {found[1].upper()}
+        text = answer.strip().strip(QUOTES)
+        owners = owners_of(text, self.labels, options) if self._is_text(text) else set()
+        return owners if len(owners) == 1 else set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""

@@ -30,6 +30,20 @@ _CONTRASTED = re.compile(
     rf"(?-i:[(\[]?(?P<label>[A-J])[)\]]?){_END}",
     re.IGNORECASE,
 )
+_OTHERS = r"(?:option\s{1,3})?(?-i:[(\[]?[A-J][)\]]?)(?:(?:,\s{0,3}(?:and\s{1,3}|n?or\s{1,3}|not\s{1,3})?|\s{1,3}(?:and|n?or)\s{1,3}(?:not\s{1,3})?)(?-i:[(\[]?[A-J][)\]]?)(?!\w)){0,8}"
+_RULED_OUT = re.compile(
+    rf"{_BEGIN}(?:{_SO})?(?:(?:(?:the\s{{1,3}})?(?:(?:correct|right)\s{{1,3}})?(?:answer|option|choice)|it|that)\s{{0,3}}(?:is|was|can|could|[’']s)?\s{{0,3}})?"
+    rf"(?:(?:not|n[’']t|neither|cannot|[’']t)\s{{1,3}}(?:possibly\s{{1,3}})?(?:be\s{{1,3}})?(?:either\s{{1,3}})?{_OTHERS}"
+    rf"|{_OTHERS}\s{{1,3}}(?:is|are)\s{{1,3}}(?:all\s{{1,3}}|both\s{{1,3}})?(?:wrong|incorrect|false|out|impossible|eliminated|excluded|ruled\s{{1,3}}out))\s{{0,3}}[;:,.–—-]\s{{0,3}}"
+    rf"(?:(?:{_SO}|then\s{{1,3}}|and\s{{1,3}}so\s{{1,3}})?(?:it|that|the\s{{1,3}}(?:(?:correct|right)\s{{1,3}})?(?:answer|option|one))(?:\s{{1,3}}(?:is|must\s{{1,3}}be|has\s{{1,3}}to\s{{1,3}}be|can\s{{1,3}}only\s{{1,3}}be)|[’']s)\s{{1,3}}"
+    rf"|{_SO}|(?<=:\s)|(?<=[–—-]\s))(?:option\s{{1,3}})?(?-i:[(\[]?(?P<label>[A-J])[)\]]?){_END}",
+    re.IGNORECASE,
+)
+"""Other letters are ruled out first: "The answer is not A; it is B.", "Not A, not C: B."."""
+_RIGHT_ONE = re.compile(
+    rf"{_CLAUSE_BEGIN}(?:{_SO})?(?:the|my|our)\s{{1,3}}(?:only\s{{1,3}})?(?:correct|right|best|true|valid)\s{{1,3}}one(?:\s{{1,3}}here)?\s{{1,3}}(?:is|must\s{{1,3}}be)\s{{0,3}}:?\s{{1,3}}(?:option\s{{1,3}})?(?-i:[(\[]?(?P<label>[A-J])[)\]]?){_END}",
+    re.IGNORECASE,
+)
 _LABEL = r"(?:(?:option|choice|letter|answer)\s{1,3})?(?-i:[(\[]?(?P<label>[A-J])[)\]]?)"
 _FITS = (
     r"(?:(?:works|remains|qualifies|applies|holds|survives|stands|is\s{1,3}(?:left|true|valid|possible|suitable|plausible|acceptable|accurate))(?:\s{1,3}here)?"
@@ -132,7 +146,7 @@ def plain_sentences(text: str) -> Iterator[Stated]:
     """The sentences of a text that name one letter as what a thought comes to, or contrast it with another."""
     for match in _CONCLUDED.finditer(text):
         yield Stated(match.start(), match.end(), frozenset([match["held"] or match["bare"]]))
-    for pattern in (_CONTRASTED, IS_CORRECT, NOT_THIS_BUT_THAT, _CHANGED):
+    for pattern in (_CONTRASTED, _RULED_OUT, _RIGHT_ONE, IS_CORRECT, NOT_THIS_BUT_THAT, _CHANGED):
         for match in pattern.finditer(text):
             label = next(filter(None, map(match.groupdict().get, ("label", "ja", "ko", "tr"))))
             yield Stated(match.start(), match.end(), frozenset([label]))

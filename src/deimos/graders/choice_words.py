@@ -36,6 +36,10 @@ _BETWEEN = (
     r"|auswahl|buchstabe|lettre|letra|lettera|litera|letter|alternativa?|alternativet?|wariant|opcja|вариант|варіант"
     r"|şık|seçenek|pilihan|opsi|الخيار|विकल्प)\b\s{1,3}|ตัวเลือก|选项|選項|選択肢|보기)"
 )
+_THUS = (
+    r"(?:\b(?:donc|alors|évidemment|clairement|also|somit|daher|folglich|eindeutig|entonces|pues|claramente|por\s{1,3}(?:lo\s{1,3})?tanto|quindi|dunque|chiaramente"
+    r"|portanto|logo|então|dus|duidelijk|alltså|altså|derfor|więc|zatem|tedy|tehát|deci|jadi|следовательно|значит)\b,?\s{1,3})"
+)
 _OPTIONS = (
     r"\b(?:opción|opcion|opção|opcao|opzione|option|optie|alternativa?|alternativet?|möglichkeit|wariant|opcja|možnost"
     r"|вариант|варіант|seçenek|şık|pilihan|lựa\s{1,3}chọn|phương\s{1,3}án)"
@@ -49,7 +53,7 @@ _NO_VERB = (
 ANSWER_IS = _compiled(
     rf"(?:{_OPTIONS}\s{{1,3}}{_ADJECTIVES}|{_RIGHT_BEFORE}\s{{1,3}}{_OPTIONS})\s{{0,3}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
     rf"|{_NO_VERB}"
-    rf"|(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
+    rf"|(?:{_NOUNS})\s{{0,3}}(?:{_ADJECTIVES}\s{{0,3}}){{0,2}}{_IS}\s{{0,3}}[:=]?\s{{0,3}}{_THUS}?(?:{_BETWEEN}\s{{0,3}}){{0,2}}"
     r"|(?<!不)(?:正确|正確)的?(?:选项|選項|说法|一项|一項)?是\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}"
     r"|(?:故|应|應|所以|因此|因而|综上|可|只能|最终|最終|正确的?|正確的?|我|[本此该該这這][题題]|(?<![一-鿿]))(?:选择|選擇|选|選)\s{0,3}[:=]?\s{0,3}(?:选项|選項)?\s{0,3}",
 )

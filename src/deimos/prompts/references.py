@@ -63,25 +63,36 @@ def check_form(kind: str, reference: Any) -> Any:
             raise ValueError(f"a math reference must be a finite number, not {reference}")
         if isinstance(reference, int | float) and not isinstance(reference, bool):
             return str(reference)
-        if not isinstance(reference, str) or not reference.strip():
+        if not isinstance(reference, str):
             raise ValueError(
-                f"a math reference must be a text that is not blank, not {name_type(reference)}"
+                f"a math reference must be a text or a number, not {name_type(reference)}"
             )
+        if not reference.strip():
+            raise ValueError("a math reference must not be blank")
         refuse_lost_backslash(reference)
         return reference.strip()
     needed = {
-        "choice": {"letter": str, "options": list},
-        "instruction": {"instruction_id_list": list, "kwargs": list},
+        "choice": {"letter": (str,), "options": (list,)},
+        "instruction": {"instruction_id_list": (list,), "kwargs": (list,)},
         "code": {"tests": (str, list)},
     }[kind]
+    ours = f"{'an' if kind == 'instruction' else 'a'} {kind} reference"
     if not isinstance(reference, dict):
         raise ValueError(
-            f"a {kind} reference must be an object with {', '.join(needed)}, not {name_type(reference)}"
+            f"{ours} must be an object with {', '.join(needed)}, not {name_type(reference)}"
         )
-    for key, form in needed.items():
-        if not isinstance(reference.get(key), form) or not reference[key]:
-            raise ValueError(f"a {kind} reference needs {key!r}, and not empty")
+    for key, forms in needed.items():
+        if key not in reference:
+            raise ValueError(f"{ours} needs {key!r}")
+        if not isinstance(reference[key], forms):
+            wanted = " or ".join(_FORMS[form] for form in forms)
+            raise ValueError(f"{ours}'s {key!r} must be {wanted}, not {name_type(reference[key])}")
+        if not reference[key] or not str(reference[key]).strip():
+            raise ValueError(f"{ours}'s {key!r} must not be empty")
     return _checked_choice(reference) if kind == "choice" else reference
+
+
+_FORMS = {str: "a text", list: "a list"}
 
 
 def name_type(value: Any) -> str:
@@ -98,10 +109,19 @@ def name_type(value: Any) -> str:
 
 def _checked_choice(reference: dict[str, Any]) -> dict[str, Any]:
     options, letter = reference["options"], reference["letter"].strip().upper()
-    if not 3 <= len(options) <= 10 or not all(isinstance(option, str) for option in options):
-        raise ValueError("choice options must be 3 to 10 texts")
+    if not 2 <= len(options) <= 10:
+        raise ValueError(f"choice options must be 2 to 10 texts, not {len(options)}")
+    for number, option in enumerate(options, 1):
+        if not isinstance(option, str):
+            raise ValueError(f"choice option {number} must be a text, not {name_type(option)}")
     labels = ("123456789" if letter.isdigit() else "ABCDEFGHIJ")[: len(options)]
-    if len(letter) != 1 or letter not in labels:
+    if len(letter) != 1:
+        bare = letter.strip("()[].: ")
+        meant = f": {bare!r}" if len(bare) == 1 and bare in labels else ""
+        raise ValueError(
+            f"choice letter {reference['letter']!r} must be one letter alone{meant or f', of {labels[0]} to {labels[-1]}'}"
+        )
+    if letter not in labels:
         raise ValueError(f"choice letter {reference['letter']!r} is none of {', '.join(labels)}")
     return {"letter": letter, "options": options}
 

@@ -68,7 +68,7 @@ def test_odd_white_space_inside_a_text_is_no_line_end(tmp_path):
             "line 2: a math reference must be a text .* not an object",
         ),
         ({**MATH, "reference": [1.5]}, "line 2: a math reference must be a text"),
-        ({**MATH, "reference": ""}, "line 2: a math reference must be a text"),
+        ({**MATH, "reference": ""}, "line 2: a math reference must not be blank"),
         (
             {**CHOICE, "reference": "B"},
             "line 2: a choice reference must be an object with letter, options",
@@ -77,7 +77,34 @@ def test_odd_white_space_inside_a_text_is_no_line_end(tmp_path):
             {**CHOICE, "reference": {"letter": "D", "options": ["x", "y", "z"]}},
             "'D' is none of A, B, C",
         ),
-        ({**CHOICE, "reference": {"letter": "A", "options": ["x", "y"]}}, "must be 3 to 10 texts"),
+        (
+            {**CHOICE, "reference": {"letter": "A", "options": ["x"]}},
+            "must be 2 to 10 texts, not 1",
+        ),
+        (
+            {**CHOICE, "reference": {"letter": "BB", "options": ["x", "y"]}},
+            "'BB' must be one letter alone, of A to B",
+        ),
+        (
+            {**CHOICE, "reference": {"letter": "(B)", "options": ["x", "y"]}},
+            r"'\(B\)' must be one letter alone: 'B'",
+        ),
+        (
+            {**CHOICE, "reference": {"letter": 1, "options": ["x", "y"]}},
+            "a choice reference's 'letter' must be a text, not a number",
+        ),
+        (
+            {**CHOICE, "reference": {"options": ["x", "y"]}},
+            "a choice reference needs 'letter'",
+        ),
+        (
+            {**CHOICE, "reference": {"letter": "A", "options": ["x", 2]}},
+            "choice option 2 must be a text, not a number",
+        ),
+        (
+            {"prompt": "q", "kind": "instruction", "reference": "x"},
+            "an instruction reference must be an object",
+        ),
         ({**CHOICE, "messages": [{"role": "robot", "content": "q"}]}, "line 2: role is 'robot'"),
         (
             {**CHOICE, "messages": [{"role": "assistant", "content": "q"}]},

@@ -29,9 +29,9 @@ _TAKES_DIGITS = re.compile(r"(?:[_^]|\\[a-z]*(?:frac|binom))\s*$")
 def find_exceeded_limit(expression: str) -> str:
     """Which limit the expression breaks, as a short phrase; "" if none."""
     if len(expression) > LENGTH:
-        return f"longer than {LENGTH} characters"
+        return f"more than {LENGTH:,} characters"
     if _depth(expression) > NESTING:
-        return f"nested deeper than {NESTING}"
+        return f"brackets nested deeper than {NESTING}"
     if "__" in expression or _ALLOWED.sub("", expression):
         return "characters that no formula has"
     if _DIGIT_RUN.search(expression):
