@@ -53,7 +53,7 @@ def test_odd_and_possible_ones_are_taken(reference):
         ("code", {"tests": "assert 1 + 1 == 2"}, "use nothing that a program could define"),
         ("code", {"tests": "assert f(2) == 5", "entry_point": "f(2)"}, "is no name"),
         ("code", {"tests": [3]}, "must be text"),
-        ("code", {"tests": "  "}, "needs tests"),
+        ("code", {"tests": "  "}, "must not be empty"),
         ("instruction", {"instruction_id_list": ["no:rule"], "kwargs": [{}]}, "no such rule"),
         ("instruction", {"instruction_id_list": [3], "kwargs": [{}]}, "no such rule"),
         ("instruction", {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [3]}, "must be an object"),

@@ -40,7 +40,8 @@ _SOMEBODYS = re.compile(
 """Tom's answer is not the answer."""
 _NAMED_ANSWER = re.compile(
     r"(?P<expression>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|(?<![\d,.])-?[$€£]?\d[\d,]{0,40}(?:\.\d+)?(?:/\d+)?%?)\s{1,3}is\s{1,3}(?:indeed\s{1,3}|thus\s{1,3})?"
-    r"(?:the|our)\s{1,3}(?:(?:correct|right|final)\s{1,3}){0,2}(?:answer|result|solution|number)\b",
+    r"(?:the|our)\s{1,3}(?:(?:correct|right|final)\s{1,3}){0,2}(?:answer|result|solution|number)\b"
+    r"(?!\s(?:we|i|you|they|he|she|to)\b(?!\s(?:want|need|seek|look|sought|(?:are|were)\s(?:looking|after|asked))))",
     re.IGNORECASE,
 )
 """44 is the correct answer."""
@@ -74,10 +75,12 @@ _FIRST_WORD_DENIES = re.compile(
     r"|unlikely|supposedly|presumably|hardly|anything|any|some|among|unclear|unknown|unsure)\b",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$)")
 _CUT = re.compile(
-    r"[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
-    r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,\s*(?:not|with|and\s(?:we|this|that|the|it|so|not))\b"
-    r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
+    r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
+    r"|attained|achieved|occurring|reached|with\sequality|q\.?e\.?d"
+    r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,?\s+giving\s(?:us\s)?(?:option\s|choice\s|answer\s)?\(?(?-i:[A-J])\)?(?=\s{0,3}(?:[.,!]|$))|,\s*(?:not|with|no\s(?:more|less|fewer)|and\s(?:we|this|that|the|it|so|not))\b"
+    r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=(?:i\.\s?e|e\.\s?g)\.)|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\s(?:if|unless|assuming|provided|supposing)\b|\?|\bor\s(?:maybe|perhaps|is\sit)\b|,\s*(?:maybe|perhaps|possibly|or)\b|\bnot\s(?:sure|certain)\b|\bi\s(?:guess|suppose)\b", re.IGNORECASE)  # fmt: skip
@@ -169,7 +172,7 @@ def read_leading_expression(rest: str) -> tuple[str, int]:
     line_end = body.find("\n", first.end() if first else 0)
     line = body[:line_end] if line_end >= 0 else body
     end = _cut_at(line, first.end() if first else 0)
-    sentence = re.compile(r"[.!?](?=\s|$)").search(line, end)
+    sentence = _SENTENCE_END.search(line, end)
     remark = line[end : sentence.start() + 1 if sentence else len(line)]
     if _CONDITION.search(remark):
         return "", skipped + end

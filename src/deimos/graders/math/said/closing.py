@@ -116,7 +116,7 @@ _UNSURE = re.compile(
     r"\bnot\b|n[’']t\b|\b(?:unsure|wrong|mistakes?|errors?|guess\w*)\b", re.IGNORECASE
 )
 _ATTAINED = re.compile(
-    r",?\s(?:attained|achieved|reached|occurring|obtained)\s(?:at|when|for|if|by)\s.{1,80}$"
+    r",?\s(?:attained|achieved|reached|occurring|obtained|with\sequality)\s(?:exactly\s)?(?:at|when|for|if|by)\s.{1,80}$"
 )
 _FEW = r"(?:\d{1,4}|two|three|four|five|six|seven|eight|nine|ten|twelve)"
 _OTHER_QUANTITY = re.compile(
@@ -133,6 +133,27 @@ _NUMBER_AS_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 """Therefore, 72 clips were sold."""
+_NOT_THIS = re.compile(
+    r",\s(?:and\s)?not\s-?[\d,.]{1,20}$|\s\((?:and\s)?not\s-?[\d,.]{1,20}\)$|\bnot\s-?\d[\d,.]{0,20}\sbut\s(?=-?[$\d])"
+)
+"""Another number that is ruled out beside the result: "42, not 41", "not 41 but 42"."""
+_CALLED = re.compile(
+    r"^\W{0,4}(?:(?:so|thus|therefore|hence|consequently|then|altogether)\b,?\s)?(?P<number>\$[^$\n]{1,60}\$|(?:[A-Za-z](?:_\w)?\s?=\s?)?-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?(?:/\d+)?%?)"
+    r"\s(?:is|must\sbe)\s(?:(?:indeed|thus|therefore|clearly|then|exactly|also)\s)?(?P<what>(?:the|our|what)\b[^\d=,;:$]{2,80})$",
+    re.IGNORECASE,
+)
+_WANTED = re.compile(
+    r"\b(?:(?:small|larg|great|high|low|short|long|bigg|few)est|least|most|max(?:imum|imal|ima)?|min(?:imum|imal|ima)?|only|unique|values?|number\sof|sum|product|total|difference"
+    r"|remainder|quotient|results?|solution|probability|area|perimeter|volume|length|distance|cost|price|average|mean|median|mode|count|amount|root|limit|integer"
+    r"|(?:we|i|you|they)\s(?:want|need|seek|sought|(?:are|were)\s(?:looking|after|asked)))\b",
+    re.IGNORECASE,
+)
+_UNWANTED = re.compile(
+    r"\b(?:exceptions?|bound|cases?|candidates?|wrong|first|second|third|next|previous|last|steps?|base|index|divisor|modulus|divid\w+|multipl\w+|try|tried|check\w*|test\w*"
+    r"|start\w*|reject\w*|other|guess|exponent|coefficient|problem|question|given|input|counterexample|obstacle|we\s(?:used?|have|know|saw|add|subtract|considered)|and|or|but)\b",
+    re.IGNORECASE,
+)
+"""What a number may be called that is none of what was asked for: "the only exception", "the divisor"."""
 _RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
 
 
@@ -212,7 +233,7 @@ def _sentences(line: str) -> list[str]:
 
 
 def _of_sentence(sentence: str, number: bool) -> str:
-    body = re.sub(r",\s(?:and\s)?not\s-?[\d,.]{1,20}$", "", sentence.rstrip(".! "))
+    body = _NOT_THIS.sub("", sentence.rstrip(".! "))
     if (rounded := _ROUNDED.search(body)) and find_expression_at_end(body[: rounded.start()]):
         body = body[: rounded.start()]
     if not re.search(r"\bif\b", body, re.IGNORECASE):
@@ -247,6 +268,9 @@ def _number_of(body: str) -> str:
     body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))
     if (subject := _NUMBER_AS_SUBJECT.match(body)) and not BOUND.search(body):
         return subject["number"].rstrip(",") + unit_in(subject["unit"])
+    if (called := _CALLED.match(body)) and not BOUND.search(body):
+        wanted = _WANTED.search(called["what"]) and not _UNWANTED.search(called["what"])
+        return called["number"].strip("$").rstrip(",") if wanted else ""
     if formulas := list(FORMULA.finditer(body)):
         return _of_formulas(body, formulas, number=True)
     if _NO_EQUALITY.search(body):

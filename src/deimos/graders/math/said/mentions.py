@@ -53,7 +53,7 @@ _GROWS = re.compile(
 )
 _OF_THE_WORK = re.compile(
     r"^(?:\s(?:more|further|other|different|separate|main|easy|simple|short|quick|special|possible|remaining)){0,2}\s(?:(?:sub-?)?cases?(?!\sof\b)|examples?|lemmas?|attempts?)\b"
-    r"|^\s(?:more|further|additional|remaining)\ssteps?\b|^\s(?:\w{1,12}\s)?steps?\s(?:left|remaining|to\sgo|remain|more|ahead|away)\b|^\s(?:\w{1,12}\s)?(?:minutes?|hours?|seconds?|lines?|tokens?|words?|pages?)\son\s(?:this|it|the\s(?:problem|question|task))\b",
+    r"|^(?:\s[a-z]{2,12}){0,3}?\sto\s(?:check|consider|try|test|examine|verify|prove|exclude|rule\sout|look\sat|handle)\b|^\s(?:more|further|additional|remaining)\ssteps?\b|^\s(?:\w{1,12}\s)?steps?\s(?:left|remaining|to\sgo|remain|more|ahead|away)\b|^\s(?:\w{1,12}\s)?(?:minutes?|hours?|seconds?|lines?|tokens?|words?|pages?)\son\s(?:this|it|the\s(?:problem|question|task))\b",
     re.IGNORECASE,
 )
 """Right behind a number that counts what the text itself does."""

@@ -102,7 +102,7 @@ _HAS_SIGN = re.compile(r"[^\w\s.,$€£%]|[a-z\\]|[²³¹⁰-⁹₀-₉½¼¾⅓
 
 _NEGATIVE = re.compile(r"(?:negative|minus)\s(?=\d)", re.IGNORECASE)
 _PHRASE = re.compile(
-    r"\s(?:for|at|on|from|during|across|throughout)\b|(?<=[a-z]{2})\s(?:in|over)\s(?=\w)",
+    r"\s(?:for|at|on|from|during|across|throughout)\b|(?<=[a-z]{2})\s(?:in|over|to)\s(?=\w)",
     re.IGNORECASE,
 )
 """Begins another phrase behind a number and its noun."""
