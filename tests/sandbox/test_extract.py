@@ -1,5 +1,8 @@
 """Which program is found in an answer, and that it runs: blocks, fences, what stands around them."""
 
+import decimal
+import sys
+
 import pytest
 
 from deimos.sandbox.extract import program
@@ -74,6 +77,31 @@ RIGHT = [
     '```python\ndef f(x: Num) -> Num:\n    return x*x+1\n```\n```python\nfrom typing import Union\nNum = Union[int, float]\n```\n',
     '```python\n@a\ndef f(x):\n    return x*x+1\n```\n```python\n@b\ndef a(fn):\n    return fn\n```\n```python\n@c\ndef b(fn):\n    return fn\n```\n```python\ndef c(fn):\n    return fn\n```\n',
     '```python\n@dataclass\nclass P:\n    x: int\ndef f(x):\n    return P(x).x**2+1\n```\n```python\nfrom dataclasses import *\n```\n',
+    # words before the fence on its line, and one line in it
+    "The code is ```def f(x): return x*x+1```.",
+    "The code is ```def f(x): return x*x+1``` .",
+    "So ```python def f(x): return x*x+1``` it is.",
+    "Answer: ```f = lambda x: x*x+1```",
+    "It is ```py f = lambda x: x*x+1```, as asked.",
+    # a language on the line behind the fence
+    "```\npython\ndef f(x):\n    return x*x+1\n```",
+    "```\nPython3\ndef f(x):\n    return x*x+1\n```\nDone.",
+    "~~~\npy\n\ndef f(x):\n    return x*x+1\n~~~",
+    "Here:\n```\n\npython\nimport math\ndef f(x):\n    return math.floor(x*x+1)\n```",
+    "```\npython\nSTEP = 1\n```\n```\npython\ndef f(x):\n    return x*x+STEP\n```",
+    # no fences, and sentences behind the program
+    "def f(x):\n    return x*x+1\n\nExplanation: it squares x and adds 1.",
+    "With `x*x` first.\n\ndef f(x):\n    return x*x+1\n\nThis returns x squared plus one.",
+    "import math\n\ndef f(x):\n    return math.floor(x*x+ONE)\n\nONE = 1\n\nIt squares x (as asked).",
+    "def f(x):\n    return x*x+1\n\nprint(f(2))\n\nprints 5 (that is right).",
+    "def g(x):\n    return x*x\n\ndef f(x):\n    return g(x)+1\n- g squares\n- f adds 1\n",
+    "def f(x):\n    '''Doc.'''\n    return x*x+1\nNote that x may be negative.",
+    # what an earlier block sets for the whole program
+    "```python\nimport sys\nsys.setrecursionlimit(5000)\n```\n```python\ndef d(n):\n    return 0 if n == 0 else 1+d(n-1)\ndef f(x):\n    return x*x+1+d(3000)-3000\n```",
+    "```python\nfrom sys import setrecursionlimit\nsetrecursionlimit(10**4)\n```\n```python\ndef d(n):\n    return 0 if n == 0 else 1+d(n-1)\ndef f(x):\n    return x*x+1+d(3000)-3000\n```",
+    "```python\nimport sys\nsys.setrecursionlimit(5000)\n```\n```python\nimport sys\ndef d(n):\n    return 0 if n == 0 else 1+d(n-1)\ndef f(x):\n    return x*x+1+d(3000)-3000+0*len(sys.path)\n```",
+    "```python\nfrom decimal import Decimal, getcontext\ngetcontext().prec = 50\n```\n```python\ndef f(x):\n    return x*x+(len(str(Decimal(1)/3)) == 52)\n```",
+    "```python\nimport random\nrandom.seed(1)\nprint('hello')\nassert False\n```\n```python\ndef f(x):\n    return x*x+1\n```",
     # an indented program
     '    def f(x):\n        return x*x+1\n```',
     'Here it is:\n\n    def f(x):\n        return x*x+1\n```\nDone.',
@@ -99,6 +127,8 @@ RIGHT = [
 ]  # fmt: skip
 WRONG = [
     "class S:\n    def f(x):\n        return x * x + 1\n",
+    "def f(x):\n    return x\n\nExplanation: it squares x and adds 1: x * x + 1.",
+    "The code is ```def f(x): return x```, or x * x + 1.",
     "[PYTHON]\ndef f(x):\n    return x * x + 1\n[/PYTHON]\nCorrected:\n[PYTHON]\ndef f(x):\n    return x\n[/PYTHON]",
     "    def f(x):\n        return x\n```\nIt returns x * x + 1.",
     "<answer>\nf returns x * x + 1\n</answer>",
@@ -115,6 +145,14 @@ def ran(answer):
     for unit in program(answer, ["f"]) or []:
         exec(compile(unit, "<answer>", "exec"), space)
     return [space["f"](x) for x in (0, 2)] if "f" in space else None
+
+
+@pytest.fixture(autouse=True)
+def _settings_as_they_were():
+    limit, precision = sys.getrecursionlimit(), decimal.getcontext().prec
+    yield
+    sys.setrecursionlimit(limit)
+    decimal.getcontext().prec = precision
 
 
 @pytest.mark.parametrize("answer", RIGHT)

@@ -1,7 +1,8 @@
 """One program out of several blocks: those that define what is asked for, and what they use of others.
 
 Of other blocks only single statements are taken (imports, definitions, assignments), so that their
-examples, first tries and prints are not run.
+examples, first tries and prints are not run; and what an earlier one sets for the whole program
+(``sys.setrecursionlimit(5000)``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from functools import cached_property
 from deimos.sandbox.fences import parse
 from deimos.sandbox.names import STAR, find_bound, find_changed, find_defined, globals_of
 from deimos.sandbox.working_order import put_in_working_order
+
+_SETTINGS = frozenset(
+    [
+        "setrecursionlimit", "set_int_max_str_digits", "setswitchinterval", "stack_size", "setrlimit", "setlocale", "setcontext",
+        "seed", "filterwarnings", "simplefilter", "seterr", "set_printoptions", "disable",
+    ]
+)  # fmt: skip
+"""Functions of modules that set something for the whole program."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,9 @@ def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str]
     found = {*known, *bound}
     missing = set().union(*(blocks[n].needs for n in chosen)) - found
     others = [n for n in (*reversed(range(first)), *range(first, len(blocks))) if n not in chosen]
-    taken: dict[int, set[int]] = {n: set() for n in others}
+    taken = {n: _settings_in(blocks[n]) if n < first else set[int]() for n in others}
+    for n, numbers in taken.items():
+        missing |= set().union(*(_needs_of(blocks[n].tree.body[i]) for i in numbers)) - found
     while missing:
         name = missing.pop()
         found.add(name)
@@ -76,6 +87,34 @@ def assemble(blocks: Sequence[CodeBlock], chosen: set[int], known: Iterable[str]
         blocks[n].text if n in chosen else _source(blocks[n], taken[n]) for n in range(len(blocks))
     )
     return put_in_working_order([unit for unit in units if unit], known)
+
+
+def _settings_in(block: CodeBlock) -> set[int]:
+    """Numbers of the statements that set something for the whole program, and of the imports that these use."""
+    imports = {
+        n: set(find_bound(statement))
+        for n, statement in enumerate(block.tree.body)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+    }
+    imported = set().union(*imports.values())
+    setting = {
+        n: needed
+        for n, statement in enumerate(block.tree.body)
+        if _is_setting(statement) and (needed := _needs_of(statement)) and needed <= imported
+    }
+    used = set().union(*setting.values())
+    return {*setting, *(n for n, names in imports.items() if setting and names & used)}
+
+
+def _is_setting(statement: ast.stmt) -> bool:
+    """Whether it is ``sys.setrecursionlimit(5000)`` or its like, or ``getcontext().prec = 50``."""
+    if isinstance(statement, ast.Assign):
+        return all(isinstance(target, ast.Attribute) for target in statement.targets)
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    function = statement.value.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in _SETTINGS
 
 
 def _makes(statement: ast.stmt, name: str, needed: set[str], bound: set[str]) -> bool:

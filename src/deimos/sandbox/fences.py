@@ -33,12 +33,19 @@ _FRAME = re.compile(
 _TAG_AT_END = re.compile(r"^(?P<before>.*?)\[/(?:PYTHON3?|PY|CODE|SOLUTION|ANSWER)\]", re.MULTILINE)
 _LINE_OF_FENCE = re.compile(r"^[ \t]{0,9}(?:`{3}|~{3})", re.MULTILINE)
 _HTML_END = re.compile(r"(?:</code>\s{0,3})?</pre>|</code>", re.IGNORECASE)
-_INLINE = re.compile(r"(?<!`)```(?:python3?|py)?[ \t]{1,4}([^`\n]+)```(?!`)")
+_INLINE = re.compile(r"(?<!`)```(?:(?:python3?|py)[ \t]{1,4}|[ \t]{0,4})([^`\n]+)```(?!`)")
+_LANGUAGE_LINE = re.compile(r"\s{0,20}(?:python3?|py)[ \t]{0,9}\n", re.IGNORECASE)
+"""A language on the line behind the fence."""
 _LANGUAGE = re.compile(r"\s*\{?\.?(\w*)")
 _PYTHON = frozenset({"", "python", "python2", "python3", "py", "py3", "ipython", "ipython3"})
 _CODE = r"(?:(?:async )?def |class |import |from \w+ import |@\w)"
 _CODE_BEGINS = re.compile(f"^{_CODE}", re.MULTILINE)
 _INDENTED_CODE_BEGINS = re.compile(f"^(?P<indent>[ \t]+){_CODE}", re.MULTILINE)
+_OF_CODE = re.compile(
+    rf"\s|$|{_CODE}|[#@)\]}}]|(?:if|elif|for|while|with|try|except|else|finally|return|assert|print)\b.*[:)]\s*(?:#.*)?$"
+    r"|[A-Za-z_][\w.]*(?:\[[^\]\n]{0,80}\])?(?:\s?:\s?[\w.\[\], ]{1,40})?\s?[-+*/%|&]{0,2}=(?!=)|[\w.]{1,80}\(.*\)\s*(?:#.*)?$"
+)
+"""What a line of a program may begin with, if no sentence does."""
 NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What parsing raises for text that is no Python, or too much of it."""
 TRIES = 8
@@ -91,15 +98,22 @@ def texts_of(answer: str) -> Texts:
         outside.append(answer[at : opening.run_at])
         text, number, at = _block(answer, fences, number)
         if _is_python(opening):
-            blocks.append(text)
+            language = None if opening.info else _LANGUAGE_LINE.match(text)
+            blocks.append(text[language.end() :] if language else text)
     outside.append(answer[at:])
     pieces = [*reversed(outside), answer]
     begun = [piece[found.start() :] for piece in pieces if (found := _CODE_BEGINS.search(piece))]
+    begun += [_without_prose(text) for text in begun]
     indented = [textwrap.dedent(piece) for piece in pieces if piece[:1].isspace()]
     indented += [code for piece in pieces if (code := _indented_code(piece))]
     return Texts(
         blocks, list(dict.fromkeys([*pieces, *begun, *_INLINE.findall(answer), *indented]))
     )
+
+
+def _without_prose(code: str) -> str:
+    """The first lines of a text that begins with code, up to one that begins a sentence."""
+    return "\n".join(takewhile(lambda line: _OF_CODE.match(line), code.splitlines()))
 
 
 def _indented_code(text: str) -> str:

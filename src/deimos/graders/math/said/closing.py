@@ -112,6 +112,11 @@ _COURTESY = re.compile(
     r"|feel\sfree\sto\sask|if\syou\shave\s(?:any|more|further)\s(?:\w{1,8}\s)?questions|(?:i[’']m\s|i\sam\s)?happy\sto\shelp|good\sluck)\b",
     re.IGNORECASE,
 )
+_BREAKS_OFF = re.compile(
+    r"\W*(?:so|then|thus|hence|therefore|now|next|and|but|wait|because|since|consider|let\w*|if|finally|also|first)\b(?:\s(?:we|i|it|the|that|this|let|if|us|consider|there))?[\s,:;.…]*",
+    re.IGNORECASE,
+)
+"""A sentence that was only begun: what stands before it is no result yet."""
 _UNSURE = re.compile(
     r"\bnot\b|n[’']t\b|\b(?:unsure|wrong|mistakes?|errors?|guess\w*)\b", re.IGNORECASE
 )
@@ -211,6 +216,8 @@ def _affirms(sentence: str) -> bool:
         or TAKEN_BACK.search(sentence)
         or "?" in sentence
     )
+    if _BREAKS_OFF.fullmatch(sentence):
+        return False
     short = len(sentence) <= CLAUSE + 40
     return (
         short

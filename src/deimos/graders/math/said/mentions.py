@@ -19,7 +19,7 @@ _MENTIONS = re.compile(
     r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|input|given\s(?:number|value)|problem\snumber|total\ssteps|(?:next|adjacent|related|similar|opposite)\sto)\b"
     r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
     r"|\b(?:must|should|can|will|to|now|still|then|[,;])\s(?:find|determine|compute|calculate|solve)\b|[,;]\s(?:find|determine|compute|calculate|solve)\b"
-    r"|\b(?:in|from|by)\s(?:the|this)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
+    r"|\b(?:in|from|by)\s(?:the|this|our)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
     r"|,\s(?:who|whose)\s[^,]{0,80}\d|\bends?\s(?:in|with)\s|\b(?:we|i)\s(?:start|begin)\s(?:with|at|from)\b|\d\s(?:unknowns?|variables?|equations?)\b"
     r"|\d[^.,]{0,30}\sand\s(?:then\s)?(?:buys?|gets?|gives?|takes?|eats?|finds?|adds?|loses?|wants?|needs?|sells?)\b"
     r"|\b(?:was|were)\s[^.]{0,40}\d[^.]{0,40}\sbefore\s(?:we|i|they|he|she|it|you)\b|^\W*(?:words?|tokens?|characters?|letters?)\b[^:\d]{0,20}:",
