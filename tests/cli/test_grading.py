@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,8 +88,9 @@ def test_the_counts_tell_time_outs_from_references_and_how_second_opinions_diffe
 )  # fmt: skip
 def test_a_line_that_is_no_row_is_one_sentence(graded, line, sentence):
     done = graded(b'{"text": "1", "reference": "1"}\n' + line)
-    said = done.stderr.decode()
-    assert done.returncode == 2 and said.startswith("error: line 2: ") and said.count("\n") == 1
+    counts, said = done.stderr.decode().splitlines()
+    assert counts == "1 rows in, 1 judged, 0 null, 1 right"
+    assert done.returncode == 2 and said.startswith("error: standard input line 2: ")
     assert sentence in said
 
 
@@ -146,5 +148,57 @@ def test_rows_before_a_bad_line_are_judged_and_written(tmp_path):
     done = subprocess.run(
         [*command, "--kind", "math"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 2 and "line 71: not valid JSON" in done.stderr
+    assert done.returncode == 2 and "error: rows.jsonl line 71: not valid JSON" in done.stderr
+    assert done.stderr.startswith("70 rows in, 70 judged, 0 null, 70 right")
     assert [json.loads(line)["n"] for line in done.stdout.splitlines()] == list(range(70))
+
+
+def grade_file(folder, *arguments, **options):
+    command = [sys.executable, "-m", "deimos.cli.main", "grade", *arguments, "--kind", "math"]
+    return subprocess.run(
+        command, cwd=folder, stderr=subprocess.PIPE, text=True, check=False, **options
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_takes_nothing_is_one_sentence(tmp_path, unbuffered):
+    (tmp_path / "rows.jsonl").write_text('{"text": "2", "reference": "2"}\n' * 3)
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        done = grade_file(tmp_path, "rows.jsonl", "--plain", stdout=full, env=env)
+        command = [sys.executable, "-m", "deimos.cli.main", "init", "--schema"]
+        other = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=env, check=False
+        )
+    for ended in (done, other):
+        said = ended.stderr.splitlines()[-1]
+        assert said == "error: the output cannot be written: No space left on device"
+        assert ended.returncode == 1 and "Traceback" not in ended.stderr
+
+
+def test_what_is_no_file_of_rows_is_called_what_it_is(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for file, sentence in (
+        ("folder", "error: 'folder' is a folder: a file of rows is needed"),
+        ("gone.jsonl", "error: file 'gone.jsonl' does not exist"),
+    ):
+        done = grade_file(tmp_path, file, stdout=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (2, f"{sentence}\n")
+
+
+def test_texts_that_have_no_thought_at_all_are_told_of_plain(tmp_path):
+    row = {"text": "\\boxed{2}", "reference": "2"}
+    thought = {"text": "<think>2</think>\\boxed{2}", "reference": "2"}
+    for rows, told in (([row, row], True), ([row, thought], False), ([], False)):
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+        done = grade_file(tmp_path, "rows.jsonl", stdout=subprocess.PIPE)
+        assert done.returncode == 0
+        assert ("no text has a closed thought (<think> … </think>): --plain" in done.stderr) is told
+
+
+def test_help_says_where_the_rows_go_and_what_a_verdict_holds(tmp_path):
+    done = grade_file(tmp_path, "--help", stdout=subprocess.PIPE)
+    said = " ".join(done.stdout.split())
+    for piece in ("standard output", "`ok` (true: right, false: wrong, null:", "`because`", "neither as right nor as wrong"):  # fmt: skip
+        assert piece in said

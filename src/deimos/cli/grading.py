@@ -24,6 +24,10 @@ AT_ONCE = 64
 """Rows judged together: bounds memory, keeps the workers busy."""
 
 
+class RowError(RecipeError):
+    """A line that is no row; its message begins with the line's number."""
+
+
 class _GradedRow(NamedTuple):
     number: int
     """Of its line."""
@@ -40,6 +44,8 @@ class GradeCounts:
     right: int = 0
     nulls: Counter[str] = field(default_factory=Counter)
     """Why verdicts are null: ``types.NullReason``."""
+    unclosed: int = 0
+    """Wrong because their text has no closed thought."""
     second: Differences = field(default_factory=Differences)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -49,6 +55,7 @@ class GradeCounts:
         self.judged += verdict.ok is not None
         self.right += verdict.ok is True
         self.nulls.update([null_reason(verdict.because)] if verdict.ok is None else [])
+        self.unclosed += verdict.stage == "structure"
         self.second.add(verdict.ok, verdict.second)
 
     def __str__(self) -> str:
@@ -90,13 +97,24 @@ def think_tags(open_tag: str | None, close_tag: str | None, *, plain: bool) -> T
 
 
 def open_rows(file: str) -> BinaryIO:
-    """A file's lines, or standard input's (``-``), as bytes; RecipeError if there is no such file."""
+    """A file's lines, or standard input's (``-``), as bytes; RecipeError if it cannot be read."""
     if file == "-":
         return sys.stdin.buffer
     path = Path(file)
-    if not path.is_file():
-        raise RecipeError(f"file {file!r} does not exist")
-    return path.open("rb")
+    if path.is_dir():
+        raise RecipeError(f"{file!r} is a folder: a file of rows is needed")
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise RecipeError(f"file {file!r} does not exist") from None
+    except (OSError, ValueError) as e:  # ValueError: a null character in its name
+        reason = e.strerror if isinstance(e, OSError) else str(e)
+        raise RecipeError(f"file {file!r} cannot be read: {reason}") from e
+
+
+def name_of(file: str) -> str:
+    """What a message calls the file of rows."""
+    return "standard input" if file == "-" else file
 
 
 def grade_rows(
@@ -111,7 +129,7 @@ def grade_rows(
         grader: a registered name, ``pkg:attr`` or ``./file.py:attr``; the kind's own unless given.
 
     Raises:
-        RecipeError: unknown kind, or a line that is no such row.
+        RecipeError: unknown kind; ``RowError`` if a line is no such row.
     """
     known = _kind(kind)
     rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
@@ -273,9 +291,9 @@ def _row(line: bytes, number: int) -> _GradedRow:
     try:
         row = read_json(line, half_surrogates=True)
     except ValueError as e:
-        raise RecipeError(f"line {number}: {e}") from e
+        raise RowError(f"line {number}: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
-        raise RecipeError(f"line {number} must be an object with a text (string) and a reference")
+        raise RowError(f"line {number} must be an object with a text (string) and a reference")
     return _GradedRow(number, row)
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deimos.cli.exit import run_guarded
+from deimos.cli.grade_command import KINDS, grade
 from deimos.cli.options import (
     STAGE_COMMANDS,
-    CloseTagOption,
     ContaminationOption,
     JsonOption,
     LimitOption,
-    OpenTagOption,
     OutOption,
     RecipeArg,
     RoundsOption,
@@ -29,7 +27,6 @@ from deimos.cli.options import (
 )
 from deimos.cli.printing import degrade_output
 from deimos.cli.serving import serve
-from deimos.types import Kind
 
 if TYPE_CHECKING:
     from deimos.runs.folder import RunFolder
@@ -51,9 +48,6 @@ lab_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(lab_app, name="lab")
-
-KINDS: tuple[str, ...] = get_args(Kind)
-GRADED = ", ".join(KINDS)
 
 
 @app.command()
@@ -223,35 +217,7 @@ def select(
     return _next(f"deimos select {arguments.command_line(recipe, out, sets)} --set select.policy=…")
 
 
-@app.command()
-def grade(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSONL of {text, reference}; - is stdin.")
-    ],
-    kind: Annotated[str, typer.Option(help=f"{GRADED}.")],
-    plain: Annotated[bool, typer.Option("--plain", help="The texts have no think part.")] = False,
-    open_tag: OpenTagOption = None,
-    close_tag: CloseTagOption = None,
-    grader: Annotated[
-        str | None, typer.Option(help="Another grader: name, pkg:attr, ./file.py:attr.")
-    ] = None,
-    allow_weak_sandbox: WeakOption = False,
-) -> None:
-    """Judge answers: writes each row out again, with its `verdict`."""
-    from deimos.cli.grading import GradeCounts, grade_rows, open_rows, row_line, think_tags
-    from deimos.recipe import RecipeError
-
-    if grader is None and kind not in KINDS:
-        raise RecipeError(
-            f"--kind {kind!r} must be one of {GRADED}, or --grader must name what judges it"
-        )
-    tags = think_tags(open_tag, close_tag, plain=plain)
-    with open_rows(file) as rows:
-        counts = GradeCounts()
-        for row in grade_rows(rows, kind=kind, tags=tags, grader=grader):
-            sys.stdout.write(row_line(row, sys.stdout.encoding) + "\n")
-            counts.add(row)
-    typer.echo(str(counts), err=True)
+app.command()(grade)
 
 
 @app.command()
