@@ -198,7 +198,7 @@ NAMES_B = [
     "Option (B): 15 apples",
     "Option B: 15 apples",
     "Option B. 15 apples",
-    "Choice (B) - 15 apples",
+    "Choice (B): 15 apples",
     "Answer (B): 15 apples.",
     "The sum is 15.\nOption (B): 15 apples",
     "The answer is not A; it is B.",
@@ -269,3 +269,10 @@ def test_options_with_their_words_and_what_is_ruled_out_first(text):
 @pytest.mark.parametrize("text", NAMES_NOT_B)
 def test_a_last_box_that_is_cut_and_letters_that_are_ruled_out(text):
     assert choice(text, {"letter": "B", "options": APPLES}).ok is False
+
+
+def test_a_sign_behind_the_letter_may_be_the_options_own():
+    charges = {"letter": "B", "options": ["- 3.54 eV", "- 2.76 eV", "2.76 eV"]}
+    assert choice("(B) - 2.76 eV", charges).ok is True
+    assert choice("(B): - 2.76 eV", charges).ok is True
+    assert choice("(C): - 2.76 eV", charges).ok is False

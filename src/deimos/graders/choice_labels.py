@@ -108,7 +108,7 @@ class LabelReader:
     def split(self, line: str) -> tuple[str, str]:
         """Label and text of ``B. text``, ``(B) text``, ``B (text)`` or ``B - text``; both empty if it is none."""
         match = re.match(
-            rf"(?:[(\[]({self.label})[)\]](?:\s?[:.–—-](?=\s))?|({self.label})(?:\s?[.):]|\s[-–—](?=\s)|\s?(?=\()))\s*(\S.*)",
+            rf"(?:[(\[]({self.label})[)\]](?:\s?:(?=\s))?|({self.label})(?:\s?[.):]|\s[-–—](?=\s)|\s?(?=\()))\s*(\S.*)",
             line, re.DOTALL,
         )  # fmt: skip
         if match is None or re.match(r"\d+\.\d", line):
