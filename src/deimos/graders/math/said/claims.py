@@ -79,7 +79,7 @@ _SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$)")
 _CUT = re.compile(
     r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
     r"|attained|achieved|occurring|reached|with\sequality|q\.?e\.?d"
-    r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|,?\s+giving\s(?:us\s)?(?:option\s|choice\s|answer\s)?\(?(?-i:[A-J])\)?(?=\s{0,3}(?:[.,!]|$))|,\s*(?:not|with|no\s(?:more|less|fewer)|and\s(?:we|this|that|the|it|so|not))\b"
+    r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|(?:,|(?<=[\w$)]))\s{1,3}giving\s(?:us\s)?(?:option\s|choice\s|answer\s)?\(?(?-i:[A-J])\)?(?=\s{0,3}(?:[.,!]|$))|,\s*(?:not|with|no\s(?:more|less|fewer)|and\s(?:we|this|that|the|it|so|not))\b"
     r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=(?:i\.\s?e|e\.\s?g)\.)|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
     re.IGNORECASE,
 )

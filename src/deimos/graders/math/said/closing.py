@@ -113,7 +113,7 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _BREAKS_OFF = re.compile(
-    r"\W*(?:so|then|thus|hence|therefore|now|next|and|but|wait|because|since|consider|let\w*|if|finally|also|first)\b(?:\s(?:we|i|it|the|that|this|let|if|us|consider|there))?[\s,:;.…]*",
+    r"\W{0,6}(?:so|then|thus|hence|therefore|now|next|and|but|wait|because|since|consider|let\w*|if|finally|also|first)\b(?:\s(?:we|i|it|the|that|this|let|if|us|consider|there))?[\s,:;.…]{0,9}",
     re.IGNORECASE,
 )
 """A sentence that was only begun: what stands before it is no result yet."""
