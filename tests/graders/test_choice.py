@@ -30,7 +30,7 @@ def verdict(answer, letter="B", options=OPTIONS):
         r"\boxed{B. wet palms}", r"\boxed{B) wet palms}", "The answer is (B).", "The answer is B.", "the answer is (b)",
         "Answer: B", "**Answer: B**", "**Answer:** (B) wet palms", "The correct answer is option B, of course.",
         "The answer is B because of friction.", "B", "(B)", "**B**", "B.", "B) wet palms", "(B) wet palms.",
-        "First A looks right.\nB", "The answer is B.\n\nThe answer is (B).", "Ｂ", "$\\boxed{B}$", "wet palms", "**Wet palms.**",
+        "First A looks right.\nB", "The answer is B.\n\nThe answer is (B).", "Ｂ", "$\\boxed{B}$",
         "The answer is definitely B",
     ],
 )  # fmt: skip
@@ -42,7 +42,7 @@ def test_explicit_answers(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        "", "Palms that are wet", "The answer is a triangle.", "The answer is A triangle", "A triangle has three sides.",
+        "", "wet palms", "The answer is a triangle.", "The answer is A triangle", "A triangle has three sides.",
         "A", "I think A and B are both fine.", "The answer is not B.", "The answer is B and C.", "The answer is (B) or (C).",
         r"\boxed{A} \boxed{B}", r"The answer is (A). So \boxed{B}", r"\boxed{B or C}", r"\boxed{E}", "The answer is E.",
         "В", "BB", r"\boxed{Bad}", "Because B is wet", "B. dry palms", r"\boxed{B. dry palms}", "Plan B", "The answer is B, C.",
@@ -61,14 +61,12 @@ def test_digits_as_labels():
         assert verdict(answer, "2", options) is not True
 
 
-def test_two_to_ten_options():
-    assert labels_of({"letter": "B", "options": ["no", "yes"]}) == "AB"
-    assert verdict("The answer is B.", "B", ["no", "yes"]) is True
+def test_three_to_ten_options():
     assert labels_of({"letter": "C", "options": list("xyz")}) == "ABC"
     assert labels_of({"letter": "4", "options": list("wxyz")}) == "1234"
     assert verdict(r"\boxed{J}", "J", list("qrstuvwxyz")) is True
     for reference in (
-        {"letter": "A", "options": ["x"]},
+        {"letter": "A", "options": ["x", "y"]},
         {"letter": "D", "options": list("xyz")},
     ):
         with pytest.raises(ValueError, match=r"options: a choice|is none of"):
@@ -108,9 +106,7 @@ def test_there_are_many_traps_and_right_answers_among_them():
 
 
 def test_a_reference_that_is_no_choice_is_null():
-    assert verdict("A", "A", ["x"]) is None
-    assert verdict("A", "A", ["x", "y", "x"]) is None
-    assert verdict("B", "B", ["x", "y", "x"]) is True
+    assert verdict("B", "B", ["x", "y"]) is None
     assert verdict("B", "D", list("xyz")) is None
 
 

@@ -197,6 +197,7 @@ NOT_SAID = [
     "I would not choose B.",
     "The answer is B?",
     'The answer is not "B"',
+    "green",
     "green?",
     "green or blue",
     "A\nB\nC\nD",

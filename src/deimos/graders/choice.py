@@ -2,11 +2,11 @@ r"""The choice grader: which option does the answer name?
 
 Only explicit answers count: ``\boxed{B}``, ``<answer>B</answer>``, "answer is (B)" in thirty languages,
 "B is correct", "So it is B.", a letter standing alone as the answer or on its first or last line; in a box, a
-tag, behind "the answer is" or as the whole answer one option's own words too, whole. Never an article ("the answer is a
+tag or behind "the answer is" one option's own words too, whole. Never an article ("the answer is a
 triangle"), never a letter out of an option's text, never what is only supposed, asked, doubted or
 denied ("if the answer is A", "the answer is not B", "it is not \boxed{B}"). Two different letters are wrong, unless the
 second statement corrects the first ("wait, no: the answer is B"). Behind a last box that never closes nothing counts.
-Reference: ``{"letter": "B", "options": [2 to 10 texts]}``; a digit as letter means digit labels.
+Reference: ``{"letter": "B", "options": [3 to 10 texts]}``; a digit as letter means digit labels.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from deimos.graders.statements import is_unreal, is_withdrawn, names_another, sp
 from deimos.registry import grader
 from deimos.types import Verdict
 
-MIN_OPTIONS, MAX_OPTIONS = 2, 10
+MIN_OPTIONS, MAX_OPTIONS = 3, 10
 IN_PROCESS_LENGTH = 20_000
 """Characters; longer answers are scanned by a worker."""
 STATEMENT = 400
@@ -105,10 +105,6 @@ def labels_of(reference: Mapping[str, Any]) -> str:
     labels = (DIGITS if letter in DIGITS else LETTERS)[: len(options)]
     if len(letter) != 1 or letter not in labels:
         raise ValueError(f"letter {letter!r} is none of {', '.join(labels)}")
-    texts = [" ".join(str(option).split()) for option in options]
-    own = texts[labels.index(letter)]
-    if other := [label for label, text in zip(labels, texts) if text == own and label != letter]:
-        raise ValueError(f"options {letter} and {other[0]} are the same, {own!r}")
     return labels
 
 

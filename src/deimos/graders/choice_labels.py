@@ -276,13 +276,9 @@ class LabelReader:
         return named if not unquoted[end:].strip(" .!") else set()
 
     def whole(self, answer: str, options: list[str]) -> set[str]:
-        """The small letter in brackets that an answer consists of, or one option's own words: "(b)", "green"."""
+        """The small letter in brackets that an answer consists of: "(b)", "b)"."""
         found = re.fullmatch(rf"\(?({self.label.lower()})\)\.?", answer.strip())
-        if found and self._may_be_small(options):
-            return {found[1].upper()}
-        text = answer.strip().strip(QUOTES)
-        owners = owners_of(text, self.labels, options) if self._is_text(text) else set()
-        return owners if len(owners) == 1 else set()
+        return {found[1].upper()} if found and self._may_be_small(options) else set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""

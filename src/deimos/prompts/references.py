@@ -109,8 +109,8 @@ def name_type(value: Any) -> str:
 
 def _checked_choice(reference: dict[str, Any]) -> dict[str, Any]:
     options, letter = reference["options"], reference["letter"].strip().upper()
-    if not 2 <= len(options) <= 10:
-        raise ValueError(f"choice options must be 2 to 10 texts, not {len(options)}")
+    if not 3 <= len(options) <= 10:
+        raise ValueError(f"choice options must be 3 to 10 texts, not {len(options)}")
     for number, option in enumerate(options, 1):
         if not isinstance(option, str):
             raise ValueError(f"choice option {number} must be a text, not {name_type(option)}")

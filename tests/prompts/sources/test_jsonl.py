@@ -78,19 +78,19 @@ def test_odd_white_space_inside_a_text_is_no_line_end(tmp_path):
             "'D' is none of A, B, C",
         ),
         (
-            {**CHOICE, "reference": {"letter": "A", "options": ["x"]}},
-            "must be 2 to 10 texts, not 1",
+            {**CHOICE, "reference": {"letter": "A", "options": ["x", "y"]}},
+            "must be 3 to 10 texts, not 2",
         ),
         (
-            {**CHOICE, "reference": {"letter": "BB", "options": ["x", "y"]}},
-            "'BB' must be one letter alone, of A to B",
+            {**CHOICE, "reference": {"letter": "BB", "options": ["x", "y", "z"]}},
+            "'BB' must be one letter alone, of A to C",
         ),
         (
-            {**CHOICE, "reference": {"letter": "(B)", "options": ["x", "y"]}},
+            {**CHOICE, "reference": {"letter": "(B)", "options": ["x", "y", "z"]}},
             r"'\(B\)' must be one letter alone: 'B'",
         ),
         (
-            {**CHOICE, "reference": {"letter": 1, "options": ["x", "y"]}},
+            {**CHOICE, "reference": {"letter": 1, "options": ["x", "y", "z"]}},
             "a choice reference's 'letter' must be a text, not a number",
         ),
         (
@@ -98,7 +98,7 @@ def test_odd_white_space_inside_a_text_is_no_line_end(tmp_path):
             "a choice reference needs 'letter'",
         ),
         (
-            {**CHOICE, "reference": {"letter": "A", "options": ["x", 2]}},
+            {**CHOICE, "reference": {"letter": "A", "options": ["x", 2, "z"]}},
             "choice option 2 must be a text, not a number",
         ),
         (
