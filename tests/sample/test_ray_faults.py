@@ -73,7 +73,8 @@ def eventually(holds: Callable[[], bool]) -> bool:
 @pytest.fixture(scope="module")
 def two() -> Iterator[Two]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # else the actors wait for the tests beside these
+    # Ray's own spelling; else the actors wait for the tests beside these.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(

@@ -40,7 +40,7 @@ def grade(
     """
     from deimos.cli.grading import (
         GradeCounts,
-        RowError,
+        LineError,
         grade_rows,
         name_of,
         open_rows,
@@ -60,7 +60,7 @@ def grade(
             for row in grade_rows(rows, kind=kind, tags=tags, grader=grader):
                 sys.stdout.write(row_line(row, sys.stdout.encoding) + "\n")
                 counts.add(row)
-    except RowError as e:
+    except LineError as e:
         typer.echo(str(counts), err=True)
         raise RecipeError(f"{name_of(file)} {e}") from e
     typer.echo(str(counts), err=True)

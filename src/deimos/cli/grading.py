@@ -24,7 +24,7 @@ AT_ONCE = 64
 """Rows judged together: bounds memory, keeps the workers busy."""
 
 
-class RowError(RecipeError):
+class LineError(RecipeError):
     """A line that is no row; its message begins with the line's number."""
 
 
@@ -129,7 +129,7 @@ def grade_rows(
         grader: a registered name, ``pkg:attr`` or ``./file.py:attr``; the kind's own unless given.
 
     Raises:
-        RecipeError: unknown kind; ``RowError`` if a line is no such row.
+        RecipeError: unknown kind; ``LineError`` if a line is no such row.
     """
     known = _kind(kind)
     rows = (_row(line, number) for number, line in enumerate(lines, 1) if line.strip())
@@ -291,9 +291,9 @@ def _row(line: bytes, number: int) -> _GradedRow:
     try:
         row = read_json(line, half_surrogates=True)
     except ValueError as e:
-        raise RowError(f"line {number}: {e}") from e
+        raise LineError(f"line {number}: {e}") from e
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or "reference" not in row:
-        raise RowError(f"line {number} must be an object with a text (string) and a reference")
+        raise LineError(f"line {number} must be an object with a text (string) and a reference")
     return _GradedRow(number, row)
 
 
