@@ -130,7 +130,7 @@ def test_a_reference_of_the_wrong_form_is_null_and_told(kind, reference):
     shown = say("grade", "-", "--kind", kind, "--plain", stdin=row)
     verdict = json.loads(shown.stdout)["verdict"]
     assert shown.exit_code == 0 and verdict["ok"] is None
-    assert f"a {kind} reference" in verdict["because"]
+    assert f" {kind} reference" in verdict["because"]
 
 
 def test_half_a_surrogate_pair_is_graded_and_written():
