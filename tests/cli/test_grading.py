@@ -55,9 +55,7 @@ def test_every_row_comes_back_once_in_its_place(graded, count):
     assert verdicts == [None if r is None else r == "1" for r in references]
     judged, right = count - verdicts.count(None), verdicts.count(True)
     nulls = f"; null: {count - judged:,} unreadable" if count - judged else ""
-    said = (
-        f"{count:,} rows in, {judged:,} judged, {count - judged:,} null, {right:,} right{nulls}\n"
-    )
+    said = f"{count:,} row{'s' * (count != 1)} in, {judged:,} judged, {count - judged:,} null, {right:,} right{nulls}\n"
     assert done.stderr.decode() == said
 
 
@@ -89,7 +87,7 @@ def test_the_counts_tell_time_outs_from_references_and_how_second_opinions_diffe
 def test_a_line_that_is_no_row_is_one_sentence(graded, line, sentence):
     done = graded(b'{"text": "1", "reference": "1"}\n' + line)
     counts, said = done.stderr.decode().splitlines()
-    assert counts == "1 rows in, 1 judged, 0 null, 1 right"
+    assert counts == "1 row in, 1 judged, 0 null, 1 right"
     assert done.returncode == 2 and said.startswith("error: standard input line 2: ")
     assert sentence in said
 

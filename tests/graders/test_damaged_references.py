@@ -14,6 +14,7 @@ DAMAGED = [
     "()", "3 +", "x >", "> 3", "\\le 5", "1,2)", "[1,2", "3^", "\\sqrt", "\\frac{1}", "\\frac{}{}", "x^{}", "\\sqrt{}",
     "3 \\cdot", "\\times 3", "\\cup", "|x", "3/", "x = = 3", ",3", "f(x)=", "f(x", "(,)", "(1,)", "x\\in", "\\pm",
     "\\begin{pmatrix}1\\\\2", "\\langle 1,2", "\\lfloor 2", "\\lceil x", "x_", "a) 5", "3)", "*3", "\\foo", "\\answer{3}",
+    "\\int", "\\ldots", "$\\lim$", "...", "5 or", "or 5", "5 \\text{ and }", "=\\frac12",
     "2^{2^{2^{10}}}", "10^{999999}", "\\left(3\\right",
     "1/0", "\\frac{1}{0}", "0/0", "-\\frac{7}{0}", "\\frac10", "5 \\div 0", "3\\frac{1}{0}", "\\frac{x}{0}", "\\frac{1}{2-2}",
     "\\frac{1}{x-x}", "(1/0, 2)", "x = \\dfrac{4}{0}", "\\frac{3}{\\sqrt{0}}", "0^{-1}", "\\ln 0", "\\log_3 0", "2/0\\text{ cm}",
@@ -23,6 +24,7 @@ TAKEN = [
     "2^{1000}", "\\frac{1}{2004!}", "\\pir^2", "\\frac{1}{7}\\triangleABC", "\\begin{pmatrix}5\\12\\end{pmatrix}", "3,{}4",
     "\\{x : x > 3\\}", "\\left[0,1\\right)", "\\lceil x \\rceil", "f(x)=x+1", "x \\in (0, 3]", "\\text{Paris (France)}",
     "\\frac{0}{5}", "\\frac{1}{x}", "\\frac{1}{x-1}", "0.5", "1/0.5", "\\frac{2}{0!}", "x \\ne 0", "1:0", "0^2", "x^{-1}", "\\log_{10} x", "\\log 1",
+    "\\mathbb{Z}^+", "P(A|B)", "P(A \\mid B)", "P(X=1 \\mid Y)", "^{14}\\text{C}", "z^*", "A^{*}", "\\int x", "1 \\text{ or } 2",
     "\\underbrace{1+1}_{2}", "5!", "-3", "\\pm 3", "|x|", "\\sqrt[3]{2}", "x > 3", "12\\text{ kWh}",
 ]  # fmt: skip
 

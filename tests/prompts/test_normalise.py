@@ -69,6 +69,19 @@ def test_texts_in_other_scripts_stay_themselves(text):
     assert index(STORY).find(text) is None
 
 
+@pytest.mark.parametrize("text", [RUSSIAN, GREEK])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "Please solve this problem carefully. {} Explain each step.",
+        "{} Explain each step of your solution in English, please, and give the answer in a box at the end.",
+        "Q: {}\nA:",
+    ],
+)
+def test_texts_in_other_scripts_are_found_in_an_english_frame(text, frame):
+    assert index(text).find(frame.format(text)) is not None
+
+
 @pytest.mark.parametrize(
     ("written", "read"),
     [

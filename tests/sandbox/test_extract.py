@@ -102,6 +102,12 @@ RIGHT = [
     "```python\nimport sys\nsys.setrecursionlimit(5000)\n```\n```python\nimport sys\ndef d(n):\n    return 0 if n == 0 else 1+d(n-1)\ndef f(x):\n    return x*x+1+d(3000)-3000+0*len(sys.path)\n```",
     "```python\nfrom decimal import Decimal, getcontext\ngetcontext().prec = 50\n```\n```python\ndef f(x):\n    return x*x+(len(str(Decimal(1)/3)) == 52)\n```",
     "```python\nimport random\nrandom.seed(1)\nprint('hello')\nassert False\n```\n```python\ndef f(x):\n    return x*x+1\n```",
+    # names of an earlier block that are only added to, or bound by := or a loop
+    "```python\ncount = 0\n```\n```python\ndef f(x):\n    global count\n    count += 1\n    return x*x+1\n```",
+    "```python\ncounter = 0\ndef inc():\n    global counter\n    counter += 1\n```\n```python\ndef f(x):\n    inc()\n    return x*x+1\n```",
+    "```python\n(ONE := 1)\n```\n```python\ndef f(x):\n    return x*x+ONE\n```",
+    "```python\nfor _i in range(1):\n    ONE = 1\n```\n```python\ndef f(x):\n    return x*x+ONE\n```",
+    "```python\nONE = 0\nwhile ONE < 1:\n    ONE += 1\n```\n```python\ndef f(x):\n    return x*x+ONE\n```",
     # an indented program
     '    def f(x):\n        return x*x+1\n```',
     'Here it is:\n\n    def f(x):\n        return x*x+1\n```\nDone.',

@@ -26,6 +26,8 @@ def test_what_is_read(text, value):
     [
         ("{", "not valid JSON: Expecting property name .* at column 2"),
         ("[\n1,\n]", "at line 3 column 1"),
+        ('{"text": "1", "text": "2"}', "'text' is named twice in one object"),
+        ('[{"a": {"b": 1, "b": 1}}]', "'b' is named twice in one object"),
         ("NaN", "not valid JSON: it has no NaN"),
         ("-1e999", "the number -1e999 is too large"),
         ("1" * 5000, "the number 1{20}… has 5,000 digits: at most 4,300 are accepted"),

@@ -60,7 +60,7 @@ class GradeCounts:
 
     def __str__(self) -> str:
         parts = [
-            f"{self.rows:,} rows in, {self.judged:,} judged, {self.rows - self.judged:,} null, "
+            f"{self.rows:,} {'row' if self.rows == 1 else 'rows'} in, {self.judged:,} judged, {self.rows - self.judged:,} null, "
             f"{self.right:,} right"
         ]
         parts += [f"null: {formatting.null_reasons(self.nulls)}"] if self.nulls else []

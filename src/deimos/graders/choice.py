@@ -56,12 +56,18 @@ _STATED = re.compile(
     r"\b(?:(?:answer|ans(?=\s{0,3}:|\.|\s{1,3}is\b)\.?|(?:correct|right|best)\s{1,3}(?:option|choice|letter)"
     r"|letter(?:\s{1,3}of\s{1,3}(?:the|my)\s{1,3}(?:(?:correct|right|best)\s{1,3})?(?:answer|option|choice))?"
     r"|(?:my|final)\s{1,3}(?:(?:final|actual)\s{1,3})?(?:choice|pick|selection)(?:,\s{1,3}(?:however|then|therefore|thus),?)?)"
+    r"(?:\s{1,3}(?:to|for|of)\s{1,3}(?:the|this|that|your)\s{1,3}(?:(?:above|following|given|present|current|original|multiple[- ]choice)\s{1,3}){0,2}(?:question|problem|exercise|task|query|quiz|item))?"
     r"[\"']?\s{0,3}(?:(?:choice|option|letter)\s{0,3})?"
-    r"(?:is|:|=|[-–—]\s|(?<=\bans\.)\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
+    r"(?:is|:|=|[→⇒⟹]|[-=]>|[-–—]\s|(?<=\bans\.)\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
+    r"|(?:(?:the|my|our)\s{1,3}(?:final\s{1,3}|correct\s{1,3}|right\s{1,3})?solution\s{1,3}is|(?:selected|chosen)(?:\s{1,3}(?:answer|option|choice|letter))?\s{0,3}(?::|\s{1,3}is\b))(?=\s{0,3}(?:option\s{1,3})?(?-i:[(\[]?[A-J][)\]]?)(?![\w’']))"
     r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
-    r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|option|choice|letter)\s{1,3}){0,2}",
+    r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|(?:the\s{1,3})?(?:option|choice|letter))\s{1,3}){0,2}",
     re.IGNORECASE,
 )
+_CROSSES = re.compile("[❌✗✘☒✖]")
+"""In an answer with crosses, ticks say which option is right."""
+_CHEERS = " \t\n✅✔☑✓🎉👍😊🙂\ufe0f"
+"""What may end an answer without saying anything."""
 _BOLD = re.compile(r"^([ \t]{0,9})\*\*[(\[]?([A-J])[)\].:]?\*\*(?=[ \t]{1,9}\S)", re.MULTILINE)
 """A letter in bold before its option's words, which is as good as one in brackets: ``**B** green``."""
 _RULED_OUT = re.compile(
@@ -111,6 +117,7 @@ def labels_of(reference: Mapping[str, Any]) -> str:
 def find_named_labels(answer: str, options: list[str], *, digits: bool) -> set[str]:
     """All labels that the answer gives as its choice, wherever it does."""
     text = _BOLD.sub(r"\1(\2)", unicodedata.normalize("NFKC", answer))
+    text = text if _CROSSES.search(text) else text.rstrip(_CHEERS)
     reader = DIGIT_READER if digits else LETTER_READER
     framed = [(found[2], found.start()) for found in _FRAME.finditer(text)]
     boxes, unclosed = find_boxes(text)

@@ -46,6 +46,7 @@ _OR_ANOTHER = re.compile(
     r"[\s.!,;]{0,6}(?:(?:or|no|nope|and|also|maybe|perhaps|possibly|actually|wait|rather|but|sorry)\b[\s,:]{1,3}){1,4}",
     re.IGNORECASE,
 )
+_ARROW = re.compile(r"^\s{0,3}(?:[→⇒⟹∴➡]|[-=]>)\ufe0f?\s{0,3}")
 _HEADING = re.compile(r"^#{1,6}\s{1,9}")
 _IT_IS = re.compile(
     r"(?:^|[.!?;:]\s{1,3}|\n\s{0,9})(?:(?:so|thus|therefore|hence)[,:]?\s{1,3})?(?:it|this|that)(?:\s{1,3}(?:is|must\s{1,3}be)|[’']s)\s{1,3}",
@@ -260,7 +261,7 @@ class LabelReader:
 
     def line(self, line: str, options: list[str]) -> set[str]:
         """The label that a line consists of, or that stands before its own option's words."""
-        line = _HEADING.sub("", line)
+        line = _ARROW.sub("", _HEADING.sub("", line))
         unquoted = line.strip(QUOTES)
         spoken = _LABEL_WORD.match(unquoted) or _HEAD.match(unquoted)
         if alone := re.fullmatch(
@@ -277,8 +278,14 @@ class LabelReader:
 
     def whole(self, answer: str, options: list[str]) -> set[str]:
         """The small letter in brackets that an answer consists of: "(b)", "b)"."""
-        found = re.fullmatch(rf"\(?({self.label.lower()})\)\.?", answer.strip())
-        return {found[1].upper()} if found and self._may_be_small(options) else set()
+        small = self.label.lower()
+        found = re.fullmatch(
+            rf"\(?({small})\)\.?|(?:option|choice|letter)\s{{1,3}}\(?({small})\)?\.?",
+            answer.strip(),
+            re.IGNORECASE,
+        )
+        named = found and (found[1] or found[2]).upper()
+        return {named} if named and self._may_be_small(options) else set()
 
     def second_thoughts(self, text: str) -> set[str]:
         """Labels behind "wait", "actually" and the like: what was said before is then in doubt."""

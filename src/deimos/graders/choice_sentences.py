@@ -20,7 +20,7 @@ _SO = r"(?:so|thus|therefore|hence|consequently|in\s{1,3}conclusion|by\s{1,3}(?:
 _END = r"(?=\s{0,3}(?:$|\n|[.!](?!\w))|,?\s{1,3}(?:not|because|since|rather\s{1,3}than|instead\s{1,3}of)\b)"
 _CLAUSE_BEGIN = r"(?:^|[.!?;:,]\s{1,3}|\n\s{0,9})"
 _CONCLUDED = re.compile(
-    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only)\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only)\s{{1,3}}be)\s{{1,3}})"
+    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})"
     rf"(?:option\s{{1,3}}|choice\s{{1,3}})?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<bare>[A-J])){_END}",
     re.IGNORECASE,
 )

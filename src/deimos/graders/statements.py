@@ -157,13 +157,14 @@ _WITHDRAWN = re.compile(
     r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:hm+|um+|oh|ah|well|wait|oops|ouch|uh-oh|whoops)[\s.!…]*$"
     r"|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
     r"|\b(?:that|this|it|which)\s(?:can[’']?t|cannot|can\snot|couldn[’']?t|could\snot)\s(?:possibly\s|really\s)?be\b"
+    r"(?!\s(?:(?:any|made|further|written|expressed|much|even)\s){0,2}(?:larg|small|bigg|great|low|high|few|less|more|bett|improv|simplif|reduc|beat|exceed|surpass|avoid|factor|cancel|divid|express|writt|increas|decreas|lower|rais|short|long|clos|optimi|undercut|extend)\w*)"
     r"|\b(?:no,?\s?wait|wait,?\sno)\b,?\s(?:it|that|this)\s(?:is|was|[’']s)\snot\b"
     r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"
     r"|\b(?:that|this|it)(?:\s(?:is|was)|[’']s)\s(?:just\s|only\s|merely\s)?(?:an?\s(?:guess|joke|lie|wild\sguess)|wrong|incorrect|not\s(?:right|correct|true))\b"
     r"|\bi\s(?:was|am)\s(?:wrong|mistaken|joking|kidding)\b"
     r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:(?:this|that|it)(?:[’']s|\sis|\swas)\s)?(?:just|only|merely|but\sthat[’']s)\s(?:a\s(?:wild\s)?guess|guessing|kidding|joking)\b"
     r"|^[\s.,;:!$)*\]\\–—-]{0,6}no,?\swait\b[\s.!]*$"
-    r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:which|but\s(?:this|that|it)|(?:this|that|it))\s(?:is|seems|would\sbe)\s(?:clearly\s|of\scourse\s|obviously\s)?(?:not\spossible|impossible|absurd|nonsense|inconsistent|contradictory)\b"
+    r"|^[\s.,;:!$)*\]\\–—-]{0,6}(?:which|but\s(?:this|that|it)|(?:this|that|it))\s(?:is|seems|would\sbe)\s(?:clearly\s|of\scourse\s|obviously\s)?(?:not\spossible(?!\sto\b)|impossible(?!\sto\b)|absurd|nonsense|inconsistent|contradictory)\b"
     r"|^(?:\s{0,2}[,(–—-]\s?|\W{0,4}(?:which|that|this)\sis\s)(?:an?|the|one)\s(?:\w{1,12}\s)?(?:mistake|error|misconception|trap|fallacy|pitfall|distractor)s?(?=[.!);]|$)"
     r"|\b(?:but|yet|however|though)\W{1,3}(?:this|that|it|which)\s(?:\w{1,12}\s)?(?:contradicts?|violates?|fails?|makes\sno\ssense|does\s?n[o’']t\s(?:fit|work|hold|satisfy|make))",
     re.IGNORECASE,

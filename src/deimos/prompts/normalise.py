@@ -3,7 +3,7 @@
 Folded are HTML's entities (``&nbsp;``), Unicode compatibility forms, case and the accents of Latin letters; gone
 are characters without a width (soft hyphens, zero-width spaces and joiners, variation selectors, accents that are
 characters of their own), unless they stand for the spaces of what would be one endless word. Cyrillic and Greek letters that look like Latin ones are
-these in words that mix scripts and, in a text of Latin letters, in words of nothing else.
+these in words that mix scripts and, among Latin words, in words of nothing else.
 Scripts that put no spaces between words are taken character by character. Not covered: look-alikes of
 other scripts, and traditional against simplified Chinese.
 """
@@ -83,20 +83,44 @@ def _without_ignorable(match: re.Match[str]) -> str:
 
 
 def _in_one_script(text: str) -> str:
-    """A text whose Cyrillic and Greek look-alikes are Latin letters, if they are meant to be read so."""
-    foreign = _FOREIGN.findall(text)
-    if not foreign:
+    """A text whose Cyrillic and Greek look-alikes are Latin letters, if they are meant to be read so.
+
+    They are in words that mix scripts, and in words of nothing else whose nearest words that cannot be
+    mistaken are Latin on both sides; so a Russian text keeps its small words ("а", "как") inside an
+    English frame too.
+    """
+    if not _FOREIGN.search(text):
         return text
-    own = sum(letter not in _LOOKS for letter in foreign)
-    latin = len(_LATIN.findall(text)) > own  # a Russian text keeps its words of look-alikes
+    found = list(_WORD.finditer(text))
+    scripts = [_script_of(match[0]) for match in found]
+    before = _nearest(scripts)
+    behind = _nearest(scripts[::-1])[::-1]
+    pieces, at = [], 0
+    for match, script, *around in zip(found, scripts, before, behind):
+        if script == "mixed" or (script == "alike" and {*around} - {""} == {"latin"}):
+            pieces += [text[at : match.start()], match[0].translate(_LOOK_ALIKES)]
+            at = match.end()
+    return "".join(pieces) + text[at:]
 
-    def change(match: re.Match[str]) -> str:
-        word = match[0]
-        mixed = _FOREIGN.search(word) and _LATIN.search(word)
-        alike = latin and all(letter in _LOOKS for letter in word)
-        return word.translate(_LOOK_ALIKES) if mixed or alike else word
 
-    return _WORD.sub(change, text)
+def _script_of(word: str) -> str:
+    """latin, other, mixed (of letters), alike (all letters look like Latin ones), or "" (no letters of these)."""
+    foreign = _FOREIGN.search(word) is not None
+    if _LATIN.search(word):
+        return "mixed" if foreign else "latin"
+    if not foreign:
+        return ""
+    return "alike" if all(letter in _LOOKS for letter in word) else "other"
+
+
+def _nearest(scripts: list[str]) -> list[str]:
+    """For each word the script of the last word before it that is plainly of one; "" if there is none."""
+    nearest, last = [], ""
+    for script in scripts:
+        nearest.append(last)
+        if script in ("latin", "mixed", "other"):
+            last = "other" if script == "other" else "latin"
+    return nearest
 
 
 def words(text: str, *, parted: bool = False) -> list[str]:

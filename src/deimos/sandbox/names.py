@@ -70,7 +70,9 @@ def find_defined(tree: ast.Module) -> set[str]:
 
 def find_bound(node: ast.stmt) -> Iterable[str]:
     """Names that a statement binds where it stands."""
-    if isinstance(node, ast.Assign | ast.AnnAssign | ast.If | ast.Try | ast.With):
+    if isinstance(node, ast.Expr):
+        yield from _named_inside(node)
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.If | ast.Try | ast.With | _LOOPS):
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
                 yield inner.id
@@ -83,6 +85,19 @@ def find_bound(node: ast.stmt) -> Iterable[str]:
         yield from _bound(node)
 
 
+_LOOPS = ast.For | ast.AsyncFor | ast.While
+
+
+def _named_inside(node: ast.AST) -> Iterable[str]:
+    """Names that ``:=`` binds in an expression, those in its functions left out."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.Lambda):
+            continue
+        if isinstance(inner, ast.NamedExpr):
+            yield inner.target.id
+        yield from _named_inside(inner)
+
+
 def globals_of(code: str) -> set[str]:
     """Names that code looks up among its globals, at its top level or inside functions and classes."""
     try:
@@ -93,7 +108,11 @@ def globals_of(code: str) -> set[str]:
     inner = list(top.get_children())
     while inner:
         scope = inner.pop()
-        found |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        found |= {
+            s.get_name()
+            for s in scope.get_symbols()
+            if s.is_global() and (s.is_referenced() or s.is_declared_global())
+        }
         inner += scope.get_children()
     return found
 

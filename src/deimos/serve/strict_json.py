@@ -16,7 +16,7 @@ from typing import Any
 
 from deimos.recipe.errors import show_value
 from deimos.serve.http import RequestFault
-from deimos.store.json_text import read_integer
+from deimos.store.json_text import read_integer, read_pairs
 
 DEPTH = 64
 """Levels of lists and objects within each other."""
@@ -38,7 +38,7 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
         raise RequestFault(400, f"the body is not UTF-8: byte {e.start}") from e
     try:
         data = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_refuse_constant, parse_int=_integer
+            text, object_pairs_hook=read_pairs, parse_constant=_refuse_constant, parse_int=_integer
         )
     except RecursionError as e:
         raise RequestFault(400, f"the body is nested more than {DEPTH} levels deep") from e
@@ -48,17 +48,6 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
         raise RequestFault(400, "the body must be a JSON object")
     _walk(data, 1, b"\\u" in body)
     return data
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"{name[:64]!r} is named twice in one object")
-            seen.add(name)
-    return found
 
 
 def _integer(digits: str) -> int:

@@ -34,8 +34,8 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
             no file can hold unescaped.
 
     Raises:
-        ValueError: one line about why it is not JSON, or has what this package cannot use: NaN and
-            infinities, half surrogate pairs, more than ``DEEPEST`` levels, integers of more digits
+        ValueError: one line about why it is not JSON, or has what this package cannot use: a key that
+            one object names twice, NaN and infinities, half surrogate pairs, more than ``DEEPEST`` levels, integers of more digits
             than Python reads.
     """
     try:
@@ -44,8 +44,9 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
         raise ValueError(f"not UTF-8 text: byte {e.start + 1} is {e.object[e.start]:#04x}") from e
     try:
         value = json.loads(
-            decoded, parse_constant=_refuse_constant, parse_float=_finite, parse_int=read_integer
-        )
+            decoded, object_pairs_hook=read_pairs, parse_constant=_refuse_constant,
+            parse_float=_finite, parse_int=read_integer,
+        )  # fmt: skip
     except json.JSONDecodeError as e:
         line = f"line {e.lineno} " if e.lineno > 1 else ""
         raise ValueError(f"not valid JSON: {e.msg} at {line}column {e.colno}") from e
@@ -56,6 +57,22 @@ def read_json(text: str | bytes, *, half_surrogates: bool = False) -> Any:
     if not half_surrogates and (_ESCAPED_HALF.search(decoded) or _HALF.search(decoded)):
         _refuse_halves(value)
     return value
+
+
+def read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object that JSON's names and values make, for ``object_pairs_hook``.
+
+    Raises:
+        ValueError: one line: a name stands twice, of which most parsers silently keep the last.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"{name[:64]!r} is named twice in one object")
+            seen.add(name)
+    return found
 
 
 def read_integer(digits: str) -> int:

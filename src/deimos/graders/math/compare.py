@@ -112,6 +112,11 @@ class _Comparison:
             if any(map(_differ_in_kind, reference.parts, answer.parts)):
                 return False
             return self.regions(regions[0], regions[1])
+        if reference.joints or answer.joints:
+            alike = reference.joints == answer.joints and len(reference.parts) == len(answer.parts)
+            return alike and self.in_order(reference.parts, answer.parts)
+        if _joined_otherwise(reference, answer):
+            return False
         if regions[0] is not None and regions[0].from_inequality and _has_inequality(answer):
             return False  # the reference is solved, the answer is not
         inequalities = _has_inequality(reference) and _has_inequality(answer)
@@ -329,6 +334,20 @@ class _Comparison:
         elif ours is not None and is_number(ours[1]):
             return False  # the reference is solved, the answer is not
         return same_relations(reference, answer)
+
+
+def _joined_otherwise(reference: Reading, answer: Reading) -> bool:
+    """Whether one joins statements by "and", the other by "or"; for values of one thing both list them."""
+    if {reference.joined, answer.joined} != {"and", "or"}:
+        return False
+    parts = [part.node for part in (*reference.parts, *answer.parts) if part.node is not None]
+    names = [
+        repr(node.parts[0]) for node in parts if node.kind == "relation" and node.data == ("=",)
+    ]
+    others = any(
+        node.kind == "symbol" or (node.kind == "relation" and node.data != ("=",)) for node in parts
+    )
+    return others or len(set(names)) > 1
 
 
 def _differ_in_kind(reference: Element, answer: Element) -> bool:

@@ -26,6 +26,21 @@ _POINTS = 3
 _EMPTY_ARGUMENT = re.compile(r"(?:\\[dt]?frac\s*(?:\{[^{}]*\})?|\\sqrt|[\w)}]\s*\^)\s*\{\s*\}")
 _COMMAND = re.compile(r"the command '([A-Za-z]+)'")
 JOINING = frozenset({*RELATIONS, *INFIX})
+_GIVEN = re.compile(
+    r"(\b(?:P|Pr|E|p|f|Var)\s*\([^()|]{1,40})(?:\\mid(?![A-Za-z])|\|)([^()|]{1,40}\))"
+)
+_MARK = re.compile(
+    r"(?<=[A-Za-z})])\s*\^\s*(?:\{\s*[+*-]\s*\}|[+*-](?=\s*(?:$|[,)=]))|\\(?:ast|dagger|times)(?![A-Za-z]))"
+)
+_MASS_NUMBER = re.compile(
+    r"^\s*(?:\{\})?\^\s*\{?\d{1,3}\}?\s*(?:_\s*\{?\d{1,3}\}?\s*)?(?=\\(?:text|mathrm)|[A-Z])"
+)
+_ALONE = re.compile(
+    r"(?:\\(?:int|iint|iiint|oint|lim|limsup|liminf|sum|prod|ldots|cdots|dots|vdots|quad|left|right)(?![A-Za-z])|…|\.{3})"
+)
+_JOINT_ALONE = re.compile(
+    r"(?:^\s*(?:and|or)\s+|\s(?:and|or)\s*$)|^\s*\\text\{\s*(?:and|or)\s*\}|\\text\{\s*(?:and|or)\s*\}\s*$"
+)
 _GLUED = 3
 r"""Letters that may have lost the blank before them: ``\pir``, ``\triangleABC``."""
 _TEX = word_set(
@@ -66,7 +81,13 @@ def refuse_damaged(reference: str) -> None:
     """
     reading = read(reference)
     trouble = reading.trouble
+    if trouble and not read(softened := _soften(reference)).trouble and softened != reference:
+        return  # sound notation that is not read: an answer must be spelled like it
     shown = repr(reference if len(reference) <= 60 else reference[:57] + "…")
+    if reference.lstrip(" $({").startswith("="):
+        raise ValueError(f"the reference {shown} is no whole formula: '=' has no left side")
+    if _ALONE.fullmatch(reference.strip(" \n$")) or _JOINT_ALONE.search(reference):
+        raise ValueError(f"the reference {shown} is no whole formula: something is missing in it")
     if _BROKEN.fullmatch(trouble) or (trouble and _EMPTY_ARGUMENT.search(reference)):
         raise ValueError(f"the reference {shown} is no whole formula: {trouble}")
     if _TOO_LARGE in trouble:
@@ -80,6 +101,11 @@ def refuse_damaged(reference: str) -> None:
         raise ValueError(f"the reference {shown} is no whole formula: \\{command[1]} joins nothing")
     if command and not _is_of_tex(command[1]):
         raise ValueError(f"the reference {shown} has \\{command[1]}, which is no command of TeX")
+
+
+def _soften(reference: str) -> str:
+    r"""A reference without notation that is sound and not read: ``P(A \mid B)``, ``\mathbb{Z}^+``, ``z^*``, ``^{14}\text{C}``."""
+    return _MASS_NUMBER.sub("", _MARK.sub("", _GIVEN.sub(r"\1, \2", reference)))
 
 
 def _is_of_tex(command: str) -> bool:

@@ -15,11 +15,21 @@ from deimos.graders.extract import Box, find_boxes, hashes, last_line
 from deimos.graders.math.compare import same
 from deimos.graders.math.exact import is_number
 from deimos.graders.math.numerals import ordinal_of, with_digits
-from deimos.graders.math.prose import find_foreign_statement, prepare_last_lines
+from deimos.graders.math.prose import (
+    drop_lead,
+    find_foreign_statement,
+    mark_unit,
+    only_supposes,
+    prepare_last_lines,
+)
 from deimos.graders.math.reading import read
 from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
 from deimos.graders.math.said.claims import find_statements
-from deimos.graders.math.said.closing import find_closing_result, find_lone_formula
+from deimos.graders.math.said.closing import (
+    claims_nothing,
+    find_closing_result,
+    find_lone_formula,
+)
 from deimos.graders.math.said.mentions import is_spoken_against
 from deimos.graders.math.said.phrases import drop_restatement, find_restatement
 from deimos.graders.math.said.retractions import find_retraction, is_denied_before
@@ -46,6 +56,14 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?:that\s)?(?:[A-Z][a-z]+|he|she|it|they|there|we|the)\s[a-z]{2,}")
+_ARROW = re.compile(
+    r"^\s{0,4}\$?\s?(?:∴|⇒|=>|->|→|➡️?|⟹|\\(?:Rightarrow|therefore|implies|to)(?![A-Za-z]))\s{0,4}"
+)
+_SO = re.compile(
+    r"^(?:so|thus|therefore|hence|then|finally|consequently)\b[,:]?\s{1,3}", re.IGNORECASE
+)
+_OPTION_LINE = re.compile(r"^\W{0,4}B\s?[:.)]", re.MULTILINE)
+_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mbox)\s?\{([^{}]*)\}")
 _OPENS, _CLOSES = "<answer>", "</answer>"
 _CHEERS = " \t\n✅✔☑✓🎉\ufe0f"
 """What may end an answer without saying anything."""
@@ -98,7 +116,8 @@ def find_finals(answer: str, reference: str) -> Finals:
         if instead and not _agrees(claims[-1].expression, instead):
             return Finals(trouble=f"takes its answer back: {instead}")
         said = (_from_sentence(claim.expression) if number else "" for claim in claims)
-        return Finals(tuple(found or claim.expression for found, claim in zip(said, claims)))
+        expressions = (found or claim.expression for found, claim in zip(said, claims))
+        return Finals(tuple(map(mark_unit, expressions) if number else expressions))
     return _of_last_line(answer, number)
 
 
@@ -126,7 +145,7 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
         return Finals(trouble="the last box is denied")
     if trouble := find_objection(answer, last):
         return Finals(trouble=trouble)
-    behind = answer[last.end :]
+    behind = _TEXT.sub(r"\1", answer[last.end :])
     instead = [
         other
         for other in (find_retraction(behind), find_alternative(behind), *hashes(behind))
@@ -170,15 +189,31 @@ def _of_last_line(answer: str, number: bool) -> Finals:
         return Finals((alone,))
     if re.match(r"~\s?[-$]?\d", line):
         return Finals(trouble="only about a number")
+    line = _led(answer, line) if number else line
+    line = mark_unit(line) if number and "$" not in line else line
     expression = read(line)
     node = expression.parts[0].node if len(expression.parts) == 1 else None
     is_value = not expression.trouble and node is not None and is_number(node)
     if number and is_value and not is_spoken_against(line):
         return Finals((line,))
     if found := find_closing_result(answer, number=number):
-        return Finals((found,))
+        return Finals((mark_unit(found) if number else found,))
+    if number or not whole or not line or only_supposes(line):
+        return Finals()
+    line = drop_lead(line)
+    if re.search(r"[=<>≤≥$]|\\[lg]eq?\b", line) and claims_nothing(line):
+        return Finals()
     words = len(re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{2,}", line))
-    return Finals((line,)) if whole and not number and line and words <= MOST_WORDS else Finals()
+    return Finals((line,)) if words <= MOST_WORDS else Finals()
+
+
+def _led(answer: str, line: str) -> str:
+    """The number behind an arrow, "So," or "A:" that is all else on a line; another line as it is."""
+    inner = _ARROW.sub("", line)
+    if not _OPTION_LINE.search(answer):
+        inner = re.sub(r"^\W{0,4}A\s?:\W{1,4}", "", inner)
+    inner = _SO.sub("", inner).rstrip(". ")
+    return inner if inner != line and _is_plain_number(inner) else line
 
 
 def _is_one_of_candidates(answer: str, line: str) -> bool:

@@ -42,6 +42,31 @@ _WHERE_CONSTANT = re.compile(
 )
 _BESIDES = re.compile(r"(?:です|だ|である|입니다|이다|예요|[。！!.*\s]){1,9}$")
 
+_LEADS = re.compile(
+    r"^[^\w\\]{0,2}(?:(?:so|thus|therefore|hence|finally|then|consequently|in\sconclusion|as\sa\sresult|we\s(?:get|have|find|obtain|conclude|see)(?:\sthat)?"
+    r"|(?:this|it|which)\s(?:gives|means|yields|shows)(?:\sthat)?|it\sfollows\sthat|∴|⇒|=>)\s{0,2}[,:]?\s{1,2}){1,3}",
+    re.IGNORECASE,
+)
+_LETTER_BEHIND = re.compile(
+    r"(\$?[-−]?(?:[\d.,/\s×·*^{}-]|\\times|\\cdot|\\frac){0,40}[\d}²³⁴⁵⁶⁷⁸⁹]\$?)\s{1,3}([mgsLJNWVhK])"
+)
+_MAY_LEAD = re.compile(
+    r"^[^A-Za-z\\]{0,6}(?:so|thus|therefore|hence|then|finally|and|but|now|we|this|that|it|the|an?|our|its|his|her|their|from|by|in|since|as|because|where|which|after|on|at|with|using|also|here"
+    r"|consequently|lastly|altogether|overall|indeed|clearly|note\sthat|answers?|solutions?|results?|values?|total|sum|final(?:ly)?|only|there|these|those|both|all|each|one|final|step\s\d+|for(?!\s(?:the\s(?:sake|moment)|instance|example|now|a\smoment|contradiction|argument))|to|however|moreover|furthermore"
+    r"|[a-z]{2,20}ing|[a-z]\s)\b",
+    re.IGNORECASE,
+)
+_VERB_AT_END = re.compile(
+    r"(?:\b(?:is|are|was|were|equals?|be|has|have|had|gets?|got|gives?|gave|makes?|obtains?|finds?|found|that|so|thus|then|hence|therefore|and|or|yields?))\s{0,3}:?\s{0,3}$",
+    re.IGNORECASE,
+)
+_SUPPOSES = re.compile(
+    r"^[^\w\\]{0,4}(?:(?:now|so|first|then|next|let\sus|let[’']s|we(?:\scan|\scould)?)[,\s]{1,3}){0,3}"
+    r"(?:suppos\w+|assum\w+|let|imagin\w+|consider\w*|tr(?:y|ied|ying)|check\w*|test\w*|if|unless|whether|given|say|set(?!\sof)|put|take|prove|show|verify"
+    r"|solve|compute|determine|define|claim|guess\w*|pick|choose|start|begin|(?:note|remember|see)(?!\sthat))\b",
+    re.IGNORECASE,
+)
+
 
 def prepare_last_lines(text: str) -> str:
     """The answer, with its last lines as sentences of numbers, units and single formulas."""
@@ -69,6 +94,30 @@ def _with_prices(line: str) -> str:
         pieces.append(_PRICE.sub("", _PRICE_AT_END.sub(r"\1\\text{ dollars}", formula[0])))
         at = formula.end()
     return "".join(pieces) + _PRICE_BESIDE_FORMULAS.sub(r"\1 dollars", line[at:])
+
+
+def mark_unit(expression: str) -> str:
+    r"""A number of prose with its unit's letter upright: "5 m" gives "5\text{ m}", as outside formulas no letter is slanted."""
+    match = _LETTER_BEHIND.fullmatch(expression.strip())
+    return f"{match[1]}\\text{{ {match[2]}}}" if match else expression
+
+
+def drop_lead(line: str) -> str:
+    """A line without the words that lead to its formula: "So x ≥ 5." gives "x ≥ 5."."""
+    return _LEADS.sub("", line)
+
+
+def only_supposes(line: str) -> bool:
+    """Whether a line supposes, tries or asks for what it holds: "Suppose x = (1, 2)."."""
+    return _SUPPOSES.match(line) is not None or line.rstrip("$*) ").endswith("?")
+
+
+def leads_to_equation(words: str) -> bool:
+    """Whether these words, right before an equation, may say that it holds: "So we get", "The area is".
+
+    Another word than those listed ("Contradiction to", "Conjecture:") says something else of it.
+    """
+    return _MAY_LEAD.match(words) is not None or _VERB_AT_END.search(words) is not None
 
 
 def find_foreign_statement(line: str) -> str:

@@ -8,6 +8,7 @@ a ratio.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -51,14 +52,27 @@ _LEAD = re.compile(
 )
 """The words of ``\\text{The answer is } 12``."""
 _LABEL = re.compile(
-    r"^(?:(?:final\s)?(?:answer|result|ans)\s*[:=]\s*(?=[^\s=])|(?:\\text\{\s*)?\(?(?-i:[A-E])\)\s*\}?[\s:]*(?=-?[\d$]|-?\\(?:d?frac|sqrt)\b))",
+    r"^(?:(?:final\s)?(?:answer|result|ans|total|sum|area|volume|perimeter|probability|value|cost|distance)\s*[:=]\s*(?=[^\s=])|(?:\\text\{\s*)?\(?(?-i:[A-E])\)\s*\}?[\s:]*(?=-?[\d$]|-?\\(?:d?frac|sqrt)\b))",
     re.IGNORECASE,
 )
 """Before a result: "Answer: 12", or the letter of the option that it is, ``\\textbf{(B)}\\ 12``."""
+_NAMED = re.compile(
+    r"^(?!(?:\\text\{)?\s*[^:=]{0,30}\b(?:not?|never|wrong|false|incorrect|about|around|approx\w*|roughly|nearly|almost|less|more|fewer|than|least|most|under|over|above|below|between|up|near"
+    r"|maybe|perhaps|possibly|probably|guess\w*|unless|if|either|neither|try|check|problem|question|step|part|case|base|mod\w*)\b)"
+    r"(?:\\text\{\s*[A-Za-z][A-Za-z ]{2,30}[:=]\s*\}\s*[:=]?\s*|\\text\{\s*[A-Za-z][A-Za-z ]{2,30}\}\s*[:=]\s*)(?=-?[\\(\[]?\s?[\d$\\])",
+    re.IGNORECASE,
+)
+"""What a result is called in front of it: ``\\text{Area: } 12``."""
+_SORT = re.compile(
+    r"^(?:\\text\{\s*)?(?:the\s|an?\s)?(?:ordered\s|open\s|closed\s)?(?:points?|pairs?|triples?|intervals?|sets?|coordinates|vectors?|fractions?|numbers?|values?|integers?)"
+    r"(?:\s?\})?\s*(?=-?\s?(?:[\d({\[]|\\(?:[dtc]?frac|sqrt|\{|left)))",
+    re.IGNORECASE,
+)
+"""What sort of thing a result is, in front of it: "the point (1, 2)"."""
 _UNREAD = re.compile(r"\\(?:int|iint|iiint|oint|lim|limsup|liminf)(?![A-Za-z])")
 """What begins an equation whose left side is not read, only its result."""
 _DATE = re.compile(
-    r"(?:\\text\{)?\s*(?:on\s)?(?:January|February|March|April|May|June|July|August|September|October|November|December)\s\d{1,2}"
+    r"(?:\\text\{)?\s*(?:on\s)?(?:January|February|March|April|May|June|July|August|September|October|November|December)(?:\s|\s?\}\s?)\d{1,2}"
     r"(?:st|nd|rd|th)?(?:,?\s\d{4})?\s*\}?"
 )
 _ONE_TEXT = re.compile(r"\(?\\text\{([^{}]*)\}\)?")
@@ -99,6 +113,8 @@ class Reading:
     text: str
     parts: tuple[Element, ...]
     joined: str = ""
+    joints: tuple[str, ...] = ()
+    """All joints in order if "and" and "or" stand side by side, so that it matters which stands where."""
 
     @property
     def trouble(self) -> str:
@@ -109,7 +125,7 @@ class Reading:
 @lru_cache(maxsize=512)
 def read(expression: str) -> Reading:
     """Read an expression; parts that cannot be read say so themselves."""
-    text = _LABEL.sub("", _LEAD.sub("", clean(expression)))
+    text = _SORT.sub("", _NAMED.sub("", _LABEL.sub("", _LEAD.sub("", clean(expression)))))
     if limit := find_exceeded_limit(text):
         return Reading(text, (Element(text, trouble=f"it has {limit}"),))
     if quantities := _read_quantities(text):
@@ -121,7 +137,10 @@ def read(expression: str) -> Reading:
     if len(parts) > 1 and all(part.words is not None for part in parts):
         words = tuple(word for part in parts for word in part.words or ())
         parts, joined = [Element(text, words=words)], ""
-    return Reading(text, tuple(_share_unit(parts)), joined)
+    both = _joints(text) if joined == "or" else ()
+    return Reading(
+        text, tuple(_share_unit(parts)), joined, both if {"and", "or"} <= {*both} else ()
+    )
 
 
 def _read_quantities(text: str) -> Reading | None:
@@ -156,7 +175,23 @@ def _spelled_number(text: str) -> str:
 def split(text: str) -> tuple[list[str], str]:
     """The pieces between joints outside brackets, and the strongest joint: "or", "and", "," or ""."""
     pieces: list[str] = []
-    joined, depth, start, skip = "", 0, 0, 0
+    joined, start = "", 0
+    for begin, end, word in _joints_in(text):
+        joined = max(joined, word, key=["", ",", "and", "or"].index)
+        pieces.append(text[start:begin].strip())
+        start = end
+    pieces.append(text[start:].strip())
+    pieces = [piece for piece in pieces if piece]
+    return (pieces, joined) if len(pieces) > 1 else ([text], "")
+
+
+def _joints(text: str) -> tuple[str, ...]:
+    return tuple(word for _, _, word in _joints_in(text))
+
+
+def _joints_in(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where each joint outside brackets begins and ends, and which it is."""
+    depth = 0
     grouped = {
         m.start() + i for m in _THOUSANDS.finditer(text) for i, c in enumerate(m[0]) if c == ","
     }
@@ -166,19 +201,14 @@ def split(text: str) -> tuple[list[str], str]:
             depth += 1
         elif sign in ")]}":
             depth -= 1
-        elif depth == 0 and match.start() >= skip and match.start() not in grouped:
+        elif depth == 0 and match.start() not in grouped:
             word = (
                 match["text"]
                 or match["word"]
                 or {"vee": "or", "wedge": "and"}.get(match["sign"] or "", "")
             )
             word = word or ("or" if "or" in sign else "and" if "and" in sign else ",")
-            joined = max(joined, word, key=["", ",", "and", "or"].index)
-            pieces.append(text[start : match.start()].strip())
-            start = match.end()
-    pieces.append(text[start:].strip())
-    pieces = [piece for piece in pieces if piece]
-    return (pieces, joined) if len(pieces) > 1 else ([text], "")
+            yield match.start(), match.end(), word
 
 
 def _share_unit(parts: list[Element]) -> list[Element]:

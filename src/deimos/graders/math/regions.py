@@ -26,7 +26,20 @@ _EXCEPT = re.compile(
 )
 """All real numbers except 1 and 2."""
 _ALL_REALS = frozenset(
-    ["all real numbers", "all reals", "real numbers", "the real numbers", "all real x", "reals"]
+    [
+        "set of all real numbers",
+        "the set of all real numbers",
+        "set of real numbers",
+        "the set of real numbers",
+        "any real number",
+        "every real number",
+        "all real numbers",
+        "all reals",
+        "real numbers",
+        "the real numbers",
+        "all real x",
+        "reals",
+    ]
 )
 INFINITY = Node("constant", (), "infinity")
 MINUS_INFINITY = Node("negative", (INFINITY,))

@@ -203,11 +203,12 @@ def is_name(node: Node) -> bool:
     if node.kind == "power":
         return _is_matrix_power(*node.parts)
     if node.kind == "product":
-        return _is_applied(node.parts[0]) or node.data == "applied" or _is_called(node.parts)
+        called = _is_applied(node.parts[0]) or node.data == "applied" or _is_called(node.parts)
+        return called or _is_of_values(node)
     if node.kind == "quotient":
         return all(map(_is_points, node.parts))
     if node.kind == "sum":
-        return _is_combination(node)
+        return _is_combination(node) or _is_of_values(node)
     return node.kind in _OF_NAMES and all(map(is_name, node.parts))
 
 
@@ -215,6 +216,12 @@ def _is_combination(node: Node) -> bool:
     """Whether a sum is what a problem asks for: m + n, a + 2b, f(1) + f(2), but not x + y or 2x + 3."""
     named = [_named_in(part) for part in node.parts]
     return all(named) and len(set(named)) == len(named)
+
+
+def _is_of_values(node: Node) -> bool:
+    """Whether numbers are added to values of functions, or multiplied by them: f(2) + 1, 2f(3)."""
+    values = [part for part in node.parts if _named_in(part).startswith("Node(kind='function'")]
+    return bool(values) and all(part in values or is_number(part) for part in node.parts)
 
 
 def _named_in(term: Node) -> str:

@@ -9,6 +9,7 @@ can be divided out (``\frac{240}{2}``) and a root that can be taken (``\sqrt{144
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -140,6 +141,8 @@ def _is_sum(node: Node, allowed: frozenset[str]) -> bool:
     """Whether all terms are settled and no two can be added."""
     if node.kind != "sum":
         return _sort(node, allowed) is not None
+    if any(exact_number(part) == 0 for part in node.parts):
+        return False
     sorts = [_sort(part, allowed) for part in node.parts]
     return None not in sorts and len(set(sorts)) == len(sorts)
 
@@ -204,7 +207,23 @@ def _square_free(value: int) -> int:
     return value
 
 
+def _multiplies_out(factors: Sequence[Node]) -> bool:
+    r"""Whether numbers among factors have still to be multiplied: ``1 \cdot \pi``, ``2 \cdot \frac{\pi}{3}``."""
+    values = [value for part in factors if (value := exact_number(part)) is not None]
+    below = [
+        part
+        for part in factors
+        if part.kind == "quotient" and exact_number(part) is None
+        and exact_number(part.parts[1]) is not None
+    ]  # fmt: skip
+    if any(abs(value) in (0, 1) for value in values):
+        return True
+    return bool(values and below)
+
+
 def _product_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
+    if _multiplies_out(node.parts):
+        return None
     sorts: list[Any] = []
     numbers = 0
     for part in node.parts:
@@ -212,7 +231,10 @@ def _product_sort(node: Node, allowed: frozenset[str]) -> Sort | None:
         if sort is None:
             return None
         tens = part.kind == "power" and part.parts[0].data == Fraction(10)
-        if part.kind == "power" and sort == () and not tens and "power" not in allowed:
+        powers = part.kind == "power" or (
+            part.kind == "quotient" and any(map(_is_plain_power, part.parts))
+        )
+        if powers and sort == () and not tens and "power" not in allowed:
             return None
         numbers += sort == () and not tens
         sorts += sort

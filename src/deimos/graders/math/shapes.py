@@ -20,6 +20,8 @@ def regroup(reference: Reading, answer: Reading) -> tuple[Reading, Reading]:
     reference, answer = _unfold_quantities(reference, answer)
     for one, other in ((reference, answer), (answer, reference)):
         labels = [as_words(part) for part in one.parts]
+        if one.joined == "or" and " or " not in other.text:
+            continue
         if len(labels) > 1 and other.parts[0].words is not None and None not in labels:
             words = Element(one.text, words=tuple(word for label in labels for word in label or ()))
             one = Reading(one.text, (words,))

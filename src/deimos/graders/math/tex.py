@@ -47,7 +47,9 @@ _COLOUR = re.compile(
 _BOLD_REALS = re.compile(
     r"(\\in\s*|^)\\(?:mathbf|boldsymbol|bm)\s*(?:\{\s*([RZQN])\s*\}|([RZQN])(?![A-Za-z]))(?=\s*(?:\\mid|\||:|\\setminus|\\backslash|-|,|$))"
 )
-_THEREFORE = re.compile(r"^\\(?:therefore|because|implies|Rightarrow)(?![A-Za-z])\s*")
+_THEREFORE = re.compile(r"^(?:\\(?:therefore|because|implies|Rightarrow)(?![A-Za-z])\s*)+")
+_LEADING_EQUALS = re.compile(r"^=\s*(?=[^\s=<>])")
+"""Of a result without its left side: ``= 12``."""
 _COMMA_IN_TEXT = re.compile(r"\\text\{\s*([,;])\s+\}")
 _FORMULA_IN_TEXT = re.compile(r"\\text\{\s*\$([^$]*)\$\s*\}")
 _MODULUS = re.compile(
@@ -59,7 +61,7 @@ _REVERSED = re.compile(
 """``]1;4[`` is an open interval, ``[1;4[`` one that is open at its end."""
 _CIS_IN_TEXT = re.compile(r"\\text\{\s*cis\s*\}(?=\s*[\d\\(A-Za-z])")
 _DRESS = re.compile(
-    r"\\(?:boldsymbol|mathbf|bm|pmb|mathit|mathsf|mathtt|mathnormal|underline|ensuremath|boxed|fbox"
+    r"\\(?:boldsymbol|mathbf|bold|bm|pmb|mathit|mathsf|mathtt|mathnormal|underline|ensuremath|boxed|fbox"
     r"|mathord|displaylines|hbox)\s*(?=\{|\\[A-Za-z]|[A-Za-z0-9])"
 )
 _UPRIGHT_SWITCH = re.compile(r"\{\s*\\(?:rm|text|tt|sf|textrm)\b\s*([^{}\\]*)\}")
@@ -72,7 +74,9 @@ _SKIP = re.compile(
     r"\\(?:tag|label|hspace|vspace|hskip|kern|phantom|hphantom|vphantom|cline)\*?\s*\{[^{}]*\}"
 )
 _NEGATIVE_SPACE = re.compile(r"\s*\\!\s*")
-_SPACE = re.compile(r"(?<!\\)\\[,;:> \n]|~|\\q?quad(?![A-Za-z])|\\(?:thin|med|thick|en)?space\b")
+_SPACE = re.compile(
+    r"(?<!\\)\\[,;:> \n]|~|\\q?quad(?![A-Za-z])|\\(?:thin|med|thick|en)?space(?![A-Za-z])"
+)
 _TEXT = re.compile(
     r"\\(?:textbf|textrm|textit|textnormal|textsf|texttt|textup|textmd|mathrm|mbox|emph|text)\s*\{"
 )
@@ -99,6 +103,10 @@ _DEGREES = re.compile(
     r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![A-Za-z]))|\\(?:text)?degree(?![A-Za-z])\s?"
 )
 _PRIMES = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![A-Za-z]))")
+_RATIO_IN_TEXT = re.compile(r"\\text\{\s*(\d+(?:\s*:\s*\d+)+)\s*\}")
+_FRACTION_IN_TEXT = re.compile(
+    r"\\text\{\s*(-?\s*\\(?:[dtc]?frac|sqrt)\s*(?:\[[^\[\]]*\]\s*)?(?:\{[^{}]*\}\s*){1,2})\}"
+)
 _TEXT_COMMAND = re.compile(r"\\text\{\s*(\\(?!text|\$)[A-Za-z]+)\s*\}")
 _SUPERSCRIPT = re.compile(r"\\textsuperscript\s*\{\s*(st|nd|rd|th)\s*\}")
 _ALIGNED = re.compile(r"&\s*(=|<|>|\\[lg]eq?(?![A-Za-z]))")
@@ -135,7 +143,7 @@ _RENAMES = {
 }  # fmt: skip
 _RENAMED = re.compile(r"\\(" + "|".join(sorted(set(_RENAMES) - {"Re"}, key=len, reverse=True)) + r")(?![A-Za-z])")  # fmt: skip
 _SIGN_NAMES = frozenset(":<>|()[]/")
-_DECIMAL_COMMA = re.compile(r"(\d+)\{,\}(\d+)(?!\{,\}|\d)")
+_DECIMAL_COMMA = re.compile(r"(?<!\{,\})(?<!\d)(\d+)\{,\}(\d+)(?!\{,\}|\d)")
 _DIGIT_GROUPS = re.compile(
     r"(?<![\d.,\\/_^])(?<!\d )([1-9]\d{0,2})((?: \d{3})+)(?!\d| ?/|,?\d| \d)"
 )
@@ -159,7 +167,7 @@ def clean(expression: str) -> str:
     text = _LETTER_X.sub(r" \\times ", _joined_rows(text))
     if "\\" in text or "{" in text or "~" in text or "&" in text:
         text = _undressed(text)
-    text = " ".join(text.split())
+    text = _LEADING_EQUALS.sub("", " ".join(text.split()))
     if reversed_ := _REVERSED.fullmatch(text):
         text = _turned_brackets(reversed_)
     if text.endswith("\\") and not text.endswith("\\\\"):
@@ -256,6 +264,7 @@ def _undressed(text: str) -> str:
     text = _UPRIGHT_BARE.sub(lambda m: f" {m[1] or m[2]} ", _POWER_OF_TEN.sub(r"e\1", text))
     text = _BASE_DIGIT.sub(r"\\log_{\1} ", text)
     text = _TEXT.sub(r"\\text{", text)
+    text = _RATIO_IN_TEXT.sub(r"\1", _FRACTION_IN_TEXT.sub(r"\1", text))
     text = _TEXT_COMMAND.sub(r"\1 ", _SUPERSCRIPT.sub(r"^{\\text{\1}}", text))
     text = _ALIGNED.sub(r"\1", text)
     text = _NESTED_TEXT.sub(r"\\text{\1}", text)
@@ -271,6 +280,7 @@ def _undressed(text: str) -> str:
     text = _RENAMED.sub(_rename, text)
     text = text.replace("\\text{,}", "{,}")
     text = _DECIMAL_COMMA.sub(_decimal_comma, text).replace("{,}", ",")
+    text = text.replace("{:}", ":")
     return text.replace("\\$", "$").replace("\\%", "%")
 
 

@@ -25,13 +25,14 @@ _TO_FILL_IN = re.compile(
     re.IGNORECASE,
 )
 """A template's own words: "Put your answer in"."""
+_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mbox)\s?\{([^{}]*)\}")
 _MISFIT = re.compile(
     r"[\s$)*\\\]]{0,6}(?:(?:does|do)\s?n[o’']t\s(?:satisfy|work|fit|hold|match|solve)|is\s(?:impossible|rejected|excluded|discarded|eliminated|ruled\sout|extraneous|invalid|false|absurd|out|not\s(?:possible|a\ssolution|valid|it|what|allowed|acceptable))|(?:must|should|has\sto|can)\sbe\s(?:rejected|excluded|discarded|eliminated|ruled\sout|ignored|dropped)|(?:would|will|could)\s(?:not|never)\b|won[’']t\b|isn[’']t\b|cannot\sbe|can[’']t\sbe|fails\b|contradicts)",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(r"(?:^|[.!?\n])\W*(?:let\sus\s|let[’']s\s|now\s)?(?:suppose|assume|imagine)\b[^.,;!?\n]*$", re.IGNORECASE)  # fmt: skip
 _OPERATOR = re.compile(
-    r"(?:[-+*/^_<>≤≥≠√~]|\d|\\(?:le|ge|leq|geq|lt|gt|ne|neq|cdot|times|div|pm|mp|sqrt|frac|dfrac|tfrac|ln|log|sin|cos|tan))$"
+    r"(?:[-+*/^_<>≤≥≠√~]|\d\.?|\\(?:le|ge|leq|geq|lt|gt|ne|neq|cdot|times|div|pm|mp|sqrt|frac|dfrac|tfrac|ln|log|sin|cos|tan))$"
 )
 _ARGUMENT = re.compile(
     r"\\(?:[dtc]?frac|d?binom|sqrt|log|ln|sin|cos|tan|exp|min|max|gcd|lcm|overline|operatorname)(?:_\{?\w{1,4}\}?|\[[^\[\]]{0,20}\])?\s?(?:\{[^{}]{0,60}\}\s?)?[({]\s?$"
@@ -40,7 +41,7 @@ _ARGUMENT = re.compile(
 """Before a box that is the argument of something: "\\frac{1}{", "f(", "2^{"."""
 _ROUNDED = re.compile(r"(?:≈|\\(?:approx|sim))$")
 _GOES_ON = re.compile(
-    r"\s*(?:\}\s*\{\s*)?(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
+    r"\d|\.\d|\s*(?:\}\s*\{\s*)?(?:[+*/!]|-\s*[\w\\]|\^(?!\s*\{?\s*\\(?:circ|degree))|\\(?:cdot|times|div|pm|mp)(?![A-Za-z])|[xyzn](?![A-Za-z]))"
 )
 _DIVIDED = re.compile(r"\s?/\s?\d")
 _ASKED = re.compile(
@@ -89,7 +90,8 @@ def find_alternative(behind: str) -> str:
 
 def find_objection(text: str, box: Box) -> str:
     """Why a box does not say what the answer is, as a short phrase; "" if it does."""
-    before, behind = text[max(0, box.start - BEFORE) : box.start], text[box.end : box.end + BEHIND]
+    before = text[max(0, box.start - BEFORE) : box.start]
+    behind = _TEXT.sub(r"\1", text[box.end : box.end + BEHIND])
     if _BOUND.search(before):
         return "the last box is a bound, or ruled out"
     if _SUPPOSES.search(before):
@@ -123,7 +125,21 @@ def _is_part(before: str, behind: str, box: Box) -> bool:
     lead = _DRESS.sub("", before)
     rounded = _ROUNDED.search(lead) and re.fullmatch(r"-?\d+", box.content)
     wrapped = _ARGUMENT.search(before)
-    return bool(rounded or wrapped or _OPERATOR.search(lead) or _GOES_ON.match(behind))
+    return bool(
+        rounded
+        or wrapped
+        or _is_in_tuple(before, behind)
+        or _OPERATOR.search(lead)
+        or _GOES_ON.match(behind)
+    )
+
+
+def _is_in_tuple(before: str, behind: str) -> bool:
+    """Whether a box stands between commas of round or square brackets that its formula opens."""
+    inner = re.split(r"\$|\\[(\[]|\n\n", before)[-1]
+    at = max(inner.rfind("("), inner.rfind("["))
+    opened = at > max(inner.rfind(")"), inner.rfind("]"))
+    return opened and ("," in inner[at:] or re.match(r"\s*,", behind) is not None)
 
 
 def _in_formula(text: str, at: int) -> bool:

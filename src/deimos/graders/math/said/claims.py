@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deimos.graders.box_doubt import is_doubted
 from deimos.graders.math.said.phrases import (
     find_called_correct,
     find_conclusions,
@@ -27,8 +28,8 @@ MOST_STATEMENTS = 60
 """Of several statements that many count, the last ones."""
 
 _ANSWER = re.compile(
-    r"(?:\b(?:answers?|ans)\b|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:)|^[ \t*#_]{0,6}(?:final\ssolution|solution|final)(?=[ \t*_]{0,4}:[ \t*_]{0,4}[-$\\\d(\[√π]))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
-    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|[–—](?=\s?[$\d\\])|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
+    r"(?:(?<![A-Za-z\d])(?:answers?|ans)(?![A-Za-z\d])|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:)|^[ \t*#_]{0,6}(?:final\ssolution|solution|final)(?=[ \t*_]{0,4}:[ \t*_]{0,4}[-$\\\d(\[√π]))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
+    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|has\sto\sbe|ought\sto\sbe|can\sonly\sbe|(?<=\ban\sanswer\s)of(?=\s{1,2}-?[$\\\d])|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|[–—](?=\s?[$\d\\])|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADING = re.compile(
@@ -39,8 +40,8 @@ _SOMEBODYS = re.compile(
 )
 """Tom's answer is not the answer."""
 _NAMED_ANSWER = re.compile(
-    r"(?P<expression>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|(?<![\d,.])-?[$€£]?\d[\d,]{0,40}(?:\.\d+)?(?:/\d+)?%?)\s{1,3}is\s{1,3}(?:indeed\s{1,3}|thus\s{1,3})?"
-    r"(?:the|our)\s{1,3}(?:(?:correct|right|final)\s{1,3}){0,2}(?:answer|result|solution|number)\b"
+    r"(?P<expression>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|(?<![\d,.])-?[$€£]?\d[\d,]{0,40}(?:\.\d+)?(?:/\d+)?%?)\*{0,2}\s{1,3}(?:is|as)\s{1,3}(?:indeed\s{1,3}|thus\s{1,3})?"
+    r"(?:the|our|my)\s{1,3}(?:(?:correct|right|final)\s{1,3}){0,2}(?:answer|result|solution|number)\b"
     r"(?!\s(?:we|i|you|they|he|she|to)\b(?!\s(?:want|need|seek|look|sought|(?:are|were)\s(?:looking|after|asked))))",
     re.IGNORECASE,
 )
@@ -50,6 +51,7 @@ _ADVERBS = re.compile(
     r"|precisely|found\sto\sbe|as\sfollows|calculated\sas|of\scourse|finally|actually|always|in\sfact|really|again)\b[,:]?[ \t]{0,3}|[:,][ \t]{0,3}){1,4}",
     re.IGNORECASE,
 )
+_FENCE = re.compile(r"```\w{0,10}[ \t]*\n\s*")
 _REMARKS = word_set(
     "correct right indeed wrong incorrect consistent reasonable plausible unique clear unclear unknown verified confirmed"
 )  # fmt: skip
@@ -75,9 +77,9 @@ _FIRST_WORD_DENIES = re.compile(
     r"|unlikely|supposedly|presumably|hardly|anything|any|some|among|unclear|unknown|unsure)\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$)")
+_SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)(?<!\bRs)[.!?](?=\s|$)")
 _CUT = re.compile(
-    r"(?<!\bi\.e)(?<!\be\.g)[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
+    r"(?<!\bi\.e)(?<!\be\.g)(?<!\bRs)[.!?](?=\s|$|[*_\"'”)])|;(?=\s|$)(?!\s+(?:[A-Za-z]\s?=\s?)?[-$]{0,2}\d[\d,./]*\$?\s*(?:[;.,]|$|or\b|and\b))|(?<=[a-z]{3})\s(?:over|in|within|across|throughout|during)\s(?=\d|the\b|all\b|an?\b|total\b|each\b|one\b|two\b|three\b|(?-i:[A-Z][a-z]))|,?\s+i\.e\.|,?\s+(?:because|since|as(?!\swell\sas)|which|where|so|when|given|for|that|thus|hence|therefore|meaning|after"
     r"|attained|achieved|occurring|reached|with\sequality|q\.?e\.?d"
     r"|but|by|following|using|based|obtained|found|from|whereas|while|due)\b|(?:,|(?<=[\w$)]))\s{1,3}giving\s(?:us\s)?(?:option\s|choice\s|answer\s)?\(?(?-i:[A-J])\)?(?=\s{0,3}(?:[.,!]|$))|,\s*(?:not|with|no\s(?:more|less|fewer)|and\s(?:we|this|that|the|it|so|not))\b"
     r"|,?\s+(?:and\s)?(?:not|rather\sthan|instead\sof)\b|,\s+(?:a|an|the|i|we|he|she|it|they|this|there)\s|\s[-–—]{1,3}\s(?=[A-Za-z])|\s\((?=(?:i\.\s?e|e\.\s?g)\.)|\s\((?!mod\b|base\b|in\sbase)(?=[A-Za-z]{2}|\d+\s[a-z]{3,}\s(?:of|by|per|times|each|plus)\b)|\*\*|:(?=\s)",
@@ -100,7 +102,8 @@ _STEPS_BEHIND = re.compile(
     re.IGNORECASE,
 )
 FORMULA = re.compile(
-    r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)",
+    r"\$\$(?P<a>.{1,2000}?)\$\$|\\\[(?P<b>.{1,2000}?)\\\]|\\\((?P<c>[^\n]{1,1000}?)\\\)|(?<![\\\w])\$(?!\s*\$)(?P<d>(?:[^$\n\\]|\\.){1,1000})\$(?!\d)"
+    r"|(?P<e>\\begin\{(?:align|gather|equation|eqnarray|multline)\*?\}(?:(?!\\begin).){1,2000}?\\end\{[a-z]{5,8}\*?\})",
     re.DOTALL,
 )
 MARKS = re.compile(r"\*\*|__|`")
@@ -132,6 +135,9 @@ def find_statements(text: str) -> list[Claim]:
         behind = text[end : end + STATEMENT + 40]
         at = len(behind) - len(behind.lstrip())
         rest = behind.lstrip()
+        if fence := _FENCE.match(rest):
+            at += fence.end()
+            rest = rest[fence.end() :]
         if adverbs := _ADVERBS.match(rest):
             at += adverbs.end()
             rest = rest[adverbs.end() :].lstrip()
@@ -144,11 +150,12 @@ def find_statements(text: str) -> list[Claim]:
         denied = _FIRST_WORD_DENIES.match(expression) and not says_there_is_none(
             f"There is {expression}"
         )
-        if _claims(text, start) and not denied and not speaks_of_another(text, start):
+        noun = start - 3 if text[max(0, start - 3) : start].lower() == "an " else start
+        if _claims(text, start) and not denied and not speaks_of_another(text, noun):
             plain = is_plainly_led(text, start) and not OF_ANOTHER.search(text, start, end)
             found.append(Claim(expression, start, end + at + length, plain))
     for match in _NAMED_ANSWER.finditer(text):
-        if _claims(text, match.start()):
+        if _claims(text, match.start()) and not is_doubted(text, match.start()):
             found.append(Claim(match["expression"], match.start(), match.end()))
     found += [Claim(*named) for named in find_called_correct(text)]
     for at in find_conclusions(text):
@@ -176,7 +183,7 @@ def read_leading_expression(rest: str) -> tuple[str, int]:
     remark = line[end : sentence.start() + 1 if sentence else len(line)]
     if _CONDITION.search(remark):
         return "", skipped + end
-    expression = _with_its_steps(line[:end].strip().strip("*_`\"' ").rstrip(",;: "))
+    expression = _with_its_steps(line[:end].strip().strip("*_`\"'“”‘’ ").rstrip(",;: "))
     sometimes = _ONLY_SOMETIMES.search(line, max(0, end - 6), end + 15)
     if sometimes or _ELSEWHERE.search(expression) or _OF_A_DISTANCE.match(line):
         return "", skipped + end

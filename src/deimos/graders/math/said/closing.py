@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from deimos.graders.box_doubt import is_doubted
+from deimos.graders.math.prose import drop_lead, leads_to_equation
 from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA, MARKS
 from deimos.graders.math.said.mentions import only_mentions, uses_next
 from deimos.graders.math.said.phrases import (
@@ -142,6 +144,10 @@ _NOT_THIS = re.compile(
     r",\s(?:and\s)?not\s-?[\d,.]{1,20}$|\s\((?:and\s)?not\s-?[\d,.]{1,20}\)$|\bnot\s-?\d[\d,.]{0,20}\sbut\s(?=-?[$\d])"
 )
 """Another number that is ruled out beside the result: "42, not 41", "not 41 but 42"."""
+_AMONG = re.compile(
+    r"(?<=\bleft)\sover\b|\sbetween\s(?:them|us|the\s(?:two|three|four)(?:\sof\sthem)?)$"
+)
+"""15 left over, 7 between them: nothing is bounded."""
 _CALLED = re.compile(
     r"^\W{0,4}(?:(?:so|thus|therefore|hence|consequently|then|altogether)\b,?\s)?(?P<number>\$[^$\n]{1,60}\$|(?:[A-Za-z](?:_\w)?\s?=\s?)?-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?(?:/\d+)?%?)"
     r"\s(?:is|must\sbe)\s(?:(?:indeed|thus|therefore|clearly|then|exactly|also)\s)?(?P<what>(?:the|our|what)\b[^\d=,;:$]{2,80})$",
@@ -159,6 +165,9 @@ _UNWANTED = re.compile(
     re.IGNORECASE,
 )
 """What a number may be called that is none of what was asked for: "the only exception", "the divisor"."""
+_EQUATED = re.compile(r"(?<![\w\\{])[A-Za-z](?:_\w)?\s?=")
+_WORDS = re.compile(r"(?<![\\A-Za-z{])(?!(?:and|or|sin|cos|tan|log|ln|sqrt|pi)\b)[A-Za-z]{2,}")
+"""Of a line that is no formula."""
 _RELATIVE = re.compile(r",\swhich\s[^,\d$]{1,80}$")
 
 
@@ -240,18 +249,32 @@ def _sentences(line: str) -> list[str]:
 
 
 def _of_sentence(sentence: str, number: bool) -> str:
-    body = _NOT_THIS.sub("", sentence.rstrip(".! "))
+    body = _AMONG.sub("", _NOT_THIS.sub("", sentence.rstrip(".! ")))
     if (rounded := _ROUNDED.search(body)) and find_expression_at_end(body[: rounded.start()]):
         body = body[: rounded.start()]
     if not re.search(r"\bif\b", body, re.IGNORECASE):
         body = _WOULD_BE.sub(r"\1 is", body)
     prose = FORMULA.sub(" ", body)
-    if _NO_RESULT.search(prose) or DOUBT.search(prose) or only_mentions(body):
+    if claims_nothing(body):
+        return ""
+    numbers = list(re.finditer(r"-?\d[\d.,/]*", body))
+    if numbers and is_doubted(body, numbers[-1].start()):
         return ""
     if _OF_AN_ANSWER.search(prose) or _SUBORDINATE.match(prose) or _FACTORIAL.search(sentence):
         return ""
     body = _RELATIVE.sub("", body)
     return _number_of(body) if number else _expression_of(body)
+
+
+def claims_nothing(sentence: str) -> bool:
+    """Whether a sentence denies, doubts, supposes or asks what it holds, or mentions it on its way."""
+    prose = FORMULA.sub(" ", sentence)
+    first = FORMULA.search(sentence)
+    equation = first if first and "=" in first[0] else _EQUATED.search(sentence)
+    before = sentence[: equation.start()].strip(" $*_") if equation else ""
+    if re.search(r"[A-Za-z]{2}", before) and not leads_to_equation(before):
+        return True
+    return bool(_NO_RESULT.search(prose) or DOUBT.search(prose)) or only_mentions(sentence)
 
 
 def _expression_of(body: str) -> str:
@@ -262,6 +285,8 @@ def _expression_of(body: str) -> str:
         return _of_formulas(body, formulas, number=False)
     if not _CONCLUDES.search(body) or BOUND.search(body):
         return ""
+    if (formula := drop_lead(body)) != body and not _WORDS.search(formula):
+        return formula
     ended = find_tuple_at_end(body)
     if not ended:
         return find_expression_at_end(body)
@@ -325,7 +350,9 @@ def _of_formulas(body: str, formulas: list[re.Match[str]], number: bool) -> str:
         behind = plain["number"].rstrip(",") + (plain["unit"] or "")
         return f"{content} = {behind}" if body[last.end() :].lstrip()[:1] == "=" else behind
     ends = not re.search(r"\d", body[last.end() :]) and len(body[last.end() :].split()) <= 3
-    if ends and _CONCLUDES.search(body) and _LAST_FORMULA.search(body[: last.start()].rstrip()):
+    lead = body[: last.start()].rpartition(",")[2].strip()
+    concludes = _CONCLUDES.search(body) or _CONCLUDES.search(lead)
+    if ends and concludes and _LAST_FORMULA.search(body[: last.start()].rstrip()):
         return content
     outside = body[: last.start()] + body[last.end() :]
     claims = _CONCLUDES.search(body) or _STATES.search(body)

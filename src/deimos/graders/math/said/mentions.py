@@ -61,6 +61,19 @@ _PLACES = re.compile(
     r"\bto\s(?:about\s)?\d{1,2}\s(?:decimals?|decimal\s(?:places?|digits?)|significant\s(?:figures?|digits?)|places|d\.?p|s\.?f)\b",
     re.IGNORECASE,
 )
+_IN_ORDER_TO = re.compile(
+    r"^\W{0,4}(?:(?:so|now)\s)?(?:in\sorder\s)?to\s(?:find|determine|compute|calculate|solve|get|obtain)\b[^,.;\d$]{1,80},\s(?=[^=]*=)",
+    re.IGNORECASE,
+)
+"""To find the total, we add 3 + 4 = 7."""
+_NOT_CLAIMED = re.compile(
+    r"^\W{0,4}(?:(?:now|so|then|and|but|we|here)[,\s]{1,3}){0,2}(?:put|when(?:ever)?|provided|except|without\sloss|wlog|w\.l\.o\.g|define|denote|substitute|want|hope|wish|suppose|assume|imagine|pretend|deny)\b"
+    r"|^\W{0,4}(?:(?:conjecture|hypothesis|claim|goal|aim|target|wanted|sought|to\s(?:prove|show|find|verify|check|do)|assumption|todo|required|idea)\s{0,2}[:–—-]\s)"
+    r"|\b(?:i|we|you|they|people)\s(?:\w+\s)?(?:hope|wish|deny|doubt|refuse|hesitate|dispute|question)\b|\b(?:rules?|ruled|ruling)\sout\b|\bcontradict\w*|\brefut\w*|\bdisprov\w*"
+    r"|\b(?:we|it|this|that|one)\swould\s(?:then\s)?(?:follow|have|mean|imply)\b|\b(?:nobody|no\sone)\b"
+    r"|\bwould\s(?:need|require|want|like)\b|\bno\s(?:way|chance|reason|evidence|proof|guarantee|indication)\b",
+    re.IGNORECASE,
+)
 _DONE = re.compile(
     r"\b(?:done|finished|ready|through|finish|solved)\b[^.]{0,40}\b(?:in|after|within)\s(?:only\s|just\s)?\d+\s(?:\w{1,12}\s)?(?:steps?|lines?|stages?)"
     r"|\b(?:in|after|within)\s(?:only\s|just\s)?\d+\s(?:\w{1,12}\s)?(?:steps?|lines?|stages?),?\s(?:we|i|it|this|one|all|everything)\b[^.]{0,20}\b(?:done|finished|ready|through|finish|solved)\b",
@@ -88,7 +101,7 @@ _NOT_YET = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS_AGAINST = re.compile(
-    r"^\W{0,4}-?[$€£]?\d[\d,./%]*\S{0,2}\s(?:.{0,40}\s)?(?:fails?|failed|cannot|can[’']?t|isn[’']?t|doesn[’']?t|didn[’']?t|won[’']?t|does|do|did|not|no|wrong|false|incorrect|impossible|invalid|extraneous"
+    r"^\W{0,4}(?:the\s(?:value|number|integer|fraction|point|pair)\s)?-?[$€£]?\d[\d,./%]*\S{0,2}\s(?:.{0,40}\s)?(?:fails?|failed|cannot|can[’']?t|isn[’']?t|doesn[’']?t|didn[’']?t|won[’']?t|does|do|did|not|no|wrong|false|incorrect|impossible|invalid|extraneous"
     r"|(?:is|are|was|were|gets?|must\sbe)\s(?:\w{1,12}\s)?(?:out|excluded|rejected|discarded|eliminated|ruled|dropped|refuted|too|an?|in\sdoubt)|contradicts?|violates?|breaks?|too|never|or\s(?:more|less|fewer|so)|at\s(?:least|most)"
     r"|(?:is|was)\s(?:tempting|unlikely|implausible|absurd|nonsense|close))\b",
     re.IGNORECASE,
@@ -101,7 +114,10 @@ def only_mentions(sentence: str) -> bool:
     Args:
         sentence: its formulas may stand as they are; only values and names' values in them are numbers.
     """
+    sentence = _IN_ORDER_TO.sub("", sentence)
     prose = FORMULA.sub(" ", sentence)
+    if _NOT_CLAIMED.search(prose):
+        return True
     if _MENTIONS.search(prose) or _TO_DO.search(prose) or _NOT_YET.search(prose):
         return True
     marked = re.sub(r"\s{2,}", " ", FORMULA.sub(_mark, sentence))

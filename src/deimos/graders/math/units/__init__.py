@@ -55,6 +55,8 @@ _NO_UNITS = word_set(
 _FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
 """Words that belong to the formula; those left out are units behind a number."""
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "poundsterling", "¥": "yen", "₹": "rupee"}
+_CODES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "INR": "₹", "RS": "₹"}
+_CODE = re.compile(r"^(US\$|USD|EUR|GBP|INR|Rs\.?)\s?(?=-?[\d.])", re.IGNORECASE)
 _CURRENCY = re.compile(r"^([-+]?)\s*([$€£¥₹])\s*(?=[-.\d\\])")
 _CURRENCY_BEHIND = re.compile(r"(?<=\d)\s*([$€£¥₹])$")
 _ORDINAL = re.compile(
@@ -145,6 +147,11 @@ _MORE = re.compile(
     r"|(?<=\d)\\text\{\s*(?:more|additional|extra)\s*\}"
 )
 """72 more eggs are 72 eggs."""
+_OF_ONE = re.compile(
+    r"(\d\}?)\s{1,3}of\s(?:an?|one)\s([A-Za-z]{3,14})$",
+    re.IGNORECASE,
+)
+"""3/4 of a mile."""
 _PER = re.compile(
     r"([A-Za-z]{2,})\s{1,3}(?:an?|each|every)\s{1,3}(second|minute|hour|day|week|month|year|night|person)\b",
     re.IGNORECASE,
@@ -159,6 +166,8 @@ _PAID = re.compile(
 
 def take_apart(text: str) -> Quantity:
     """Split a cleaned expression into its number (any formula) and what stands beside it."""
+    text = _CODE.sub(lambda m: _CODES[m[1].rstrip(".").upper()], text)
+    text = _OF_ONE.sub(r"\1 \2", text)
     text = _PAID.sub(r"\1", _PER.sub(r"\1 per \2", _MORE.sub("", spell_signs(text))))
     text = _spell_ratio(_POWER_BEHIND.sub(r"\1^\2", _ORDINAL.sub("", text)))
     named = text.rfind("=") + 1  # "Cost = $5"
