@@ -57,7 +57,7 @@ _MAY_LEAD = re.compile(
     re.IGNORECASE,
 )
 _VERB_AT_END = re.compile(
-    r"(?:\b(?:is|are|was|were|equals?|be|has|have|had|gets?|got|gives?|gave|makes?|obtains?|finds?|found|that|so|thus|then|hence|therefore|and|or|yields?))\s{0,3}:?\s{0,3}$",
+    r"(?:\b(?:is|are|was|were|equals?|be|has|have|had|gets?|got|gives?|gave|makes?|obtains?|finds?|found|that|so|thus|then|hence|therefore|and|or|yields?|won|ate|sold|bought|spent|took|left|ran|made|paid|saw|wrote|drove|rode|ended|[a-z]{3,}ed))\s{0,3}:?\s{0,3}$",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(

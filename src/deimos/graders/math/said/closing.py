@@ -165,6 +165,18 @@ _UNWANTED = re.compile(
     re.IGNORECASE,
 )
 """What a number may be called that is none of what was asked for: "the only exception", "the divisor"."""
+_WORKED_OUT = re.compile(
+    r"^\W{0,4}(?:(?:then|next|now|finally|so|first|second|third|lastly|and)\b[,\s]{1,2}){0,2}(?:we\s|you\s)?(?:can\s)?(?:add|subtract|multiply|divide|double|take|sum|combine|find|calculate|compute|determine)\b[^:=?]{1,200}:\s{0,3}(?=[-$€£(]{0,2}\d[^=]{0,120}=)",
+    re.IGNORECASE,
+)
+"""What is done, before what it comes to: "Then divide the pot by the cup: 60 / 3 = 20"."""
+_ARITHMETIC = re.compile(
+    r"(?<![\w.,$/^])(?P<left>[-$€£(]{0,2}\d[\d\s+*/×·÷x().,^%$€£-]{0,120}?)=(?P<more>[\d\s+*/×·÷x().,^%$€£=-]{0,80}=)?\s{0,3}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?%?)"
+    r"(?P<tail>\s?(?!over\b|and\s(?:an?|one|two|three)\b|or\b|times\b(?!(?:\s(?:today|altogether|in\stotal|in\sall|now|an?\s[a-z]+|per\s[a-z]+|each\s[a-z]+))?$)|plus\b|minus\b|squared\b|cubed\b|to\sthe\b|hundred\b|thousand\b|million\b|billion\b|dozen)[A-Za-z][^=\d]{0,160})$"
+)
+"""A sum with its result, and words that say what that is: "7 - 3 = 4 more tangerines than oranges"."""
+MOST_UNIT_WORDS = 2
+"""Words behind a result that are read as its unit; more are the rest of the sentence."""
 _EQUATED = re.compile(r"(?<![\w\\{])[A-Za-z](?:_\w)?\s?=")
 _WORDS = re.compile(r"(?<![\\A-Za-z{])(?!(?:and|or|sin|cos|tan|log|ln|sqrt|pi)\b)[A-Za-z]{2,}")
 """Of a line that is no formula."""
@@ -268,6 +280,7 @@ def _of_sentence(sentence: str, number: bool) -> str:
 
 def claims_nothing(sentence: str) -> bool:
     """Whether a sentence denies, doubts, supposes or asks what it holds, or mentions it on its way."""
+    sentence = _WORKED_OUT.sub("", sentence)
     prose = FORMULA.sub(" ", sentence)
     first = FORMULA.search(sentence)
     equation = first if first and "=" in first[0] else _EQUATED.search(sentence)
@@ -311,7 +324,11 @@ def _number_of(body: str) -> str:
         opens = equation[0].lstrip(" ,.").startswith("=")
         cut = re.search(r"[^\s$:,]$", body[: equation.start()])  # within a name: a_1 = 8
         at = body.index("=", equation.start()) if cut or opens else equation.start()
-        return complete_equation(body[:at] if cut or opens else "", unit_in(body[at:]))
+        whole = complete_equation(body[:at] if cut or opens else "", unit_in(body[at:]))
+        plain = _ARITHMETIC.search(body)
+        if plain and (len(plain["tail"].split()) > MOST_UNIT_WORDS or "times" in plain["tail"]):
+            return f"{plain['left']}= {plain['number'].rstrip(',')}"
+        return whole
     if len(_SAYS_NUMBER.findall(body)) > 1:
         return ""  # "the least is 7 and the most is 9"
     concludes = _CONCLUDES.search(body) or "=" in body

@@ -17,7 +17,7 @@ BEFORE = 160
 _MENTIONS = re.compile(
     r"\b(?:derived\sfrom|far\sfrom|among|such\sas|(?:lower|upper)\sbound|estimate|nobody|no\sone|number\s(?:after|before)|less\s\d"
     r"|gave\sup|give\sup|(?:squared|cubed)$|for\s(?:example|instance)|input|given\s(?:number|value)|problem\snumber|total\ssteps|(?:next|adjacent|related|similar|opposite)\sto)\b"
-    r"|^\W*(?:after|before)\s|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
+    r"|^\W*(?:after|before)\s[^,]*$|[~≈]\s?[-$]?\d|\b(?:unknown|avoid|distractors?|guess\w*|my(?!\s(?:final\s)?(?:answer|result|solution)))\b"
     r"|\b(?:must|should|can|will|to|now|still|then|[,;])\s(?:find|determine|compute|calculate|solve)\b|[,;]\s(?:find|determine|compute|calculate|solve)\b"
     r"|\b(?:in|from|by)\s(?:the|this|our)\s(?:problem|question|prompt|text|task)\b|\b(?:the|this)\s(?:problem|question|task)\s(?:gives|says|states|mentions|has|asks)\b"
     r"|,\s(?:who|whose)\s[^,]{0,80}\d|\bends?\s(?:in|with)\s|\b(?:we|i)\s(?:start|begin)\s(?:with|at|from)\b|\d\s(?:unknowns?|variables?|equations?)\b"
@@ -67,11 +67,12 @@ _IN_ORDER_TO = re.compile(
 )
 """To find the total, we add 3 + 4 = 7."""
 _NOT_CLAIMED = re.compile(
-    r"^\W{0,4}(?:(?:now|so|then|and|but|we|here)[,\s]{1,3}){0,2}(?:put|when(?:ever)?|provided|except|without\sloss|wlog|w\.l\.o\.g|define|denote|substitute|want|hope|wish|suppose|assume|imagine|pretend|deny)\b"
+    r"^\W{0,4}(?:(?:and|but)\s)?when(?:ever)?\b[^,]*$"
+    r"|^\W{0,4}(?:(?:now|so|then|and|but|we|here)[,\s]{1,3}){0,2}(?:put|provided|except|without\sloss|wlog|w\.l\.o\.g|define|denote|substitute|want|hope|wish|suppose|assume|imagine|pretend|deny)\b"
     r"|^\W{0,4}(?:(?:conjecture|hypothesis|claim|goal|aim|target|wanted|sought|to\s(?:prove|show|find|verify|check|do)|assumption|todo|required|idea)\s{0,2}[:–—-]\s)"
     r"|\b(?:i|we|you|they|people)\s(?:\w+\s)?(?:hope|wish|deny|doubt|refuse|hesitate|dispute|question)\b|\b(?:rules?|ruled|ruling)\sout\b|\bcontradict\w*|\brefut\w*|\bdisprov\w*"
-    r"|\b(?:we|it|this|that|one)\swould\s(?:then\s)?(?:follow|have|mean|imply)\b|\b(?:nobody|no\sone)\b"
-    r"|\bwould\s(?:need|require|want|like)\b|\bno\s(?:way|chance|reason|evidence|proof|guarantee|indication)\b",
+    r"|\b(?:i|we|it|this|that|one)\swould\s(?:then\s)?(?:follow|have|mean|imply|need|require|want|like)(?:,?\sthat)?\s{0,3}(?:[A-Za-z](?:_\w)?\s?=|[\s.]*$)|\b(?:nobody|no\sone)\b"
+    r"|\bno\s(?:way|chance|reason|evidence|proof|guarantee|indication)\b",
     re.IGNORECASE,
 )
 _DONE = re.compile(
