@@ -166,7 +166,6 @@ WRONG = [
     ("I thought it was B. It is C.", COLOURS),
     ("A ist richtig, B ist falsch.", COLOURS),
     ("A正确，B正确。", COLOURS),
-    ("Daher ist B richtig", COLOURS),
     ("Si B est correct, alors", COLOURS),
     ("B is the answer to nothing.", COLOURS),
     ("The answer is A. I mean, the answer is C.", COLOURS),

@@ -60,7 +60,7 @@ _STATED = re.compile(
     r"[\"']?\s{0,3}(?:(?:choice|option|letter)\s{0,3})?"
     r"(?:is|:|=|[→⇒⟹]|[-=]>|[-–—]\s|(?<=\bans\.)\s|(?:would|must|should|has\s{1,3}to|ought\s{1,3}to|can\s{1,3}only|turns\s{1,3}out\s{1,3}to)\s{1,3}be)"
     r"|(?:(?:the|my|our)\s{1,3}(?:final\s{1,3}|correct\s{1,3}|right\s{1,3})?solution\s{1,3}is|(?:selected|chosen)(?:\s{1,3}(?:answer|option|choice|letter))?\s{0,3}(?::|\s{1,3}is\b))(?=\s{0,3}(?:option\s{1,3})?(?-i:[(\[]?[A-J][)\]]?)(?![\w’']))"
-    r"|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
+    r"|(?:i|we)(?:\s{1,3}am|\s{1,3}are|[’']m|[’']re)\s{1,3}going\s{1,3}with\b|(?:i|we)(?:[’']d|[’']ll|\s{1,3}would|\s{1,3}will)?\s{1,3}(?:choose|pick|select|go\s{1,3}with)\b)"
     r"\s{0,3}:?\s{0,3}(?:(?:definitely|clearly|therefore|thus|(?:the\s{1,3})?(?:option|choice|letter))\s{1,3}){0,2}",
     re.IGNORECASE,
 )
@@ -132,6 +132,7 @@ def find_named_labels(answer: str, options: list[str], *, digits: bool) -> set[s
     said, corrected, end = _said(plain, reader, options)
     line = last_line(plain)
     closing = reader.line(line, options) or reader.whole(plain, options)
+    closing = closing or (reader.whole(line, options) if line[:1] in "OoCcLl" else closing)
     opening, opened = _opening(plain, reader, options)
     named |= said | closing | (opening - corrected)
     if not named:

@@ -46,7 +46,11 @@ _OR_ANOTHER = re.compile(
     r"[\s.!,;]{0,6}(?:(?:or|no|nope|and|also|maybe|perhaps|possibly|actually|wait|rather|but|sorry)\b[\s,:]{1,3}){1,4}",
     re.IGNORECASE,
 )
-_ARROW = re.compile(r"^\s{0,3}(?:[→⇒⟹∴➡]|[-=]>)\ufe0f?\s{0,3}")
+_ALL_BUT = re.compile(
+    r"\b(?:everything|anything|all|any|every|each)\s{1,3}(?:\w{1,10}\s{1,3}){0,2}(?:but|except(?:\s{1,3}for)?|besides)\s{1,3}(?:option\s{1,3}|choice\s{1,3})?\(?$",
+    re.IGNORECASE,
+)
+_ARROW = re.compile(r"^\s{0,3}(?:[→⇒⟹∴➡✅✔☑👉]|[-=]>)\ufe0f?\s{0,3}")
 _HEADING = re.compile(r"^#{1,6}\s{1,9}")
 _IT_IS = re.compile(
     r"(?:^|[.!?;:]\s{1,3}|\n\s{0,9})(?:(?:so|thus|therefore|hence)[,:]?\s{1,3})?(?:it|this|that)(?:\s{1,3}(?:is|must\s{1,3}be)|[’']s)\s{1,3}",
@@ -125,6 +129,10 @@ class LabelReader:
             found = self._with_text(rest, options) or self._behind_text(rest, options)[0]
             return found or self._own_text(rest, options)[0]
         named = {(match[1] or match[2]).upper()}
+        if not named <= {*self.labels[: len(options)]} and (
+            own := self._own_text(rest, options)[0]
+        ):
+            return own  # "I and II" is an option's text
         behind = rest[match.end() :]
         joint = rf"\s*(?:,\s*(?:and|or|{OR})?|and|or|{OR}|/|&)\s*[(\[]?"
         joined = re.match(joint, behind)
@@ -189,6 +197,8 @@ class LabelReader:
     def called_correct(self, plain: str, options: list[str]) -> Iterator[Stated]:
         """Sentences as "B is correct"; between the two only the option's own words may stand."""
         for match in self.correct.finditer(plain):
+            if _ALL_BUT.search(plain[: match.start(1)][-40:]):
+                continue
             text = match["text"] or match["apart"]
             if not text or match[1] in owners_of(text, self.labels, options):
                 yield Stated(match.start(), match.end(), frozenset([match[1]]))

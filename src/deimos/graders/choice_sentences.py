@@ -20,7 +20,7 @@ _SO = r"(?:so|thus|therefore|hence|consequently|in\s{1,3}conclusion|by\s{1,3}(?:
 _END = r"(?=\s{0,3}(?:$|\n|[.!](?!\w))|,?\s{1,3}(?:not|because|since|rather\s{1,3}than|instead\s{1,3}of)\b)"
 _CLAUSE_BEGIN = r"(?:^|[.!?;:,]\s{1,3}|\n\s{0,9})"
 _CONCLUDED = re.compile(
-    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})?|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})"
+    rf"{_BEGIN}(?:{_SO}(?:it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})?|that(?:\s{{1,3}}is|[’']s)\s{{1,3}}|it(?:\s{{1,3}}is|[’']s|\s{{1,3}}(?:must|can\s{{1,3}}only|has\s{{1,3}}to)\s{{1,3}}be)\s{{1,3}})"
     rf"(?:option\s{{1,3}}|choice\s{{1,3}})?(?-i:[(\[](?P<held>[A-J])[)\]]|(?P<bare>[A-J])){_END}",
     re.IGNORECASE,
 )
@@ -96,6 +96,11 @@ _SURELY = re.compile(
     rf"{_BEGIN}(?:it(?:\s{{1,3}}is|[’']s)\s{{1,3}})?(?:definitely|clearly|certainly|obviously|surely),?\s{{1,3}}{_LABEL}{_END}",
     re.IGNORECASE,
 )
+_FITS_BEST = re.compile(
+    rf"{_BEGIN}(?:{_SO})?(?:all\s{{1,3}}(?:the\s{{1,3}})?others?\s{{1,3}}(?:options\s{{1,3}})?(?:are\s{{1,3}}(?:wrong|false|incorrect|out)|fail)[,;]\s{{1,3}}(?:so\s{{1,3}})?)?{_LABEL}(?:\s{{1,3}}(?:fits|matches|remains|works|is\s{{1,3}}left)(?:\s{{1,3}}(?:best|here|perfectly|exactly))?){_END}"
+    rf"|{_BEGIN}all\s{{1,3}}(?:the\s{{1,3}})?others?\s{{1,3}}(?:options\s{{1,3}})?(?:are\s{{1,3}}(?:wrong|false|incorrect|out)|fail)[,;]\s{{1,3}}so\s{{1,3}}{_LABEL.replace('<label>', '<last>')}{_END}",
+    re.IGNORECASE,
+)
 _PICK = re.compile(
     rf"{_BEGIN}(?:{_SO})?(?:choose|select|pick|mark|tick)\s{{1,3}}{_LABEL}{_END}", re.IGNORECASE
 )
@@ -148,7 +153,9 @@ def plain_sentences(text: str) -> Iterator[Stated]:
         yield Stated(match.start(), match.end(), frozenset([match["held"] or match["bare"]]))
     for pattern in (_CONTRASTED, _RULED_OUT, _RIGHT_ONE, IS_CORRECT, NOT_THIS_BUT_THAT, _CHANGED):
         for match in pattern.finditer(text):
-            label = next(filter(None, map(match.groupdict().get, ("label", "ja", "ko", "tr"))))
+            label = next(
+                filter(None, map(match.groupdict().get, ("label", "ja", "ko", "tr", "de", "de2")))
+            )
             yield Stated(match.start(), match.end(), frozenset([label]))
     for match in _CORRECTED.finditer(text):
         yield Stated(match.end("word"), match.end(), frozenset([match["label"]]))
@@ -162,8 +169,9 @@ def weak_sentences(text: str) -> Iterator[Stated]:
     for pattern in (_ONLY, _LEFT, _MAKES, _MOST, _I_THINK, _SURELY, _PICK):
         for match in pattern.finditer(text):
             yield Stated(match.start(), match.end(), frozenset([match["label"]]))
-    for match in _ONLY_IT.finditer(text):
-        yield Stated(match.start(), match.end(), frozenset([match["label"] or match["last"]]))
+    for pattern in (_ONLY_IT, _FITS_BEST):
+        for match in pattern.finditer(text):
+            yield Stated(match.start(), match.end(), frozenset([match["label"] or match["last"]]))
     for match in _WITH_REASON.finditer(text):
         if not _PREDICATE.search(match["why"]):
             label = match["held"] or match["label"]

@@ -91,7 +91,8 @@ _OPTION = r"(?:\b(?:l[’'])?(?:option|opción|opcion|opção|opzione|optie|antw
 _SO = r"(?:(?:also|daher|somit|folglich|donc|ainsi|entonces|luego|por\s{1,3}(?:lo\s{1,3})?tanto|quindi|portanto|logo|dus|alltså|derfor|altså|więc|jadi|vậy)[,:]?\s{1,3}|所以|因此|故|따라서\s?|したがって、?|よって、?)"
 _IS_A = r"\s{1,3}(?:ist|est|es|è|é|está|is|är|er|on|jest|je|e|este|adalah|là|είναι|–|—)\s{1,3}"
 IS_CORRECT = _compiled(
-    rf"(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:只有|仅有)?(?:(?:die|la|le|el|a|o|de)\s{{1,3}})?(?:{_OPTION}|选项|選項|選択肢|보기\s?)?{_LABEL}"
+    rf"(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:(?:richtig|korrekt)\s{{1,3}}(?:ist|wäre)\s{{1,3}}(?:(?:die\s{{1,3}})?{_OPTION})?(?-i:[(\[]?(?P<de>[A-J])[)\]]?)(?=\s{{0,3}}(?:$|[.,;!\n]))|ist\s{{1,3}}(?-i:[(\[]?(?P<de2>[A-J])[)\]]?)\s{{1,3}}(?:richtig|korrekt)(?=\s{{0,3}}(?:$|[.,;!\n])))"
+    rf"|(?:^|[.!?;:\n。]\s{{0,3}})(?:{_SO})?(?:只有|仅有)?(?:(?:die|la|le|el|a|o|de)\s{{1,3}})?(?:{_OPTION}|选项|選項|選択肢|보기\s?)?{_LABEL}"
     rf"(?:{_IS_A}(?:{_CORRECT}|{_THE_RIGHT_ONE})|\s{{1,3}}(?:doğru(?:dur)?|helyes|benar|betul|đúng|верно|правильно)"
     r"|\s{0,2}(?:选项|選項|项|項)?\s{0,2}(?:是|为|為)?(?:唯一)?(?:正确|正確)(?:的|答案|选项|選項){0,2}|\s{0,2}(?:が|は)\s?(?:正しい|正解|答え)(?:です|だ)?"
     r"|\s{0,2}(?:가|이|은|는)\s?(?:정답|맞)(?:입니다|이다|습니다|다)?)"

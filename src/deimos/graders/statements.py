@@ -98,6 +98,7 @@ _AN_ERROR = re.compile(
     re.IGNORECASE,
 )
 _WRONGLY = re.compile(
+    rf"\b(?:an?|one|the|another|some|my|many|his|her)\s{{1,3}}(?:\w{{1,12}}\s{{1,3}})?(?:student|pupil|friend|classmate|colleague|person|user|reader|neighbou?r)s?\s{{1,3}}(?:wrote|said|answered|argued|suggested|argues|suggests|{_SAYING})(?:\s{{0,3}}[:,])?\s{{1,3}}[\"“‘']?\s{{0,3}}{_NOUN}|"
     rf"\b(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively|carelessly)\s{{1,3}}{_SAYING}(?:\s{{0,3}}:)?\s{{1,3}}{_NOUN}"
     rf"|\b{_SAYING}\s{{1,3}}(?:wrongly|falsely|mistakenly|incorrectly|erroneously|naively),?\s{{1,3}}{_NOUN}",
     re.IGNORECASE,
@@ -158,6 +159,11 @@ _WITHDRAWN = re.compile(
     r"|\bactually,?\s(?:no|not|it\s(?:is|was)\snot|that\s(?:is|was)\snot)\b"
     r"|\b(?:that|this|it|which)\s(?:can[’']?t|cannot|can\snot|couldn[’']?t|could\snot)\s(?:possibly\s|really\s)?be\b"
     r"(?!\s(?:(?:any|made|further|written|expressed|much|even)\s){0,2}(?:larg|small|bigg|great|low|high|few|less|more|bett|improv|simplif|reduc|beat|exceed|surpass|avoid|factor|cancel|divid|express|writt|increas|decreas|lower|rais|short|long|clos|optimi|undercut|extend)\w*)"
+    r"|\b(?:that|this|it)(?:[’']s|\sis|\swas)\snot\s(?:among|one\sof|a\svalid|an?\s(?:option|solution)|allowed|possible|valid|permitted)\b"
+    r"|\bi\s(?:have\s)?made\s(?:an?|some)\s(?:\w{1,12}\s)?(?:mistake|error)|\bor\s(?:is|was|could|might|should)\sit\b"
+    r"|^[\s.,;:!$)*\]\\–—-]{0,6}which\s(?:contradicts|violates|fails)\b|\b(?:this|that|it)(?:[’']s|\sis|\swas)\snot\s(?:an?|the|my|our)\s(?:answer|solution|result)\b"
+    r"|\b(?:this|that|it)(?:[’']s|\sis|\swas)\s(?:clearly\s|obviously\s)?(?:a\scontradiction|absurd|nonsense|contradictory)\b|\b(?:this|that|it)\scan(?:not|[’']t)\s(?:happen|work|hold|occur)\b"
+    r"|^\W{0,6}(?:impossible|absurd|nonsense|contradiction)\s{0,3}(?:[.!]|$)|\b(?:this|that|my|the)\s(?:answer|result|value|number)\s(?:is|was)\s(?:wrong|incorrect|false|not\s(?:right|correct)|a\s(?:guess|mistake))\b"
     r"|\b(?:no,?\s?wait|wait,?\sno)\b,?\s(?:it|that|this)\s(?:is|was|[’']s)\snot\b"
     r"|\b(?:he|she|they)\s(?:is|was|are|were)\s(?:wrong|mistaken|incorrect|lying)\b|^\W{0,4}(?:but\s)?i\s(?:guess|suppose|am\snot\ssure|[’']m\snot\ssure|doubt)\b"
     r"|\b(?:that|this|it)(?:\s(?:is|was)|[’']s)\s(?:just\s|only\s|merely\s)?(?:an?\s(?:guess|joke|lie|wild\sguess)|wrong|incorrect|not\s(?:right|correct|true))\b"

@@ -142,7 +142,7 @@ OTHERS = [
     ("The answer is B.", r"\text{(B)}", True),
     ("The answer is Monday.", r"\text{Monday}", True),
     ("The answer is not Monday.", r"\text{Monday}", False),
-    ("So the day is Monday.", r"\text{Monday}", False),
+    ("So the day is Monday.", r"\text{Monday}", True),
     (r"\boxed{7} is wrong.", "7", False),
     (r"\boxed{7}. That is wrong, it's 8.", "7", False),
     (r"\boxed{7}. This is correct.", "7", True),

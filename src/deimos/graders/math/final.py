@@ -24,13 +24,14 @@ from deimos.graders.math.prose import (
 )
 from deimos.graders.math.reading import read
 from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
-from deimos.graders.math.said.claims import find_statements
+from deimos.graders.math.said.claims import BOUND, find_statements
 from deimos.graders.math.said.closing import (
     claims_nothing,
     find_closing_result,
     find_lone_formula,
 )
 from deimos.graders.math.said.mentions import is_spoken_against
+from deimos.graders.math.said.named import find_named_result
 from deimos.graders.math.said.phrases import drop_restatement, find_restatement
 from deimos.graders.math.said.retractions import find_retraction, is_denied_before
 from deimos.graders.math.tokens import Unreadable
@@ -58,6 +59,10 @@ _SEVERAL = re.compile(
 _SENTENCE = re.compile(r"(?:that\s)?(?:[A-Z][a-z]+|he|she|it|they|there|we|the)\s[a-z]{2,}")
 _ARROW = re.compile(
     r"^\s{0,4}\$?\s?(?:∴|⇒|=>|->|→|➡️?|⟹|\\(?:Rightarrow|therefore|implies|to)(?![A-Za-z]))\s{0,4}"
+)
+_CLUELESS = re.compile(
+    r"\bi\s(?:do\snot|don[’']t)\s(?:really\s|actually\s)?know\b|\bi\s(?:have|[’']ve)\s(?:got\s)?no\s(?:idea|clue)\b|\bi(?:\sam|[’']m)\snot\s(?:at\sall\s)?(?:sure|certain)\b",
+    re.IGNORECASE,
 )
 _SO = re.compile(
     r"^(?:so|thus|therefore|hence|then|finally|consequently)\b[,:]?\s{1,3}", re.IGNORECASE
@@ -118,7 +123,7 @@ def find_finals(answer: str, reference: str) -> Finals:
         said = (_from_sentence(claim.expression) if number else "" for claim in claims)
         expressions = (found or claim.expression for found, claim in zip(said, claims))
         return Finals(tuple(map(mark_unit, expressions) if number else expressions))
-    return _of_last_line(answer, number)
+    return _of_last_line(answer, reference, number)
 
 
 def _of_frames(answer: str, reference: str) -> Finals:
@@ -175,11 +180,16 @@ def _with_names(answer: str, found: list[Box]) -> list[str]:
     return [f"{name[1]} = {box.content}" for name, box in zip(before, found) if name]
 
 
-def _of_last_line(answer: str, number: bool) -> Finals:
+def _of_last_line(answer: str, reference: str, number: bool) -> Finals:
     answer = prepare_last_lines(_said_once(answer))
     line = last_line(answer)
     if (foreign := find_foreign_statement(line)) and _is_expression(foreign, number):
         return Finals((foreign,))
+    if _CLUELESS.search(line):
+        return Finals(trouble="it says that it does not know")
+    wanted = read(reference).parts
+    if len(wanted) == 1 and (named := find_named_result(line, wanted[0])):
+        return Finals((named,))
     if total := _TOTAL_ROW.fullmatch(line):
         return Finals((total["number"],))
     whole = line == answer.strip()
@@ -201,7 +211,7 @@ def _of_last_line(answer: str, number: bool) -> Finals:
     if number or not whole or not line or only_supposes(line):
         return Finals()
     line = drop_lead(line)
-    if re.search(r"[=<>≤≥$]|\\[lg]eq?\b", line) and claims_nothing(line):
+    if re.search(r"[=<>≤≥$]|\\[lg]eq?\b", line) and (claims_nothing(line) or BOUND.search(line)):
         return Finals()
     words = len(re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{2,}", line))
     return Finals((line,)) if words <= MOST_WORDS else Finals()

@@ -40,6 +40,8 @@ _FOR_ALL = re.compile(
 _WHERE_CONSTANT = re.compile(
     r"(?<=\$),?\swhere\s\$[A-Za-z](?:_\w)?\$\sis\s(?:a|an|any|some)\s(?:(?:arbitrary|real|any)\s){0,2}(?:constant|integer|number)(?=[ .!]{0,3}$)"
 )
+_OPERATORS = str.maketrans("−⋅∙", "-··")
+_DASH = re.compile(r"(?:(?<=[\d)])|(?<=[\d)]\s))–(?=\s?[$€£(]?\d)")
 _BESIDES = re.compile(r"(?:です|だ|である|입니다|이다|예요|[。！!.*\s]){1,9}$")
 
 _LEADS = re.compile(
@@ -71,6 +73,7 @@ _SUPPOSES = re.compile(
 def prepare_last_lines(text: str) -> str:
     """The answer, with its last lines as sentences of numbers, units and single formulas."""
     head, tail = text[:-TAIL], _PROVED.sub("", text[-TAIL:])
+    tail = _DASH.sub("-", tail.translate(_OPERATORS))
     lines = [_with_prices(line) for line in tail.split("\n")]
     last = _WHERE_CONSTANT.sub("", _FOR_ALL.sub("", lines[-1]))
     last = _NAME_COUNTED.sub(lambda m: m["before"] + m["name"], last)

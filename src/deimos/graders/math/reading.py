@@ -47,7 +47,7 @@ _BASED = re.compile(
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "twelve": 12, "sixteen": 16}  # fmt: skip
 _LEAD = re.compile(
-    r"^\\text\{\s*(?:(?:so|thus|the|final|correct|answer|value|result|total|is|are|equals)\b\s*|[:=]\s*){1,8}\}\s*(?=[^\s=])",
+    r"^\\text\{\s*(?:(?:so|thus|the|final|correct|answer|value|result|total|is|are|equals|exactly|only|just|simply)\b\s*|[:=]\s*){1,8}\}\s*(?=[^\s=])",
     re.IGNORECASE,
 )
 """The words of ``\\text{The answer is } 12``."""
@@ -58,7 +58,7 @@ _LABEL = re.compile(
 """Before a result: "Answer: 12", or the letter of the option that it is, ``\\textbf{(B)}\\ 12``."""
 _NAMED = re.compile(
     r"^(?!(?:\\text\{)?\s*[^:=]{0,30}\b(?:not?|never|wrong|false|incorrect|about|around|approx\w*|roughly|nearly|almost|less|more|fewer|than|least|most|under|over|above|below|between|up|near"
-    r"|maybe|perhaps|possibly|probably|guess\w*|unless|if|either|neither|try|check|problem|question|step|part|case|base|mod\w*)\b)"
+    r"|maybe|perhaps|possibly|probably|bounds?|estimated?|candidates?|rejected|extraneous|invalid|guess\w*|unless|if|either|neither|try|check|problem|question|step|part|case|base|mod\w*)\b)"
     r"(?:\\text\{\s*[A-Za-z][A-Za-z ]{2,30}[:=]\s*\}\s*[:=]?\s*|\\text\{\s*[A-Za-z][A-Za-z ]{2,30}\}\s*[:=]\s*)(?=-?[\\(\[]?\s?[\d$\\])",
     re.IGNORECASE,
 )
@@ -293,7 +293,7 @@ def _read_ratio(text: str) -> tuple[Node, ...] | None:
 
 
 def _read_formula(text: str) -> Element:
-    text = _BEFORE_PLACE.sub("", re.sub(r"^\\approx(?!\s*-?\d+$)\s*", "", text)).strip()
+    text = _BEFORE_PLACE.sub("", re.sub(r"^\\approx\s*(?=-?\d*\.\d)", "", text)).strip()
     quantity = take_apart(text)
     body, unit, percent = quantity.body, quantity.unit, quantity.percent
     try:

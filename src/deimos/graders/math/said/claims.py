@@ -29,7 +29,7 @@ MOST_STATEMENTS = 60
 
 _ANSWER = re.compile(
     r"(?:(?<![A-Za-z\d])(?:answers?|ans)(?![A-Za-z\d])|^[ \t*#_]{0,6}(?:final\s)?result(?=[ \t*_]{0,4}:)|^[ \t*#_]{0,6}(?:final\ssolution|solution|final)(?=[ \t*_]{0,4}:[ \t*_]{0,4}[-$\\\d(\[√π]))[ \t*_]{0,4}(?:(?:to|for|of)\s(?:the|this|your|our)\s(?:\w{1,15}\s?){1,3})?[ \t*_]{0,4}"
-    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:is|are|was|will\sbe|must\sbe|should\sbe|has\sto\sbe|ought\sto\sbe|can\sonly\sbe|(?<=\ban\sanswer\s)of(?=\s{1,2}-?[$\\\d])|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|[–—](?=\s?[$\d\\])|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
+    r"(?:\([^()\n]{1,20}\)\s?)?(?:,\s(?:therefore|then|thus|hence|of\scourse|in\sfact|finally),\s)?(?:(?:(?:is\snot|isn[’']t|was\snot|wasn[’']t)\s\$?-?\d[\d.,/]{0,30}\$?[,;]?\s(?:it[’']s|it\sis|but(?:\srather)?)|is|are|was|will\sbe|must\sbe|should\sbe|has\sto\sbe|ought\sto\sbe|can\sonly\sbe|(?<=\ban\sanswer\s)of(?=\s{1,2}-?[$\\\d])|equals|becomes|(?:turns|comes|works)\sout\sto(?:\sbe)?|comes\sto)(?![\w'’])|[:=]|[–—](?=\s?[$\d\\])|(?<=\bans)\.(?=[ \t]{1,3}[-$\\\d]))[ \t*_:]{0,6}",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADING = re.compile(
@@ -68,7 +68,7 @@ BOUND = re.compile(
     r"\b(?:less|more|greater|fewer|larger|bigger|smaller|higher|lower|longer|shorter)\sthan\b|\b(?:at\s(?:least|most)|between"
     r"|above|below|under|over|around|about|approximately|roughly|close\sto|near|nearly|almost|up\sto|no\smore|no\sless"
     r"|exceeds?|anything|bounded|tends?|approaches|all\sbut|exceeding|beyond|besides|except|excluding|other\sthan|different\sfrom|multiple\sof|divisible\sby|divides|factor\sof"
-    r"|some|something|somewhere|any|one\sof|ranges?|within|plus|minus|modulo|mod|estimate[ds]?|compared?|versus|vs)\b",
+    r"|a\s(?:minimum|maximum)\sof|some|something|somewhere|any|one\sof|ranges?|within|plus|minus|modulo|mod|estimate[ds]?|compared?|versus|vs)\b",
     re.IGNORECASE,
 )
 _FIRST_WORD_DENIES = re.compile(

@@ -10,7 +10,9 @@ import re
 
 from deimos.graders.box_doubt import is_doubted
 from deimos.graders.math.prose import drop_lead, leads_to_equation
+from deimos.graders.math.said.affirming import affirms, rules_out_others
 from deimos.graders.math.said.claims import BOUND, CLAUSE, DOUBT, FORMULA, MARKS
+from deimos.graders.math.said.clauses import find_main_clause
 from deimos.graders.math.said.mentions import only_mentions, uses_next
 from deimos.graders.math.said.phrases import (
     find_affirmed,
@@ -20,7 +22,6 @@ from deimos.graders.math.said.phrases import (
     says_there_is_none,
     write_number_in_digits,
 )
-from deimos.graders.math.said.retractions import TAKEN_BACK
 from deimos.graders.math.said.sides import (
     complete_equation,
     find_expression_at_end,
@@ -46,7 +47,7 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _STATES = re.compile(
-    r"\b(?:is|are|was|were|be|equals?|has|have|had|will|gets?|got|makes?|made|needs?|needed|costs?|earns?|earned|pays?|paid"
+    r"\b(?:is|are|was|were|be|equals?|measures?|ends?\sup|ended\sup|has|have|had|will|gets?|got|makes?|made|needs?|needed|costs?|earns?|earned|pays?|paid"
     r"|saves?|saved|spends?|spent|takes?|took|sells?|sold|leaves?|left|remains?|remained|eats?|ate|buys?|bought|gives?|gave"
     r"|receives?|received|travels?|travel+ed|walks?|walked|runs?|ran|uses?|used|weighs?|weighed|owes?|owed|drinks?|drank"
     r"|collects?|collected|contains?|totals?|becomes?|became|yields?|obtains?|finds?|found|requires?|reads|grows?|grew|holds?"
@@ -81,18 +82,21 @@ _NO_RESULT = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,/\\^])-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?:\s+(?:hundred|thousand|million|billion|trillion|dozens?)\b)?"
+    r"(?<![\w.,/\\^])-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+|\s\d{1,3}/\d{1,3}|[½¼¾⅓⅔⅛])?%?(?:\s+(?:hundred|thousand|million|billion|trillion|dozens?)\b)?"
 )
 _EQUATION = re.compile(r"(?:[\d\s+\-*/×·÷().,^%$€£]{0,120}=\s*){1,6}[^=]{1,80}$")
 _ENDS_WITH = (
-    r"(?:(?:\b(?:is|are|was|were|equals?|be|becomes|gives|get|got|obtain|have)|=|:)\s{0,3}(?:(?:indeed|only|exactly|just|simply|thus|therefore"
+    r"(?:(?:\b(?:measures?|(?:is|are|lies?)\s(?:located\s)?at|is|are|was|were|equals?|be|becomes|gives|get|got|obtain|have)|=|:)\s{0,3}(?:(?:indeed|only|exactly|just|simply|thus|therefore"
     r"|also|equal\sto|still|then|actually|a\stotal\sof|given\sby|confirmed\sto\sbe|to\sbe)\s{1,3}){0,3})"
 )
 _RAISED = r"(?:\s?\^\s?\{?-?\d\}?|[⁻¹²³⁴]{1,2})?"
 _UNIT = rf"[A-Za-z]{{1,14}}{_RAISED}(?:\s?[/·]\s?[A-Za-z]{{1,5}}{_RAISED})?"
 _UNIT_WORDS = rf"(?:\s{{0,2}}{_UNIT}(?:\s[A-Za-z]{{1,14}}){{0,3}})?"
 _LAST_NUMBER = re.compile(
-    _ENDS_WITH + r"(?P<number>-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?)(?P<unit>" + _UNIT_WORDS + ")$",
+    _ENDS_WITH
+    + r"(?P<number>-?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+|\s\d{1,3}/\d{1,3}|[½¼¾⅓⅔⅛])?%?)(?P<unit>"
+    + _UNIT_WORDS
+    + ")$",
     re.IGNORECASE,
 )
 _NO_EQUALITY = re.compile(r"!=|=/=|\\(?:neq?|not|leq?|geq?|lt|gt|approx|sim|equiv)\b|[<>≠≤≥≈≡~]")
@@ -100,28 +104,6 @@ _ROUNDED = re.compile(rf"\s?(?:≈|\\approx)\s?\d[\d.,]{{0,15}}(?:\s{_UNIT})?$")
 """What "2√3 ≈ 3.46 cm" says again."""
 _SAYS_NUMBER = re.compile(r"\b(?:is|are|equals?)\s{1,3}-?[$€£]?\d", re.IGNORECASE)
 _LAST_FORMULA = re.compile(_ENDS_WITH + r"$", re.IGNORECASE)
-_AFFIRMS = re.compile(
-    r"\b(?:answer|correct|correctly|confident|result|match(?:es)?|hope|done|good|same|add\sup|adds\sup|confirms?|confirmed|consistent|right"
-    r"|sure|satisfied|solved|solution)\b",
-    re.IGNORECASE,
-)
-_ADDS_UP = re.compile(
-    r"\beverything\s(?:seems|appears)\sto\s(?:add\sup|check\sout|work\sout|be\s(?:right|correct|consistent))\b",
-    re.IGNORECASE,
-)
-_COURTESY = re.compile(
-    r"\W{0,3}(?:i\shope\s(?:this|that|it)\shelps|hope\s(?:this|that|it)\shelps|let\sme\sknow\s(?:if|in\scase)\syou|please\slet\sme\sknow"
-    r"|feel\sfree\sto\sask|if\syou\shave\s(?:any|more|further)\s(?:\w{1,8}\s)?questions|(?:i[’']m\s|i\sam\s)?happy\sto\shelp|good\sluck)\b",
-    re.IGNORECASE,
-)
-_BREAKS_OFF = re.compile(
-    r"\W{0,6}(?:so|then|thus|hence|therefore|now|next|and|but|wait|because|since|consider|let\w*|if|finally|also|first)\b(?:\s(?:we|i|it|the|that|this|let|if|us|consider|there))?[\s,:;.…]{0,9}",
-    re.IGNORECASE,
-)
-"""A sentence that was only begun: what stands before it is no result yet."""
-_UNSURE = re.compile(
-    r"\bnot\b|n[’']t\b|\b(?:unsure|wrong|mistakes?|errors?|guess\w*)\b", re.IGNORECASE
-)
 _ATTAINED = re.compile(
     r",?\s(?:attained|achieved|reached|occurring|obtained|with\sequality)\s(?:exactly\s)?(?:at|when|for|if|by)\s.{1,80}$"
 )
@@ -135,7 +117,7 @@ _PURPOSE = re.compile(
     r"(\d[\d,.]{0,20}(?:\s[a-z]{2,14}){0,3}?)\sto\s(?:buy|fill|pay|reach|make|get|complete|finish|cover|win|have|pass|meet|afford|feed|travel|go|save|earn)\b[^\d=]{0,60}$"
 )
 _NUMBER_AS_SUBJECT = re.compile(
-    r"^(?:so|thus|therefore|hence|consequently|in\stotal|altogether|then|this\smeans(?:\sthat)?)\b,?\s(?:a\stotal\sof\s)?(?P<number>[$€£]?\d[\d,]{0,20}(?:\.\d+)?)"
+    r"^(?:so|thus|therefore|hence|consequently|in\stotal|altogether|overall|all\sin\sall|then|this\smeans(?:\sthat)?)\b,?\s(?:a\stotal\sof\s)?(?P<number>[$€£]?\d[\d,]{0,20}(?:\.\d+)?)"
     r"(?P<unit>(?:\s(?!and\b|or\b|of\b|is\b|are\b|was\b|were\b|than\b|times\b)[a-z]{2,14}){1,3}?)\s(?:were|was|are|have\sbeen|has\sbeen|had\sbeen|remain(?:ed|s)?|will\sbe|can\sbe|must\sbe)\b[^\d=]{0,60}$",
     re.IGNORECASE,
 )
@@ -165,13 +147,33 @@ _UNWANTED = re.compile(
     re.IGNORECASE,
 )
 """What a number may be called that is none of what was asked for: "the only exception", "the divisor"."""
+_COLON = re.compile(r"\d\s?:\s?\d[\d,.:]*\D*$")
+"""A ratio, a score or a time at the end, of which no half is the result."""
+_NAME_AND_VALUE = r"\$?[A-Za-z][\w’']{0,12}[₀-₉]?\s?=\s?\$?-?[\d.,/]{0,20}[\d½¼¾]%?\$?"
+_TWO_VALUES = re.compile(
+    rf"(?<![A-Za-z\d]){_NAME_AND_VALUE}(?:\s?(?:[,;]\s?(?:(?:\.{{3}}|…|\\ldots),?\s?)?(?:or\s|and\s)?|\bor\s|\band\s)\s?{_NAME_AND_VALUE}){{1,8}}\W*$"
+)
+"""x = 2 or x = 3; a = 2, b = 7 and c = 3."""
+_AT_PLACE = re.compile(
+    r",?(?:^|\s)(?:for|when(?:ever)?|at|where|with|as|if|from)\s\$?[A-Za-z](?:_\w)?\s?=\s?[^=,]{1,30}$",
+    re.IGNORECASE,
+)
+"""The maximum is 12 when x = 3."""
+_LIMITS = re.compile(
+    r"(?:^|\s)at\s(?:most|least|best|worst)\b|^\s(?:minimum|maximum|min|max|short|higher|lower|below|above|off|away|too|shy|tops)\b(?!\s{1,3}than\b)",
+    re.IGNORECASE,
+)
+"""Behind a number: it is a bound, or a distance."""
+_PERCENT_OF = re.compile(
+    r"\d%\sof\s[$€£]?\d[\d,.]{0,20}(?:\s[a-z]{2,14})?\s?=\s?(?P<number>-?[$€£]?\d[\d,]{0,20}(?:\.\d+)?)(?P<unit>(?:\s[A-Za-z]{2,14}){0,2})$"
+)
 _WORKED_OUT = re.compile(
     r"^\W{0,4}(?:(?:then|next|now|finally|so|first|second|third|lastly|and)\b[,\s]{1,2}){0,2}(?:we\s|you\s)?(?:can\s)?(?:add|subtract|multiply|divide|double|take|sum|combine|find|calculate|compute|determine)\b[^:=?]{1,200}:\s{0,3}(?=[-$€£(]{0,2}\d[^=]{0,120}=)",
     re.IGNORECASE,
 )
 """What is done, before what it comes to: "Then divide the pot by the cup: 60 / 3 = 20"."""
 _ARITHMETIC = re.compile(
-    r"(?<![\w.,$/^])(?P<left>[-$€£(]{0,2}\d[\d\s+*/×·÷x().,^%$€£-]{0,120}?)=(?P<more>[\d\s+*/×·÷x().,^%$€£=-]{0,80}=)?\s{0,3}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?%?)"
+    r"(?<![\w.,$/^])(?P<left>[-$€£(]{0,2}\d(?:[\d\s+*/×·÷x().^%$€£-]|,(?=\d)){0,120}?)=(?P<more>(?:[\d\s+*/×·÷x().^%$€£=-]|,(?=\d)){0,80}=)?\s{0,3}(?P<number>-?[$€£]?\d[\d,]{0,30}(?:\.\d+)?%?)"
     r"(?P<tail>\s?(?!over\b|and\s(?:an?|one|two|three)\b|or\b|times\b(?!(?:\s(?:today|altogether|in\stotal|in\sall|now|an?\s[a-z]+|per\s[a-z]+|each\s[a-z]+))?$)|plus\b|minus\b|squared\b|cubed\b|to\sthe\b|hundred\b|thousand\b|million\b|billion\b|dozen)[A-Za-z][^=\d]{0,160})$"
 )
 """A sum with its result, and words that say what that is: "7 - 3 = 4 more tangerines than oranges"."""
@@ -213,6 +215,9 @@ def find_closing_result(text: str, *, number: bool) -> str:
     for i, line in enumerate(lines):
         sentences = _sentences(line)
         for sentence in sentences:
+            if rules_out_others(sentence):
+                affirmation = f"{sentence} {affirmation}"
+                continue
             if FORMULA.search(sentence) or re.search(r"[\dπ½¼¾⅓⅔⅕⅛²³⁰-⁹]", sentence):
                 numbered = i + 1 < len(lines) and re.match(r"\s*\d+[.)]", lines[i + 1])
                 begins = sentence == sentences[-1] and not numbered
@@ -222,29 +227,10 @@ def find_closing_result(text: str, *, number: bool) -> str:
                 return _of_sentence(spelled, number)
             if not number and not affirmation and (none := says_there_is_none(sentence)):
                 return none
-            if not _affirms(sentence):
+            if not affirms(sentence):
                 return ""
             affirmation = f"{sentence} {affirmation}"
     return ""
-
-
-def _affirms(sentence: str) -> bool:
-    """Whether a sentence without numbers only affirms what stands before it ("I hope it helps")."""
-    if _COURTESY.match(sentence) and not _UNSURE.search(sentence):
-        return True
-    doubts = (
-        DOUBT.search(_ADDS_UP.sub(" confirmed", sentence))
-        or TAKEN_BACK.search(sentence)
-        or "?" in sentence
-    )
-    if _BREAKS_OFF.fullmatch(sentence):
-        return False
-    short = len(sentence) <= CLAUSE + 40
-    return (
-        short
-        and not doubts
-        and (_AFFIRMS.search(sentence) is not None or len(sentence.split()) <= 3)
-    )
 
 
 def _sentences(line: str) -> list[str]:
@@ -261,6 +247,7 @@ def _sentences(line: str) -> list[str]:
 
 
 def _of_sentence(sentence: str, number: bool) -> str:
+    sentence = find_main_clause(sentence)
     body = _AMONG.sub("", _NOT_THIS.sub("", sentence.rstrip(".! ")))
     if (rounded := _ROUNDED.search(body)) and find_expression_at_end(body[: rounded.start()]):
         body = body[: rounded.start()]
@@ -292,11 +279,15 @@ def claims_nothing(sentence: str) -> bool:
 
 def _expression_of(body: str) -> str:
     """What a sentence gives if the reference is more than a number: a list, a tuple, a formula."""
+    if _AT_PLACE.search(body):
+        return ""
     if several := find_equations_at_end(body) or find_list_at_end(body):
         return several
     if formulas := list(FORMULA.finditer(body)):
         return _of_formulas(body, formulas, number=False)
     if not _CONCLUDES.search(body) or BOUND.search(body):
+        return ""
+    if re.search(r"\d\)?\s(?:and|or)\s\(\w(?:,\s?\w)+\)\s?=", body):
         return ""
     if (formula := drop_lead(body)) != body and not _WORDS.search(formula):
         return formula
@@ -308,6 +299,15 @@ def _expression_of(body: str) -> str:
 
 def _number_of(body: str) -> str:
     """The number, with its unit, that a sentence gives as the result."""
+    place = _AT_PLACE.search(body)
+    if place and not re.search(r"\d", body[: place.start()]):
+        return ""
+    body = body[: place.start()] if place else body
+    limited = _LIMITS.search(re.split(r"\d", body)[-1])
+    if limited or _COLON.search(body) or _TWO_VALUES.search(body):
+        return ""
+    if part := _PERCENT_OF.search(body):
+        return part["number"].rstrip(",") + part["unit"]
     if labelled := _LABELLED.match(body):
         return labelled["number"].rstrip(",") + unit_in(labelled["unit"])
     body = _PURPOSE.sub(r"\1", _OTHER_QUANTITY.sub(r"\1", _ATTAINED.sub("", body)))

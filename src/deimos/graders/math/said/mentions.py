@@ -67,10 +67,12 @@ _IN_ORDER_TO = re.compile(
 )
 """To find the total, we add 3 + 4 = 7."""
 _NOT_CLAIMED = re.compile(
-    r"^\W{0,4}(?:(?:and|but)\s)?when(?:ever)?\b[^,]*$"
+    r"\b(?:lie|myth|rumou?r|joke|fallacy|misconception|illusion|dream)\sthat\b|\b(?:thinks?|believes?|guesses|estimates|claims|says|suspects?|imagines?)\sthat\s(?:he|she|it|they|there|the)\b"
+    r"|\boff\sby\b|\d\s(?:divides|is\sa\s(?:factor|divisor|multiple))\b|^\W{0,4}(?:repeat|something\slike|anything\slike)\b|\b(?:numbers?|values?|figures?|data)\s(?:that\s(?:are|were)\s)?given\b"
+    r"|^\W{0,4}(?:(?:and|but)\s)?when(?:ever)?\b[^,]*$"
     r"|^\W{0,4}(?:(?:now|so|then|and|but|we|here)[,\s]{1,3}){0,2}(?:put|provided|except|without\sloss|wlog|w\.l\.o\.g|define|denote|substitute|want|hope|wish|suppose|assume|imagine|pretend|deny)\b"
     r"|^\W{0,4}(?:(?:conjecture|hypothesis|claim|goal|aim|target|wanted|sought|to\s(?:prove|show|find|verify|check|do)|assumption|todo|required|idea)\s{0,2}[:–—-]\s)"
-    r"|\b(?:i|we|you|they|people)\s(?:\w+\s)?(?:hope|wish|deny|doubt|refuse|hesitate|dispute|question)\b|\b(?:rules?|ruled|ruling)\sout\b|\bcontradict\w*|\brefut\w*|\bdisprov\w*"
+    r"|\b(?:i|we|you|they|people)\s(?:\w+\s)?(?:hope|wish|deny|doubt|refuse|hesitate|dispute|question)\b|\b(?:rules?|ruled|ruling)\sout\b|\b(?:true|holds?|works?|valid|false|tested|checked|verified|satisfied)\s(?:only\s)?(?:for|when|at|if|with)\s{0,3}(?:[A-Za-z](?:_\w)?\s?=|[\s.]*$)|\b(?:starts?|begins?)\s(?:with|at|from)\s{1,3}\$?-?\d|\bcontradict\w*|,?\swhich\s(?:is|was)\s(?:absurd|impossible|wrong|false|incorrect|a\scontradiction|nonsense|not)\b|\bwhich\s(?:fails|violates)\b|\d\s?,\s[^=]{0,20}\band\s[A-Za-z]\s?=|\brefut\w*|\bdisprov\w*"
     r"|\b(?:i|we|it|this|that|one)\swould\s(?:then\s)?(?:follow|have|mean|imply|need|require|want|like)(?:,?\sthat)?\s{0,3}(?:[A-Za-z](?:_\w)?\s?=|[\s.]*$)|\b(?:nobody|no\sone)\b"
     r"|\bno\s(?:way|chance|reason|evidence|proof|guarantee|indication)\b",
     re.IGNORECASE,
@@ -102,7 +104,7 @@ _NOT_YET = re.compile(
     re.IGNORECASE,
 )
 _SPEAKS_AGAINST = re.compile(
-    r"^\W{0,4}(?:the\s(?:value|number|integer|fraction|point|pair)\s)?-?[$€£]?\d[\d,./%]*\S{0,2}\s(?:.{0,40}\s)?(?:fails?|failed|cannot|can[’']?t|isn[’']?t|doesn[’']?t|didn[’']?t|won[’']?t|does|do|did|not|no|wrong|false|incorrect|impossible|invalid|extraneous"
+    r"^\W{0,4}(?:the\s(?:value|number|integer|fraction|point|pair)\s)?-?[$€£]?\d[\d,./%]*\S{0,2}\s(?:.{0,40}\s)?(?:fails?|failed|divides|cannot|can[’']?t|isn[’']?t|doesn[’']?t|didn[’']?t|won[’']?t|does|do|did|not|no|wrong|false|incorrect|impossible|invalid|extraneous"
     r"|(?:is|are|was|were|gets?|must\sbe)\s(?:\w{1,12}\s)?(?:out|excluded|rejected|discarded|eliminated|ruled|dropped|refuted|too|an?|in\sdoubt)|contradicts?|violates?|breaks?|too|never|or\s(?:more|less|fewer|so)|at\s(?:least|most)"
     r"|(?:is|was)\s(?:tempting|unlikely|implausible|absurd|nonsense|close))\b",
     re.IGNORECASE,

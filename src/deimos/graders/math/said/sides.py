@@ -67,8 +67,8 @@ _LEADING_VERBS = (
 )
 _LEADS = re.compile(
     rf"(?:^|\b(?:{_LEADING_VERBS}|(?:that|it)[’']s|only|exactly|just|simply|still|then|thus|therefore|so|hence|also|indeed|actually|now|finally|precisely"
-    r"|him|her|them|us|me|you|each|both|all|another|for|with|the\stotal|his|its|their|answer|correct|approximately|in|at|by"
-    r"|(?:comes?|came|adds?|up|equal|amounts?|amounted|equates|simplif\w+|reduces?|evaluates?|sums?|due|rounds?|rounded|works\sout)\sto"
+    r"|(?:takes?|took|gives?|gave|costs?|leaves?|left|earns?|earned|makes?|made|saves?|saved)\s(?-i:[A-Z][a-z]+)|him|her|them|us|me|you|each|both|all|another|for|with|the\stotal|his|its|their|answer|correct|approximately|in|at|by"
+    r"|(?:comes?\sout|came\sout|works\sout|comes?|came|adds?|up|equal|amounts?|amounted|equates|simplif\w+|reduces?|evaluates?|sums?|due|rounds?|rounded|works\sout)\sto"
     r"|(?:total|sum|average|mean|median|mode|maximum|minimum|amount|result|value|area|volume|perimeter|length|width|height|cost"
     r"|price|profit|distance|speed|rate|probability|number|answer|count|age|weight|score|revenue|loss|change|difference|product"
     r"|balance|tip|tax|fee|bill|payment|salary|income|share|range|ratio|radius|diameter|circumference|time|duration|temperature|degree"
@@ -95,7 +95,7 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _EXPRESSION = re.compile(
-    r"(?P<core>(?:[^A-Za-z\s\"“”?!;]|\\[A-Za-z]+|(?<![A-Za-z])(?:[A-Za-z](?![A-Za-z])|(?:sqrt|sin|cos|tan|log|ln|pi|exp)(?![A-Za-z]))|[ \t](?![A-Za-z]{2}))+)"
+    r"(?P<core>(?:[^A-Za-z\s\"“”?!;]|\\[A-Za-z]+|(?<![A-Za-z])(?:[A-Za-z](?![A-Za-z])|(?:sqrt|sin|cos|tan|log|ln|pi|exp)(?![A-Za-z]))|[ \t](?!(?!sqrt|cbrt|pi\b)[A-Za-z]{2}))+)"
     r"(?P<unit>(?:\s[A-Za-z]{1,14}(?:\^?[23²³])?(?:/[A-Za-z]{1,5})?){0,3})"
 )
 _HAS_SIGN = re.compile(r"[^\w\s.,$€£%]|[a-z\\]|[²³¹⁰-⁹₀-₉½¼¾⅓⅔π]", re.IGNORECASE)

@@ -50,7 +50,8 @@ _NO_UNITS = word_set(
      " factorial tens hundreds thousands millions billions score couple pair not infinity inf oo infty choose base if"
      " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max"
      " too wrong small large big bad false true incorrect impossible so see yes less more than at least most"
-    " something odd ish either neither nor but between except plusminus divided multiplied bar"
+    " rejected extraneous bound estimate estimated candidate candidates approx invalid excluded discarded tentative provisional doubtful"
+    " guess guessed guessing unsure assumed hopefully something odd ish either neither nor but between except plusminus divided multiplied bar"
 )  # fmt: skip
 _FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
 """Words that belong to the formula; those left out are units behind a number."""
@@ -144,7 +145,7 @@ class Quantity:
 
 _MORE = re.compile(
     r"(?<=\d)\s{1,3}(?:more|additional|extra)\b(?!\s{1,3}(?:than|or)\b)"
-    r"|(?<=\d)\\text\{\s*(?:more|additional|extra)\s*\}"
+    r"|(?<=\d)\\text\{\s*(?:more|additional|extra)\s*\}|(?<=\d\\text\{)\s*(?:more|additional|extra)(?=\s+(?!than\b|or\b)[a-z])"
 )
 """72 more eggs are 72 eggs."""
 _OF_ONE = re.compile(
