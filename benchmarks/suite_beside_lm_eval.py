@@ -160,7 +160,7 @@ def time_theirs(args: argparse.Namespace, work: Path, served: str, url: str) -> 
     for task in wanted_tasks(args):
         config, own = config_of(task)
         paths.append(str(write_over(config, task, own[0], files)))
-    model = f"model={served},base_url={url}/chat/completions,num_concurrent={args.concurrency},max_retries=3"
+    model = f"model={served},base_url={url}/chat/completions,num_concurrent={args.concurrency},max_retries=3,timeout=3600"
     if args.think:
         model += ",think_end_token=</think>"
     command = [
