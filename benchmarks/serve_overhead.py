@@ -8,7 +8,8 @@ answers of 16 events 20 ms apart and whole ones, 1, 16 and 64 connections, each 
 is a percentile over all rounds less that of nothing in between. CPU is of the gateway's own
 processes. ``--portkey``: a folder with npm's @portkey-ai/gateway; ``--litellm``: the Python of an
 environment with its proxy; what is not given is not measured. ``--upstream``: a real server in place
-of the mock one. ``--divide``: requests by so much. The last line is one JSON object.
+of the mock one, with a section of its own and without what needs the mock one (clients that leave, the
+middleware inside a server). ``--divide``: requests by so much. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -244,6 +245,19 @@ def describe(args: argparse.Namespace, cells: Cells, more: Mapping[str, Any]) ->
     return "\n".join(lines)
 
 
+def describe_real(args: argparse.Namespace, cells: Cells) -> str:
+    """The section of the page on a real upstream server."""
+    given = f"--rounds {args.rounds} --divide {args.divide} --upstream URL --model NAME"
+    given += " --portkey FOLDER" * bool(args.portkey) + " --litellm PYTHON" * bool(args.litellm)
+    return "\n".join([
+        "## Overhead before a real server", "",
+        f"`python benchmarks/serve_overhead.py {given}`, the server being vLLM's; two cores shared by load, gateway, "
+        f"server and model; all in turn, {args.rounds} rounds; Python {sys.version.split()[0]}. Requests have 2,000 "
+        "characters and ask for 16 tokens.", "",
+        *table(cells),
+    ])  # fmt: skip
+
+
 def main() -> None:
     """Measure, print, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -258,13 +272,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all servers are ended
     with start_all(args) as gateways:
         cells = measure_in_turn(gateways, args, (1, 16, 64))
-    with start_edge("plain") as plain, start_edge("routed") as routed:
-        inside = measure_in_turn([plain, routed], args, (1, 16))
-    more = {"inside": inside, "leaving": measure_leaving(args), "decisions": time_decisions()}
-    text = describe(args, cells, more)
+    if args.upstream:
+        section, text = "overhead before a real server", describe_real(args, cells)
+    else:
+        with start_edge("plain") as plain, start_edge("routed") as routed:
+            inside = measure_in_turn([plain, routed], args, (1, 16))
+        more = {"inside": inside, "leaving": measure_leaving(args), "decisions": time_decisions()}
+        section, text = "overhead", describe(args, cells, more)
     print(text)
     if args.out != Path("-"):
-        write_section("overhead", text, args.out)
+        write_section(section, text, args.out)
     names = [gateway.name for gateway in gateways]
     keys = [(stream, count) for stream in (False, True) for count in (1, 16, 64)]
     p99 = {
