@@ -78,6 +78,8 @@ _END_TOKENS = re.compile(
 MOST_WORDS = 8
 """Words of an answer of one line that is an expression by itself ("all real numbers"), no sentence."""
 MOST_FRAMES = 10
+LONGEST_LINE = 3000
+"""Characters of a last line that may be the answer as a whole."""
 LONGEST_JOINT = 40
 """Characters between two boxes of one sentence."""
 
@@ -185,10 +187,11 @@ def _of_last_line(answer: str, reference: str, number: bool) -> Finals:
     line = last_line(answer)
     if (foreign := find_foreign_statement(line)) and _is_expression(foreign, number):
         return Finals((foreign,))
-    if _CLUELESS.search(line):
+    if _CLUELESS.search(line[-LONGEST_LINE:]):
         return Finals(trouble="it says that it does not know")
     wanted = read(reference).parts
-    if len(wanted) == 1 and (named := find_named_result(line, wanted[0])):
+    short = len(line) <= LONGEST_LINE
+    if short and len(wanted) == 1 and (named := find_named_result(line, wanted[0])):
         return Finals((named,))
     if total := _TOTAL_ROW.fullmatch(line):
         return Finals((total["number"],))
@@ -208,7 +211,7 @@ def _of_last_line(answer: str, reference: str, number: bool) -> Finals:
         return Finals((line,))
     if found := find_closing_result(answer, number=number):
         return Finals((mark_unit(found) if number else found,))
-    if number or not whole or not line or only_supposes(line):
+    if number or not whole or not line or not short or only_supposes(line):
         return Finals()
     line = drop_lead(line)
     if re.search(r"[=<>≤≥$]|\\[lg]eq?\b", line) and (claims_nothing(line) or BOUND.search(line)):
