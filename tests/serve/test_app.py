@@ -12,10 +12,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.serve.running import serving
 
 from deimos.engines.base import Key
 from deimos.engines.collect import Request, collect
 from deimos.lab.source import lab
+from deimos.serve import guard
+from deimos.serve.app import make_app
+from deimos.serve.keys import Keys
+from deimos.serve.metrics import ServingMetrics
 from deimos.serve.models import ServedModel
 from deimos.thinking import Tags, render, split
 from deimos.types import Prompt, Sampling
@@ -425,3 +430,26 @@ def test_metrics_count_what_was_answered(lab_server):
     for name in ("first_token", "first_answer", "request"):
         assert gained(f"deimos_{name}_seconds_count") == 1
     assert after["deimos_requests_running"] == 0
+
+
+def test_a_key_that_is_removed_cuts_the_stream_and_blames_no_engine(
+    lab_model, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(guard, "RECHECK", 0.0)
+    file = tmp_path / "keys"
+    file.write_text("first-key-1\nsecond-key-2\n")
+    app = make_app({"lab": lab_model}, ServingMetrics())
+    with serving(guard.Guard(app, keys=Keys(file=file), local=False)) as port:
+        head = {"authorization": "Bearer first-key-1"}
+        body = {"model": "lab", "messages": ASK, "stream": True}
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        text = ""
+        with (
+            httpx2.stream("POST", url, json=body, headers=head, timeout=60) as reply,
+            pytest.raises(httpx2.RemoteProtocolError),
+        ):
+            for piece in reply.iter_text():
+                text += piece
+                file.write_text("second-key-2\n")
+    assert "data: " in text and "error" not in text and "[DONE]" not in text
+    assert "decoding failed" not in caplog.text

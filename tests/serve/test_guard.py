@@ -167,6 +167,14 @@ BODIES = {
     "stops": (chat(stop=["x"] * 10_000), "at most 16"),
     "empty stop": (chat(stop=""), "1 to 256"),
     "stream": (chat(stream="yes"), "stream = 'yes': must be true or false"),
+    "switch 0": (
+        chat(chat_template_kwargs={"enable_thinking": 0}),
+        "chat_template_kwargs.enable_thinking = 0: must be true or false",
+    ),
+    "switch in quotes": (
+        chat(chat_template_kwargs={"thinking": "false"}),
+        "chat_template_kwargs.thinking = 'false': must be true or false",
+    ),
     "no messages": ({"model": "m"}, "messages is missing"),
     "messages null": ({"model": "m", "messages": None}, "messages is missing"),
     "messages empty": ({"model": "m", "messages": []}, "1 to 50 messages"),

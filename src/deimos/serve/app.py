@@ -141,6 +141,8 @@ class AnswerRequests:
             except ClientGone:
                 pass
             except RequestFault as e:
+                if out.begun:
+                    raise
                 await send_fault(out, e)
             finally:
                 self._metrics.count_request(self._path, out.status)
@@ -166,6 +168,8 @@ class AnswerRequests:
                 await _run_all(completions, clock)
                 await send_json(send, 200, form.whole(completions))
             clock.note("request")
+        except RequestFault:
+            raise  # of the sender: the key has been removed while the answer went out
         except Exception as e:
             if not isinstance(e, EngineFailed):
                 log.exception("decoding failed")

@@ -22,6 +22,8 @@ TEMPLATE_KWARGS = frozenset(
      "clear_thinking", "low_effort"}
 )  # fmt: skip
 """Chat-template arguments that a request may set; all of them are about thinking."""
+FLAG_KWARGS = TEMPLATE_KWARGS - {"reasoning_effort", "thinking_budget"}
+"""Those that a template only asks whether they are true: "false" in quotes, or 0, would leave thinking on."""
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 MESSAGE_KEYS = frozenset(
@@ -199,6 +201,8 @@ def _template_kwargs(value: Any, limits: RequestLimits) -> str | None:
         if name not in TEMPLATE_KWARGS:
             accepted = ", ".join(sorted(TEMPLATE_KWARGS))
             return f"chat_template_kwargs.{_cut(name)}: unknown; accepted: {accepted}"
+        if name in FLAG_KWARGS and not isinstance(part, bool):
+            return f"chat_template_kwargs.{name} = {show_value(part)}: must be true or false"
         if not (
             _is_number(part)
             or isinstance(part, bool)

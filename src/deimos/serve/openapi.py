@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from deimos.serve.fields import EFFORTS, INT64, MESSAGE_KEYS, ROLES, TEMPLATE_KWARGS, RequestLimits
+from deimos.serve.fields import (
+    EFFORTS,
+    FLAG_KWARGS,
+    INT64,
+    MESSAGE_KEYS,
+    ROLES,
+    TEMPLATE_KWARGS,
+    RequestLimits,
+)
 from deimos.serve.http import CHAT, COMPLETIONS, HEALTH, METRICS, MODELS
 
 Schema = dict[str, Any]
@@ -173,7 +181,10 @@ def _chat(most: RequestLimits, models: Collection[str]) -> Schema:
         "parallel_tool_calls": {"type": "boolean"}, "response_format": {"anyOf": [{"type": "object", **kind} for kind in kinds]},
         "reasoning_effort": {"enum": [*EFFORTS]}, "include_reasoning": {"type": "boolean"},
         "chat_template_kwargs": {
-            "type": "object", "properties": dict.fromkeys(sorted(TEMPLATE_KWARGS), argument),
+            "type": "object",
+            "properties": {
+                name: {"type": "boolean"} if name in FLAG_KWARGS else argument for name in sorted(TEMPLATE_KWARGS)
+            },
             "additionalProperties": False,
         },
         "metadata": {"type": "object", "maxProperties": 16, "additionalProperties": _words(512)},

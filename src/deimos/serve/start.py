@@ -22,7 +22,7 @@ from deimos.serve.app import make_app
 from deimos.serve.chat_page import ChatPage, page_paths
 from deimos.serve.connections import SETTINGS, raise_file_limit
 from deimos.serve.fields import RequestLimits
-from deimos.serve.forward import UPSTREAM_KEY, Forwarder
+from deimos.serve.forward import UPSTREAM_KEY, Forwarder, read_address
 from deimos.serve.guard import Guard
 from deimos.serve.http import App
 from deimos.serve.keys import Keys, ServeError, check_bind, is_loopback, read_keys
@@ -110,6 +110,7 @@ def forward(
         ServeError: as ``serve``, or the upstream server cannot be reached or has no models.
     """
     _show_log(log_prompts)
+    read_address(upstream)
     keys = read_keys()
     router = _router_of(target)
     with _listening(address, keys) as listening:
