@@ -23,7 +23,13 @@ from deimos.graders.math.prose import (
     prepare_last_lines,
 )
 from deimos.graders.math.reading import read
-from deimos.graders.math.said.around import are_steps, find_alternative, find_objection, is_limited
+from deimos.graders.math.said.around import (
+    are_steps,
+    find_alternative,
+    find_objection,
+    is_limited,
+    with_bare_words,
+)
 from deimos.graders.math.said.claims import BOUND, find_statements
 from deimos.graders.math.said.closing import (
     claims_nothing,
@@ -68,7 +74,6 @@ _SO = re.compile(
     r"^(?:so|thus|therefore|hence|then|finally|consequently)\b[,:]?\s{1,3}", re.IGNORECASE
 )
 _OPTION_LINE = re.compile(r"^\W{0,4}B\s?[:.)]", re.MULTILINE)
-_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mbox)\s?\{([^{}]*)\}")
 _OPENS, _CLOSES = "<answer>", "</answer>"
 _CHEERS = " \t\n✅✔☑✓🎉\ufe0f"
 """What may end an answer without saying anything."""
@@ -152,7 +157,7 @@ def _of_boxes(answer: str, found: list[Box]) -> Finals:
         return Finals(trouble="the last box is denied")
     if trouble := find_objection(answer, last):
         return Finals(trouble=trouble)
-    behind = _TEXT.sub(r"\1", answer[last.end :])
+    behind = with_bare_words(answer[last.end :])
     instead = [
         other
         for other in (find_retraction(behind), find_alternative(behind), *hashes(behind))

@@ -88,10 +88,15 @@ def find_alternative(behind: str) -> str:
     return next((group for group in match.groups() if group), "").rstrip(",") if match else ""
 
 
+def with_bare_words(text: str) -> str:
+    r"""A text with the words of ``\text{…}`` without the command."""
+    return _TEXT.sub(r"\1", text)
+
+
 def find_objection(text: str, box: Box) -> str:
     """Why a box does not say what the answer is, as a short phrase; "" if it does."""
     before = text[max(0, box.start - BEFORE) : box.start]
-    behind = _TEXT.sub(r"\1", text[box.end : box.end + BEHIND])
+    behind = with_bare_words(text[box.end : box.end + BEHIND])
     if _BOUND.search(before):
         return "the last box is a bound, or ruled out"
     if _SUPPOSES.search(before):
