@@ -160,9 +160,8 @@ def corpora(data: Path, take: int) -> Iterator[tuple[str, Prompt, str]]:
 def passed(tier: int, data: Path, take: int) -> tuple[dict[str, tuple[int, int]], list[str]] | None:
     """Per data set how many pass of how many, and what fails; None where the tier is not offered."""
     try:
-        box = Sandbox(
-            Limits(wall=240.0), most=tier, allow_weak=True
-        )  # MBPP 599 adds 10^8 numbers, often
+        # MBPP 599 adds up a hundred million numbers several times, half a minute on a slow machine.
+        box = Sandbox(Limits(wall=240.0), most=tier, allow_weak=True)
     except SandboxError:
         return None
     counts: dict[str, tuple[int, int]] = {}

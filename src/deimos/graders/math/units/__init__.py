@@ -51,7 +51,7 @@ _NO_UNITS = word_set(
      " when where for is are approximately roughly about maybe perhaps probably possibly sum lim int gcd lcm max"
      " too wrong small large big bad false true incorrect impossible so see yes less more than at least most"
     " rejected extraneous bound estimate estimated candidate candidates approx invalid excluded discarded tentative provisional doubtful"
-    " guess guessed guessing unsure assumed hopefully something odd ish either neither nor but between except plusminus divided multiplied bar"
+    " no eg etc guess guessed guessing unsure assumed hopefully something odd ish either neither nor but between except plusminus divided multiplied bar"
 )  # fmt: skip
 _FORMULA_WORDS = (FUNCTIONS | set(BARE)) - {"min", "in", "sec", "deg"}
 """Words that belong to the formula; those left out are units behind a number."""
