@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import dataclasses
 import json
 import socket
 import threading
@@ -14,15 +16,18 @@ import httpx2
 import pytest
 from tests.serve.running import serving
 
+from deimos.chat_template import TemplateArguments
 from deimos.engines.base import Key
 from deimos.engines.collect import Request, collect
 from deimos.lab.source import lab
 from deimos.serve import guard
 from deimos.serve.app import make_app
+from deimos.serve.bodies import ChatBody
+from deimos.serve.completions import ask_chat
 from deimos.serve.keys import Keys
 from deimos.serve.metrics import ServingMetrics
 from deimos.serve.models import ServedModel
-from deimos.thinking import Tags, render, split
+from deimos.thinking import Shape, Tags, render, split
 from deimos.types import Prompt, Sampling
 
 ASK = [{"role": "user", "content": lab(take=1, seed=0, split="test")[0].messages[-1]["content"]}]
@@ -92,6 +97,22 @@ def test_effort_none_is_thinking_off(lab_server):
     assert message["reasoning"] is None and message["content"]
 
 
+@pytest.mark.parametrize("body", [{"reasoning_effort": "none"}, {"thinking_token_budget": 0}])
+def test_no_thought_is_asked_for_as_the_template_turns_it_off(lab_model, body):
+    tokenizer = copy.deepcopy(lab_model.tokenizer)
+    tokenizer.chat_template = tokenizer.chat_template.replace("enable_thinking", "deliberate")
+    model = dataclasses.replace(
+        lab_model, tokenizer=tokenizer, template=TemplateArguments(thinking_key="deliberate")
+    )
+    for own in ({}, {"chat_template_kwargs": {"other": 1}}):
+        (rendered,) = ask_chat(
+            ChatBody.model_validate({"messages": ASK, **body, **own}), model
+        ).prompts
+        assert rendered.shape is Shape.SHUT
+    (rendered,) = ask_chat(ChatBody(messages=ASK, thinking_token_budget=1), model).prompts
+    assert rendered.shape is Shape.FREE
+
+
 def test_usage_stands_in_a_stream_if_asked_for(lab_server):
     chunks = events(lab_server, stream_options={"include_usage": True}, max_tokens=9)
     assert chunks[-1]["choices"] == []
@@ -129,7 +150,7 @@ def test_a_thought_that_is_cut_has_no_content(lab_server):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("budget", [0, 5, 20])
+@pytest.mark.parametrize("budget", [0, 1, 2, 3, 5, 20])
 def test_a_budget_closes_the_thought_and_an_answer_comes(lab_server, budget, stream):
     if stream:
         chunks = events(
@@ -141,7 +162,7 @@ def test_a_budget_closes_the_thought_and_an_answer_comes(lab_server, budget, str
         reply = answer(lab_server, thinking_token_budget=budget)
         content, usage = reply["choices"][0]["message"]["content"], reply["usage"]
         finish = reply["choices"][0]["finish_reason"]
-    assert content and finish == "stop"
+    assert content and finish == "stop" and "think>" not in content
     assert usage["completion_tokens_details"]["reasoning_tokens"] == budget
 
 
@@ -272,6 +293,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"stream_options": {"include_usage": True}}, "stream_options"),
     ({"logprobs": True}, "logprobs"),
     ({"logit_bias": {"5": 100}}, "logit_bias"),
+    ({"ignore_eos": True}, "ignore_eos = true: is not offered"),
+    ({"stop_token_ids": [7]}, "stop_token_ids = [7]: is not offered"),
     ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"tool_choice": "required"}, "tool_choice"),
     ({"chat_template_kwargs": {"chat_template": "{{ 1 }}"}}, "chat_template"),

@@ -204,6 +204,11 @@ def test_a_run_is_routed_by_its_own_policy_and_its_own_switch(run):
         find_target(str(run))
 
 
+def test_a_run_that_is_not_there_is_named_beside_those_that_are(run):
+    with pytest.raises(RecipeError, match=r"no such run; .* has terse"):
+        find_target(str(run.with_name("tersw")))
+
+
 def test_a_run_without_thoughts_is_served_without(run):
     asked = [{"role": "user", "content": "What is 3 + 4 * 5?"}]
     template = "{{ '<think>' if enable_thinking else '</think>' }}"

@@ -66,6 +66,8 @@ class CommonBody(Section):
     """Makes no difference here: the tags of the thought are in neither text."""
     logprobs: Any = None
     logit_bias: Any = None
+    ignore_eos: Any = None
+    stop_token_ids: Any = None
     user: Any = None
     metadata: Any = None
 
@@ -84,10 +86,13 @@ class CommonBody(Section):
         wanted = f"a text or a list of at most {MOST_STOPS} texts, none of them empty"
         raise ValueError(f"stop = {show_value(stop)}: must be {wanted}")
 
-    @field_validator("logprobs", "logit_bias", "top_logprobs", "echo", "suffix", check_fields=False)
+    @field_validator(
+        "logprobs", "logit_bias", "top_logprobs", "echo", "suffix", "ignore_eos", "stop_token_ids",
+        check_fields=False,
+    )  # fmt: skip
     @classmethod
     def _not_here(cls, value: Any, info: Any) -> Any:
-        if value not in (None, False, 0, {}, ""):
+        if value not in (None, False, 0, {}, [], ""):
             name, shown = info.field_name, show_value(value)
             raise ValueError(f"{name} = {shown}: is not offered by this server; leave it out")
         return value
@@ -134,8 +139,6 @@ class ChatBody(CommonBody):
         given = dict(self.chat_template_kwargs or {})
         if self.reasoning_effort is not None:
             given.setdefault("reasoning_effort", self.reasoning_effort)
-            if self.reasoning_effort == "none":
-                given.setdefault("enable_thinking", False)
         if self.tools and self.tool_choice != "none":
             given["tools"] = self.tools
         return given

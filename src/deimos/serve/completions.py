@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from deimos.engines.base import Done, Key, Token
 from deimos.engines.collect import Request
+from deimos.models.switch import NO_EFFORT
 from deimos.serve.bodies import ChatBody, CommonBody, CompletionBody
 from deimos.serve.http import RequestFault
 from deimos.serve.models import ServedModel
@@ -49,7 +50,7 @@ def ask_chat(body: ChatBody, model: ServedModel) -> PreparedRequest:
             param="thinking_token_budget",
         )
     try:
-        rendered = model.render(body.messages, body.template_arguments)
+        rendered = _render(body, model)
     except ThinkingError as e:
         raise RequestFault(400, str(e), param="messages") from e
     except Exception as e:  # a template is a program, and its input is the client's
@@ -59,6 +60,22 @@ def ask_chat(body: ChatBody, model: ServedModel) -> PreparedRequest:
     return PreparedRequest(
         model, [rendered], _sampling(body, body.budget, left, model), body.thinking_token_budget
     )
+
+
+def _render(body: ChatBody, model: ServedModel) -> Rendered:
+    """The prompt; a thought of no tokens is asked for as the template turns thinking off.
+
+    A model knows that form from its training. Behind a thought that is closed as soon as it begins it
+    may think on, and close it again in its answer.
+    """
+    arguments, key = body.template_arguments, model.template.thinking_key
+    if body.reasoning_effort == NO_EFFORT:
+        arguments.setdefault(key, False)
+    if body.thinking_token_budget == 0:
+        without = model.render(body.messages, {**arguments, key: False})
+        if without.shape is Shape.SHUT:
+            return without
+    return model.render(body.messages, arguments)
 
 
 def ask_text(body: CompletionBody, model: ServedModel) -> PreparedRequest:

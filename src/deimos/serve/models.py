@@ -231,7 +231,7 @@ def open_model(
         tags=tags,
         defaults=defaults,
         context=context_of(ref),
-        closing=None if tags is None else find_closing(tokenizer, tags),
+        closing=None if tags is None else find_closing(tokenizer, tags, template),
         silent_ids=frozenset(tokenizer.all_special_ids) | eos_ids,
         template=template or TemplateArguments(),
     )

@@ -95,7 +95,16 @@ def find_target(name: str, sets: Sequence[str] = (), tags: Tags | None = None) -
         raise RecipeError(
             f"{name!r} is neither a run folder (it has no {RECIPE}) nor a model (no config.json)"
         )
+    if not path.exists() and (runs := _runs_in(path.parent)):
+        raise RecipeError(f"{name!r}: no such run; {path.parent} has {', '.join(runs)}")
     return _target_of_model(name, sets, tags)
+
+
+def _runs_in(folder: Path) -> list[str]:
+    """Names of the runs in a folder; none of the current one: a name alone is a model's."""
+    if not folder.name or not folder.is_dir():
+        return []
+    return sorted(path.parent.name for path in folder.glob(f"*/{RECIPE}"))
 
 
 def _target_of_run(path: Path, sets: Sequence[str]) -> ServeTarget:
