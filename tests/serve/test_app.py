@@ -476,3 +476,22 @@ def test_a_key_that_is_removed_cuts_the_stream_and_blames_no_engine(
                 file.write_text("second-key-2\n")
     assert "data: " in text and "error" not in text and "[DONE]" not in text
     assert "decoding failed" not in caplog.text
+
+
+def test_refusals_are_counted_once_under_known_paths(lab_model):
+    metrics = ServingMetrics()
+    app = guard.Guard(make_app({"lab": lab_model}, metrics), count=metrics.count_request)
+    with serving(app) as port:
+        url = f"http://127.0.0.1:{port}"
+        assert httpx2.head(f"{url}/health").status_code == 200
+        assert httpx2.head(f"{url}/v1/models").status_code == 405
+        assert httpx2.get(f"{url}/nowhere").status_code == 404
+        assert ask(url, n=0).status_code == 400  # the guard's
+        assert ask(url, logprobs=True).status_code == 400  # the app's
+        text = httpx2.get(f"{url}/metrics").text
+    counted = [line for line in text.splitlines() if line.startswith("deimos_requests_total{")]
+    assert sorted(counted) == [
+        'deimos_requests_total{path="/v1/chat/completions",status="400"} 2.0',
+        'deimos_requests_total{path="/v1/models",status="405"} 1.0',
+        'deimos_requests_total{path="other",status="404"} 1.0',
+    ]

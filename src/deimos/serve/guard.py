@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from deimos.serve.fields import RequestLimits, check_request, is_model_name
 from deimos.serve.http import (
@@ -58,6 +58,8 @@ class Guard:
         models: names that are served; None: not known.
         pages: further paths that may be read (GET).
         local: whether only this machine can reach the server, so that ``Host`` must name it.
+        count: told of each request that is refused before it is handed on: its path, ``other`` if it is
+            none that is served, and the status.
     """
 
     def __init__(
@@ -69,13 +71,17 @@ class Guard:
         models: Collection[str] | None = None,
         pages: Collection[str] = (),
         local: bool = True,
+        count: Callable[[str, int], None] | None = None,
     ) -> None:
         self.app = app
         self.keys = keys or Keys()
         self.limits = limits or RequestLimits()
         self.models = models
         self.paths = {**PATHS, **dict.fromkeys(pages, "GET")}
+        self.heads = {HEALTH, *pages}
+        """Paths that may be asked about without their content (HEAD)."""
         self.local = local
+        self.count = count
         self.running = 0
         """Requests for completions that are being answered."""
 
@@ -96,6 +102,7 @@ class Guard:
                 if scope["method"] == "POST":
                     await self._complete(scope, receive, sent)
                 else:
+                    sent.handed_on = True
                     await self.app(scope, receive, sent)
         except ClientGone:
             pass
@@ -108,6 +115,8 @@ class Guard:
         log.info(
             "%s %s refused: %s %s", scope["method"], _printable(scope["path"]), fault.status, fault
         )
+        if self.count and not sent.handed_on:
+            self.count(scope["path"] if scope["path"] in self.paths else "other", fault.status)
         if sent.started and ABORT in scope:
             scope[ABORT]()
             return await asyncio.sleep(0)  # so that the server knows it, and does not wonder
@@ -131,7 +140,7 @@ class Guard:
         method = self.paths.get(path) or ("GET" if self._is_model(path) else None)
         if scope.get("raw_path", path.encode()) != path.encode() or method is None:
             raise RequestFault(404, f"{_printable(path)[:80]} is not served here")
-        if scope["method"] != method:
+        if scope["method"] != method and not (scope["method"] == "HEAD" and path in self.heads):
             allow = [(b"allow", method.encode())]
             raise RequestFault(
                 405, f"{path} takes {method}, not {scope['method'][:16]}", headers=allow
@@ -151,7 +160,7 @@ class Guard:
             log.error("%s", e)
             raise RequestFault(503, "the keys cannot be read") from e
 
-    async def _complete(self, scope: Scope, receive: Receive, send: _GuardedSend) -> None:
+    async def _complete(self, scope: Scope, receive: Receive, sent: _GuardedSend) -> None:
         if self.running >= self.limits.concurrency:
             wait = [(b"retry-after", b"1")]
             raise RequestFault(
@@ -163,7 +172,8 @@ class Guard:
             body = await self._read(receive)
             data = parse_strictly(body)
             check_request(data, scope["path"], self.limits, self.models)
-            await self.app({**scope, REQUEST: data}, replay(body, receive), send)
+            sent.handed_on = True
+            await self.app({**scope, REQUEST: data}, replay(body, receive), sent)
         finally:
             self.running -= 1
 
@@ -189,7 +199,7 @@ class _GuardedSend:
 
     def __init__(self, send: Send, keys: Keys, stall: float) -> None:
         self.send = send
-        self.started = False
+        self.started = self.handed_on = False
         self.digest = b""
         self._keys = keys
         self._stall = stall

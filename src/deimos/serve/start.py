@@ -80,9 +80,8 @@ def serve(
         metrics = ServingMetrics()
         try:
             router = target.router(str(model.tokenizer.chat_template))
-            app = _surround(
-                make_app({model.name: model}, metrics), router, target, keys, address, {model.name}
-            )
+            app = make_app({model.name: model}, metrics)
+            app = _surround(app, router, target, keys, address, {model.name}, metrics)
             _run(app, listening, say, f"{model.name} ({model.thread.name})", router)
         finally:
             model.thread.close()
@@ -123,8 +122,9 @@ def forward(
         ):
             say(finding)
         forwarder = Forwarder(upstream, key=key, software=report.software)
-        metered = Metered(forwarder, ServingMetrics())
-        app = _surround(metered, router, target, keys, address, {*report.models})
+        metrics = ServingMetrics()
+        app = Metered(forwarder, metrics)
+        app = _surround(app, router, target, keys, address, {*report.models}, metrics)
         _run(app, listening, say, upstream, router)
 
 
@@ -164,6 +164,7 @@ def _surround(
     keys: Keys,
     address: ListenAddress,
     names: set[str] | None,
+    metrics: ServingMetrics,
 ) -> App:
     """Put the router, the chat page and the guard around an app."""
     sampling = target.sampling() if target else {}
@@ -175,6 +176,7 @@ def _surround(
         models=names,
         pages=page_paths(),
         local=is_loopback(address.host),
+        count=metrics.count_request,
     )
 
 
