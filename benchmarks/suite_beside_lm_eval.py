@@ -6,9 +6,11 @@ usage: python benchmarks/suite_beside_lm_eval.py MODEL --data FOLDER [--adapter 
        [--lm-eval PYTHON] [--also-local] [--think] [--work FOLDER] [--name "what MODEL is"]
        [--out docs/results/bench.md]
 
-MODEL is a folder, FOLDER what `bench.suite_data` takes (`suite_data.py` makes one). vLLM's server is started
-with --python (and the adapter as `tuned`), or one that runs is named by --url, with the served names
-`base` and `tuned`. Both sides are whole commands, timed from start to end, imports included, one after
+MODEL is a folder, FOLDER what `bench.suite_data` takes (`suite_data.py` makes one). A vLLM server is started
+with --python for the base and then one for MODEL with the adapter merged in float32 (vLLM's CPU build takes
+minutes for a prompt of 2,000 tokens if an adapter of rank 64 is beside the weights), or one that runs is named
+by --url, with the served names `base` and `tuned`. What --work has of a run that was ended is not done again.
+Both sides are whole commands, timed from start to end, imports included, one after
 the other: `--ours` (this script as a process of its own: the bench's prompts, decoding, journal, judges)
 and `lm_eval run --model local-chat-completions --apply_chat_template --limit N`, whose Python --lm-eval
 names (it needs lm_eval[api,math,ifeval]); the tasks' YAML is lm-eval's own with the data set's place
@@ -64,6 +66,7 @@ from deimos.evaluate.samples import Evaluator, SampleSet
 from deimos.evaluate.stats import accuracy
 from deimos.evaluate.together import fill_together
 from deimos.models.ref import ModelRef
+from deimos.models.save import save_merged
 from deimos.recipe import Recipe, TaskSettings, parse, validate
 from deimos.recipe.runtime import Runtime
 from deimos.store.journal import read, read_rows, write_rows
@@ -284,13 +287,6 @@ def _share(values: list[float]) -> str:
     )
 
 
-def serve_adapter(folder: Path) -> list[str]:
-    """VLLM's arguments that serve an adapter as `tuned`; its default is ranks up to 16."""
-    rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
-    most = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank)
-    return ["--enable-lora", "--max-lora-rank", str(most), "--lora-modules", f"tuned={folder}"]
-
-
 def measure(args: argparse.Namespace, work: Path) -> tuple[list[str], list[str], dict[str, Any]]:
     """Both sides of each model; lines of the two tables, and all documents that differ."""
     models: dict[str, Path | None] = {
@@ -298,37 +294,57 @@ def measure(args: argparse.Namespace, work: Path) -> tuple[list[str], list[str],
         **({"tuned": args.adapter} if args.adapter else {}),
     }
     scores, times, differing = [], [], []
-    with ExitStack() as held:
-        url, server = args.url, None
-        if not url:
-            lora = serve_adapter(args.adapter) if args.adapter else []
-            # The second side would find the first one's prompts in the cache.
-            more = ["--served-model-name", "base", "--no-enable-prefix-caching", *lora]
-            server = held.enter_context(
-                VLLMServer(args.python, str(args.model), dtype=args.dtype, more=more)
-            )
-            url = server.url
-        for name, adapter in models.items():
-            here = work / name
-            before = server.generated() if server else 0
-            theirs = time_theirs(args, here / "theirs", name, url)
-            middle = server.generated() if server else 0
-            ours = time_ours(args, here / "server", adapter, url)
-            after = server.generated() if server else 0
-            decoded = (middle - before, after - middle) if server else ("not measured",) * 2
-            times.append(
-                f"| {name} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {decoded[1]} | {decoded[0]} |"
-            )
-            sides = {f"{name}, server": here / "server"}
-            if args.also_local:
+    for name, adapter in models.items():
+        here = work / name
+        if not (here / TIMES).is_file():
+            _time_both(args, here, name, adapter)
+        took = json.loads((here / TIMES).read_text())
+        ours, theirs = took["ours"], took["theirs"]
+        times.append(
+            f"| {name} | {ours['seconds']:.0f} | {theirs['seconds']:.0f} "
+            f"| {ours['seconds'] / theirs['seconds']:.2f} | {ours['tokens']} | {theirs['tokens']} |"
+        )
+        sides = {f"{name}, server": here / "server"}
+        if args.also_local:
+            if not (here / "local" / PROBLEMS).is_file():
                 time_ours(args, here / "local", adapter, "")
-                sides[f"{name}, local engine"] = here / "local"
-            for who, folder in sides.items():
-                documents = compare(args, folder, here / "theirs" / "out")
-                scores += score_rows(args, who, documents)
-                differing += [{"who": who, "task": d.task, "ours": d.ours, "theirs": d.theirs, "why": d.why}
-                              for d in documents if d.why]  # fmt: skip
+            sides[f"{name}, local engine"] = here / "local"
+        for who, folder in sides.items():
+            documents = compare(args, folder, here / "theirs" / "out")
+            scores += score_rows(args, who, documents)
+            differing += [{"who": who, "task": d.task, "ours": d.ours, "theirs": d.theirs, "why": d.why}
+                          for d in documents if d.why]  # fmt: skip
     return scores, times, {"documents_that_differ": differing}
+
+
+def _time_both(args: argparse.Namespace, here: Path, name: str, adapter: Path | None) -> None:
+    """Both sides of one model on one server; seconds and tokens decoded go into ``here``."""
+    with ExitStack() as held:
+        url, count = args.url, lambda: None
+        if not url:
+            folder = args.model
+            if adapter is not None:
+                folder = here / "merged"
+                save_merged(ModelRef(str(args.model), adapter=str(adapter)), folder, {})
+            # The second side would find the first one's prompts in the cache.
+            more = ["--served-model-name", name, "--no-enable-prefix-caching"]
+            server = VLLMServer(args.python, str(folder), dtype=args.dtype, more=more)
+            held.enter_context(server)
+            url, count = server.url, server.generated
+        before = count()
+        theirs = time_theirs(args, here / "theirs", name, url)
+        middle = count()
+        ours = time_ours(args, here / "server", adapter, url)
+        after = count()
+    counts = [
+        "not measured" if first is None or last is None else last - first
+        for first, last in ((before, middle), (middle, after))
+    ]
+    took = {
+        "theirs": {"seconds": theirs, "tokens": counts[0]},
+        "ours": {"seconds": ours, "tokens": counts[1]},
+    }
+    (here / TIMES).write_text(json.dumps(took))
 
 
 def page(args: argparse.Namespace, scores: list[str], times: list[str]) -> str:
@@ -345,6 +361,8 @@ def page(args: argparse.Namespace, scores: list[str], times: list[str]) -> str:
         "runs, and the score means nothing.", "",
         "| model, engine | task | metric | n | ours | lm-eval | differ | why | same prompt | same text |",
         "|---|---|---|---|---|---|---|---|---|---|", *scores, "",
+        "The tuned model is the base with its adapter merged in float32, on the server as on the local engine. "
+        * bool(args.adapter) +
         "Whole commands on the same server, imports and loading included, one after the other:", "",
         "| model | ours, s | lm-eval, s | ours / lm-eval | tokens decoded, ours | tokens decoded, lm-eval |",
         "|---|---|---|---|---|---|", *times,
