@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from deimos.bench import stage
+from deimos.bench import stage, tables
 from deimos.runs.artifacts import Artifacts
 
 
@@ -47,3 +47,23 @@ def test_splits_hold_every_problem_once_for_each_decoding(job, judge):
         assert {r["selected_by"]["samples"] for r in own} == {1 if config == "recommended" else 2}
         assert all(r["selected_by"]["held_out"] for r in own)
         assert {r["selected_by"]["config"] for r in own} == {"recommended"}
+
+
+def test_what_is_worst_over_all_tasks_need_not_be_worst_in_mathematics_or_by_aes():
+    def row(delta, math_delta, *scores):
+        judge = {"accuracy_delta": math_delta, "accuracy_delta_ci": None, "n": 5}
+        judged = dict.fromkeys(("ours", "plain", "math_verify"), judge)
+        aes = [{"alpha": 1, "value": value} for value in scores]
+        return {"accuracy_delta": delta, "n": 20, "second_accuracy_delta": judged, "aes": aes}
+
+    one, two = row(0.02, -0.02, 0.4, 0.5), row(0.03, -0.05, 0.5, 0.3)
+    found = tables.pick_least_flattering({"recommended": one, "locked": two})
+    assert found["accuracy_delta"] == 0.02
+    assert found["second_accuracy_delta"]["ours"]["accuracy_delta"] == -0.05
+    assert found["config"] == {"accuracy": "recommended", "judges": "locked"}
+    assert [(e["value"], e["config"]) for e in found["aes"]] == [
+        (0.4, "recommended"),
+        (0.3, "locked"),
+    ]
+    sides = {"recommended": {"second_accuracy": "a"}, "locked": {"second_accuracy": "b"}}
+    assert tables.merge_chosen(sides, found["config"])["second_accuracy"] == "b"

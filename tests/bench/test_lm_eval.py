@@ -406,6 +406,17 @@ def test_what_lm_eval_cannot_load_is_one_sentence(sums: dict, tmp_path: Path):
         Scorer(task(written(tmp_path, sums)))
 
 
+def test_local_data_of_another_shape_is_named(sums: dict, tmp_path: Path):
+    folder = tmp_path / "data"
+    (folder / "main").mkdir(parents=True)
+    (folder / "main/train.jsonl").write_text('{"question": "?", "answer": "#### 1"}\n')
+    for text, said in (('{"q": 1}\n', "CastError|UndefinedError"), ("not json\n", "JSON")):
+        (folder / "main/test.jsonl").write_text(text)
+        with pytest.raises(RecipeError, match=said) as fault:
+            Scorer(task("gsm8k_cot_zeroshot", data=str(folder))).prompts()
+        assert str(folder) in str(fault.value) and "\n" not in str(fault.value)
+
+
 def test_tasks_are_found_by_name_in_lm_eval_or_in_a_folder(sums: dict, tmp_path: Path):
     with pytest.raises(RecipeError, match=r"has no examples to show .*num_fewshot = 3"):
         config_of(task("gsm8k_cot_zeroshot", num_fewshot=3))

@@ -29,6 +29,17 @@ def test_math_is_named_where_other_problems_were_asked_too():
     )
 
 
+def test_a_config_of_their_own_is_named():
+    config = {"accuracy": "recommended", "think_tokens": "recommended", "judges": "locked"}
+    said = judges.compare_judges(
+        {"n": 900, "config": config, "second_accuracy_delta": second(-0.047, None, None, n=300)}
+    )
+    assert said == (
+        " (on mathematics \N{MINUS SIGN}4.7 points by our grader, at the locked config; they differ "
+        "on 4% of answers)"
+    )
+
+
 @pytest.mark.parametrize("row", [{}, {"second_accuracy_delta": None}])
 def test_without_second_opinions_nothing_is_added(row):
     assert judges.compare_judges({"n": 5, **row}) == ""

@@ -57,8 +57,8 @@ def test_derived_metrics_have_intervals_and_coefficients():
     (change,) = rows(section, "Derived metrics, tuned against base")
     assert change[3:] == ("−50% [−60, −40]", "+0.031 [−0.001, +0.060]", "−0.020")
     assert rows(section, "AES under published coefficients") == [
-        ("equal · all tasks", "base", "1", "3", "5", "+0.551 [+0.500, +0.600]", "A (1)"),
-        ("equal · all tasks", "base", "1", "5", "10", "−0.400", "B (2)"),
+        ("equal · all tasks", "base", "1,000", "1", "3", "5", "+0.551 [+0.500, +0.600]", "A (1)"),
+        ("equal · all tasks", "base", "1,000", "1", "5", "10", "−0.400", "B (2)"),
     ]
     (said,) = section.sentences
     assert "Derived metrics" in said and "up to 1,000" in said and "weight 0.1, scale 10000" in said
@@ -73,7 +73,12 @@ def test_each_number_of_a_row_of_several_configs_says_its_own():
 def test_three_judges_and_repeats():
     section = metrics.accuracy_metrics(measured())
     (row,) = rows(section, "Accuracy by three judges")
-    assert row[2:] == ("80.0% [77.0, 83.0], n = 900", "not measured", "75.0% [72.0, 78.0], n = 900")
+    assert row[2:] == (
+        "80.0% [77.0, 83.0], n = 900",
+        "not measured",
+        "75.0% [72.0, 78.0], n = 900",
+        "",
+    )
     (row,) = rows(section, "Difference in accuracy by three judges, points")
     assert row[1:] == (
         "base",
@@ -81,6 +86,7 @@ def test_three_judges_and_repeats():
         "not measured",
         "−3.0, n = 900",
         "6.1%",
+        "recommended",
     )
     (row,) = rows(section, "Several samples of a problem")
     assert row[2:] == ("4", "80.0% [70.0, 90.0]", "95.0%", "not measured")

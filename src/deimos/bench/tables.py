@@ -38,7 +38,6 @@ ACCURACY = (
     "finished_more",
     "reasoned_better",
     "smallest_detectable",
-    "second_accuracy_delta",
     "metric_deltas",
 )
 THINK = ("think_tokens_reduction", "think_tokens_reduction_ci", "think_tokens_medians")
@@ -69,9 +68,9 @@ BENCH_GROUPS = {
         "accuracy",
         "accuracy_ci",
         "finished",
-        "second_accuracy",
         "metrics",
     ),
+    "judges": ("second_accuracy",),
     "think_tokens": ("think_tokens_median", "think_tokens_median_ci", "empty_think", "baseline"),
     "total_tokens": (
         "total_tokens_median",
@@ -279,8 +278,14 @@ def pick_least_flattering(rows: Mapping[str, Row]) -> Row:
             continue
         chosen[name] = min(known or worth, key=lambda c: known.get(c, 0.0))
         merged |= {f: rows[chosen[name]][f] for f in fields if f in rows[chosen[name]]}
+    judged = {c: row.get("second_accuracy_delta") for c, row in rows.items()}
+    if known := {c: found for c, found in judged.items() if found}:
+        # Of mathematics alone: what is worst over all tasks need not be worst there.
+        chosen["judges"] = min(known, key=lambda c: known[c]["ours"]["accuracy_delta"])
+        merged["second_accuracy_delta"] = known[chosen["judges"]]
     if "aes" in merged:
-        merged["aes"] = [_lowest(sets) for sets in zip(*(row["aes"] for row in rows.values()))]
+        by_set = zip(*([each | {"config": c} for each in row["aes"]] for c, row in rows.items()))
+        merged["aes"] = [_lowest(scores) for scores in by_set]
     return merged | {"config": chosen}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from deimos.bench.decodings import Decodings, decodings_of
 from deimos.bench.suites import MODELS, count_completions
+from deimos.evaluate.stats import LEAST_FOR_T
 from deimos.planning.counts import PromptCounts, count_prompts
 from deimos.planning.estimate import (
     ASSUMED_TOKENS,
@@ -31,6 +32,7 @@ from deimos.recipe.runtime import Runtime
 from deimos.route import counts as routing
 from deimos.store.sweep_rows import DecodingConfig
 from deimos.sweep.space import count_answers as count_swept
+from deimos.sweep.space import list_idle, space_of
 from deimos.types import Prompt, Sampling
 
 
@@ -63,6 +65,8 @@ class Forecast:
     """Of the bench at the same speed: of ``tokens``, or else at most, of answers up to the budget."""
     sweep_answers: int
     """To dev prompts, at most: of both models, if no value is dropped; 0 without a sweep section."""
+    sweep_idle: tuple[str, ...]
+    """What of the sweep and of the think budgets tells nothing, a sentence each."""
     sweep_hours: float | None
     """The same for them as ``bench_hours``."""
     route_answers: int
@@ -166,8 +170,23 @@ def _count_others(
     teach = recipe.train.teach
     behind = train * teach.answers if teach else 0
     found["teach_answers"] = behind if behind or not teach else None
+    found["sweep_idle"] = tuple(_list_idle(recipe, dev))
     found["teach_hours"] = _hours(behind * teach.max_tokens if teach else 0, speed)
     return found
+
+
+def _list_idle(recipe: Recipe, dev: int) -> Iterator[str]:
+    """What a sweep or a think budget is asked for in vain, and a sweep on too few prompts."""
+    bench, sweep = recipe.bench, recipe.sweep
+    for budget in bench.think_budgets:
+        if budget >= bench.budget:
+            yield f"bench.think_budgets: {budget:,} closes no thought, as bench.budget is {bench.budget:,}"
+    if sweep is None:
+        return
+    yield from list_idle(space_of(sweep.parameters, bench))
+    items = min(dev, sweep.take or dev)
+    if 0 < items < LEAST_FOR_T:
+        yield f"sweep: so few dev prompts ({items}) can hardly tell one decoding from another"
 
 
 def _pilot(

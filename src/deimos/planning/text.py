@@ -145,6 +145,8 @@ def _sweep(f: Forecast) -> Iterator[str]:
     if f.sweep_answers:
         hours = f", at most {_format_hours(f.sweep_hours)} at that speed" if f.sweep_hours else ""
         yield f"sweep:    at most {f.sweep_answers:,} answers to dev prompts, of both models{hours}"
+    for sentence in f.sweep_idle:
+        yield f"note:     {sentence}"
 
 
 def _format_hours(hours: float) -> str:

@@ -23,7 +23,7 @@ MIXED = (
     "may come from different configs (then named beside each), and the rows of tasks need not add "
     "up to the row of all tasks."
 )
-_DERIVED = ("tokens_per_correct", "auc_oaa", "ock_score", "at_k")
+_DERIVED = ("tokens_per_correct", "auc_oaa", "ock_score", "at_k", "judges")
 """Parts that have a table of their own, where their config stands beside them."""
 _PARTS = {
     "accuracy": "accuracy",

@@ -16,8 +16,12 @@ Bounds = Sequence[float] | None
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A plain number with thousands separators: 12,345."""
-    return NOT_MEASURED if value is None else _signed_zero(f"{value:,.{digits}f}")
+    """A plain number with thousands separators: 12,345; a half is rounded up, as medians have many."""
+    if value is None:
+        return NOT_MEASURED
+    if digits == 0 and abs(value) % 1 == 0.5:
+        value = math.copysign(math.ceil(abs(value)), value)
+    return _signed_zero(f"{value:,.{digits}f}")
 
 
 def percent(value: float | None, digits: int = 0) -> str:
@@ -30,6 +34,11 @@ def percent(value: float | None, digits: int = 0) -> str:
     if value > 0 and float(shown) == 0:
         return f"<{10**-digits:.{digits}f}%"
     return _signed_zero(shown) + "%"
+
+
+def in_percent(value: float | None) -> str:
+    """An accuracy as it is written everywhere: 0.8052 is 80.5%."""
+    return percent(value, 1)
 
 
 def points(value: float | None, digits: int = 1) -> str:

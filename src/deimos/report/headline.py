@@ -13,6 +13,7 @@ from deimos.report.formatting import (
     NOT_MEASURED,
     change,
     change_interval,
+    in_percent,
     includes_zero,
     interval,
     number,
@@ -143,10 +144,11 @@ def accuracy_measure(at: Pick) -> HeadlineNumber:
     """Accuracy: difference, interval, both values, n, and what n could show."""
     row = at.compare
     ci = row.get("accuracy_delta_ci")
-    values = (
-        f"{percent(at.base.get('accuracy'), 1)} → {percent(at.tuned.get('accuracy'), 1)} right, "
-        f"n = {number(row['n'])}"
-    )
+    sides = [
+        f"{percent(side.get('accuracy'), 1)} {interval(side.get('accuracy_ci'), in_percent)}".strip()
+        for side in (at.base, at.tuned)
+    ]
+    values = f"{' → '.join(sides)} right, n = {number(row['n'])}"
     notes = (
         (values,) if not includes_zero(ci) else (values, f"difference {describe_null_result(row)}")
     )

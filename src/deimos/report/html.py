@@ -95,6 +95,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     forms = (
         formatting.number,
@@ -291,7 +292,12 @@ def _line(run: RunResults, row: AnyRow, reach: float) -> ResultLine:
     return ResultLine(
         task=name_task(row) + _against(row),
         n=formatting.number(row["n"]),
-        accuracy=_arrow(at, "accuracy", lambda v: formatting.percent(v, 1)),
+        accuracy=_both(
+            *(
+                _with_ci(formatting.in_percent(side.get("accuracy")), side.get("accuracy_ci"))
+                for side in (at.base, at.tuned)
+            )
+        ),
         delta=f"{formatting.points(delta)} {formatting.interval(ci, formatting.points)}",
         delta_parts=_parts(row),
         delta_note=_delta_note(row),
@@ -361,7 +367,7 @@ def _both(base: str, tuned: str) -> str:
 
 
 def _with_ci(text: str, ci: formatting.Bounds) -> str:
-    return f"{text} {formatting.interval(ci, lambda v: formatting.percent(v, 1))}".strip()
+    return f"{text} {formatting.interval(ci, formatting.in_percent)}".strip()
 
 
 def _counts_text(counts: AnyRow, under: str = "") -> str:

@@ -6,7 +6,10 @@ difference by three judges of the same answers beside it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deimos.evaluate.stats import LEAST_FOR_T
+from deimos.report.decoding_labels import CONFIGS
 from deimos.report.formatting import percent, plural, points
 from deimos.store.schema import AnyRow
 
@@ -32,7 +35,19 @@ def compare_judges(row: AnyRow) -> str:
     said = [f"{points(delta)} by {name}" for name, delta in known]
     said[0] = said[0].replace(" by ", " points by ", 1)
     part = "" if second["ours"]["n"] == row["n"] else "on mathematics "
-    return f" ({part}{', '.join(said)}; they differ on {percent(second['differ'])} of answers)"
+    return (
+        f" ({part}{', '.join(said)}{_name_config(row)}; they differ on "
+        f"{percent(second['differ'])} of answers)"
+    )
+
+
+def _name_config(row: AnyRow) -> str:
+    """At which config the judges' difference is the less flattering, if it is not the accuracy's."""
+    config = row.get("config")
+    if not isinstance(config, Mapping) or config.get("judges") in (None, config.get("accuracy")):
+        return ""
+    name = config["judges"]
+    return f", at {CONFIGS.get(name, name)}"
 
 
 def explain_no_seconds_interval(row: AnyRow) -> str:

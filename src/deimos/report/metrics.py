@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from deimos.report import baselines, judges
+from deimos.report import baselines, decoding_labels, judges
 from deimos.report.charts import ReportSection, TextTable, name_task
 from deimos.report.formatting import (
     NOT_MEASURED,
     change,
     change_interval,
+    in_percent,
     interval,
     number,
     percent,
@@ -136,7 +137,7 @@ def _change_table(rows: Sequence[AnyRow]) -> TextTable:
 
 
 def _aes_table(rows: Sequence[AnyRow]) -> TextTable:
-    columns = ("setting · task", "against", "α", "β", "γ", "AES", "coefficients from")
+    columns = ("setting · task", "against", "n", "α", "β", "γ", "AES", "coefficients from")
     return TextTable("AES under published coefficients", columns, list(_aes_rows(rows)))
 
 
@@ -146,8 +147,10 @@ def _aes_rows(rows: Sequence[AnyRow]) -> Iterator[tuple[str, ...]]:
             yield (
                 _place(row),
                 baselines.name_of(baselines.name_compared(row)),
+                number(row["n"]),
                 *(f"{each[name]:g}" for name in ("alpha", "beta", "gamma")),
-                f"{_signed(each.get('value'))} {interval(each.get('ci'), _signed)}".strip(),
+                f"{_signed(each.get('value'))} {interval(each.get('ci'), _signed)}".strip()
+                + (f" ({each['config']})" if each.get("config") else ""),
                 str(each.get("source", "")),
             )
 
@@ -158,13 +161,14 @@ def _judge_table(rows: Sequence[AnyRow]) -> TextTable:
             _place(row),
             baselines.name_of(row["model"]),
             *(
-                _judged(row["second_accuracy"].get(judge), "accuracy", _percent)
+                _judged(row["second_accuracy"].get(judge), "accuracy", in_percent)
                 for judge in judges.NAMES
             ),
+            _judges_config(row),
         )
         for row in rows
     ]
-    columns = ("setting · task", "model", *judges.NAMES.values())
+    columns = ("setting · task", "model", *judges.NAMES.values(), "numbers from")
     return TextTable("Accuracy by three judges", columns, found)
 
 
@@ -178,6 +182,7 @@ def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
                 for j in judges.NAMES
             ),
             percent(row["second_accuracy_delta"].get("differ"), 1),
+            _judges_config(row),
         )
         for row in rows
     ]
@@ -186,8 +191,16 @@ def _judge_delta_table(rows: Sequence[AnyRow]) -> TextTable:
         "against",
         *judges.NAMES.values(),
         "answers on which judges differ",
+        "numbers from",
     )
     return TextTable("Difference in accuracy by three judges, points", columns, found)
+
+
+def _judges_config(row: AnyRow) -> str:
+    config = row.get("config")
+    if isinstance(config, Mapping):
+        return str(config.get("judges") or config.get("accuracy") or "")
+    return str(config or decoding_labels.shorten_config(row))
 
 
 def _repeat_table(rows: Sequence[AnyRow]) -> TextTable:
@@ -197,7 +210,7 @@ def _repeat_table(rows: Sequence[AnyRow]) -> TextTable:
             baselines.name_of(row["model"]),
             number(row.get("k")),
             *(
-                f"{_percent(row.get(name))} {_ci(row, name, _percent)}".strip()
+                f"{in_percent(row.get(name))} {_ci(row, name, in_percent)}".strip()
                 for name in _REPEATED
             ),
         )
@@ -212,10 +225,6 @@ def _judged(found: Mapping[str, Any] | None, name: str, form: Form) -> str:
         return NOT_MEASURED
     n = f", n = {number(found['n'])}" if found.get("n") is not None else ""
     return f"{form(found.get(name))} {_ci(found, name, form)}".strip() + n
-
-
-def _percent(value: float | None) -> str:
-    return percent(value, 1)
 
 
 def _signed(value: float | None) -> str:
@@ -270,6 +279,10 @@ def split_section(run: RunResults) -> ReportSection:
 
 def _part_of(row: AnyRow) -> str:
     if row["split"] == "difficulty":
+        chosen = row.get("selected_by") or {}
+        once = {"all": "right", "none": "wrong"}.get(row["value"])
+        if chosen.get("samples") == 1 and once:
+            return f"the base is {once} in its one answer at {chosen['config']}"
         return f"the base is right in {row['value']} of its samples"
     return f"{row['split']} {row['value']}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from deimos.report import figures
 from deimos.report.charts import WIDTHS, Figure, ReportSection, TextTable
-from deimos.report.formatting import NOT_MEASURED, interval, number, percent, plural, points
+from deimos.report.formatting import NOT_MEASURED, in_percent, interval, number, plural, points
 from deimos.report.results import RunResults
 from deimos.store.schema import AnyRow
 from deimos.store.sweep_rows import LockedFile, LockedModel
@@ -53,7 +53,7 @@ def _sentences(locked: LockedFile) -> tuple[str, ...]:
         f"Chosen on {plural(locked['items'], 'dev prompt')}, never on test problems, by "
         f"{locked['strategy']} for {objective}: {number(locked['evaluations'])} evaluations of an item "
         "by both models together. Locked is the cheapest config that is not shown to be worse than "
-        "the best; every config tied with it is listed.",
+        "the best; `locked.yaml` lists every config tied with it.",
         *(
             f"Not tried: {part.get('parameter')}, {part.get('because')}."
             for part in locked["skipped"]
@@ -83,15 +83,20 @@ def _tied_table(locked: LockedFile) -> TextTable:
         (
             model,
             describe_config({name: tied[name] for name in _PARAMETERS if name in tied}),
+            number(tied.get("n")),
             _accuracy(tied),
             number(tied.get("tokens_mean"), 1),
             f"{points(tied.get('objective_delta'))} "
-            f"{interval(tied.get('objective_delta_ci'), points)}".strip(),
+            f"{interval(tied.get('objective_delta_ci'), points)}".strip()
+            if at
+            else "the best",
         )
         for model, part in (("base", locked["base"]), ("tuned", locked["tuned"]))
-        for tied in part["tied"]
+        for at, tied in enumerate(part["tied"])
     ]
-    columns = ("model", "config", "accuracy", "tokens, mean", "objective against the best, points")
+    columns = (
+        "model", "config", "n", "accuracy", "tokens, mean", "objective against the best, points"
+    )  # fmt: skip
     return TextTable("Tied with the best", columns, rows, folded=True)
 
 
@@ -110,7 +115,9 @@ def _trial_table(trials: list[Any]) -> TextTable:
             _accuracy(row),
             number(row["tokens_mean"], 1),
             number(row["tokens_median"]),
-            "–" if row["e_value"] is None else f"{row['e_value']:.3g}",
+            "–"
+            if row["e_value"] is None
+            else number(row["e_value"], 0 if row["e_value"] >= 100 else 2),
             "–" if row["dropped_at"] is None else number(row["dropped_at"]),
             "yes" if row["pareto"] else "no",
             row["because"],
@@ -140,8 +147,8 @@ def _tried(row: AnyRow) -> str:
 
 
 def _accuracy(row: AnyRow) -> str:
-    text = percent(row.get("accuracy"), 1)
-    return f"{text} {interval(row.get('accuracy_ci'), lambda v: percent(v, 1))}".strip()
+    text = in_percent(row.get("accuracy"))
+    return f"{text} {interval(row.get('accuracy_ci'), in_percent)}".strip()
 
 
 def _value(value: Any) -> str:

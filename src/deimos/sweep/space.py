@@ -70,6 +70,8 @@ def change(config: DecodingConfig, name: str, value: Value) -> DecodingConfig:
 
 def reduce_to_effective(config: DecodingConfig) -> DecodingConfig:
     """What stands for all configs that decode as this one."""
+    if config.think_budget is not None and config.think_budget >= config.sampling.max_tokens:
+        config = dataclasses.replace(config, think_budget=None)  # no thought gets that long
     if config.sampling.temperature > 0:
         return config
     return dataclasses.replace(
@@ -82,6 +84,22 @@ def explain_inert(config: DecodingConfig, name: str) -> str:
     if name in INERT_WHEN_GREEDY and config.sampling.temperature == 0:
         return f"at temperature 0 the most likely token is taken, whatever {name} is"
     return ""
+
+
+def list_idle(space: Space) -> Iterator[str]:
+    """What of a sweep's values can make no difference at all, a sentence each; ``plan`` says them."""
+    temperatures = space.values.get("temperature", (space.start.sampling.temperature,))
+    if not any(temperatures):
+        for name in INERT_WHEN_GREEDY:
+            if name in space.values:
+                yield f"sweep.parameters.{name}: not tried: {explain_inert(space.start, name)}"
+    longest = max(space.values.get("max_tokens", (space.start.sampling.max_tokens,)))  # pyright: ignore[reportArgumentType]
+    for budget in space.values.get("think_budget", ()):
+        if budget is not None and longest is not None and budget >= longest:
+            yield (
+                f"sweep.parameters.think_budget: {budget:,} closes no thought, as answers end at "
+                f"{longest:,} tokens"
+            )
 
 
 def list_configs(space: Space) -> Iterator[DecodingConfig]:

@@ -99,9 +99,9 @@ class Scorer:
     """An lm-eval task in this process."""
 
     def __init__(self, task: TaskSettings) -> None:
-        self._name = task.name
+        self._task_settings = task
         self._origin = origin_of(config_of(task)[0], task)
-        with _explain_faults(task.name, "load it"):
+        with _explain_faults(task, "load it"):
             self._task = _loaded(task)
             self._docs: list[dict[str, Any]] = list(self._task.eval_docs)
         self._metric, self._filter = _choice(task, self._task)
@@ -116,7 +116,7 @@ class Scorer:
         """One prompt a document, in the documents' order; of the first ``limit`` alone."""
         self._task.set_fewshot_seed(FEWSHOT_SEED)
         shots = self._task.config.num_fewshot or 0
-        with _explain_faults(self._name, "build its prompts"):
+        with _explain_faults(self._task_settings, "build its prompts"):
             return [self._prompt(doc, self._chat(doc, shots)) for doc in self._docs[:limit]]
 
     def asked(self, document: int, prompt: Prompt) -> list[str]:
@@ -271,17 +271,29 @@ def _choice(task: TaskSettings, loaded: Any) -> tuple[str, str]:
     return metric, chosen
 
 
+SAID = 240
+"""Characters of a library's own message that are passed on."""
+
+
 @contextlib.contextmanager
-def _explain_faults(name: str, doing: str) -> Iterator[None]:
+def _explain_faults(task: TaskSettings, doing: str) -> Iterator[None]:
     """RecipeError in one sentence for whatever the task's YAML, code or data makes lm-eval raise."""
     try:
         yield
     except RecipeError:
         raise
     except Exception as e:
-        said = (str(e).splitlines() or [""])[0]
+        cause: BaseException = e
+        while cause.__cause__ is not None:  # what datasets says is "An error occurred"
+            cause = cause.__cause__
+        said = " ".join(str(cause).split())[:SAID]
+        data = (
+            f" (its data: {task.data}; docs/guides/benchmarks.md has the columns)"
+            if task.data
+            else ""
+        )
         raise RecipeError(
-            f"bench.tasks: {name!r}: lm-eval cannot {doing}: {type(e).__name__}: {said}"
+            f"bench.tasks: {task.name!r}: lm-eval cannot {doing}: {type(cause).__name__}: {said}{data}"
         ) from e
 
 
