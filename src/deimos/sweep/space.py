@@ -70,8 +70,6 @@ def change(config: DecodingConfig, name: str, value: Value) -> DecodingConfig:
 
 def reduce_to_effective(config: DecodingConfig) -> DecodingConfig:
     """What stands for all configs that decode as this one."""
-    if config.think_budget is not None and config.think_budget >= config.sampling.max_tokens:
-        config = dataclasses.replace(config, think_budget=None)  # no thought gets that long
     if config.sampling.temperature > 0:
         return config
     return dataclasses.replace(
