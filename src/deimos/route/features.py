@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import xor
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -25,8 +26,6 @@ BUCKETS = 2**18
 """n-grams are counted by their hash modulo this."""
 _MASK = BUCKETS - 1
 _FIRST, _SECOND = 31, 17
-_BEGIN = _FIRST
-"""Before the first word there is one whose hash is 1."""
 WINDOW = 1_500
 """Characters of a longer text that are read, at its beginning and again at its end."""
 SHORT = 30
@@ -93,9 +92,9 @@ def find_features(text: str) -> Features:
     words = [_VOCABULARY[token] for token in _TOKEN.findall(lowered)]
     unlike = set(words)
     grams = {word.bucket for word in unlike}
-    # Written out, as this is half of a decision's time: see _bucket_of_two.
+    # _bucket_of_two of neighbours, as lists, as it is much of a decision's time.
     firsts = [_BEGIN, *[word.as_first for word in words]]
-    grams.update([(a ^ b.as_second) >> 3 & _MASK for a, b in zip(firsts, words)])
+    grams.update(map(xor, firsts, [word.as_second for word in words]))
     rules = {_AT[name] for name in _find_shape(text, lowered, words)}
     rules.update(_find_pairs(words))
     for word in unlike:
@@ -109,9 +108,23 @@ def find_features(text: str) -> Features:
     return Features(tuple(sorted(rules)), frozenset(grams))
 
 
+def _as_first(hashed: int) -> int:
+    """The part of a word in the bucket of two words of which it is the first."""
+    return hashed * _FIRST >> 3 & _MASK
+
+
+def _as_second(hashed: int) -> int:
+    """The same of the second."""
+    return hashed * _SECOND >> 3 & _MASK
+
+
 def _bucket_of_two(first: int, second: int) -> int:
     """The bucket of two words that follow each other, by their hashes."""
-    return (first * _FIRST ^ second * _SECOND) >> 3 & _MASK
+    return _as_first(first) ^ _as_second(second)
+
+
+_BEGIN = _as_first(1)
+"""Before the first word there is one whose hash is 1."""
 
 
 def _find_unspaced(lowered: str) -> Iterator[int]:
@@ -172,7 +185,7 @@ class _Word:
         self.text = text
         hashed = _hash_word(text)
         self.bucket = hashed & _MASK
-        self.as_first, self.as_second = hashed * _FIRST, hashed * _SECOND
+        self.as_first, self.as_second = _as_first(hashed), _as_second(hashed)
         self.rules = tuple(rule for rule, lexicon in _SINGLE if lexicon.has(text))
         self.firsts = tuple(rule for rule, first, _, _ in _PAIRED if first.has(text))
         self.seconds = tuple((rule, n) for rule, _, second, n in _PAIRED if second.has(text))

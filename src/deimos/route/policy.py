@@ -79,8 +79,8 @@ class LinearModel:
         """Its scores for a text."""
         weights = [w for rule in found.rules if (w := self._by_rule[rule])]
         totals = [math.fsum(each) for each in zip(self.bias, *weights, strict=True)]
-        packed = self._packed
-        if known := [packed[gram] for gram in found.grams if gram in packed]:
+        # No packed weight is 0, as each has its zero in the middle.
+        if known := [*filter(None, map(self._packed.get, found.grams))]:
             summed, share = sum(known), 1 / (SCALE * math.sqrt(len(found.grams)))
             for i, total in enumerate(totals):
                 own = (summed >> i * _BITS & _FIELD) - len(known) * _ZERO
@@ -94,8 +94,7 @@ class LinearModel:
 
     def familiarity(self, found: Features) -> float:
         """The share of a text's n-grams that it has weights for."""
-        known = sum(gram in self.buckets for gram in found.grams)
-        return known / max(len(found.grams), 1)
+        return len(self.buckets.keys() & found.grams) / max(len(found.grams), 1)
 
     def row(self) -> dict[str, Any]:
         """The model as JSON, weights in thousandths."""
@@ -124,7 +123,7 @@ _ZERO = 1 << 24  # added to each weight, so that fields hold no sign; thousands 
 
 
 def _pack(weights: Sequence[int]) -> int:
-    held = (min(max(weight + _ZERO, 0), 2 * _ZERO) for weight in weights)
+    held = (min(max(weight + _ZERO, 1), 2 * _ZERO) for weight in weights)
     return sum(weight << i * _BITS for i, weight in enumerate(held))
 
 
