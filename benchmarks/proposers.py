@@ -1,9 +1,11 @@
 """Proposers side by side on one model's train prompts: pass rates, lengths, golds, tokens a gold.
 
 usage: python benchmarks/proposers.py MODEL --train train.jsonl --out RUN [--prompts 60] [--tags]
-           [--plain 4] [--exemplars FILE] [--teacher FOLDER] [--title TITLE] [--page docs/results/terse.md]
+           [--plain 4] [--each 2] [--temperature 1.0] [--exemplars FILE] [--teacher FOLDER]
+           [--title TITLE] [--page docs/results/terse.md]
 
-MODEL and the teacher are folders or Hub ids; train.jsonl is OpenAI's grade-school-math file, without
+A prompt gets --plain plain candidates and --each of every instruction and set of examples. MODEL and
+the teacher are folders or Hub ids; train.jsonl is OpenAI's grade-school-math file, without
 it the Hub's copy is taken; few_shot shows the examples of each FILE as well as the run's own. The
 prompts are sampled by `deimos run --until select` with every candidate
 decoded to its end, so that each proposer is seen by itself and every subset of them is known; run
@@ -58,14 +60,15 @@ def recipe_of(args: argparse.Namespace) -> dict[str, Any]:
     """The recipe that samples the pool."""
     proposers: list[dict[str, Any]] = [
         {"kind": "plain", "n": args.plain},
-        {"kind": "instruction", "name": "fragments", "n": 2, "text": "fragments"},
-        {"kind": "instruction", "name": "difficulty", "n": 2, "text": "difficulty"},
-        {"kind": "few_shot", "n": 2, "exemplars": "own", "shots": args.shots},
+        {"kind": "instruction", "name": "fragments", "n": args.each, "text": "fragments"},
+        {"kind": "instruction", "name": "difficulty", "n": args.each, "text": "difficulty"},
+        {"kind": "few_shot", "n": args.each, "exemplars": "own", "shots": args.shots},
         {"kind": "rewrite", "name": "rewrite (itself)", "n": 1},
     ]
     for path in args.exemplars:
         shown = {"exemplars": str(path), "shots": args.shots}
-        proposers.append({"kind": "few_shot", "name": f"few_shot ({path.stem})", "n": 2, **shown})
+        name = f"few_shot ({path.stem})"
+        proposers.append({"kind": "few_shot", "name": name, "n": args.each, **shown})
     if args.teacher:
         teacher = {"path": args.teacher, "dtype": args.dtype}
         proposers.append(
@@ -87,7 +90,8 @@ def recipe_of(args: argparse.Namespace) -> dict[str, Any]:
         "sample": {
             "proposers": proposers, "exhaustive": True,
             "sampling": {
-                "temperature": 1.0, "top_p": 0.95, "top_k": 20, "max_tokens": args.max_tokens,
+                "temperature": args.temperature, "top_p": 0.95, "top_k": 20,
+                "max_tokens": args.max_tokens,
             },
         },
         "select": {"answer_max": {"math": 512}},
@@ -206,6 +210,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--prompts", type=int, default=60)
     parser.add_argument("--dev", type=int, default=8)
     parser.add_argument("--plain", type=int, default=4)
+    parser.add_argument("--each", type=int, default=2)
+    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--shots", type=int, default=4)
     parser.add_argument("--exemplars", type=Path, action="append", default=[])
     parser.add_argument("--teacher")

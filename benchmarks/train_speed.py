@@ -208,7 +208,8 @@ def page(found: dict[str, Any], args: argparse.Namespace) -> str:
         [
             "## Training on two cores", "",
             f"`python benchmarks/train_speed.py --model {args.model.name} --steps {args.steps} "
-            f"--rounds {args.rounds}`: the train stage beside plain TRL, the same config "
+            f"--rounds {args.rounds} --exact {args.exact} --batch-size {args.batch_size} "
+            f"--accumulation {args.accumulation}`: the train stage beside plain TRL, the same config "
             f"(r=64 on seven targets, {args.batch_size} x {args.accumulation} sequences a step, "
             f"{found['precision']}), GSM8K examples of which {found['label_share']:.0%} of the tokens "
             f"are completion, {found['tokens_a_step']:.0f} tokens a step; "

@@ -89,7 +89,7 @@ STAGES = (
     ),
     Stage(
         "route",
-        version=2,
+        version=3,
         needs=("prompts", "sample", "train", "sweep"),
         keys=("model", "route", *DECISION_KEYS),
         reads={**DECISION_READS, "sweep": (LOCKED,)},

@@ -20,13 +20,13 @@ from zlib import crc32
 
 from deimos.route import phrases
 
-VERSION = 1
+VERSION = 2
 """Of the features: a policy that was fitted on others is refused."""
 BUCKETS = 2**18
 """n-grams are counted by their hash modulo this."""
 _MASK = BUCKETS - 1
 _FIRST, _SECOND = 31, 17
-WINDOW = 1_500
+WINDOW = 600
 """Characters of a longer text that are read, at its beginning and again at its end."""
 SHORT = 30
 """Characters under which a message is read together with the user's one before ("and for 7?")."""
