@@ -263,6 +263,58 @@ def test_a_large_body_is_refused_before_it_is_read(port, upstream):
     refused(ask(port, head + b"x" * 150_000), 413, "100000 bytes", upstream, before)
 
 
+def send_on(port, head, total, piece=65_536):
+    """Send a whole body whatever comes meanwhile, and read only then; the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(head)
+        for _ in range(0, total, piece):
+            client.sendall(b"x" * piece)
+            time.sleep(0.001)  # so that the answer comes while this still sends
+        got = b""
+        while more := client.recv(65_536):
+            got += more
+        return got
+
+
+BEGIN = "host: localhost\r\ncontent-type: application/json\r\n"
+TOTAL = 20 << 20
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "part"),
+    [
+        (f"POST /v1/chat/completions HTTP/1.1\r\n{BEGIN}content-length: {TOTAL}", 413, "100000 bytes"),
+        (f"POST /v1/chat/completions HTTP/1.1\r\n{BEGIN}transfer-encoding: chunked", 400, "HTTP/1.1"),
+        (f"POST /v1/nothing HTTP/1.1\r\n{BEGIN}content-length: {TOTAL}", 404, "not served"),
+        (f"PUT /v1/chat/completions HTTP/1.1\r\n{BEGIN}content-length: {TOTAL}", 405, "takes POST"),
+        (f"POST /v1/chat/completions HTTP/1.1\r\nx: y\r\n z\r\n{BEGIN}content-length: {TOTAL}", 400, "well-formed"),
+    ],
+    ids=("too large", "no chunks", "no such path", "another method", "a folded line"),
+)  # fmt: skip
+def test_a_client_that_is_still_sending_gets_the_sentence(head, status, part, port, upstream):
+    before = len(upstream.requests)
+    refused(send_on(port, f"{head}\r\n\r\n".encode(), TOTAL), status, part, upstream, before)
+
+
+def test_a_client_that_asks_first_need_not_send_what_is_too_large(port, upstream):
+    before = len(upstream.requests)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\n{BEGIN}expect: 100-continue\r\ncontent-length: {TOTAL}"
+    answer = ask(port, f"{head}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 413"), "not first 100 Continue"
+    refused(answer, 413, "100000 bytes", upstream, before)
+
+
+def test_a_client_that_sends_for_ever_is_cut(port, monkeypatch):
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.2)
+    head = f"POST /v1/nothing HTTP/1.1\r\n{BEGIN}content-length: {1 << 40}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(head.encode())
+        with pytest.raises(OSError):
+            for _ in range(1_000):
+                client.sendall(b"x" * 1_000)
+                time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "part"),
     [

@@ -1,9 +1,10 @@
 """Connections to our own server: broken HTTP is refused, and no client holds one for nothing.
 
 uvicorn's HTTP/1.1 on h11, with what it leaves out: a time by which a request's head must have come,
-a limit on connections, and refusing what different servers read differently (folded header lines,
-lines that end in a bare line feed), so that no second request can hide in a first one's body. Not
-covered: what a well-formed request may ask for (``guard``).
+a limit on connections, refusing what different servers read differently (folded header lines,
+lines that end in a bare line feed), so that no second request can hide in a first one's body, and
+refusals that reach a client which is still sending. Not covered: what a well-formed request may ask
+for (``guard``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import re
 import resource
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -30,8 +32,41 @@ CONNECTIONS = 16384
 """Open at one time; the next is closed."""
 SEND_BYTES = 256 << 10
 """Of an answer that the system keeps for a client that does not read."""
+LINGER_SECONDS = 2.0
+"""Before a connection is closed whose client is still sending. Closed at once it would be reset, and
+the client lose the answer that says why (RFC 9112, section 9.6)."""
 _DOUBTFUL = re.compile(rb"(?<!\r)\n|\n[ \t]|\r(?!\n)|\0")
 """In a request's head: a bare line feed or carriage return, a folded line, a null byte."""
+
+
+class LingeringTransport:
+    """A transport whose ``close`` ends the answer and drops what the client sends for a while longer.
+
+    Args:
+        transport: asyncio's.
+        sending: whether the client is still sending; if not, it is closed at once.
+    """
+
+    def __init__(self, transport: asyncio.Transport, sending: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._sending = sending
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is answered."""
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the answer; called again, close at once."""
+        if self.is_closing() or not self._sending() or not self._transport.can_write_eof():
+            return self._transport.close()
+        self.lingers = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
 
 
 class CarefulProtocol(H11Protocol):
@@ -41,6 +76,7 @@ class CarefulProtocol(H11Protocol):
         super().__init__(*args, **kwargs)
         self._head = b""
         """What has come of a head that is not whole."""
+        self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
         app: App = self.app  # type: ignore[assignment]
 
@@ -52,6 +88,8 @@ class CarefulProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._lingering = LingeringTransport(transport, self._is_sending)
+        self.transport = self._lingering  # type: ignore[assignment]
         if len(self.connections) > CONNECTIONS:
             return transport.abort()
         transport.get_extra_info("socket").setsockopt(
@@ -66,6 +104,8 @@ class CarefulProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; a head is looked at before anything reads it."""
+        if self._lingering.lingers:
+            return None
         if self.conn.their_state is not h11.IDLE:
             return super().data_received(data)
         data, self._head = self._head + data, b""
@@ -90,13 +130,24 @@ class CarefulProtocol(H11Protocol):
         if not self.transport.is_closing():
             self._expect_head()
 
+    def _is_sending(self) -> bool:
+        """Whether the client may be in the middle of a request of which nothing more is read."""
+        answered = self.cycle is not None and self.cycle.response_complete
+        return self._refused or (answered and self.conn.their_state is h11.SEND_BODY)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what h11 cannot read."""
         self._refuse(400, "the request is not well-formed HTTP/1.1")
 
     def _refuse(self, status: int, message: str) -> None:
-        self._head = b""
+        self._head, self._refused = b"", True
         self._stop_waiting()
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.cycle.response_started:
+                return self.transport.abort()
+            # What waits for the rest of this body is told that there is none.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         body = json.dumps(describe_fault(RequestFault(status, message))).encode()
         lines = [
             f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}", "content-type: application/json",

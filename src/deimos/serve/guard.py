@@ -27,6 +27,7 @@ from deimos.serve.http import (
     RequestFault,
     Scope,
     Send,
+    check_size,
     find_header,
     read_body,
     replay,
@@ -168,7 +169,7 @@ class Guard:
             )
         self.running += 1
         try:
-            _check_headers(scope)
+            _check_headers(scope, self.limits.body)
             body = await self._read(receive)
             data = parse_strictly(body)
             check_request(data, scope["path"], self.limits, self.models)
@@ -216,12 +217,15 @@ class _GuardedSend:
             await self.send(message)
 
 
-def _check_headers(scope: Scope) -> None:
+def _check_headers(scope: Scope, limit: int) -> None:
     kind = (find_header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
     if kind != b"application/json":
         raise RequestFault(415, "the Content-Type must be application/json")
     if find_header(scope, b"content-encoding") not in (None, b"identity"):
         raise RequestFault(415, "the body is compressed: must be sent as it is")
+    # Before it is read, so that a client that asks first ("Expect: 100-continue") need not send it.
+    length = find_header(scope, b"content-length") or b""
+    check_size(int(length) if length.isdigit() and len(length) < 20 else 0, limit)
 
 
 def _printable(text: str) -> str:

@@ -83,6 +83,12 @@ async def send_fault(send: Send, fault: RequestFault) -> None:
     await send_json(send, fault.status, describe_fault(fault), fault.headers)
 
 
+def check_size(size: int, limit: int) -> None:
+    """Refuse a body of too many bytes; raises ``RequestFault`` (413)."""
+    if size > limit:
+        raise RequestFault(413, f"the body has more than {limit} bytes, which is the limit")
+
+
 async def read_body(receive: Receive, limit: int) -> bytes:
     """A request's body.
 
@@ -102,8 +108,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             raise ClientGone
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > limit:
-            raise RequestFault(413, f"the body has more than {limit} bytes, which is the limit")
+        check_size(size, limit)
         if not message.get("more_body", False):
             return b"".join(pieces)
 
