@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +22,17 @@ def _spread(model: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_model() -> Any:
-    """A Qwen3 of two layers with grouped key heads, float32."""
+    """A Qwen3 of two layers with grouped key heads, float32; an engine may have taken it over."""
+    return _make_tiny()
+
+
+@pytest.fixture
+def make_tiny() -> Callable[[], Any]:
+    """Makes the same model again and again, each untouched."""
+    return _make_tiny
+
+
+def _make_tiny() -> Any:
     from transformers import AutoModelForCausalLM, Qwen3Config
 
     torch.manual_seed(0)

@@ -21,12 +21,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from deimos.engines.base import Capabilities, Event, Job
 from deimos.engines.calls import OneCall
 from deimos.engines.local.batch import Batch
-from deimos.engines.local.cache import (
-    ATTENTION,
-    BlockCache,
-    Prefix,
-    read_layer_types,
-)
+from deimos.engines.local.cache import ATTENTION, BlockCache, Prefix, read_layer_types
+from deimos.engines.local.linear import pack_linear_layers
 from deimos.engines.local.noise import draw_uniforms
 from deimos.engines.local.options import LocalOptions
 from deimos.engines.local.prefill import prefill
@@ -65,7 +61,7 @@ class LocalEngine(OneCall[Scheduler]):
         merge_waste: int | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
-        """Take over a model (its attention implementation is replaced).
+        """Take over a model: its attention, and on a CPU its linear layers, are replaced.
 
         Args:
             model: a causal language model in eval mode, on its device.
@@ -92,6 +88,7 @@ class LocalEngine(OneCall[Scheduler]):
         self.context = context_length(model.config.get_text_config(decoder=True).to_dict())
         """Tokens that the model was made for, prompt and completion together; None: not known."""
         model.set_attn_implementation(ATTENTION)
+        pack_linear_layers(model)
 
     async def sample(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Event]:
         """See ``Engine.sample``.
