@@ -51,7 +51,17 @@ def test_each_round_starts_from_the_one_before_in_a_folder_beside_it(recipe, tmp
     assert all(r.gain for r in found), "what decides is measured"
     assert [r.model.run for r in found] == [None, str(tmp_path / "x"), str(tmp_path / "x-round-2")]
     assert [r.name for r in found] == ["t", "t-round-2", "t-round-3"]
-    assert "stopped" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stopped" not in said
+    assert f"3 of 3 rounds are done; {tmp_path / 'x-round-3'} is the last" in said
+
+
+@pytest.mark.parametrize("out", [".", "../x"])
+def test_rounds_lie_beside_a_folder_without_a_name_of_its_own(recipe, tmp_path, monkeypatch, out):
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path / "x")
+    ran = chain(recipe, Path(out), ["go on", "go on"], 2)
+    assert [folder.resolve() for folder, _ in ran] == [tmp_path / "x", tmp_path / "x-round-2"]
 
 
 @pytest.mark.parametrize(("verdict", "kept"), [("worse", "the model of"), ("little", "is kept")])

@@ -9,13 +9,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from deimos.evaluate.merged import merge_model, model_path
+from deimos.evaluate.merged import check_tags, merge_model, model_path
 from deimos.lab.weights import lab_path
 from deimos.models.loading import load_model, load_tokenizer
 from deimos.models.ref import ModelRef
 from deimos.models.taught import teach_tokenizer
 from deimos.pipeline.identity import model_data
 from deimos.pipeline.stages import plan
+from deimos.planning.arguments import load_recipe, prepare, run_path
 from deimos.recipe import Recipe, RecipeError, parse, write_yaml
 from deimos.thinking import Tags
 
@@ -134,6 +135,54 @@ def test_a_run_cannot_start_from_itself(tmp_path, adapter):
     leave_run(tmp_path / "b", recipe_of("b", {"run": str(tmp_path / "a")}), adapter)
     with pytest.raises(RecipeError, match="starts, over others, from itself"):
         model_path(recipe_of("c", {"run": str(tmp_path / "a")}))
+
+
+def test_a_run_is_not_begun_from_what_it_trains_itself(tmp_path, adapter):
+    first = leave_run(tmp_path / "a", recipe_of("a", {"id": "lab"}), adapter)
+    second = leave_run(tmp_path / "b", recipe_of("b", {"run": str(first)}), adapter)
+    kept = (first / "recipe.yaml").read_bytes()
+    for run in (first, second):
+        sets = ("model.id=null", f"model.run={run}")
+        fault = r"would start from what it trains itself: .* --out"
+        with pytest.raises(RecipeError, match=fault), prepare(str(first), None, sets, "train"):
+            pass
+        with pytest.raises(RecipeError, match="would start from what it trains itself"):
+            run_path(str(first), None, load_recipe(str(first), sets)[0])
+    assert (first / "recipe.yaml").read_bytes() == kept, "nothing was written"
+    run_path(str(first), tmp_path / "c", load_recipe(str(first), sets)[0])
+
+
+@pytest.mark.parametrize(
+    ("tags", "taught", "fault"),
+    [
+        ({"open": "<w>", "close": "</w>"}, {"open": "<w>", "close": "</w>"}, None),
+        ({"open": "<think>", "close": "</think>"}, {"open": "<w>", "close": "</w>"}, "open: '<w>'"),
+        (None, {"open": "<w>", "close": "</w>"}, "open: '<w>', close: '</w>'"),
+        (None, None, None),
+        ({"open": "<think>", "close": "</think>"}, None, "null, and thinking: null"),
+    ],
+)
+def test_the_tags_are_those_that_the_run_was_trained_with(tmp_path, adapter, tags, taught, fault):
+    plain = {"id": "lab", "tags": None, "thinking": None}
+    source = recipe_of("a", plain, **({"teach": taught} if taught else {}))
+    first = leave_run(tmp_path / "a", source, adapter)
+    recipe = recipe_of(
+        "b", {"run": str(first), "tags": tags, "thinking": None if tags is None else True}
+    )
+    if fault is None:
+        return check_tags(recipe)
+    with pytest.raises(RecipeError, match=f"model.tags: .* other ones: set them to .*{fault}"):
+        check_tags(recipe)
+
+
+def test_everybody_who_reads_the_folder_reads_the_merged_weights(tmp_path, adapter):
+    first = leave_run(tmp_path / "first", recipe_of("first", {"id": "lab"}), adapter)
+    recipe = recipe_of("second", {"run": str(first)})
+    merge_model(recipe)
+    folder = Path(model_path(recipe))
+    assert {path.stat().st_mode for path in folder.iterdir()} == {
+        (folder / "config.json").stat().st_mode
+    }
 
 
 def test_one_origin_is_named():

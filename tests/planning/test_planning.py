@@ -4,6 +4,7 @@ import importlib.util
 import json
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,11 +18,17 @@ from deimos.models.memory import dtype_of, kv_cache_bytes, text_config, weights_
 from deimos.planning.arguments import load_recipe, plan_recipe
 from deimos.planning.context import refuse_beyond_context
 from deimos.planning.estimate import count_raced, expect_tokens, pilot_of
+from deimos.planning.forecast import forecast
 from deimos.recipe import RecipeError, Sample, Select, parse
 from deimos.sample.prompt_race import Bound
+from deimos.thinking import ThinkingError
 from deimos.types import Completion, Verdict
 
 ROOT = Path(__file__).parents[2]
+UNTAGGED = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +205,30 @@ def test_a_plan_says_what_a_round_and_its_tags_take(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("plan", "lab", *SMALL, "--tokens-per-second", "100", "--set", "gain={}")
     assert "of gain at that speed (16 answers to dev prompts)" in say(*words).stdout  # 8 x 2 models
+    untagged = tmp_path / "untagged"
+    shutil.copytree(lab_path(), untagged)
+    (untagged / "chat_template.jinja").write_text(UNTAGGED)
     plain = ("--set", "sweep=null", "--set", "model.tags=null", "--set", "model.thinking=null")
+    plain += ("--set", f"model.id={untagged}")
     plain += ("--set", "train.teach={answers: 3, max_tokens: 40}")
     told = json.loads(say(*words, *plain, "--json").stdout)
     assert (told["gain_answers"], told["teach_answers"]) == (16, 12 * 3)
     assert told["teach_hours"] == 12 * 3 * 40 / 100 / 3600
     assert "(36 answers behind closed thoughts" in say(*words, *plain).stdout
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [("<think>", "writes <think> or </think> already"), ("<work>", "has a thinking switch of its own")],
+)  # fmt: skip
+def test_tags_that_a_template_cannot_be_taught_are_refused_by_the_plan(
+    tags, why, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    sets = ("model.tags=null", "model.thinking=null", "sweep=null",
+            f"train.teach={{open: {tags}, close: {tags.replace('<', '</')}}}")  # fmt: skip
+    with pytest.raises(ThinkingError, match=why):
+        forecast(*load_recipe("lab", [*SMALL[1::2], *sets]), tmp_path / "run")
 
 
 def test_baselines_are_counted_and_refused_if_the_template_cannot(tmp_path, monkeypatch):

@@ -28,13 +28,19 @@ def recipe(*proposers: dict[str, Any], **more: Any) -> Recipe:
         ({"url": "localhost", "name": "b"}, r"teacher.url: 'localhost' is not a base URL"),
         (
             {"url": "http://localhost:1/v1", "name": "b", "api_key_env": "NO_SUCH_KEY"},
-            r"teacher.engine_options.api_key_env: environment variable NO_SUCH_KEY is not set",
+            r"teacher.api_key_env: environment variable NO_SUCH_KEY is not set",
         ),
     ],
 )
 def test_a_teacher_that_cannot_be_opened_is_refused(teacher: dict[str, Any], fault: str) -> None:
     with pytest.raises(RecipeError, match=fault):
         check(recipe({"kind": "rewrite", "teacher": teacher}), Runtime())
+
+
+def test_a_teacher_may_be_the_lab_and_not_a_folder_without_a_model(tmp_path: Path) -> None:
+    check(recipe({"kind": "rewrite", "teacher": {"path": "lab"}}), Runtime())
+    with pytest.raises(RecipeError, match=r"teacher.path = .*holds no model"):
+        check(recipe({"kind": "rewrite", "teacher": {"path": str(tmp_path)}}), Runtime())
 
 
 def test_examples_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def test_without_proposers_a_recipe_keeps_its_identity() -> None:
     assert [proposer.name for proposer in bare.sample.proposer_of] == ["plain"] * 8
 
 
+def test_an_instruction_of_ones_own_may_be_one_word() -> None:
+    [proposer] = recipe({"kind": "instruction", "text": "Briefly."}).sample.proposers or []
+    assert proposer.kind == "instruction" and proposer.instruction == "Briefly."
+
+
 def test_instructions_have_names() -> None:
     [proposer] = recipe({"kind": "instruction", "text": "difficulty"}).sample.proposers or []
     assert proposer.kind == "instruction"
@@ -89,6 +94,16 @@ def test_instructions_have_names() -> None:
         ([PLAIN, {"kind": "rewrite", "teacher": {}}], {}, r"needs either path .* or url and name"),
         ([PLAIN, {"kind": "rewrite", "teacher": {"url": "http://x/v1"}}], {}, r"teacher.name = null: give both"),
         ([{"kind": "instruction", "text": "  "}], {}, r"'instruction': text must say something"),
+        ([{"kind": "instruction", "text": "fragment"}], {}, r"text = 'fragment': did you mean 'fragments'"),
+        ([{"kind": "instruction", "text": "Difficulty"}], {}, r"did you mean 'difficulty'"),
+        ([PLAIN, {"kind": "rewrite", "text": " "}], {}, r"'rewrite': text must say something"),
+        ([PLAIN, {"kind": "rewrite", "text": "fragments"}], {}, r"text = 'fragments' names an instruction"),
+        ([{"kind": "plain", "name": "  "}], {}, r"name = '  ': must be a text on one line"),
+        ([{"kind": "plain", "name": "a\nb"}], {}, r"name = .*: must be a text on one line"),
+        ([PLAIN, {"kind": "rewrite", "teacher": {"url": "http://x/v1", "name": "a", "revision": "b"}}], {},
+         r"teacher.revision does nothing beside teacher.url"),
+        ([PLAIN, {"kind": "rewrite", "teacher": {"path": "a/b", "api_key_env": "K"}}], {},
+         r"teacher.api_key_env does nothing beside teacher.path"),
     ],
 )  # fmt: skip
 def test_bad_proposers_are_one_sentence(proposers: Any, more: dict[str, Any], fault: str) -> None:

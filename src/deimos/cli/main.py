@@ -106,8 +106,8 @@ def plan(
 
     sets = [*(sets or []), *set_limit(limit), *set_contamination(allow_contamination)]
     loaded, runtime = arguments.load_recipe(recipe, sets)
-    stages = arguments.plan_recipe(loaded, runtime)
     folder = RunFolder(arguments.run_path(recipe, out, loaded))
+    stages = arguments.plan_recipe(loaded, runtime)
     begun, states = arguments.is_run(folder.path), folder.status(stages)
     found = forecast(loaded, runtime, folder.path, pilot=pilot, tokens_per_second=tokens_per_second)
     command = f"deimos run {arguments.command_line(recipe, out, sets)}"

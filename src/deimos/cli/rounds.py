@@ -65,7 +65,8 @@ def run_rounds(
             typer.echo(f"stopped after round {number} of {rounds}: {gain['because']}; {kept}")
             return
         own = [*given, *next_sets(loaded, folder, number + 1)]
-        folder = first.with_name(f"{first.name}-round-{number + 1}")
+        folder = _folder_of(first, number + 1)
+    typer.echo(f"{rounds} of {rounds} rounds are done; {_folder_of(first, rounds)} is the last")
 
 
 def next_sets(recipe: Recipe, before: Path, number: int) -> list[str]:
@@ -84,5 +85,12 @@ def _name_kept(folder: Path, number: int, first: Path) -> str:
     """Which model is the chain's, if the last round is worse than what it started from."""
     if number == 1:
         return f"the base is better than what {folder} trained"
-    before = first if number == 2 else first.with_name(f"{first.name}-round-{number - 1}")
-    return f"the model of {before} is the better one"
+    return f"the model of {_folder_of(first, number - 1)} is the better one"
+
+
+def _folder_of(first: Path, number: int) -> Path:
+    """A round's folder, beside the first one's."""
+    if number == 1:
+        return first
+    named = first if first.name not in ("", "..") else first.resolve()  # "." has no name
+    return named.with_name(f"{named.name}-round-{number}")

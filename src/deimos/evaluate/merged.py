@@ -15,7 +15,7 @@ from deimos.lab.weights import resolve_model
 from deimos.models.ref import ModelRef
 from deimos.recipe import ModelSettings, Recipe, RecipeError
 from deimos.runs.artifacts import ArtifactError, load_run
-from deimos.runs.folder import RunFolder
+from deimos.runs.folder import RunError, RunFolder
 from deimos.runs.progress import ProgressBar
 from deimos.store.hashing import fingerprint, model_hash
 
@@ -78,6 +78,51 @@ def merge_model(recipe: Recipe) -> None:
                 f"{e.strerror or e}"
             ) from e
         progress("merge", 1, 1, str(out))
+
+
+def refuse_itself(recipe: Recipe, folder: Path) -> None:
+    """Refuse a model that the run in ``folder`` trains itself, directly or over other runs.
+
+    Raises:
+        RecipeError: it is that.
+    """
+    own, model, seen = folder.resolve(), recipe.model, set[Path]()
+    while model.run is not None:
+        path = Path(model.run).resolve()
+        if path == own:
+            raise RecipeError(
+                f"model.run = {recipe.model.run!r}: the run in {str(folder)!r} would start from what it "
+                "trains itself: give another run folder with --out"
+            )
+        if path in seen:
+            return
+        seen.add(path)
+        try:
+            model = RunFolder(path).settings()[0].model
+        except (RecipeError, RunError):
+            return  # no run, or an unreadable one: said where it is opened
+
+
+def check_tags(recipe: Recipe) -> None:
+    """Refuse other tags than those that the run which ``model.run`` names was trained with.
+
+    Raises:
+        RecipeError: they differ; or as ``model_path``.
+    """
+    if recipe.model.run is None:
+        return
+    source, _ = _open(recipe.model.run, ())
+    teach = source.train.teach
+    trained = teach.tags if teach else source.model.thinking_tags()
+    if recipe.model.thinking_tags() != trained:
+        wanted = (
+            f"{{open: {trained.open!r}, close: {trained.close!r}}}"
+            if trained
+            else "null, and thinking: null"
+        )
+        raise RecipeError(
+            f"model.tags: {recipe.model.run!r} was trained with other ones: set them to {wanted}"
+        )
 
 
 def _path_of(model: ModelSettings, seen: tuple[Path, ...]) -> str:

@@ -47,6 +47,8 @@ def save_merged(model: ModelRef, out: Path, origin: Mapping[str, Any]) -> None:
         write_atomic(
             beside / MERGED_FROM, json.dumps({**origin, "dtype": "float32"}, indent=1) + "\n"
         )
+        for file in beside.glob("*.safetensors"):  # transformers writes them for their owner alone
+            file.chmod((beside / MERGED_FROM).stat().st_mode)
         if not out.is_dir():  # another process may have been faster
             beside.rename(out)
     finally:

@@ -44,8 +44,8 @@ def teach_tokenizer(tokenizer: Any, tags: Tags) -> Any:
         opened = f"{before}{tags.open}\n"
         if (on.text, off.text) != (opened, f"{opened}\n{tags.close}\n\n"):
             raise ThinkingError(
-                f"train.teach: the chat template cannot be made to open a thought with {tags.open}: what "
-                "stands behind its generation prompt is no longer rendered"
+                f"train.teach: the chat template cannot be made to open a thought with {tags.open}: it has "
+                "a thinking switch of its own, or text behind its generation prompt"
             )
         assert (on.shape, off.shape) == (Shape.OPEN, Shape.SHUT)
     return taught

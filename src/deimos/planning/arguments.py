@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import deimos
-from deimos.evaluate.merged import merge_model
+from deimos.evaluate.merged import merge_model, refuse_itself
 from deimos.pipeline.stages import ALL, names_of, plan
 from deimos.planning.check import check
 from deimos.recipe import Recipe, RecipeError, load, validate
@@ -114,16 +114,21 @@ def copy_recipe(name: str, to: Path | None) -> Path:
 
 
 def run_path(name: str, out: Path | None, recipe: Recipe) -> Path:
-    """The run folder of a recipe argument, whether it exists or not."""
-    if out:
-        return out
-    return Path(name) if is_run(Path(name)) else Path("runs") / recipe.name
+    """The run folder of a recipe argument, whether it exists or not.
+
+    Raises:
+        RecipeError: the recipe starts from what this run trains.
+    """
+    path = out or (Path(name) if is_run(Path(name)) else Path("runs") / recipe.name)
+    refuse_itself(recipe, path)
+    return path
 
 
 def find_run(name: str, out: Path | None, recipe: Recipe) -> RunFolder:
     """The run folder of a recipe argument, before anything that its recipe names is looked for.
 
     Raises:
+        RecipeError: as ``run_path``.
         RunError: another version of Deimos made it; what it names may be gone.
     """
     run = RunFolder(run_path(name, out, recipe))

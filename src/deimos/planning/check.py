@@ -21,7 +21,8 @@ from deimos.engines.openai.options import check_url, options_of
 from deimos.engines.ray.cluster import MISSING as MISSING_RAY
 from deimos.engines.vllm.options import MISSING as MISSING_VLLM
 from deimos.engines.vllm.options import check_options
-from deimos.evaluate.merged import model_path
+from deimos.evaluate.merged import check_tags, model_path
+from deimos.lab.weights import resolve_model
 from deimos.models.effort import find_lowest_effort, read_template
 from deimos.models.memory import EMBEDDING, HEAD, is_tied, model_folder, modules_in
 from deimos.models.ref import check_folder
@@ -88,6 +89,7 @@ def check(recipe: Recipe, runtime: Runtime) -> None:
         require_optuna()
     if recipe.route and "route" not in runtime.python:
         require_sklearn()
+    check_tags(recipe)
     _find_targets(recipe)
     _find_effort(recipe)
 
@@ -132,6 +134,7 @@ def _check_teachers(recipe: Recipe, runtime: Runtime, *, load: bool) -> None:
             _check_teacher(teacher, runtime, load=load)
         except RecipeError as e:
             text = str(e).replace("runtime.engine_options", "teacher.engine_options")
+            text = text.replace("teacher.engine_options.api_key_env", "teacher.api_key_env")
             raise RecipeError(f"sample.proposers {proposer.name!r}: {text}") from e
 
 
@@ -140,7 +143,10 @@ def _check_teacher(teacher: TeacherSettings, runtime: Runtime, *, load: bool) ->
         url = check_url(teacher.url, "teacher.url")
         options_of({"urls": [url], "api_key_env": teacher.api_key_env})
         return
-    check_folder(teacher.path or "", "teacher.path")
+    path = resolve_model(teacher.path or "")
+    check_folder(path, "teacher.path")
+    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
+        raise RecipeError(f"teacher.path = {path!r}: this folder holds no model (no config.json)")
     own = {"engine": teacher.engine, "engine_options": teacher.engine_options}
     its = runtime.model_copy(update=own)
     _find("engine", its.engine, "teacher.engine", load=load)

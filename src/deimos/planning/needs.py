@@ -16,6 +16,7 @@ from deimos.evaluate.merged import model_path
 from deimos.models import memory
 from deimos.models.loading import check_folder, load_tokenizer
 from deimos.models.ref import ModelRef
+from deimos.models.taught import teach_tokenizer
 from deimos.planning.context import refuse_beyond_context
 from deimos.planning.pilot import render_prompt
 from deimos.recipe import Recipe
@@ -168,5 +169,7 @@ def _measure_longest(
     path = model_path(recipe)
     here = path if Path(path).is_dir() else str(folder)  # of a Hub model the cache: no fetching
     tokenizer = load_tokenizer(ModelRef(here))
+    if teach := recipe.train.teach:
+        teach_tokenizer(tokenizer, teach.tags)  # refuses a template that cannot be taught
     longest = max(prompts, key=lambda p: sum(len(m["content"]) for m in p.messages))
     return len(render_prompt(recipe.model, tokenizer, longest).ids), ""

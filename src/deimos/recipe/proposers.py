@@ -63,8 +63,13 @@ class InstructionProposer(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> InstructionProposer:
-        if not self.text.strip():
-            raise ValueError(f"sample.proposers {self.name!r}: text must say something")
+        _require_text(self.text, self.name)
+        near = difflib.get_close_matches(self.text.lower(), INSTRUCTIONS, n=1, cutoff=0.75)
+        if near and self.text not in INSTRUCTIONS:
+            raise ValueError(
+                f"sample.proposers {self.name!r}: text = {show_value(self.text)}: did you mean "
+                f"{near[0]!r}? An instruction of your own is a sentence"
+            )
         return self
 
 
@@ -124,6 +129,14 @@ class TeacherSettings(Section):
                 f"sample.proposers: teacher.url = {show_value(self.url)} and teacher.name = "
                 f"{show_value(self.name)}: give both"
             )
+        where = "url" if self.url else "path"
+        fields = type(self).model_fields
+        beside = ("revision", "dtype", "engine", "engine_options") if self.url else ("api_key_env",)
+        # By value, as a resolved recipe names every key.
+        if idle := [name for name in beside if getattr(self, name) != fields[name].default]:
+            raise ValueError(
+                f"sample.proposers: teacher.{idle[0]} does nothing beside teacher.{where}: leave it out"
+            )
         return self
 
 
@@ -139,6 +152,16 @@ class RewriteProposer(Section):
     """What the teacher is asked; the question and the reasoning follow it."""
     sampling: TeacherSampling = TeacherSampling()
 
+    @model_validator(mode="after")
+    def _asks_something(self) -> RewriteProposer:
+        _require_text(self.text, self.name)
+        if self.text in INSTRUCTIONS:
+            raise ValueError(
+                f"sample.proposers {self.name!r}: text = {self.text!r} names an instruction of kind "
+                "instruction: say here what the teacher is asked to do, or leave it out"
+            )
+        return self
+
 
 class PruneProposer(Section):
     """Closes the shortest passing thought at the first sentence from which the model answers right."""
@@ -146,6 +169,11 @@ class PruneProposer(Section):
     kind: Literal["prune"]
     name: Text = "prune"
     n: Count = 1
+
+
+def _require_text(text: str, name: str) -> None:
+    if not text.strip():
+        raise ValueError(f"sample.proposers {name!r}: text must say something")
 
 
 Proposer = PlainProposer | InstructionProposer | FewShotProposer | RewriteProposer | PruneProposer
@@ -212,6 +240,10 @@ def check_proposers(proposers: Sequence[Proposer], temperature: float) -> None:
         ValueError: one sentence.
     """
     names = [proposer.name for proposer in proposers]
+    if odd := [name for name in names if not name.strip() or not name.isprintable()]:
+        raise ValueError(
+            f"sample.proposers: name = {show_value(odd[0])}: must be a text on one line that is not blank"
+        )
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(
             f"sample.proposers: two are called {twice[0]!r}: give each a name of its own"

@@ -10,8 +10,10 @@ Not covered: filters and graders (they come in), and choosing golds.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from deimos.models.taught import teach_tokenizer
 from deimos.runs.artifacts import Artifacts
 from deimos.runs.plan import StageJob
 from deimos.sample.checkpoints import partial_files
@@ -20,6 +22,7 @@ from deimos.sample.model import OpenModel, made_with_of, open_model
 from deimos.sample.pool import RaceFiles, race_prompts
 from deimos.sample.proposers.exemplars import LoadTests, freeze_brought
 from deimos.sample.proposers.steps import step_files
+from deimos.sample.proposers.teacher import meet_teachers
 from deimos.store.candidates import filters_of, journal_for, read_candidates
 from deimos.store.journal import Journal
 from deimos.store.keys import keys_path, remove_keys
@@ -44,12 +47,16 @@ def run(
         load_tests: loads what the tests ask, which no example of few_shot may overlap with.
 
     Raises:
-        RecipeError: no dev prompts, prompts of different shapes, or bad examples.
+        RecipeError: no dev prompts, prompts of different shapes, bad examples, or a teacher that
+            cannot be loaded or reached.
+        ThinkingError: the tags cannot be taught to this chat template.
         SamplingError: the engine failed on every dev prompt, or ended early.
     """
     recipe = job.recipe
     shown = freeze_brought(job.out, recipe.sample, recipe.prompts.decontaminate, load_tests)
     model = model or open_model(job)
+    if teach := recipe.train.teach:
+        teach_tokenizer(model.tokenizer, teach.tags)  # before hours of decoding, not behind them
     if facts := getattr(model.engine, "facts", None):  # engines that report on themselves
         job.diagnostics["engine"] = facts
     return {**asyncio.run(_run(job, gate_for, function_words, model)), **shown}
@@ -58,6 +65,10 @@ def run(
 async def _run(
     job: StageJob, gate_for: GateFor, function_words: MeasureFunctionWords, model: OpenModel
 ) -> dict[str, Any]:
+    if not any(
+        map(Path.exists, step_files(job.out))
+    ):  # else they were there, and may not be needed
+        await meet_teachers(job.recipe)
     made_with = made_with_of(job, model.tokenizer)
     remove_keys(job.out)
     constants = await measure_constants(job, model, made_with, gate_for, function_words)

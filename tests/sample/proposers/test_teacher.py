@@ -112,6 +112,40 @@ def test_a_server_that_refuses_is_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("failure", "fault"), [(404, "answered 404: no such model"), (None, "cannot be reached")]
+)
+def test_a_teacher_who_is_not_there_is_told_before_anything_is_sampled(
+    tokenizer: Any, tmp_path: Path, server: ChatServer, failure: int | None, fault: str
+) -> None:
+    server.failures = [failure] if failure else []
+    url = server.url if failure else "http://127.0.0.1:9/v1"
+    world = world_of(tmp_path, tokenizer, {"url": url, "name": "big"})
+    with pytest.raises(RecipeError, match=f"'rewrite': teacher.url: .*{fault}"):
+        world.sample()
+    assert not [*(tmp_path / "sample").rglob("completions/*.jsonl")]
+
+
+def test_a_teacher_who_has_gone_is_not_missed_once_all_is_rewritten(
+    tokenizer: Any, tmp_path: Path, server: ChatServer
+) -> None:
+    world = world_of(tmp_path, tokenizer, {"url": server.url, "name": "big"})
+    world.sample()
+    server.failures = [404] * 10
+    world.sample()
+    world.select()
+    assert len(world.golds()) == 3
+
+
+def test_a_teachers_folder_without_a_model_is_told_with_its_key(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "no_model").mkdir()
+    world = world_of(tmp_path, tokenizer, {"path": str(tmp_path / "no_model")})
+    with pytest.raises(RecipeError, match=r"'rewrite': teacher.path: model .*no tokenizer"):
+        world.sample()
+
+
+@pytest.mark.parametrize(
     ("text", "left"),
     [
         ("2 + 2 = 4", "2 + 2 = 4"),

@@ -86,6 +86,20 @@ class ChatClient:
                     raise RecipeError(f"{self._where}: {self._url} {fault}") from e
         raise ChatFailed(f"{self._where}: {self._url} {fault}")
 
+    async def meet(self) -> None:
+        """Ask for one token, to learn whether the server is there and serves the model.
+
+        Raises:
+            RecipeError: it is not, or refuses; one sentence.
+        """
+        messages = [{"role": "user", "content": "Hello"}]
+        body = {"model": self._name, "messages": messages, "max_tokens": 1}
+        try:
+            await self._send(body)
+        except Fault as e:
+            if e.kind in ("request", "unfit") or not e.reached:
+                raise RecipeError(f"{self._where}: {self._url} {e}") from e
+
     async def _send(self, body: Mapping[str, Any]) -> ChatAnswer:
         try:
             async with self._client.stream(

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from deimos import engines
 from deimos.chat_template import Conversation, TemplateArguments
 from deimos.engines.base import Job, Key
+from deimos.lab.weights import resolve_model
 from deimos.models.ref import ModelRef
-from deimos.recipe import RewriteProposer
+from deimos.recipe import Recipe, RecipeError, RewriteProposer, TeacherSettings
 from deimos.recipe.runtime import Runtime
 from deimos.sample.proposers.jobs import JobQueue
 from deimos.thinking import Tags, render
@@ -103,6 +104,42 @@ class SampledModel:
     template: TemplateArguments
 
 
+async def meet_teachers(recipe: Recipe) -> None:
+    """Find out whether those who rewrite are there, before anything is sampled for them.
+
+    A server is asked for one token, of a model that is loaded only the tokenizer is read.
+
+    Raises:
+        RecipeError: one is not there; names the proposer.
+    """
+    for proposer in recipe.sample.proposers or []:
+        if not isinstance(proposer, RewriteProposer) or (named := proposer.teacher) is None:
+            continue
+        if named.path is not None:
+            from deimos.models.loading import load_tokenizer
+
+            try:
+                load_tokenizer(ModelRef(resolve_model(named.path), named.revision, named.dtype))
+            except RecipeError as e:
+                raise RecipeError(f"sample.proposers {proposer.name!r}: teacher.path: {e}") from e
+        else:
+            async with open_server(proposer, named) as client:
+                await client.meet()
+
+
+@contextlib.asynccontextmanager
+async def open_server(proposer: RewriteProposer, named: TeacherSettings) -> AsyncIterator[Any]:
+    """The ``ChatClient`` of a teacher behind a server."""
+    from deimos.engines.openai.chat import ChatClient
+
+    where = f"sample.proposers {proposer.name!r}: teacher.url"
+    client = ChatClient(named.url or "", named.name or "", named.api_key_env, where)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 @contextlib.asynccontextmanager
 async def open_teacher(
     proposer: RewriteProposer, sampled: SampledModel, runtime: Runtime
@@ -118,24 +155,19 @@ async def open_teacher(
         RecipeError: no such model, engine or server.
     """
     named, sampling, ref = proposer.teacher, proposer.sampling.value(), sampled.ref
+    path = resolve_model(named.path) if named and named.path else ""
     if named is None or (
-        named.path == ref.path and named.engine == runtime.engine
+        path == ref.path and named.engine == runtime.engine
         and named.revision in (None, ref.revision) and named.dtype == ref.dtype
     ):  # fmt: skip
         yield EngineTeacher(sampled.jobs, sampled.tokenizer, sampling, sampled.template)
-    elif named.url is not None and named.name is not None:
-        from deimos.engines.openai.chat import ChatClient
-
-        where = f"sample.proposers {proposer.name!r}: teacher.url"
-        client = ChatClient(named.url, named.name, named.api_key_env, where)
-        try:
+    elif named.url is not None:
+        async with open_server(proposer, named) as client:
             yield ServerTeacher(client, sampling)
-        finally:
-            await client.close()
     else:
         from deimos.models.loading import load_tokenizer
 
-        ref = ModelRef(named.path or "", named.revision, named.dtype)
+        ref = ModelRef(path, named.revision, named.dtype)
         options = {"engine": named.engine, "engine_options": named.engine_options}
         engine = engines.open(ref, runtime.model_copy(update=options))
         async with JobQueue(engine) as jobs:
