@@ -72,7 +72,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 # What needs a model, a server or other arguments is run by hand, as its page says.
-BY_HAND := adaptive_n bandwidth engines gpu_minutes lora_dev proposers routing routing_lab run_table \
+BY_HAND := adaptive_n bandwidth engines gpu_minutes linear_layers lora_dev proposers routing routing_lab run_table \
 	serve_clients serve_local serve_overhead serve_soak suite_beside_lm_eval suite_data terse_table \
 	train_speed vllm_overhead
 

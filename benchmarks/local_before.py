@@ -1,12 +1,10 @@
 """The local engine's tokens a second beside an earlier commit's, in turn, on this machine.
 
 usage: python benchmarks/local_before.py [--before 78e7a91] [--rounds 12] [--out docs/results/house.md]
-           [--model FOLDER] [--batch 64] [--prompts 256] [--max-tokens 160] [--name "local engine"]
 
-Each round decodes the same prompts with the lab model or the one in FOLDER, once in either tree, in a
-process of its own on one thread, in float32; the two must decode the same number of tokens. Seconds are
-the process's own processor time, so that what else runs here matters less. --batch is how many rows are
-decoded together, --name the section of the page that is written. The last line is one JSON object
+Each round decodes the same 256 prompts with the lab model, once in either tree, in a process of its
+own on one thread; the two must decode the same number of tokens. Seconds are the process's own
+processor time, so that what else runs here matters less. The last line is one JSON object
 {"ratio", "least", "most", "rounds", "tokens"}: the ratio is ours over theirs, above 1 is faster.
 """
 
@@ -28,7 +26,7 @@ from _pages import write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 DECODE = """
-import asyncio, json, sys, time, torch
+import asyncio, json, time, torch
 try:
     from deimos.engines.local.engine import local
     from deimos.models.loading import load_tokenizer
@@ -45,16 +43,14 @@ from deimos.thinking import Tags, render
 from deimos.types import Sampling
 
 torch.set_num_threads(1)
-folder, batch, prompts, most = sys.argv[1], *map(int, sys.argv[2:])
-ref = ModelRef(folder or str(lab_path()), None, "float32")
+ref = ModelRef(str(lab_path()), None, "float32")
 tokenizer = load_tokenizer(ref)
-engine = local(ref, Runtime(max_batch=batch, threads=1))
-tags, thinking = (None, None) if folder else (Tags(), True)
+engine = local(ref, Runtime(max_batch=64, threads=1))
 asks = "Nora has {} stamps. Nora buys {} more stamps. How many stamps does Nora have now?"
 jobs = []
 for i, (a, b) in enumerate((a, b) for a in range(10, 42) for b in range(3, 11)):
-    r = render(tokenizer, [{"role": "user", "content": asks.format(a, b)}], tags=tags, thinking=thinking)
-    jobs.append(Job(Key(str(i), 0), r.ids, Sampling(temperature=1.0, max_tokens=most), i, r.think))
+    r = render(tokenizer, [{"role": "user", "content": asks.format(a, b)}], tags=Tags(), thinking=True)
+    jobs.append(Job(Key(str(i), 0), r.ids, Sampling(temperature=1.0, max_tokens=160), i, r.think))
 
 async def feed(jobs):
     for job in jobs:
@@ -64,18 +60,17 @@ async def decode(jobs):
     done = [e async for e in engine.sample(feed(jobs)) if isinstance(e, Done)]
     return sum(len(e.completion_ids) for e in done)
 
-asyncio.run(decode(jobs[: min(batch, 32)]))
+asyncio.run(decode(jobs[:32]))
 began = time.process_time()
-tokens = asyncio.run(decode(jobs[:prompts]))
+tokens = asyncio.run(decode(jobs))
 print(json.dumps([tokens, time.process_time() - began]))
 """
 
 
-def decode(tree: Path, args: argparse.Namespace) -> tuple[int, float]:
+def decode(tree: Path) -> tuple[int, float]:
     """Tokens and processor seconds of one decoding by the package in ``tree``."""
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "HF_HUB_OFFLINE": "1"}
-    asked = [args.model, str(args.batch), str(args.prompts), str(args.max_tokens)]
-    command = [sys.executable, "-P", "-c", DECODE, *asked]
+    command = [sys.executable, "-P", "-c", DECODE]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     tokens, seconds = json.loads(done.stdout.splitlines()[-1])
     return tokens, seconds
@@ -87,11 +82,6 @@ def main() -> None:
     parser.add_argument("--before", default="78e7a91", metavar="COMMIT")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/house.md")
-    parser.add_argument("--model", default="", metavar="FOLDER")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--prompts", type=int, default=256)
-    parser.add_argument("--max-tokens", type=int, default=160)
-    parser.add_argument("--name", default="local engine")
     args = parser.parse_args()
     command = ["git", "archive", args.before, "src"]
     packed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
@@ -101,7 +91,7 @@ def main() -> None:
             archive.extractall(folder, filter="data")
         trees = [ROOT, Path(folder)]
         for number in range(args.rounds):
-            found = {tree: decode(tree, args) for tree in (trees if number % 2 else trees[::-1])}
+            found = {tree: decode(tree) for tree in (trees if number % 2 else trees[::-1])}
             counted |= {tokens for tokens, _ in found.values()}
             ratios.append(found[trees[1]][1] / found[ROOT][1])
             print(f"round {number + 1}: {ratios[-1]:.3f}", flush=True)
@@ -114,20 +104,14 @@ def main() -> None:
         "rounds": args.rounds,
         "tokens": counted.pop(),
     }
-    given = "".join(
-        f" --{name.replace('_', '-')} {Path(value).name if name == 'model' else value}"
-        for name in ("model", "batch", "prompts", "max_tokens")
-        if (value := getattr(args, name)) != parser.get_default(name)
-    )
-    title = "The local engine before and after" + (f": {args.name}" if given else "")
     text = (
-        f"## {title}\n\n`python benchmarks/local_before.py --before {args.before} "
-        f"--rounds {args.rounds}{given}`; torch {version('torch')}, transformers {version('transformers')}, "
+        f"## The local engine before and after\n\n`python benchmarks/local_before.py --before {args.before} "
+        f"--rounds {args.rounds}`; torch {version('torch')}, transformers {version('transformers')}, "
         f"one thread, float32.\n\nTokens per second of processor time, after / before, the same "
-        f"{result['tokens']:,} tokens of {args.prompts} prompts in turn: {result['ratio']:.2f} (median of "
+        f"{result['tokens']:,} tokens of 256 prompts in turn: {result['ratio']:.2f} (median of "
         f"{args.rounds} rounds; {result['least']:.2f} to {result['most']:.2f})."
     )
-    write_section(args.name, text, page=args.out)
+    write_section("local engine", text, page=args.out)
     print(json.dumps(result))
 
 
