@@ -2,7 +2,7 @@
 
 usage: python benchmarks/proposers.py MODEL --train train.jsonl --out RUN [--prompts 60] [--tags]
            [--plain 4] [--each 2] [--temperature 1.0] [--exemplars FILE] [--teacher FOLDER]
-           [--title TITLE] [--page docs/results/terse.md]
+           [--without KIND] [--title TITLE] [--page docs/results/terse.md]
 
 A prompt gets --plain plain candidates and --each of every instruction and set of examples. MODEL and
 the teacher are folders or Hub ids; train.jsonl is OpenAI's grade-school-math file, without
@@ -76,6 +76,7 @@ def recipe_of(args: argparse.Namespace) -> dict[str, Any]:
         )
     if args.tags:
         proposers.append({"kind": "prune", "n": 1})
+    proposers = [each for each in proposers if each["kind"] not in args.without]
     options = {"split": "train", **({"path": str(args.train)} if args.train else {})}
     return {
         "name": "proposers",
@@ -216,6 +217,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--exemplars", type=Path, action="append", default=[])
     parser.add_argument("--teacher")
     parser.add_argument("--tags", action="store_true")
+    parser.add_argument("--without", action="append", default=[], metavar="KIND")
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--max-batch", type=int, default=64)
