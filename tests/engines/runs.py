@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+import torch
 
 from deimos.engines.base import Done, Engine, Event, Job, Key, Token
 from deimos.thinking import Shape, ThinkIds
@@ -94,3 +97,13 @@ def share_of_differing_tokens(a: dict[Key, Done], b: dict[Key, Done]) -> float:
         differ += max(len(left), len(right)) - same
         total += max(len(left), len(right))
     return differ / total
+
+
+def generate(model: Any, job: Job) -> list[int]:
+    """The ids that transformers' own greedy decoding says for a job, as many as it may have."""
+    ids = torch.tensor([job.prompt_ids])
+    said = model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.sampling.max_tokens,
+        do_sample=False, eos_token_id=EOS, pad_token_id=EOS,
+    )  # fmt: skip
+    return said[0, ids.shape[1] :].tolist()

@@ -65,9 +65,8 @@ def run(
 async def _run(
     job: StageJob, gate_for: GateFor, function_words: MeasureFunctionWords, model: OpenModel
 ) -> dict[str, Any]:
-    if not any(
-        map(Path.exists, step_files(job.out))
-    ):  # else they were there, and may not be needed
+    rewritten = any(map(Path.exists, step_files(job.out)))
+    if not rewritten:  # else the teachers were there, and may not be needed any more
         await meet_teachers(job.recipe)
     made_with = made_with_of(job, model.tokenizer)
     remove_keys(job.out)

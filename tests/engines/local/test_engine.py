@@ -20,6 +20,7 @@ from tests.engines.runs import (
     VOCABULARY,
     check_streams,
     feed,
+    generate,
     make_jobs,
     run,
     share_of_differing_tokens,
@@ -90,13 +91,7 @@ def test_greedy_is_what_generate_says(which: str, request: pytest.FixtureRequest
     jobs = make_jobs(6, Sampling(temperature=0.0, max_tokens=24))
     ours = run(engine_of(model), jobs)
     model.set_attn_implementation("sdpa")
-    for job in jobs:
-        ids = torch.tensor([job.prompt_ids])
-        theirs = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False,
-            eos_token_id=EOS, pad_token_id=EOS,
-        )[0, ids.shape[1] :].tolist()  # fmt: skip
-        assert list(ours[job.key].completion_ids) == theirs
+    assert all(list(ours[job.key].completion_ids) == generate(model, job) for job in jobs)
 
 
 @pytest.mark.parametrize("which", ["tiny_model", "tiny_hybrid"])

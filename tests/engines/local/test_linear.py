@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.engines.runs import EOS, VOCABULARY, make_jobs, run
+from tests.engines.runs import EOS, VOCABULARY, generate, make_jobs, run
 from torch import nn
 
 from deimos.engines.local import linear
@@ -89,13 +89,7 @@ def test_the_engine_packs_and_says_what_generate_says(make_tiny: Callable[[], An
     jobs = make_jobs(6, Sampling(temperature=0.0, max_tokens=24))
     ours = run(LocalEngine(model, [EOS]), jobs)
     assert type(model.lm_head) is PackedLinear
-    for job in jobs:
-        ids = torch.tensor([job.prompt_ids])
-        theirs = untouched.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False,
-            eos_token_id=EOS, pad_token_id=EOS,
-        )[0, ids.shape[1] :].tolist()  # fmt: skip
-        assert list(ours[job.key].completion_ids) == theirs
+    assert all(list(ours[job.key].completion_ids) == generate(untouched, job) for job in jobs)
 
 
 def test_an_adapter_beside_the_weights_still_counts(make_tiny: Callable[[], Any]) -> None:
